@@ -1,0 +1,37 @@
+// Slash commands: text -> Command. Nothing but a message's own text is ever read as a command: never a model's answer, a quote or a forward.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace daybook {
+
+struct Command {
+  std::string name;       // canonical, lower case: "reset" for /new and /clear; an unknown one as written
+  std::string arguments;  // trimmed
+  bool known = false;
+  bool for_us = true;     // false: /cmd@another_bot
+
+  friend bool operator==(const Command&, const Command&) = default;
+};
+
+struct CommandRow {
+  std::string_view name;
+  std::string_view arguments;    // "[name]"
+  std::string_view description;  // for /help and Telegram's command menu
+  bool at_once = false;          // acts although a turn runs; others wait in order
+};
+
+const std::vector<CommandRow>& commands();
+
+// nullopt: not a command. `bot_name` without @, compared in lower case; empty: any /cmd@name is ours.
+std::optional<Command> parse_command(std::string_view text, std::string_view bot_name);
+
+// "/statsu" -> "status"; empty when nothing is close.
+std::string nearest_command(std::string_view name);
+
+std::string help_text();
+
+}  // namespace daybook

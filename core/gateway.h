@@ -1,0 +1,102 @@
+// The loop body. record(fact) appends a fact and the decisions that follow from it in one transaction; committed() tells the world; turn() is both, with
+// due() between: always in one direction.
+//
+// Two positions. Staged: directory and sessions, ahead of the disk by what is in flight, read by decide() alone. Committed: Work, the only state an adapter
+// can reach. No effect is ever ahead of the disk.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/context.h"
+#include "core/directory.h"
+#include "core/log.h"
+#include "core/ports.h"
+#include "core/session.h"
+#include "core/work.h"
+
+namespace daybook {
+
+class Gateway : public History, public Prompts {
+ public:
+  // Above this many queued bytes adapters are told not to take more work in.
+  static constexpr std::size_t kBacklogBytesMax = 8u << 20;
+  // Directory and work snapshots are rewritten after this many events.
+  static constexpr Seq kSnapshotEvery = 32'768;
+
+  // References must outlive the gateway. Reads snapshots and the tail; writes nothing.
+  static Result<std::unique_ptr<Gateway>> open(Log& log);
+
+  // Adapters, in the order they are asked, and what carries their calls. Call before the first turn.
+  void connect(std::vector<Adapter*> adapters, Transport& transport);
+
+  // Appends the fact and its decisions to the batch of this turn. Returns the fact's seq; 0 when it changes nothing: a redelivered update, or a chunk of an
+  // attempt that is over.
+  Seq record(Fact fact, Time now);
+
+  // One turn of the loop. Never blocks.
+  void turn(Time now);
+
+  // Queues what was recorded outside a turn.
+  void flush();
+
+  // Records GatewayStopped and queues the last snapshots. Nothing may be recorded afterwards.
+  void stop(std::string reason, Time now);
+
+  // From now on no new work is taken in; what is open goes on.
+  void stop_taking_in() { taking_in_ = false; }
+  [[nodiscard]] bool idle() const;       // nothing open, nothing owed, nothing in flight
+  [[nodiscard]] bool durable() const;    // nothing in flight to the disk
+
+  // When turn() should run though nothing happens.
+  [[nodiscard]] Time wake_at(Time now) const;
+
+  // Set once the log has stopped: the process must end.
+  [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
+
+  [[nodiscard]] const Directory& directory() const { return directory_; }
+  [[nodiscard]] const Work& work() const { return work_; }
+  // Loads the session on first touch; null if there is none.
+  const Session* session(SessionId id);
+  [[nodiscard]] bool waiting_for_space() const { return waiting_for_space_; }
+
+  // History, Prompts.
+  std::optional<Event> event(Seq seq) override;
+  Result<Prompt> prompt(Seq turn) override;
+
+ private:
+  explicit Gateway(Log& log) : log_(log) {}
+
+  Seq append(Event event, Time now);
+  void absorb();
+  bool stale(const Event& fact) const;
+  void add_snapshots();
+  void start_due(std::size_t index, Time now);
+
+  Log& log_;
+  Transport* transport_ = nullptr;
+  struct Connected {
+    Adapter* adapter = nullptr;
+    Seq barrier = 0;  // newest seq recorded on its behalf
+  };
+  std::vector<Connected> adapters_;
+
+  Directory directory_;                    // staged
+  std::map<SessionId, Session> sessions_;  // staged, loaded on first touch
+  Work work_;                              // committed
+
+  Batch batch_;                            // of this turn
+  std::map<Seq, Event> in_flight_;         // recorded and not yet durable
+  Seq next_ = 1;
+  Seq snapshot_seq_ = 0;
+  Time last_time_{};
+  bool taking_in_ = true;
+  bool waiting_for_space_ = false;
+  std::optional<Error> stopped_;
+};
+
+}  // namespace daybook

@@ -1,0 +1,118 @@
+// Log: the port behind which the journal lives. journal/ implements it over LMDB and in memory; both pass tests/log_contract.h.
+//
+// It knows records (seq, time, session, kind, bytes), not what they mean. append() never blocks and never fails: what became of it is learnt from
+// take_durable(). Nothing a caller does may depend on a record before that.
+#pragma once
+
+#include <bitset>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "core/types.h"
+
+namespace daybook {
+
+// One event as the journal sees it. `clear` is the body without its words, `content` the words (core/codec.h).
+struct Record {
+  Seq seq = 0;
+  Time time{};
+  std::uint8_t kind = 0;
+  SessionId session = 0;
+  Seq cause = 0;
+  Seq prev = 0;
+  std::string clear;
+  std::string content;
+
+  friend bool operator==(const Record&, const Record&) = default;
+};
+
+// (source, id) names an inbound update for ever; the log refuses to lose it and finds it again.
+struct ExternalId {
+  std::string source;
+  std::string id;
+  Seq seq = 0;
+
+  friend bool operator==(const ExternalId&, const ExternalId&) = default;
+};
+
+// A projection's state as of `seq`. A cache: deleting it changes nothing but the time to start. A newer one replaces the older one of its name.
+struct Snapshot {
+  std::string projection;
+  SessionId session = 0;
+  std::uint32_t version = 0;
+  Seq seq = 0;
+  std::string state;
+
+  friend bool operator==(const Snapshot&, const Snapshot&) = default;
+};
+
+// A place's or branch's newest event. A projection too: correct up to Batch::refs_upto, readers fold the rest.
+struct Ref {
+  std::string name;
+  SessionId session = 0;
+  Seq head = 0;
+
+  friend bool operator==(const Ref&, const Ref&) = default;
+};
+
+// What becomes durable together or not at all.
+struct Batch {
+  std::vector<Record> records;        // consecutive seqs, the first one last() + 1
+  std::vector<ExternalId> externals;  // of these records
+  std::vector<Snapshot> snapshots;
+  std::vector<Ref> refs;
+  Seq refs_upto = 0;                  // with refs: what they are correct up to
+
+  [[nodiscard]] bool empty() const { return records.empty() && snapshots.empty() && refs.empty(); }
+};
+
+using KindSet = std::bitset<256>;
+
+class Log {
+ public:
+  struct Progress {
+    std::vector<Batch> durable;     // in order, since the last call
+    std::optional<Error> stopped;   // the log is of no more use: outcome of everything not yet reported is unknown. Stop the process.
+    bool waiting_for_space = false; // the disk is full: queued batches are kept and go in when there is space again
+  };
+
+  virtual ~Log() = default;
+
+  // The newest seq appended, durable or not; 0 for an empty journal.
+  [[nodiscard]] virtual Seq last() const = 0;
+
+  // Queues a batch. Seqs that do not follow last() are our bug (CHECK).
+  virtual void append(Batch batch) = 0;
+
+  // Bytes queued and not yet durable; callers stop taking work in when it passes a limit of theirs.
+  [[nodiscard]] virtual std::size_t backlog_bytes() const = 0;
+
+  // Call when woken (the waker given at construction) and at will. Never blocks.
+  virtual Progress take_durable() = 0;
+
+  // The record that carries this external id, durable or queued.
+  virtual std::optional<Seq> find(std::string_view source, std::string_view id) = 0;
+
+  // One durable record; nullopt when seq is beyond the end. A damaged one is an Error with ExitCode::kDamaged.
+  virtual Result<std::optional<Record>> get(Seq seq) = 0;
+
+  // Durable records first..last in order (last may lie beyond the end), those of `kinds` only. `visit` returns false to stop. The record it is given
+  // is reused for the next one. No transaction outlives 1,000 records or one second; between them the log may grow.
+  virtual Result<void> scan(Seq first, Seq last, const KindSet& kinds,
+                            const std::function<bool(const Record&)>& visit) = 0;
+
+  virtual Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) = 0;
+
+  // All refs, by name, and what they are correct up to.
+  struct Refs {
+    std::vector<Ref> refs;
+    Seq upto = 0;
+  };
+  virtual Result<Refs> refs() = 0;
+};
+
+}  // namespace daybook

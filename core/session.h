@@ -1,0 +1,35 @@
+// One conversation as a fold: its entries, its model, its open turn, and who waits. Staged position.
+//
+// Entries are what was said and answered; a prompt is a view of them (core/context.h). A message becomes an entry when its turn starts, not while it waits.
+#pragma once
+
+#include "core/events.pb.h"
+#include "core/ports.h"
+#include "core/result.h"
+#include "core/state.pb.h"
+#include "core/types.h"
+
+namespace daybook {
+
+class Session {
+ public:
+  // Folds the chain that ends in `head` (the newest event of the session that is not a chunk); `last_chunk` is the open turn's newest, or 0.
+  static Result<Session> load(SessionId id, Seq head, Seq last_chunk, History& history);
+
+  // Events of other sessions, and those at or before state().seq(), are ignored.
+  void apply(const Event& event);
+
+  [[nodiscard]] const SessionState& state() const { return state_; }
+  [[nodiscard]] bool busy() const { return state_.has_open(); }
+
+ private:
+  SessionState state_;
+};
+
+// The seqs of a session's chain from `head` back to its beginning or to `until` (excluded), newest first, chunks skipped.
+Result<std::vector<Event>> walk_chain(Seq head, Seq until, History& history);
+
+// The text an attempt had given so far: its chunks from `last_chunk` back, TEXT only, joined in order.
+std::string text_so_far(Seq last_chunk, History& history);
+
+}  // namespace daybook

@@ -1,0 +1,28 @@
+// The few words everything else is written in.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+namespace daybook {
+
+// Position in the journal, from 1; 0 means none.
+using Seq = std::uint64_t;
+
+// The seq of the SessionOpened that began it; 0 means the gateway itself.
+using SessionId = std::uint64_t;
+
+// Wall-clock time, UTC. Always passed in, never asked for; the reactor samples it once per iteration and never lets it run backwards.
+using Duration = std::chrono::milliseconds;
+using Time = std::chrono::time_point<std::chrono::system_clock, Duration>;
+
+inline constexpr Time kNever = Time::max();
+
+constexpr std::int64_t to_milliseconds(Time time) { return time.time_since_epoch().count(); }
+constexpr Time from_milliseconds(std::int64_t since_epoch) { return Time(Duration(since_epoch)); }
+
+// Version of decide() and prompt(). Raised whenever either would answer an old fact differently; old ones stay callable.
+inline constexpr std::uint32_t kRulesVersion = 1;
+
+}  // namespace daybook

@@ -1,0 +1,2 @@
+#include "core/result.h"
+int main() { return 0; }
