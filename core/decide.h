@@ -1,7 +1,9 @@
-// decide(state, event) -> decisions. Called once, when an event is first recorded, fact and decision alike; never on replay: live decides, replay applies.
+// decide(state, event) -> decisions. Called once, when an event is first recorded, fact and
+// decision alike; never on replay: live decides, replay applies.
 //
-// State is the staged position with `event` already folded in. Decisions come without seq, time, cause and prev; the gateway fills them in, folds all of them,
-// then asks decide() about each in turn. One function per trigger; the dispatcher is one screen.
+// State is the staged position with `event` already folded in. Decisions come without seq, time,
+// cause and prev; the gateway fills them in, folds all of them, then asks decide() about each in
+// turn. One function per trigger; the dispatcher is one screen.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,6 @@
-// Who is where, who may talk, which rules are in force: one small fold over the clear part of every event. Staged position.
+// Who is where, who may talk, which rules are in force: one small fold over the clear part of every
+// event. Staged position. Law: it answers from settings and events alone, so that a replay lets in
+// exactly those whom the live gateway let in.
 #pragma once
 
 #include <map>
@@ -29,14 +31,16 @@ class Directory {
   [[nodiscard]] const SessionRow* session(SessionId id) const;
   [[nodiscard]] const std::map<SessionId, SessionRow>& sessions() const { return sessions_; }
 
-  // Access: allowed by settings, by pairing, or because the channel is this machine's own (console, terminal).
+  // Access: allowed by settings, by pairing, or because the channel is this machine's own (console,
+  // terminal).
   [[nodiscard]] bool may_talk(std::string_view channel, std::int64_t user) const;
   [[nodiscard]] std::int64_t owner() const;
   [[nodiscard]] std::string owner_place() const;
   [[nodiscard]] const PairingRow* pairing(std::int64_t user) const;
   [[nodiscard]] const PairingRow* pairing_by_digest(std::string_view code_digest) const;
   [[nodiscard]] const std::map<std::int64_t, PairingRow>& pairings() const { return pairings_; }
-  [[nodiscard]] const DirectoryState& state() const { return state_; }  // without sessions and pairings
+  // without sessions and pairings
+  [[nodiscard]] const DirectoryState& state() const { return state_; }
 
   [[nodiscard]] const SettingsLoaded& settings() const { return state_.settings(); }
   [[nodiscard]] Seq settings_seq() const { return state_.settings_seq(); }
