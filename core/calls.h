@@ -1,6 +1,6 @@
 // For providers: which turns want a call, which attempt of each is current, and from when. A fold
-// over committed events: after a restart the same fold asks for the same calls, so there is no queue
-// of calls to keep.
+// over committed events: after a restart the same fold asks for the same calls, so there is no
+// queue of calls to keep.
 #pragma once
 
 #include <functional>
