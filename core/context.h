@@ -3,8 +3,7 @@
 //
 // The canonical prompt is what the SHA-256 in TurnStarted covers. It is hashed over digests, so
 // that an appended entry costs one block:
-//   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system)
-//            { role byte ('u' or 'a') SHA-256(text) }* )
+//   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system) { role byte ('u' or 'a') SHA-256(text) }* )
 #pragma once
 
 #include <array>
@@ -58,11 +57,18 @@ struct Selection {
   std::uint32_t messages_dropped = 0;
   std::uint32_t tokens = 0;  // estimate for the whole prompt
   std::uint32_t tokens_dropped = 0;
-  // which limit dropped: "messages_max", "window_percent", or empty
-  std::string rule;
+  std::string rule;  // which limit dropped: "messages_max", "window_percent", or empty
 };
 Selection select_entries(const SessionState& session, std::uint32_t system_tokens,
                          const Window& window);
+
+// The prompt of a turn and what it took. `state` already holds the turn's own messages as entries;
+// of `turn` it reads kind, model, settings, compaction and the window.
+struct BuiltPrompt {
+  Prompt prompt;
+  Selection selection;
+};
+BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, History& history);
 
 // Rebuilds the prompt of a recorded TurnStarted, bytes and all. Walks the session's chain through
 // `history`.

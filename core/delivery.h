@@ -6,9 +6,8 @@
 // attempt posted. Only a post is not idempotent. due() first asks for its PostAttempted (kAttempt);
 // once that is committed it asks for the post itself (kPost). An attempt without an outcome at the
 // next GatewayStarted, or one reported ambiguous, is posted again, at most kAmbiguousPostsMax
-// times: the one policy, here.
-//
-// Rejected: storing outgoing calls as events; they would be stale on replay.
+// times: the one policy, here. Rejected: storing outgoing calls as events; they would be stale on
+// replay.
 #pragma once
 
 #include <functional>
@@ -89,11 +88,17 @@ class Deliveries {
   struct Delivery {
     DeliveryState state;
     std::string text;  // wanted so far
-    Time opened_at{};
   };
   [[nodiscard]] const std::map<Seq, Delivery>& open() const { return open_; }
 
  private:
+  void begin(const Event& event, const std::string& place, std::int64_t reply_to);
+  void finish(Seq source, const Event& event);
+  void close_if_shown(std::map<Seq, Delivery>::iterator delivery);
+  void settle_lost_posts();
+  void apply_outcome(const Event& event);
+  static bool too_early(const Delivery& delivery, const ChannelRules& rules, Time now);
+
   std::map<Seq, Delivery> open_;  // by source
 };
 

@@ -28,7 +28,7 @@ class Gateway : public History, public Prompts {
   // Above this many queued bytes adapters are told not to take more work in.
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
   // Directory and work snapshots are rewritten after this many events.
-  static constexpr Seq kSnapshotEvery = 32'768;
+  static constexpr Seq kSnapshotEvery = 16'384;
 
   // References must outlive the gateway. Reads snapshots and the tail; writes nothing.
   static Result<std::unique_ptr<Gateway>> open(Log& log);
@@ -74,18 +74,25 @@ class Gateway : public History, public Prompts {
  private:
   explicit Gateway(Log& log) : log_(log) {}
 
+  Result<void> load();
+  bool known(const std::string& source, const std::string& id);
+  bool place_in_session(Event* fact, Time now);
   Seq append(Event event, Time now);
+  void take_replies(Time now);
   void absorb();
-  bool stale(const Event& fact) const;
-  void add_snapshots();
+  void show(Seq seq);
   void start_due(std::size_t index, Time now);
+  [[nodiscard]] bool taking_in() const;
+  [[nodiscard]] Snapshot work_snapshot() const;
+  void add_snapshots();
 
-  Log& log_;
-  Transport* transport_ = nullptr;
   struct Connected {
     Adapter* adapter = nullptr;
     Seq barrier = 0;  // newest seq recorded on its behalf
   };
+
+  Log& log_;
+  Transport* transport_ = nullptr;
   std::vector<Connected> adapters_;
 
   Directory directory_;                    // staged
@@ -98,6 +105,9 @@ class Gateway : public History, public Prompts {
   Seq snapshot_seq_ = 0;
   Time last_time_{};
   bool taking_in_ = true;
+  bool more_due_ = false;
+  bool stopping_ = false;
+  bool work_saved_ = false;
   bool waiting_for_space_ = false;
   std::optional<Error> stopped_;
 };
