@@ -184,8 +184,8 @@ std::optional<Due> Outbox::due_typing(const Moment& moment) {
     Place& place = places_[name];
     if (place.typing != 0 || moment.now < place.typed_at + kTypingEvery) continue;
     place.typed_at = moment.now;
-    Due due = start("sendChatAction", typing_body(*chat), true,
-                    Sent{Sent::What::kTyping, name, {}}, moment.now);
+    Due due = start("sendChatAction", typing_body(*chat), true, Sent{Sent::What::kTyping, name, {}},
+                    moment.now);
     place.typing = std::get<Call>(due).id;
     return due;
   }

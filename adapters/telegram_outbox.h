@@ -21,14 +21,16 @@
 
 namespace daybook::telegram {
 
-inline constexpr std::size_t kCallsPerSecond = 28;      // Telegram takes about 30 over all chats
-inline constexpr Duration kTypingEvery{4'500};          // the sign lasts 5 s
+inline constexpr std::size_t kCallsPerSecond = 28;  // Telegram takes about 30 over all chats
+inline constexpr Duration kTypingEvery{4'500};      // the sign lasts 5 s
 inline constexpr Duration kRetryPauseMin{1'000};
 inline constexpr Duration kRetryPauseMax{30'000};
-inline constexpr Duration kAmbiguousPause{3'000};       // before a post that may be on the screen is repeated
-inline constexpr Duration kSlowedFor{600'000};          // how long a 429 keeps a chat's edits slow
-inline constexpr std::uint32_t kSlowdownMax = 16;       // times the edit interval
-inline constexpr std::size_t kLimitedPlacesGlobal = 3;  // so many limited at once mean that the whole bot is
+inline constexpr Duration kAmbiguousPause{
+    3'000};  // before a post that may be on the screen is repeated
+inline constexpr Duration kSlowedFor{600'000};     // how long a 429 keeps a chat's edits slow
+inline constexpr std::uint32_t kSlowdownMax = 16;  // times the edit interval
+inline constexpr std::size_t kLimitedPlacesGlobal =
+    3;  // so many limited at once mean that the whole bot is
 inline constexpr Duration kGlobalHoldMax{60'000};
 inline constexpr std::size_t kPlacesKept = 1'024;
 inline constexpr std::size_t kButtonsWaitingMax = 256;
@@ -53,14 +55,14 @@ class Outbox {
 
  private:
   struct Place {
-    CallId call = 0;               // a delivery on its way
+    CallId call = 0;  // a delivery on its way
     CallId typing = 0;
-    Time limited_until{};          // by a 429
+    Time limited_until{};  // by a 429
     Time slowed_until{};
-    Time changed_at{};             // when its last delivery was sent
+    Time changed_at{};  // when its last delivery was sent
     Time typed_at{};
     std::uint32_t slowdown = 1;
-    std::uint32_t failures = 0;    // in a row
+    std::uint32_t failures = 0;  // in a row
   };
   struct Sent {
     enum class What { kDelivery, kTyping, kButton };
@@ -98,7 +100,7 @@ class Outbox {
   std::map<std::string, Attempt, std::less<>> attempts_;  // facts handed out and not yet heard of
   std::set<Seq> without_reply_;  // sources whose message to reply to is gone
   std::deque<std::string> buttons_;
-  std::deque<Time> recent_;      // the last kCallsPerSecond calls
+  std::deque<Time> recent_;  // the last kCallsPerSecond calls
   Time global_hold_{};
 };
 

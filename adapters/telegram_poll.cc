@@ -54,7 +54,8 @@ std::vector<ReadUpdate> Poll::finished(const Outcome& outcome, const JsonValue& 
     ++conflicts_;
     pause(back_off(conflicts_, kConflictPauseMin, kPollPauseMax), now);
     // Our own poll from before a restart may still hang there: the first conflict means nothing yet.
-    if (conflicts_ == 2) warn_("Telegram lets another poll or a webhook take the updates: " + outcome.detail);
+    if (conflicts_ == 2)
+      warn_("Telegram lets another poll or a webhook take the updates: " + outcome.detail);
     return {};
   }
   if (outcome.kind != Outcome::Kind::kDone) {

@@ -18,12 +18,13 @@
 namespace daybook::telegram {
 
 inline constexpr int kPollLimit = 100;
-inline constexpr Duration kPollFirstByte{65'000};      // the server holds a poll for 50 s
-inline constexpr Duration kPollPauseMin{1'000};        // between two polls with the same offset
+inline constexpr Duration kPollFirstByte{65'000};  // the server holds a poll for 50 s
+inline constexpr Duration kPollPauseMin{1'000};    // between two polls with the same offset
 inline constexpr Duration kPollPauseMax{30'000};
 inline constexpr Duration kConflictPauseMin{3'000};
-inline constexpr Duration kOffsetAgeMax{6 * 24 * 3'600'000};  // ids restart at random after a week without updates
-inline constexpr Duration kUpdatesKept{24 * 3'600'000};       // by Telegram
+inline constexpr Duration kOffsetAgeMax{
+    6 * 24 * 3'600'000};  // ids restart at random after a week without updates
+inline constexpr Duration kUpdatesKept{24 * 3'600'000};  // by Telegram
 
 using Warn = std::function<void(std::string_view)>;
 
