@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "adapters/access_facts.h"
 #include "adapters/event_json.h"
+#include "core/access.h"
 #include "core/command.h"
 #include "core/context.h"
 
@@ -362,8 +362,8 @@ std::vector<Fact> Control::pair(Connection& connection, std::string_view action,
   }
   const Directory& directory = host_.directory();
   Result<Event> fact = Error{"pair takes list, approve or revoke", ExitCode::kUsage};
-  if (action == "approve") fact = approve_pairing(directory, code, "terminal", now);
-  if (action == "revoke") fact = revoke_access(directory, user, "terminal");
+  if (action == "approve") fact = approve_code(directory, code, "terminal", now);
+  if (action == "revoke") fact = revoke_user(directory, user, "terminal");
   if (!fact) {
     refuse(connection, fact.error());
     return {};

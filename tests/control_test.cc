@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "adapters/access_facts.h"
 #include "adapters/event_json.h"
+#include "core/access.h"
 #include "core/sha256.h"
 
 namespace daybook::control_test {
@@ -264,7 +264,7 @@ TEST_CASE("a pairing code approves its stranger once, whatever its spelling", "[
   CHECK(world.write("{\"verb\":\"pair\",\"action\":\"approve\",\"code\":\"zzzz\"}\n").empty());
   CHECK(world.lines().back()["code"] == 64);
   const auto facts =
-      world.write("{\"verb\":\"pair\",\"action\":\"approve\",\"code\":\"abcd-2345\"}\n");
+      world.write("{\"verb\":\"pair\",\"action\":\"approve\",\"code\":\"abcd2345\"}\n");
   REQUIRE(facts.size() == 1);
   CHECK(facts[0].pairing_approved().user() == 55);
   CHECK(facts[0].pairing_approved().owner());
@@ -272,18 +272,17 @@ TEST_CASE("a pairing code approves its stranger once, whatever its spelling", "[
   world.commit(facts[0], 4, 0);
   CHECK(world.lines().back()["done"] == true);
 
-  const auto late =
-      approve_pairing(world.host.directory_, "ABCD2345", "terminal", kNow + Duration(1));
+  const auto late = approve_code(world.host.directory_, "ABCD2345", "terminal", kNow + Duration(1));
   CHECK_FALSE(late.has_value());
 }
 
 TEST_CASE("only access that the journal gave can be revoked", "[control]") {
   Directory directory;
-  CHECK_FALSE(revoke_access(directory, 55, "terminal").has_value());
+  CHECK_FALSE(revoke_user(directory, 55, "terminal").has_value());
   Event approved = approve_user(directory, 55, "telegram:55", "setup");
   approved.set_seq(1);
   directory.apply(approved);
-  const auto fact = revoke_access(directory, 55, "terminal");
+  const auto fact = revoke_user(directory, 55, "terminal");
   REQUIRE(fact.has_value());
   CHECK(fact->access_revoked().user() == 55);
 }
