@@ -20,9 +20,11 @@ class Calls {
   void apply(const Event& event);
 
   // The oldest open turn of this provider whose current attempt may start now and for which `busy` is false.
-  [[nodiscard]] const OpenTurn* due(std::string_view provider, Time now, const std::function<bool(Seq turn)>& busy) const;
+  [[nodiscard]] const OpenTurn* due(std::string_view provider, Time now,
+                                    const std::function<bool(Seq turn)>& busy) const;
 
-  [[nodiscard]] Time wake_at(std::string_view provider, const std::function<bool(Seq turn)>& busy) const;
+  [[nodiscard]] Time wake_at(std::string_view provider,
+                             const std::function<bool(Seq turn)>& busy) const;
 
   // This attempt is the one whose answer counts.
   [[nodiscard]] bool current(Seq turn, std::uint32_t attempt) const;

@@ -10,11 +10,11 @@ namespace daybook {
 }  // namespace daybook
 
 // In headers write DAYBOOK_CHECK: test files see Catch2's CHECK under the short name.
-#define DAYBOOK_CHECK(condition, why)                        \
-  do {                                                       \
-    if (!(condition)) {                                      \
-      ::daybook::check_failed((why), __FILE__, __LINE__);    \
-    }                                                        \
+#define DAYBOOK_CHECK(condition, why)                     \
+  do {                                                    \
+    if (!(condition)) {                                   \
+      ::daybook::check_failed((why), __FILE__, __LINE__); \
+    }                                                     \
   } while (false)
 
 #ifndef CHECK

@@ -16,7 +16,9 @@ Result<Event> from_record(const Record& record);
 
 // "TurnStarted" of an event, as spelled in events.proto; "Unknown(77)" for a kind this program does not know.
 std::string kind_name(std::uint8_t kind);
-inline std::string kind_name(const Event& event) { return kind_name(static_cast<std::uint8_t>(event.body_case())); }
+inline std::string kind_name(const Event& event) {
+  return kind_name(static_cast<std::uint8_t>(event.body_case()));
+}
 // 0: no such kind.
 std::uint8_t kind_of(std::string_view name);
 

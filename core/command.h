@@ -9,10 +9,11 @@
 namespace daybook {
 
 struct Command {
-  std::string name;       // canonical, lower case: "reset" for /new and /clear; an unknown one as written
+  std::string
+      name;  // canonical, lower case: "reset" for /new and /clear; an unknown one as written
   std::string arguments;  // trimmed
   bool known = false;
-  bool for_us = true;     // false: /cmd@another_bot
+  bool for_us = true;  // false: /cmd@another_bot
 
   friend bool operator==(const Command&, const Command&) = default;
 };

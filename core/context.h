@@ -51,11 +51,20 @@ struct Selection {
   std::vector<Range> dropped;
   std::uint32_t messages_taken = 0;
   std::uint32_t messages_dropped = 0;
-  std::uint32_t tokens = 0;          // estimate for the whole prompt
+  std::uint32_t tokens = 0;  // estimate for the whole prompt
   std::uint32_t tokens_dropped = 0;
-  std::string rule;                  // which limit dropped: "messages_max", "window_percent", or empty
+  std::string rule;  // which limit dropped: "messages_max", "window_percent", or empty
 };
-Selection select_entries(const SessionState& session, std::uint32_t system_tokens, const Window& window);
+Selection select_entries(const SessionState& session, std::uint32_t system_tokens,
+                         const Window& window);
+
+// The prompt of a turn and what it took. `state` already holds the turn's own messages as entries;
+// of `turn` it reads kind, model, settings, compaction and the window.
+struct BuiltPrompt {
+  Prompt prompt;
+  Selection selection;
+};
+BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, History& history);
 
 // Rebuilds the prompt of a recorded TurnStarted, bytes and all. Walks the session's chain through `history`.
 Result<Prompt> prompt_of(const Event& turn_started, History& history);

@@ -28,7 +28,7 @@ struct ChannelRules {
   std::size_t part_characters_max = 4096;  // code points in one message
   Duration edit_interval_private{1'000};
   Duration edit_interval_group{3'000};
-  std::size_t edit_characters = 100;       // fewer new ones wait up to 1.25 intervals
+  std::size_t edit_characters = 100;         // fewer new ones wait up to 1.25 intervals
   bool group(std::string_view place) const;  // chat id negative
 };
 
@@ -68,8 +68,9 @@ class Deliveries {
 
   // The most urgent thing owed at places of this channel ("telegram"), among places for which `busy` is false: whole answers first, then first posts,
   // then growth. nullopt: nothing now.
-  [[nodiscard]] std::optional<DeliveryAction> due(std::string_view channel, const ChannelRules& rules, Time now,
-                                                  const std::function<bool(std::string_view place)>& busy) const;
+  [[nodiscard]] std::optional<DeliveryAction> due(
+      std::string_view channel, const ChannelRules& rules, Time now,
+      const std::function<bool(std::string_view place)>& busy) const;
 
   // When due() may have something though no event comes.
   [[nodiscard]] Time wake_at(std::string_view channel, const ChannelRules& rules, Time now) const;
@@ -82,12 +83,18 @@ class Deliveries {
 
   struct Delivery {
     DeliveryState state;
-    std::string text;      // wanted so far
-    Time opened_at{};
+    std::string text;  // wanted so far
   };
   [[nodiscard]] const std::map<Seq, Delivery>& open() const { return open_; }
 
  private:
+  void begin(const Event& event, const std::string& place, std::int64_t reply_to);
+  void finish(Seq source, const Event& event);
+  void close_if_shown(std::map<Seq, Delivery>::iterator delivery);
+  void settle_lost_posts();
+  void apply_outcome(const Event& event);
+  static bool too_early(const Delivery& delivery, const ChannelRules& rules, Time now);
+
   std::map<Seq, Delivery> open_;  // by source
 };
 

@@ -26,7 +26,7 @@ class Gateway : public History, public Prompts {
   // Above this many queued bytes adapters are told not to take more work in.
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
   // Directory and work snapshots are rewritten after this many events.
-  static constexpr Seq kSnapshotEvery = 32'768;
+  static constexpr Seq kSnapshotEvery = 16'384;
 
   // References must outlive the gateway. Reads snapshots and the tail; writes nothing.
   static Result<std::unique_ptr<Gateway>> open(Log& log);
@@ -49,8 +49,8 @@ class Gateway : public History, public Prompts {
 
   // From now on no new work is taken in; what is open goes on.
   void stop_taking_in() { taking_in_ = false; }
-  [[nodiscard]] bool idle() const;       // nothing open, nothing owed, nothing in flight
-  [[nodiscard]] bool durable() const;    // nothing in flight to the disk
+  [[nodiscard]] bool idle() const;     // nothing open, nothing owed, nothing in flight
+  [[nodiscard]] bool durable() const;  // nothing in flight to the disk
 
   // When turn() should run though nothing happens.
   [[nodiscard]] Time wake_at(Time now) const;
@@ -71,30 +71,40 @@ class Gateway : public History, public Prompts {
  private:
   explicit Gateway(Log& log) : log_(log) {}
 
+  Result<void> load();
+  bool known(const std::string& source, const std::string& id);
+  bool place_in_session(Event* fact, Time now);
   Seq append(Event event, Time now);
+  void take_replies(Time now);
   void absorb();
-  bool stale(const Event& fact) const;
-  void add_snapshots();
+  void show(Seq seq);
   void start_due(std::size_t index, Time now);
+  [[nodiscard]] bool taking_in() const;
+  [[nodiscard]] Snapshot work_snapshot() const;
+  void add_snapshots();
 
-  Log& log_;
-  Transport* transport_ = nullptr;
   struct Connected {
     Adapter* adapter = nullptr;
     Seq barrier = 0;  // newest seq recorded on its behalf
   };
+
+  Log& log_;
+  Transport* transport_ = nullptr;
   std::vector<Connected> adapters_;
 
   Directory directory_;                    // staged
   std::map<SessionId, Session> sessions_;  // staged, loaded on first touch
   Work work_;                              // committed
 
-  Batch batch_;                            // of this turn
-  std::map<Seq, Event> in_flight_;         // recorded and not yet durable
+  Batch batch_;                     // of this turn
+  std::map<Seq, Event> in_flight_;  // recorded and not yet durable
   Seq next_ = 1;
   Seq snapshot_seq_ = 0;
   Time last_time_{};
   bool taking_in_ = true;
+  bool more_due_ = false;
+  bool stopping_ = false;
+  bool work_saved_ = false;
   bool waiting_for_space_ = false;
   std::optional<Error> stopped_;
 };

@@ -65,7 +65,7 @@ struct Batch {
   std::vector<ExternalId> externals;  // of these records
   std::vector<Snapshot> snapshots;
   std::vector<Ref> refs;
-  Seq refs_upto = 0;                  // with refs: what they are correct up to
+  Seq refs_upto = 0;  // with refs: what they are correct up to
 
   [[nodiscard]] bool empty() const { return records.empty() && snapshots.empty() && refs.empty(); }
 };
@@ -75,9 +75,11 @@ using KindSet = std::bitset<256>;
 class Log {
  public:
   struct Progress {
-    std::vector<Batch> durable;     // in order, since the last call
-    std::optional<Error> stopped;   // the log is of no more use: outcome of everything not yet reported is unknown. Stop the process.
-    bool waiting_for_space = false; // the disk is full: queued batches are kept and go in when there is space again
+    std::vector<Batch> durable;  // in order, since the last call
+    std::optional<Error>
+        stopped;  // the log is of no more use: outcome of everything not yet reported is unknown. Stop the process.
+    bool waiting_for_space =
+        false;  // the disk is full: queued batches are kept and go in when there is space again
   };
 
   virtual ~Log() = default;
@@ -105,7 +107,8 @@ class Log {
   virtual Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                             const std::function<bool(const Record&)>& visit) = 0;
 
-  virtual Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) = 0;
+  virtual Result<std::optional<Snapshot>> snapshot(std::string_view projection,
+                                                   SessionId session) = 0;
 
   // All refs, by name, and what they are correct up to.
   struct Refs {

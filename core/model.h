@@ -25,7 +25,8 @@ struct ResolvedModel {
 
 // An Error is one sentence for the chat: unknown provider, or a missing key with the setting that would give it (and "use openai:gpt-4o" when that vendor's
 // own key is set).
-Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
+Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
+                                    const CatalogueLoaded& catalogue);
 
 // The first usable provider's default: Gemini key, OpenRouter key, OpenAI key, else "echo".
 std::string default_model(const std::vector<ProviderRow>& providers);
@@ -34,6 +35,7 @@ std::string default_model(const std::vector<ProviderRow>& providers);
 const CatalogueLoaded& built_in_catalogue();
 
 // Names worth offering for these settings, for /models and "did you mean".
-std::vector<std::string> known_models(const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
+std::vector<std::string> known_models(const SettingsLoaded& settings,
+                                      const CatalogueLoaded& catalogue);
 
 }  // namespace daybook

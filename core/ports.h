@@ -37,26 +37,27 @@ struct CallHeader {
 };
 
 struct Deadlines {
-  Duration connect{10'000};      // DNS and TCP
-  Duration handshake{10'000};    // TLS
-  Duration first_byte{60'000};   // from the request's last byte to the response's first
-  Duration idle{90'000};         // between two bytes of the response
+  Duration connect{10'000};     // DNS and TCP
+  Duration handshake{10'000};   // TLS
+  Duration first_byte{60'000};  // from the request's last byte to the response's first
+  Duration idle{90'000};        // between two bytes of the response
   Duration total{900'000};
 };
 
 // One HTTP/1.1 exchange. The target may hold a token, so it is a Secret: logs name `label` alone.
 struct HttpCall {
-  std::string label;             // "telegram sendMessage", "openrouter chat"
+  std::string label;  // "telegram sendMessage", "openrouter chat"
   Origin origin;
   std::string method = "POST";
-  Secret target;                 // origin-form, "/v1/chat/completions"
+  Secret target;                    // origin-form, "/v1/chat/completions"
   std::vector<CallHeader> headers;  // besides Host, User-Agent, Content-Length
   std::string body;
   Deadlines deadlines;
-  std::string pool;              // connections are shared only within one pool name: polls must not block sends
-  bool repeatable = false;       // doing it twice does no harm: may be retried once if a kept-alive connection dies before any response byte
+  std::string pool;  // connections are shared only within one pool name: polls must not block sends
+  bool repeatable =
+      false;  // doing it twice does no harm: may be retried once if a kept-alive connection dies before any response byte
   std::size_t body_bytes_max = 16u << 20;
-  bool stream = false;           // hand over body bytes as they come; else once, whole, before ReplyEnd
+  bool stream = false;  // hand over body bytes as they come; else once, whole, before ReplyEnd
 };
 
 // The process's own stdin and stdout. Replies: ReplyBody for what is read, ReplyEnd at end of input.
@@ -94,22 +95,24 @@ struct ReplyBody {
 // The whole response arrived, by HTTP's own framing.
 struct ReplyEnd {};
 struct ReplyAccepted {
-  CallId connection = 0;  // chosen by the transport, at or above 2^47 so that it cannot meet an adapter's own
+  CallId connection =
+      0;  // chosen by the transport, at or above 2^47 so that it cannot meet an adapter's own
 };
 struct ReplyFailed {
   enum class Reason {
     kResolve,
     kConnect,
-    kTls,        // handshake or certificate
-    kClosed,     // the peer closed before the response was whole
-    kStalled,    // a deadline
-    kProtocol,   // not HTTP as we accept it
-    kTooLarge,   // a limit of ours
-    kRefused,    // by our own rules: plain http to a foreign host, a socket path too long
+    kTls,       // handshake or certificate
+    kClosed,    // the peer closed before the response was whole
+    kStalled,   // a deadline
+    kProtocol,  // not HTTP as we accept it
+    kTooLarge,  // a limit of ours
+    kRefused,   // by our own rules: plain http to a foreign host, a socket path too long
   };
   Reason reason = Reason::kClosed;
-  bool handed_over = false;  // the last byte of the request was given to the kernel: the peer may have acted on it
-  std::string detail;        // plain words for a person, no secrets
+  bool handed_over =
+      false;  // the last byte of the request was given to the kernel: the peer may have acted on it
+  std::string detail;  // plain words for a person, no secrets
 };
 using Reply = std::variant<ReplyHead, ReplyBody, ReplyEnd, ReplyAccepted, ReplyFailed>;
 
@@ -120,8 +123,10 @@ using Due = std::variant<Fact, Call, Cancel>;
 // What due() may rely on.
 struct Moment {
   Time now{};
-  bool settled = true;   // every fact of this adapter is durable and was shown to it: what it knows of itself is current
-  bool taking_in = true; // false while stopping, or when the journal is behind or full: start no poll, no post's first attempt, no turn
+  bool settled =
+      true;  // every fact of this adapter is durable and was shown to it: what it knows of itself is current
+  bool taking_in =
+      true;  // false while stopping, or when the journal is behind or full: start no poll, no post's first attempt, no turn
 };
 
 class Adapter {

@@ -26,16 +26,18 @@ std::string_view layer_name(Layer layer);
 // One setting as somebody wrote it.
 struct SettingEntry {
   std::string key;  // "agent.model", "providers.local.base_url"
-  std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>, std::vector<std::int64_t>> value;
+  std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>,
+               std::vector<std::int64_t>>
+      value;
   Layer layer = Layer::kBuiltIn;
-  std::string file;       // or the variable's or option's name
+  std::string file;        // or the variable's or option's name
   std::uint32_t line = 0;  // 0: none
 };
 
 struct ProviderSettings {
   std::string name;
-  std::string kind;       // openai | gemini | echo
-  std::string base_url;   // without a trailing slash
+  std::string kind;      // openai | gemini | echo
+  std::string base_url;  // without a trailing slash
   Secret api_key;
   std::vector<std::string> models;
   bool insecure = false;  // plain http to a host that is not this machine
@@ -57,19 +59,21 @@ struct Settings {
     std::string api_root = "https://api.telegram.org";
     std::vector<std::int64_t> allow;
     std::int64_t owner = 0;
-    std::optional<Duration> edit_interval;  // unset: 1 s in private chats, 3 s in groups; never below 500 ms
+    std::optional<Duration>
+        edit_interval;  // unset: 1 s in private chats, 3 s in groups; never below 500 ms
     std::uint32_t edit_chars = 100;
   } telegram;
-  std::vector<ProviderSettings> providers;  // always there: openrouter, openai, gemini, echo; then the user's own
+  std::vector<ProviderSettings>
+      providers;  // always there: openrouter, openai, gemini, echo; then the user's own
   struct {
     std::string dir;
     Duration commit_interval{1};
   } journal;
   struct {
-    std::string ca_file;      // empty: the system's bundle
+    std::string ca_file;  // empty: the system's bundle
   } tls;
   struct {
-    std::string proxy;        // "http://host:port"; empty: none
+    std::string proxy;  // "http://host:port"; empty: none
   } network;
   struct {
     std::string level = "info";
@@ -87,7 +91,7 @@ struct Settings {
 // One row of `daybook config`.
 struct SettingRow {
   std::string key;
-  std::string value;   // as TOML would spell it; secrets masked ("********1f3a")
+  std::string value;  // as TOML would spell it; secrets masked ("********1f3a")
   Layer layer = Layer::kBuiltIn;
   std::string origin;  // "file:line", the variable's name, or empty
 };
