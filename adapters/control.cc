@@ -61,14 +61,6 @@ Event message_fact(std::string_view place, std::string_view text, std::string_vi
   return fact;
 }
 
-Seq ended_turn(const Event& event) {
-  if (event.has_turn_completed()) return event.turn_completed().turn();
-  if (event.has_turn_failed()) return event.turn_failed().turn();
-  if (event.has_turn_cancelled()) return event.turn_cancelled().turn();
-  if (event.has_turn_abandoned()) return event.turn_abandoned().turn();
-  return 0;
-}
-
 bool answers(const TurnStarted& turn, Seq message) {
   const auto& list = turn.answers();
   return std::find(list.begin(), list.end(), message) != list.end();
