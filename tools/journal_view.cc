@@ -6,7 +6,7 @@
 
 #include "core/codec.h"
 #include "core/notation.h"
-#include "journal/lmdb_reader.h"
+#include "journal/lmdb_log.h"
 
 namespace daybook {
 
