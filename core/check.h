@@ -1,5 +1,6 @@
-// CHECK: a condition that our own code guarantees. On in every build; the journal makes dying cheap, guessing is what costs.
-// Never for what the outside world or a person may get wrong: that is a Result or an event.
+// CHECK: a condition that our own code guarantees. On in every build; the journal makes dying
+// cheap, guessing is what costs. Never for what the outside world or a person may get wrong: that
+// is a Result or an event.
 #pragma once
 
 namespace daybook {

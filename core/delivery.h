@@ -1,10 +1,13 @@
-// What a channel still owes its reader. Wanted text grows with ChunkReceived; acknowledged text grows with ReplyPosted and ReplyEdited; due() is the
-// difference, paced and split. After a crash the same fold gives the same answer, so there is no resend queue to persist.
+// What a channel still owes its reader. Wanted text grows with ChunkReceived; acknowledged text
+// grows with ReplyPosted and ReplyEdited; due() is the difference, paced and split. After a crash
+// the same fold gives the same answer, so there is no resend queue to persist.
 //
-// A turn keeps its messages over attempts: a retried answer is edited into the message the first attempt posted.
-// Only a post is not idempotent. due() first asks for its PostAttempted (kAttempt); once that is committed it asks for the post itself (kPost). An attempt
-// without an outcome at the next GatewayStarted, or one reported ambiguous, is posted again, at most kAmbiguousPostsMax times: the one policy, here.
-// Rejected: storing outgoing calls as events; they would be stale on replay.
+// A turn keeps its messages over attempts: a retried answer is edited into the message the first
+// attempt posted. Only a post is not idempotent. due() first asks for its PostAttempted (kAttempt);
+// once that is committed it asks for the post itself (kPost). An attempt without an outcome at the
+// next GatewayStarted, or one reported ambiguous, is posted again, at most kAmbiguousPostsMax
+// times: the one policy, here. Rejected: storing outgoing calls as events; they would be stale on
+// replay.
 #pragma once
 
 #include <functional>
@@ -35,7 +38,8 @@ struct ChannelRules {
 // FNV-1a 64 of the text: enough to know what the screen shows. 0 is never returned.
 std::uint64_t text_digest(std::string_view text);
 
-// Splits at paragraph, line, sentence or space, never inside a code point; text that grows never moves an earlier cut. Joined they give the text.
+// Splits at paragraph, line, sentence or space, never inside a code point; text that grows never
+// moves an earlier cut. Joined they give the text.
 std::vector<std::string_view> split_text(std::string_view text, std::size_t characters_max);
 
 struct DeliveryAction {
@@ -66,8 +70,8 @@ class Deliveries {
 
   void apply(const Event& event);
 
-  // The most urgent thing owed at places of this channel ("telegram"), among places for which `busy` is false: whole answers first, then first posts,
-  // then growth. nullopt: nothing now.
+  // The most urgent thing owed at places of this channel ("telegram"), among places for which
+  // `busy` is false: whole answers first, then first posts, then growth. nullopt: nothing now.
   [[nodiscard]] std::optional<DeliveryAction> due(
       std::string_view channel, const ChannelRules& rules, Time now,
       const std::function<bool(std::string_view place)>& busy) const;

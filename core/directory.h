@@ -1,4 +1,5 @@
-// Who is where, who may talk, which rules are in force: one small fold over the clear part of every event. Staged position.
+// Who is where, who may talk, which rules are in force: one small fold over the clear part of every
+// event. Staged position.
 #pragma once
 
 #include <map>
@@ -29,7 +30,8 @@ class Directory {
   [[nodiscard]] const SessionRow* session(SessionId id) const;
   [[nodiscard]] const std::map<SessionId, SessionRow>& sessions() const { return sessions_; }
 
-  // Access: allowed by settings, by pairing, or because the channel is this machine's own (console, terminal).
+  // Access: allowed by settings, by pairing, or because the channel is this machine's own (console,
+  // terminal).
   [[nodiscard]] bool may_talk(std::string_view channel, std::int64_t user) const;
   [[nodiscard]] std::int64_t owner() const;
   [[nodiscard]] std::string owner_place() const;

@@ -1,8 +1,10 @@
-// The loop body. record(fact) appends a fact and the decisions that follow from it in one transaction; committed() tells the world; turn() is both, with
-// due() between: always in one direction.
+// The loop body. record(fact) appends a fact and the decisions that follow from it in one
+// transaction; committed() tells the world; turn() is both, with due() between: always in one
+// direction.
 //
-// Two positions. Staged: directory and sessions, ahead of the disk by what is in flight, read by decide() alone. Committed: Work, the only state an adapter
-// can reach. No effect is ever ahead of the disk.
+// Two positions. Staged: directory and sessions, ahead of the disk by what is in flight, read by
+// decide() alone. Committed: Work, the only state an adapter can reach. No effect is ever ahead of
+// the disk.
 #pragma once
 
 #include <deque>
@@ -31,11 +33,12 @@ class Gateway : public History, public Prompts {
   // References must outlive the gateway. Reads snapshots and the tail; writes nothing.
   static Result<std::unique_ptr<Gateway>> open(Log& log);
 
-  // Adapters, in the order they are asked, and what carries their calls. Call before the first turn.
+  // Adapters, in the order they are asked, and what carries their calls. Call before the first
+  // turn.
   void connect(std::vector<Adapter*> adapters, Transport& transport);
 
-  // Appends the fact and its decisions to the batch of this turn. Returns the fact's seq; 0 when it changes nothing: a redelivered update, or a chunk of an
-  // attempt that is over.
+  // Appends the fact and its decisions to the batch of this turn. Returns the fact's seq; 0 when it
+  // changes nothing: a redelivered update, or a chunk of an attempt that is over.
   Seq record(Fact fact, Time now);
 
   // One turn of the loop. Never blocks.

@@ -1,4 +1,6 @@
-// SHA-256 (FIPS 180-4) and HMAC over it (RFC 2104). SHA-NI where the processor has it, mbedTLS elsewhere; both are tested equal.
+// SHA-256 (FIPS 180-4) and HMAC over it (RFC 2104). SHA-NI where the processor has it, mbedTLS
+// elsewhere; both are tested equal. Used for prompts and codes here, for seals by the journal, so
+// it is chosen for speed once and asked for by everyone.
 #pragma once
 
 #include <array>

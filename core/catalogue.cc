@@ -1,0 +1,107 @@
+// The model rows this program ships with: what a model holds and what it costs.
+//
+// A table of public facts that ages; it is copied into the journal as CatalogueLoaded when it changes,
+// so that an old prompt stays explainable. Ids are spelled as OpenRouter spells them; core/model.cc
+// finds them by the last part, dots and dashes alike.
+#include <array>
+
+#include "core/model.h"
+
+namespace daybook {
+namespace {
+
+constexpr const char* kCatalogueDate = "2026-11-10";
+
+struct ShippedModel {
+  const char* id;
+  std::uint32_t context_tokens;
+  std::uint32_t output_tokens;
+  std::uint64_t input_nanodollars;  // per token; a dollar per million tokens is 1,000
+  std::uint64_t output_nanodollars;
+};
+
+constexpr auto kShippedModels = std::to_array<ShippedModel>({
+    {"anthropic/claude-fable-5.2", 1'000'000, 128'000, 8'000, 40'000},
+    {"anthropic/claude-opus-5.5", 1'000'000, 128'000, 4'000, 20'000},
+    {"anthropic/claude-opus-5", 1'000'000, 128'000, 5'000, 25'000},
+    {"anthropic/claude-opus-4.8", 1'000'000, 128'000, 5'000, 25'000},
+    {"anthropic/claude-opus-4.7", 1'000'000, 128'000, 5'000, 25'000},
+    {"anthropic/claude-opus-4.6", 1'000'000, 128'000, 5'000, 25'000},
+    {"anthropic/claude-opus-4.5", 200'000, 64'000, 5'000, 25'000},
+    {"anthropic/claude-sonnet-5.5", 1'000'000, 128'000, 2'000, 10'000},
+    {"anthropic/claude-sonnet-5", 1'000'000, 128'000, 2'000, 10'000},
+    {"anthropic/claude-sonnet-4.6", 1'000'000, 128'000, 3'000, 15'000},
+    {"anthropic/claude-sonnet-4.5", 200'000, 64'000, 3'000, 15'000},
+    {"anthropic/claude-haiku-5.5", 1'000'000, 128'000, 100, 500},
+    {"anthropic/claude-haiku-4.5", 200'000, 64'000, 1'000, 5'000},
+    {"openai/gpt-6-astra", 1'050'000, 128'000, 10'000, 50'000},
+    {"openai/gpt-6.1-sol", 1'050'000, 128'000, 2'000, 10'000},
+    {"openai/gpt-6.1-terra", 1'050'000, 128'000, 1'000, 5'000},
+    {"openai/gpt-6-sol", 1'050'000, 128'000, 2'000, 10'000},
+    {"openai/gpt-6-luna", 1'050'000, 128'000, 100, 500},
+    {"openai/gpt-5.6-sol", 1'050'000, 128'000, 4'000, 20'000},
+    {"openai/gpt-5.6-terra", 1'050'000, 128'000, 2'000, 12'000},
+    {"openai/gpt-5.6-luna", 1'050'000, 128'000, 200, 1'200},
+    {"openai/gpt-5.5", 1'050'000, 128'000, 5'000, 30'000},
+    {"openai/gpt-5.4", 1'050'000, 128'000, 2'500, 15'000},
+    {"openai/gpt-5.4-mini", 400'000, 128'000, 750, 4'500},
+    {"openai/gpt-5.4-nano", 400'000, 128'000, 200, 1'250},
+    {"openai/gpt-5.2", 400'000, 128'000, 1'750, 14'000},
+    {"openai/gpt-5.1", 400'000, 128'000, 1'250, 10'000},
+    {"openai/gpt-5-mini", 400'000, 128'000, 250, 2'000},
+    {"openai/gpt-5-nano", 400'000, 128'000, 50, 400},
+    {"openai/gpt-4.1", 1'047'576, 32'768, 2'000, 8'000},
+    {"openai/gpt-4.1-mini", 1'047'576, 32'768, 400, 1'600},
+    {"openai/gpt-4o", 128'000, 16'384, 2'500, 10'000},
+    {"openai/gpt-4o-mini", 128'000, 16'384, 150, 600},
+    {"openai/o3", 200'000, 100'000, 2'000, 8'000},
+    {"openai/o4-mini", 200'000, 100'000, 1'100, 4'400},
+    {"google/gemini-4-argon", 1'048'576, 32'768, 2'000, 10'000},
+    {"google/gemini-3.8-flash", 1'048'576, 65'536, 750, 3'750},
+    {"google/gemini-3.5-flash", 1'048'576, 65'536, 1'500, 9'000},
+    {"google/gemini-3.5-flash-lite", 1'048'576, 65'536, 300, 2'500},
+    {"google/gemini-3.1-pro-preview", 1'048'576, 65'536, 2'000, 12'000},
+    {"google/gemini-3.1-flash-lite", 1'048'576, 65'536, 250, 1'500},
+    {"google/gemini-2.5-pro", 1'048'576, 65'536, 1'250, 10'000},
+    {"google/gemini-2.5-flash", 1'048'576, 65'536, 300, 2'500},
+    {"google/gemini-2.5-flash-lite", 1'048'576, 65'536, 100, 400},
+    {"deepseek/deepseek-flash", 1'000'000, 384'000, 300, 1'200},
+    {"deepseek/deepseek-v4-pro", 1'000'000, 384'000, 1'320, 3'960},
+    {"x-ai/grok-4.7", 500'000, 500'000, 2'000, 6'000},
+    {"x-ai/grok-4.3", 1'000'000, 30'000, 1'250, 2'500},
+    {"mistralai/mistral-large-4", 1'048'576, 262'144, 700, 2'100},
+    {"mistralai/mistral-medium-3.5", 262'144, 262'144, 1'500, 7'500},
+    {"mistralai/mistral-small-latest", 262'144, 256'000, 150, 600},
+    {"moonshotai/kimi-k3.1-pro", 1'048'576, 1'048'576, 2'000, 10'000},
+    {"moonshotai/kimi-k3", 1'048'576, 1'048'576, 3'000, 15'000},
+    {"moonshotai/kimi-k2.6", 262'144, 262'144, 950, 4'000},
+    {"z-ai/glm-5.3", 1'000'000, 131'072, 1'400, 4'400},
+    {"z-ai/glm-5.3-flash", 1'000'000, 131'072, 150, 500},
+    {"minimax/minimax-m3", 1'000'000, 524'288, 300, 1'200},
+    {"minimax/minimax-m3.1-flash", 1'000'000, 524'288, 150, 600},
+    {"openai/gpt-oss-120b", 131'072, 65'536, 150, 600},
+    {"openai/gpt-oss-20b", 131'072, 65'536, 75, 300},
+    {"meta-llama/llama-3.3-70b-versatile", 131'072, 32'768, 590, 790},
+    {"qwen/qwen3.8-27b", 131'072, 16'384, 800, 4'000},
+});
+
+}  // namespace
+
+const CatalogueLoaded& built_in_catalogue() {
+  static const CatalogueLoaded kCatalogue = [] {
+    CatalogueLoaded catalogue;
+    catalogue.set_date(kCatalogueDate);
+    for (const ShippedModel& shipped : kShippedModels) {
+      ModelRow& row = *catalogue.add_rows();
+      row.set_id(shipped.id);
+      row.set_context_tokens(shipped.context_tokens);
+      row.set_output_tokens(shipped.output_tokens);
+      row.set_input_nanodollars(shipped.input_nanodollars);
+      row.set_output_nanodollars(shipped.output_nanodollars);
+    }
+    return catalogue;
+  }();
+  return kCatalogue;
+}
+
+}  // namespace daybook

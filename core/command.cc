@@ -1,0 +1,119 @@
+// The commands and how one is read (Bot API, "Commands": /name or /name@bot, 1 to 32 letters, digits
+// and underscores).
+#include "core/command.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/settings.h"
+
+namespace daybook {
+namespace {
+
+constexpr std::size_t kCommandBytesMax = 32;
+constexpr std::string_view kBlankCharacters = " \t\r\n\f\v";
+
+struct CommandAlias {
+  std::string_view name;
+  std::string_view stands_for;
+};
+constexpr std::array<CommandAlias, 2> kCommandAliases = {{{"new", "reset"}, {"clear", "reset"}}};
+
+char lowered_command(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string lowered_command(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return lowered_command(c); });
+  return out;
+}
+
+bool command_character(char c) {
+  c = lowered_command(c);
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// Takes the letters, digits and underscores at the front of `text` off.
+std::string_view take_word(std::string_view& text) {
+  const auto end = std::find_if_not(text.begin(), text.end(), command_character);
+  const auto word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  text.remove_prefix(word.size());
+  return word;
+}
+
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(kBlankCharacters);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlankCharacters) - first + 1);
+}
+
+std::string canonical_command(std::string name) {
+  for (const CommandAlias& alias : kCommandAliases) {
+    if (alias.name == name) return std::string(alias.stands_for);
+  }
+  return name;
+}
+
+bool known_command(std::string_view name) {
+  return std::any_of(commands().begin(), commands().end(),
+                     [name](const CommandRow& row) { return row.name == name; });
+}
+
+}  // namespace
+
+const std::vector<CommandRow>& commands() {
+  static const std::vector<CommandRow> kRows = {
+      {"start", "", "what this is and how to begin", true},
+      {"help", "", "the commands", true},
+      {"status", "", "model, history and what is running", true},
+      {"model", "[name]", "show or switch the model", true},
+      {"models", "", "the models you can switch to", true},
+      {"reset", "", "begin a new conversation (also /new, /clear)", true},
+      {"compact", "", "replace the older half of the history by a summary", false},
+      {"stop", "", "stop the answer that is being written", true},
+      {"whoami", "", "your numeric id here", true},
+  };
+  return kRows;
+}
+
+std::optional<Command> parse_command(std::string_view text, std::string_view bot_name) {
+  if (!text.starts_with('/')) return std::nullopt;
+  text.remove_prefix(1);
+  const std::string_view name = take_word(text);
+  if (name.empty() || name.size() > kCommandBytesMax) return std::nullopt;
+  std::string_view addressee;
+  if (text.starts_with('@')) {
+    text.remove_prefix(1);
+    addressee = take_word(text);
+    if (addressee.empty()) return std::nullopt;
+  }
+  const bool word_ends = text.empty() || kBlankCharacters.find(text[0]) != std::string_view::npos;
+  if (!word_ends) return std::nullopt;
+  if (bot_name.starts_with('@')) bot_name.remove_prefix(1);
+  Command command;
+  command.name = canonical_command(lowered_command(name));
+  command.arguments = without_blanks(text);
+  command.known = known_command(command.name);
+  command.for_us = addressee.empty() || bot_name.empty() ||
+                   lowered_command(addressee) == lowered_command(bot_name);
+  return command;
+}
+
+std::string nearest_command(std::string_view name) {
+  if (name.starts_with('/')) name.remove_prefix(1);
+  std::vector<std::string> names;
+  for (const CommandRow& row : commands()) names.emplace_back(row.name);
+  for (const CommandAlias& alias : kCommandAliases) names.emplace_back(alias.name);
+  return canonical_command(nearest(name, names));
+}
+
+std::string help_text() {
+  std::string text = "Write a message and the model answers. Commands:\n";
+  for (const CommandRow& row : commands()) {
+    text += "\n/" + std::string(row.name);
+    if (!row.arguments.empty()) text += " " + std::string(row.arguments);
+    text += " - " + std::string(row.description);
+  }
+  return text;
+}
+
+}  // namespace daybook

@@ -1,0 +1,256 @@
+// Resolving a model's name. The order of the rules is the order of the table in core/model.h.
+//
+// Law: a name that resolves once resolves to the same for ever under the same settings and catalogue;
+// a model that the catalogue does not know gets careful defaults, never a refusal.
+#include "core/model.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "core/settings.h"
+
+namespace daybook {
+namespace {
+
+constexpr std::size_t kModelNameBytesMax = 200;
+constexpr std::size_t kModelNameShownMax = 80;
+constexpr std::uint32_t kUnknownContextTokens = 128'000;
+constexpr std::uint32_t kUnknownOutputTokens = 4'096;
+constexpr std::uint32_t kLocalContextTokens = 8'192;
+constexpr std::uint32_t kLocalOutputTokens = 2'048;
+constexpr std::uint32_t kEchoContextTokens = 32'000;
+constexpr std::uint32_t kEchoOutputTokens = 4'096;
+constexpr std::string_view kGeminiDefault = "gemini-2.5-flash";
+constexpr std::string_view kOpenrouterDefault = "google/gemini-2.5-flash";
+constexpr std::string_view kOpenaiDefault = "gpt-4o-mini";
+
+struct WellKnownProvider {
+  std::string_view name;
+  std::string_view title;
+  std::string_view variable;
+};
+constexpr std::array<WellKnownProvider, 3> kWellKnownProviders = {{
+    {"openrouter", "OpenRouter", "OPENROUTER_API_KEY"},
+    {"openai", "OpenAI", "OPENAI_API_KEY"},
+    {"gemini", "Gemini", "GEMINI_API_KEY"},
+}};
+
+// Vendors whose ids at OpenRouter the catalogue is sure of.
+constexpr std::array<std::string_view, 3> kOfferedVendors = {"anthropic/", "openai/", "google/"};
+
+std::string lower_letters(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+Error model_error(std::string sentence) { return {std::move(sentence), ExitCode::kSettings}; }
+
+const WellKnownProvider* well_known_provider(std::string_view name) {
+  for (const WellKnownProvider& row : kWellKnownProviders) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+template <typename Rows>
+const ProviderRow* find_provider(const Rows& rows, std::string_view name) {
+  for (const ProviderRow& row : rows) {
+    if (row.name() == name) return &row;
+  }
+  return nullptr;
+}
+
+bool provider_usable(const SettingsLoaded& settings, std::string_view name) {
+  const ProviderRow* row = find_provider(settings.providers(), name);
+  return row != nullptr && row->usable();
+}
+
+// What two spellings of one model have in common: the part after the last slash, without a variant
+// (":free"), in lower case, dots as dashes.
+std::string catalogue_form(std::string_view model) {
+  const std::size_t slash = model.rfind('/');
+  if (slash != std::string_view::npos) model.remove_prefix(slash + 1);
+  std::string form = lower_letters(model.substr(0, model.find(':')));
+  std::replace(form.begin(), form.end(), '.', '-');
+  return form;
+}
+
+// Built-in providers keep their vendor's size even when a test or a relay serves them nearby.
+bool small_and_local(const ProviderRow& provider) {
+  if (well_known_provider(provider.name()) != nullptr) return false;
+  const auto url = parse_url(provider.base_url());
+  return url && is_loopback(url->origin.host);
+}
+
+ResolvedModel with_sizes(const ProviderRow& provider, std::string_view model,
+                         const CatalogueLoaded& catalogue) {
+  ResolvedModel resolved{provider.name(), std::string(model), kUnknownContextTokens,
+                         kUnknownOutputTokens};
+  if (provider.kind() == "echo") {
+    resolved.context_tokens = kEchoContextTokens;
+    resolved.output_tokens = kEchoOutputTokens;
+    return resolved;
+  }
+  const std::string form = catalogue_form(model);
+  for (const ModelRow& row : catalogue.rows()) {
+    if (catalogue_form(row.id()) != form) continue;
+    resolved.context_tokens = row.context_tokens();
+    resolved.output_tokens = row.output_tokens();
+    return resolved;
+  }
+  if (small_and_local(provider)) {
+    resolved.context_tokens = kLocalContextTokens;
+    resolved.output_tokens = kLocalOutputTokens;
+  }
+  return resolved;
+}
+
+// How to reach the same model with a key that is there: "openai:gpt-4o"; empty if there is none.
+std::string way_with_own_key(std::string_view provider, std::string_view model,
+                             const SettingsLoaded& settings) {
+  if (provider != "openrouter") return {};
+  const std::size_t slash = model.find('/');
+  if (slash == std::string_view::npos) return {};
+  const std::string vendor = lower_letters(model.substr(0, slash));
+  const std::string rest(model.substr(slash + 1));
+  if (rest.empty() || vendor == "openrouter") return {};
+  if (vendor == "google") {
+    return provider_usable(settings, "gemini") ? "gemini/" + rest : std::string{};
+  }
+  return provider_usable(settings, vendor) ? vendor + ":" + rest : std::string{};
+}
+
+Error key_missing(const ProviderRow& provider, std::string_view model,
+                  const SettingsLoaded& settings) {
+  const WellKnownProvider* known = well_known_provider(provider.name());
+  std::string sentence = known == nullptr ? provider.name() : std::string(known->title);
+  sentence += " has no key: set providers." + provider.name() + ".api_key";
+  if (known != nullptr) sentence += " (or " + std::string(known->variable) + ")";
+  const std::string way = way_with_own_key(provider.name(), model, settings);
+  if (!way.empty()) sentence += ", or use " + way;
+  return model_error(sentence + ".");
+}
+
+Error unknown_provider(std::string_view name, const SettingsLoaded& settings) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const ProviderRow& row : settings.providers()) {
+    names.push_back(row.name());
+    list += (list.empty() ? "" : ", ") + row.name();
+  }
+  std::string sentence = "There is no provider " + std::string(name);
+  const std::string close = nearest(name, names);
+  if (!close.empty()) return model_error(sentence + ": did you mean " + close + "?");
+  return model_error(sentence + " (there are " + list + ").");
+}
+
+Result<ResolvedModel> resolve_with(std::string_view provider_name, std::string_view model,
+                                   const SettingsLoaded& settings,
+                                   const CatalogueLoaded& catalogue) {
+  const ProviderRow* provider = find_provider(settings.providers(), provider_name);
+  if (provider == nullptr) return unknown_provider(provider_name, settings);
+  if (model.empty()) {
+    return model_error("The name of a model is missing after " + std::string(provider_name) + ".");
+  }
+  if (provider->kind() == "echo" && model != "echo" && model != "slow") {
+    return model_error("The offline model is called echo, or echo:slow for a slow one.");
+  }
+  if (!provider->usable()) return key_missing(*provider, model, settings);
+  return with_sizes(*provider, model, catalogue);
+}
+
+bool printable_word(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+std::string first_offered(const ProviderRow& row, std::string_view otherwise) {
+  return row.models_size() > 0 ? row.models(0) : std::string(otherwise);
+}
+
+void add_vendor(std::vector<std::string>& names, std::string_view prefix, std::string_view vendor,
+                const CatalogueLoaded& catalogue) {
+  for (const ModelRow& row : catalogue.rows()) {
+    const std::string_view id = row.id();
+    if (!id.starts_with(vendor) || id.find("gpt-oss") != std::string_view::npos) continue;
+    names.push_back(std::string(prefix) + std::string(id.substr(vendor.size())));
+  }
+}
+
+std::vector<std::string> offered_by(const ProviderRow& provider, const CatalogueLoaded& catalogue) {
+  std::vector<std::string> names;
+  const std::string& name = provider.name();
+  const std::string prefix = name == "gemini" || name == "openrouter" ? name + "/" : name + ":";
+  if (provider.models_size() > 0) {
+    for (const std::string& model : provider.models()) names.push_back(prefix + model);
+  } else if (provider.kind() == "echo") {
+    if (name == "echo") return {"echo", "echo:slow"};
+    names = {name + ":echo", name + ":slow"};
+  } else if (name == "gemini") {
+    add_vendor(names, "gemini/", "google/", catalogue);
+  } else if (name == "openai") {
+    add_vendor(names, "openai:", "openai/", catalogue);
+  } else if (name == "openrouter") {
+    for (const std::string_view vendor : kOfferedVendors) {
+      add_vendor(names, vendor, vendor, catalogue);
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
+                                    const CatalogueLoaded& catalogue) {
+  if (name.empty() || name.size() > kModelNameBytesMax || !printable_word(name)) {
+    return model_error("A model's name is one word of at most 200 plain characters.");
+  }
+  const std::size_t slash = name.find('/');
+  const std::size_t colon = name.find(':');
+  const std::string vendor = lower_letters(name.substr(0, slash == name.npos ? 0 : slash));
+  if (colon != name.npos && colon < slash) {
+    const std::string provider = lower_letters(name.substr(0, colon));
+    if (provider.empty() || provider.size() > kModelNameShownMax) {
+      return model_error("The name of a provider must stand before the colon.");
+    }
+    return resolve_with(provider, name.substr(colon + 1), settings, catalogue);
+  }
+  if (vendor == "gemini" || vendor == "openrouter") {
+    return resolve_with(vendor, name.substr(slash + 1), settings, catalogue);
+  }
+  const std::string lower = lower_letters(name);
+  if (lower == "echo") return resolve_with("echo", lower, settings, catalogue);
+  if (slash == name.npos && lower.starts_with("gemini-")) {
+    return resolve_with("gemini", lower, settings, catalogue);
+  }
+  return resolve_with("openrouter", name, settings, catalogue);
+}
+
+std::string default_model(const std::vector<ProviderRow>& providers) {
+  const auto usable = [&providers](std::string_view name) -> const ProviderRow* {
+    const ProviderRow* row = find_provider(providers, name);
+    return row != nullptr && row->usable() ? row : nullptr;
+  };
+  if (const auto* row = usable("gemini")) return "gemini/" + first_offered(*row, kGeminiDefault);
+  if (const auto* row = usable("openrouter")) {
+    return "openrouter/" + first_offered(*row, kOpenrouterDefault);
+  }
+  if (const auto* row = usable("openai")) return "openai:" + first_offered(*row, kOpenaiDefault);
+  return "echo";
+}
+
+std::vector<std::string> known_models(const SettingsLoaded& settings,
+                                      const CatalogueLoaded& catalogue) {
+  std::vector<std::string> names;
+  for (const ProviderRow& provider : settings.providers()) {
+    if (!provider.usable()) continue;
+    const auto offered = offered_by(provider, catalogue);
+    names.insert(names.end(), offered.begin(), offered.end());
+  }
+  return names;
+}
+
+}  // namespace daybook

@@ -1,0 +1,177 @@
+// The rows, and how a key is found among them.
+#include "core/settings_keys.h"
+
+#include <algorithm>
+
+namespace daybook {
+namespace {
+
+constexpr std::string_view kProvidersPrefix = "providers.";
+constexpr std::string_view kProviderRowPrefix = "providers.NAME.";
+constexpr std::size_t kProviderNameBytesMax = 32;
+constexpr std::int64_t kSecond = 1'000;
+constexpr std::int64_t kSystemPromptBytesMax = 32'768;
+constexpr std::int64_t kWordBytesMax = 200;
+constexpr std::int64_t kPathBytesMax = 1'024;
+constexpr std::int64_t kUrlBytesMax = 1'024;
+
+constexpr std::string_view kSystemPrompt =
+    "You are a helpful assistant in a chat. Answer in the language you are spoken to, plainly and "
+    "briefly; say so when you do not know.";
+
+SettingValue setting_text(std::string_view text) { return std::string(text); }
+SettingValue setting_number(std::int64_t number) { return number; }
+
+std::vector<SettingKey> agent_rows() {
+  using enum SettingKind;
+  return {
+      {"agent.context_window_percent", kNumber, setting_number(80), 1, 100, "", true,
+       "how much of the model's context window a prompt may fill"},
+      {"agent.max_history_messages", kNumber, setting_number(50), 1, 10'000, "", true,
+       "how many earlier messages a prompt may hold"},
+      {"agent.model", kWord, std::nullopt, 1, kWordBytesMax, "", true,
+       "the model a new conversation starts with"},
+      {"agent.system_prompt", kText, setting_text(kSystemPrompt), 0, kSystemPromptBytesMax, "",
+       true, "what the model is told before every conversation"},
+  };
+}
+
+std::vector<SettingKey> gateway_rows() {
+  using enum SettingKind;
+  return {
+      {"journal.commit_interval", kDuration, setting_number(1), 0, 10 * kSecond, "", false,
+       "the least time between the beginnings of two commits"},
+      {"journal.dir", kPath, std::nullopt, 1, kPathBytesMax, "", false,
+       "the folder of the journal"},
+      {"log.format", kChoice, setting_text("text"), 0, 0, "text|json", true, "how log lines look"},
+      {"log.level", kChoice, setting_text("info"), 0, 0, "trace|debug|info|warn|error|off", true,
+       "the least severe log lines that are written"},
+      {"network.proxy", kUrl, setting_text(""), 0, kUrlBytesMax, "", false,
+       "an HTTP proxy for every outgoing connection, http://host:port"},
+  };
+}
+
+std::vector<SettingKey> provider_rows_of_table() {
+  using enum SettingKind;
+  return {
+      {"providers.NAME.api_key", kSecret, setting_text(""), 0, 0, "", false, "the key"},
+      {"providers.NAME.api_key_file", kPath, setting_text(""), 1, kPathBytesMax, "", false,
+       "a file that holds the key and that only you can read"},
+      {"providers.NAME.base_url", kUrl, setting_text(""), 1, kUrlBytesMax, "", false,
+       "where the API is, up to and without /chat/completions"},
+      {"providers.NAME.insecure", kSwitch, SettingValue(false), 0, 0, "", false,
+       "allow plain http:// to another machine"},
+      {"providers.NAME.kind", kChoice, setting_text("openai"), 0, 0, "openai|gemini|echo", false,
+       "the protocol it speaks; openai is any chat-completions server"},
+      {"providers.NAME.models", kWords, SettingValue(std::vector<std::string>{}), 0, kWordBytesMax,
+       "", false, "the models to offer in /models"},
+  };
+}
+
+std::vector<SettingKey> telegram_rows() {
+  using enum SettingKind;
+  return {
+      {"shutdown.grace", kDuration, setting_number(5 * kSecond), 0, 600 * kSecond, "", false,
+       "how long open answers may go on when the gateway is told to stop"},
+      {"telegram.allow", kIds, SettingValue(std::vector<std::int64_t>{}), 0, 0, "", false,
+       "numeric ids of users and groups that may talk without pairing"},
+      {"telegram.api_root", kUrl, setting_text("https://api.telegram.org"), 1, kUrlBytesMax, "",
+       false, "where the Bot API is"},
+      {"telegram.edit_chars", kNumber, setting_number(100), 1, 4'096, "", false,
+       "a growing answer is shown again after this many new characters"},
+      {"telegram.edit_interval", kDuration, std::nullopt, 500, 3'600 * kSecond, "", false,
+       "the least time between two edits of a message; 1s in private chats and 3s in groups"},
+      {"telegram.owner", kNumber, setting_number(0), 0, (std::int64_t{1} << 52) - 1, "", false,
+       "numeric id of the owner, whose chat gets alarms; 0 is the first one approved"},
+      {"telegram.token", kSecret, setting_text(""), 0, 0, "", false, "the bot's token"},
+      {"tls.ca_file", kPath, setting_text(""), 0, kPathBytesMax, "", false,
+       "certificates to trust instead of the system's"},
+  };
+}
+
+bool provider_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+bool valid_provider_name(std::string_view name) {
+  return !name.empty() && name.size() <= kProviderNameBytesMax && name[0] != '-' &&
+         std::all_of(name.begin(), name.end(), provider_name_character);
+}
+
+std::string last_part(std::string_view key) {
+  const std::size_t dot = key.rfind('.');
+  return std::string(dot == std::string_view::npos ? key : key.substr(dot + 1));
+}
+
+// "providers.local.baseurl" -> "local", also when the first word is misspelt.
+std::string_view middle_part(std::string_view key) {
+  const std::size_t first = key.find('.');
+  const std::size_t last = key.rfind('.');
+  return first == last ? std::string_view{} : key.substr(first + 1, last - first - 1);
+}
+
+}  // namespace
+
+const std::vector<SettingKey>& setting_keys() {
+  static const std::vector<SettingKey> kRows = [] {
+    std::vector<SettingKey> rows;
+    for (const auto& group :
+         {agent_rows(), gateway_rows(), provider_rows_of_table(), telegram_rows()}) {
+      rows.insert(rows.end(), group.begin(), group.end());
+    }
+    return rows;
+  }();
+  return kRows;
+}
+
+std::string_view provider_of_key(std::string_view key) {
+  if (!key.starts_with(kProvidersPrefix)) return {};
+  key.remove_prefix(kProvidersPrefix.size());
+  const std::size_t dot = key.find('.');
+  return dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
+}
+
+const SettingKey* find_setting_key(std::string_view key) {
+  std::string row_name(key);
+  const std::string_view provider = provider_of_key(key);
+  if (!provider.empty()) {
+    if (!valid_provider_name(provider)) return nullptr;
+    row_name = std::string(kProviderRowPrefix);
+    row_name += key.substr(kProvidersPrefix.size() + provider.size() + 1);
+  }
+  for (const SettingKey& row : setting_keys()) {
+    if (row.name == row_name) return &row;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> provider_keys(std::string_view provider) {
+  std::vector<std::string> keys;
+  for (const SettingKey& row : setting_keys()) {
+    if (!row.name.starts_with(kProviderRowPrefix)) continue;
+    keys.push_back(std::string(kProvidersPrefix) + std::string(provider) + "." +
+                   std::string(row.name.substr(kProviderRowPrefix.size())));
+  }
+  return keys;
+}
+
+std::string nearest_setting_key(std::string_view key) {
+  std::vector<std::string> whole;
+  std::vector<std::string> parts;
+  for (const SettingKey& row : setting_keys()) {
+    if (row.name.starts_with(kProviderRowPrefix)) continue;
+    whole.emplace_back(row.name);
+    parts.push_back(last_part(row.name));
+  }
+  const std::string_view provider = middle_part(key);
+  if (valid_provider_name(provider)) {
+    for (const std::string& name : provider_keys(provider)) whole.push_back(name);
+  }
+  const std::string close = nearest(key, whole);
+  if (!close.empty()) return close;
+  const std::string part = nearest(last_part(key), parts);
+  const auto found = std::find(parts.begin(), parts.end(), part);
+  return found == parts.end() ? "" : whole[static_cast<std::size_t>(found - parts.begin())];
+}
+
+}  // namespace daybook
