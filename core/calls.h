@@ -1,4 +1,6 @@
-// For providers: which turns want a call, which attempt of each is current, and from when. A fold over committed events.
+// For providers: which turns want a call, which attempt of each is current, and from when. A fold
+// over committed events: after a restart the same fold asks for the same calls, so there is no
+// queue of calls to keep.
 #pragma once
 
 #include <functional>
@@ -19,10 +21,13 @@ class Calls {
 
   void apply(const Event& event);
 
-  // The oldest open turn of this provider whose current attempt may start now and for which `busy` is false.
-  [[nodiscard]] const OpenTurn* due(std::string_view provider, Time now, const std::function<bool(Seq turn)>& busy) const;
+  // The oldest open turn of this provider whose current attempt may start now and for which `busy`
+  // is false.
+  [[nodiscard]] const OpenTurn* due(std::string_view provider, Time now,
+                                    const std::function<bool(Seq turn)>& busy) const;
 
-  [[nodiscard]] Time wake_at(std::string_view provider, const std::function<bool(Seq turn)>& busy) const;
+  [[nodiscard]] Time wake_at(std::string_view provider,
+                             const std::function<bool(Seq turn)>& busy) const;
 
   // This attempt is the one whose answer counts.
   [[nodiscard]] bool current(Seq turn, std::uint32_t attempt) const;

@@ -1,3 +1,7 @@
+// The last words of a broken program: why, where, and an abort that leaves a core dump. Plain stdio
+// to stderr, because whatever broke may be the logger or the allocator.
+//
+// Rejected: throwing; something above would catch it and go on from a state nobody vouched for.
 #include "core/check.h"
 
 #include <cstdio>

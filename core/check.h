@@ -1,5 +1,6 @@
-// CHECK: a condition that our own code guarantees. On in every build; the journal makes dying cheap, guessing is what costs.
-// Never for what the outside world or a person may get wrong: that is a Result or an event.
+// CHECK: a condition that our own code guarantees. On in every build; the journal makes dying
+// cheap, guessing is what costs. Never for what the outside world or a person may get wrong: that
+// is a Result or an event.
 #pragma once
 
 namespace daybook {
@@ -10,11 +11,11 @@ namespace daybook {
 }  // namespace daybook
 
 // In headers write DAYBOOK_CHECK: test files see Catch2's CHECK under the short name.
-#define DAYBOOK_CHECK(condition, why)                        \
-  do {                                                       \
-    if (!(condition)) {                                      \
-      ::daybook::check_failed((why), __FILE__, __LINE__);    \
-    }                                                        \
+#define DAYBOOK_CHECK(condition, why)                     \
+  do {                                                    \
+    if (!(condition)) {                                   \
+      ::daybook::check_failed((why), __FILE__, __LINE__); \
+    }                                                     \
   } while (false)
 
 #ifndef CHECK

@@ -1,4 +1,6 @@
-// Event <-> Record. The clear bytes are the serialised body message (not the wrapper), the content bytes the serialised Content; the kind is the oneof's field number.
+// Event <-> Record. The clear bytes are the serialised body message (not the wrapper), the content
+// bytes the serialised Content; the kind is the oneof's field number. Words and facts
+// are apart on disk, so a fold reads the second without decoding (or decrypting) the first.
 #pragma once
 
 #include <string_view>
@@ -11,12 +13,16 @@ namespace daybook {
 
 Record to_record(const Event& event);
 
-// An unknown kind gives an Event without body: folds skip it, verify, export and copy keep it. Bytes that do not parse are an Error with kDamaged.
+// An unknown kind gives an Event without body: folds skip it, verify, export and copy keep it.
+// Bytes that do not parse are an Error with kDamaged.
 Result<Event> from_record(const Record& record);
 
-// "TurnStarted" of an event, as spelled in events.proto; "Unknown(77)" for a kind this program does not know.
+// "TurnStarted" of an event, as spelled in events.proto; "Unknown(77)" for a kind this program does
+// not know.
 std::string kind_name(std::uint8_t kind);
-inline std::string kind_name(const Event& event) { return kind_name(static_cast<std::uint8_t>(event.body_case())); }
+inline std::string kind_name(const Event& event) {
+  return kind_name(static_cast<std::uint8_t>(event.body_case()));
+}
 // 0: no such kind.
 std::uint8_t kind_of(std::string_view name);
 

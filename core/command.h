@@ -1,4 +1,6 @@
-// Slash commands: text -> Command. Nothing but a message's own text is ever read as a command: never a model's answer, a quote or a forward.
+// Slash commands: text -> Command. Nothing but a message's own text is ever read as a command:
+// never a model's answer, a quote or a forward. What is not known is answered with the nearest
+// name, never passed on to a model.
 #pragma once
 
 #include <optional>
@@ -9,10 +11,11 @@
 namespace daybook {
 
 struct Command {
-  std::string name;       // canonical, lower case: "reset" for /new and /clear; an unknown one as written
+  // canonical, lower case: "reset" for /new and /clear; an unknown one as written
+  std::string name;
   std::string arguments;  // trimmed
   bool known = false;
-  bool for_us = true;     // false: /cmd@another_bot
+  bool for_us = true;  // false: /cmd@another_bot
 
   friend bool operator==(const Command&, const Command&) = default;
 };
@@ -26,7 +29,8 @@ struct CommandRow {
 
 const std::vector<CommandRow>& commands();
 
-// nullopt: not a command. `bot_name` without @, compared in lower case; empty: any /cmd@name is ours.
+// nullopt: not a command. `bot_name` without @, compared in lower case; empty: any /cmd@name is
+// ours.
 std::optional<Command> parse_command(std::string_view text, std::string_view bot_name);
 
 // "/statsu" -> "status"; empty when nothing is close.

@@ -1,7 +1,9 @@
-// prompt(session, upto, policy, model): what the model sees. Pure; history is never mutated; the same inputs give the same bytes for ever.
+// prompt(session, upto, policy, model): what the model sees. Pure; history is never mutated; the
+// same inputs give the same bytes for ever.
 //
-// The canonical prompt is what the SHA-256 in TurnStarted covers. It is hashed over digests, so that an appended entry costs one block:
-//   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system) { role byte ('u' or 'a') SHA-256(text) }* )
+// The canonical prompt is what the SHA-256 in TurnStarted covers. It is hashed over digests, so
+// that an appended entry costs one block:
+//   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system) { role (u or a) SHA-256(text) }* )
 #pragma once
 
 #include <array>
@@ -35,7 +37,8 @@ struct Prompt {
 
 std::array<std::uint8_t, 32> canonical_sha256(const Prompt& prompt);
 
-// Estimate by class of character, never below 1 for non-empty text. Rules version 1: ASCII 4 bytes a token, anything else 2.
+// Estimate by class of character, never below 1 for non-empty text. Rules version 1: ASCII 4 bytes
+// a token, anything else 2.
 std::uint32_t estimate_tokens(std::string_view text);
 
 // The window policy's knobs, as recorded in TurnStarted.
@@ -45,19 +48,30 @@ struct Window {
   std::uint32_t messages_max = 50;
 };
 
-// Which entries a prompt takes: a view over session entries, newest kept first. System prompt, summary and the latest entry always stay.
+// Which entries a prompt takes: a view over session entries, newest kept first. System prompt,
+// summary and the latest entry always stay.
 struct Selection {
   std::vector<Range> taken;
   std::vector<Range> dropped;
   std::uint32_t messages_taken = 0;
   std::uint32_t messages_dropped = 0;
-  std::uint32_t tokens = 0;          // estimate for the whole prompt
+  std::uint32_t tokens = 0;  // estimate for the whole prompt
   std::uint32_t tokens_dropped = 0;
-  std::string rule;                  // which limit dropped: "messages_max", "window_percent", or empty
+  std::string rule;  // which limit dropped: "messages_max", "window_percent", or empty
 };
-Selection select_entries(const SessionState& session, std::uint32_t system_tokens, const Window& window);
+Selection select_entries(const SessionState& session, std::uint32_t system_tokens,
+                         const Window& window);
 
-// Rebuilds the prompt of a recorded TurnStarted, bytes and all. Walks the session's chain through `history`.
+// The prompt of a turn and what it took. `state` already holds the turn's own messages as entries;
+// of `turn` it reads kind, model, settings, compaction and the window.
+struct BuiltPrompt {
+  Prompt prompt;
+  Selection selection;
+};
+BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, History& history);
+
+// Rebuilds the prompt of a recorded TurnStarted, bytes and all. Walks the session's chain through
+// `history`.
 Result<Prompt> prompt_of(const Event& turn_started, History& history);
 
 // Where provider adapters get prompts.

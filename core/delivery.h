@@ -1,10 +1,13 @@
-// What a channel still owes its reader. Wanted text grows with ChunkReceived; acknowledged text grows with ReplyPosted and ReplyEdited; due() is the
-// difference, paced and split. After a crash the same fold gives the same answer, so there is no resend queue to persist.
+// What a channel still owes its reader. Wanted text grows with ChunkReceived; acknowledged text
+// grows with ReplyPosted and ReplyEdited; due() is the difference, paced and split. After a crash
+// the same fold gives the same answer, so there is no resend queue to persist.
 //
-// A turn keeps its messages over attempts: a retried answer is edited into the message the first attempt posted.
-// Only a post is not idempotent. due() first asks for its PostAttempted (kAttempt); once that is committed it asks for the post itself (kPost). An attempt
-// without an outcome at the next GatewayStarted, or one reported ambiguous, is posted again, at most kAmbiguousPostsMax times: the one policy, here.
-// Rejected: storing outgoing calls as events; they would be stale on replay.
+// A turn keeps its messages over attempts: a retried answer is edited into the message the first
+// attempt posted. Only a post is not idempotent. due() first asks for its PostAttempted (kAttempt);
+// once that is committed it asks for the post itself (kPost). An attempt without an outcome at the
+// next GatewayStarted, or one reported ambiguous, is posted again, at most kAmbiguousPostsMax
+// times: the one policy, here. Rejected: storing outgoing calls as events; they would be stale on
+// replay.
 #pragma once
 
 #include <functional>
@@ -28,14 +31,15 @@ struct ChannelRules {
   std::size_t part_characters_max = 4096;  // code points in one message
   Duration edit_interval_private{1'000};
   Duration edit_interval_group{3'000};
-  std::size_t edit_characters = 100;       // fewer new ones wait up to 1.25 intervals
+  std::size_t edit_characters = 100;         // fewer new ones wait up to 1.25 intervals
   bool group(std::string_view place) const;  // chat id negative
 };
 
 // FNV-1a 64 of the text: enough to know what the screen shows. 0 is never returned.
 std::uint64_t text_digest(std::string_view text);
 
-// Splits at paragraph, line, sentence or space, never inside a code point; text that grows never moves an earlier cut. Joined they give the text.
+// Splits at paragraph, line, sentence or space, never inside a code point; text that grows never
+// moves an earlier cut. Joined they give the text.
 std::vector<std::string_view> split_text(std::string_view text, std::size_t characters_max);
 
 struct DeliveryAction {
@@ -66,10 +70,11 @@ class Deliveries {
 
   void apply(const Event& event);
 
-  // The most urgent thing owed at places of this channel ("telegram"), among places for which `busy` is false: whole answers first, then first posts,
-  // then growth. nullopt: nothing now.
-  [[nodiscard]] std::optional<DeliveryAction> due(std::string_view channel, const ChannelRules& rules, Time now,
-                                                  const std::function<bool(std::string_view place)>& busy) const;
+  // The most urgent thing owed at places of this channel ("telegram"), among places for which
+  // `busy` is false: whole answers first, then first posts, then growth. nullopt: nothing now.
+  [[nodiscard]] std::optional<DeliveryAction> due(
+      std::string_view channel, const ChannelRules& rules, Time now,
+      const std::function<bool(std::string_view place)>& busy) const;
 
   // When due() may have something though no event comes.
   [[nodiscard]] Time wake_at(std::string_view channel, const ChannelRules& rules, Time now) const;
@@ -82,12 +87,18 @@ class Deliveries {
 
   struct Delivery {
     DeliveryState state;
-    std::string text;      // wanted so far
-    Time opened_at{};
+    std::string text;  // wanted so far
   };
   [[nodiscard]] const std::map<Seq, Delivery>& open() const { return open_; }
 
  private:
+  void begin(const Event& event, const std::string& place, std::int64_t reply_to);
+  void finish(Seq source, const Event& event);
+  void close_if_shown(std::map<Seq, Delivery>::iterator delivery);
+  void settle_lost_posts();
+  void apply_outcome(const Event& event);
+  static bool too_early(const Delivery& delivery, const ChannelRules& rules, Time now);
+
   std::map<Seq, Delivery> open_;  // by source
 };
 

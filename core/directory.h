@@ -1,4 +1,5 @@
-// Who is where, who may talk, which rules are in force: one small fold over the clear part of every event. Staged position.
+// Who is where, who may talk, which rules are in force: one small fold over the clear part of every
+// event. Staged position.
 #pragma once
 
 #include <map>
@@ -29,25 +30,38 @@ class Directory {
   [[nodiscard]] const SessionRow* session(SessionId id) const;
   [[nodiscard]] const std::map<SessionId, SessionRow>& sessions() const { return sessions_; }
 
-  // Access: allowed by settings, by pairing, or because the channel is this machine's own (console, terminal).
+  // Access: allowed by settings, by pairing, or because the channel is this machine's own (console,
+  // terminal).
   [[nodiscard]] bool may_talk(std::string_view channel, std::int64_t user) const;
   [[nodiscard]] std::int64_t owner() const;
   [[nodiscard]] std::string owner_place() const;
   [[nodiscard]] const PairingRow* pairing(std::int64_t user) const;
   [[nodiscard]] const PairingRow* pairing_by_digest(std::string_view code_digest) const;
   [[nodiscard]] const std::map<std::int64_t, PairingRow>& pairings() const { return pairings_; }
-  [[nodiscard]] const DirectoryState& state() const { return state_; }  // without sessions and pairings
+  [[nodiscard]] const DirectoryState& state() const {
+    return state_;
+  }  // without sessions and pairings
 
   [[nodiscard]] const SettingsLoaded& settings() const { return state_.settings(); }
   [[nodiscard]] Seq settings_seq() const { return state_.settings_seq(); }
   [[nodiscard]] const CatalogueLoaded& catalogue() const { return state_.catalogue(); }
 
  private:
+  void apply_to_session(const Event& event);
+  void request(const Event& event);
+  void approve(const PairingApproved& approved);
+  void revoke(std::int64_t user);
+
   DirectoryState state_;
   std::map<SessionId, SessionRow> sessions_;
   std::map<std::string, SessionId, std::less<>> places_;
   std::map<std::int64_t, PairingRow> pairings_;
 };
+
+// TurnCompleted, TurnFailed, TurnCancelled or TurnAbandoned.
+bool ends_turn(const Event& event);
+// The turn such an event ends.
+Seq ended_turn(const Event& event);
 
 // "telegram" of "telegram:12345/7".
 std::string_view channel_of(std::string_view place);

@@ -1,8 +1,10 @@
-// The loop body. record(fact) appends a fact and the decisions that follow from it in one transaction; committed() tells the world; turn() is both, with
-// due() between: always in one direction.
+// The loop body. record(fact) appends a fact and the decisions that follow from it in one
+// transaction; committed() tells the world; turn() is both, with due() between: always in one
+// direction.
 //
-// Two positions. Staged: directory and sessions, ahead of the disk by what is in flight, read by decide() alone. Committed: Work, the only state an adapter
-// can reach. No effect is ever ahead of the disk.
+// Two positions. Staged: directory and sessions, ahead of the disk by what is in flight, read by
+// decide() alone. Committed: Work, the only state an adapter can reach. No effect is ever ahead of
+// the disk.
 #pragma once
 
 #include <deque>
@@ -26,16 +28,17 @@ class Gateway : public History, public Prompts {
   // Above this many queued bytes adapters are told not to take more work in.
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
   // Directory and work snapshots are rewritten after this many events.
-  static constexpr Seq kSnapshotEvery = 32'768;
+  static constexpr Seq kSnapshotEvery = 16'384;
 
   // References must outlive the gateway. Reads snapshots and the tail; writes nothing.
   static Result<std::unique_ptr<Gateway>> open(Log& log);
 
-  // Adapters, in the order they are asked, and what carries their calls. Call before the first turn.
+  // Adapters, in the order they are asked, and what carries their calls. Call before the first
+  // turn.
   void connect(std::vector<Adapter*> adapters, Transport& transport);
 
-  // Appends the fact and its decisions to the batch of this turn. Returns the fact's seq; 0 when it changes nothing: a redelivered update, or a chunk of an
-  // attempt that is over.
+  // Appends the fact and its decisions to the batch of this turn. Returns the fact's seq; 0 when it
+  // changes nothing: a redelivered update, or a chunk of an attempt that is over.
   Seq record(Fact fact, Time now);
 
   // One turn of the loop. Never blocks.
@@ -49,8 +52,8 @@ class Gateway : public History, public Prompts {
 
   // From now on no new work is taken in; what is open goes on.
   void stop_taking_in() { taking_in_ = false; }
-  [[nodiscard]] bool idle() const;       // nothing open, nothing owed, nothing in flight
-  [[nodiscard]] bool durable() const;    // nothing in flight to the disk
+  [[nodiscard]] bool idle() const;     // nothing open, nothing owed, nothing in flight
+  [[nodiscard]] bool durable() const;  // nothing in flight to the disk
 
   // When turn() should run though nothing happens.
   [[nodiscard]] Time wake_at(Time now) const;
@@ -71,30 +74,40 @@ class Gateway : public History, public Prompts {
  private:
   explicit Gateway(Log& log) : log_(log) {}
 
+  Result<void> load();
+  bool known(const std::string& source, const std::string& id);
+  bool place_in_session(Event* fact, Time now);
   Seq append(Event event, Time now);
+  void take_replies(Time now);
   void absorb();
-  bool stale(const Event& fact) const;
-  void add_snapshots();
+  void show(Seq seq);
   void start_due(std::size_t index, Time now);
+  [[nodiscard]] bool taking_in() const;
+  [[nodiscard]] Snapshot work_snapshot() const;
+  void add_snapshots();
 
-  Log& log_;
-  Transport* transport_ = nullptr;
   struct Connected {
     Adapter* adapter = nullptr;
     Seq barrier = 0;  // newest seq recorded on its behalf
   };
+
+  Log& log_;
+  Transport* transport_ = nullptr;
   std::vector<Connected> adapters_;
 
   Directory directory_;                    // staged
   std::map<SessionId, Session> sessions_;  // staged, loaded on first touch
   Work work_;                              // committed
 
-  Batch batch_;                            // of this turn
-  std::map<Seq, Event> in_flight_;         // recorded and not yet durable
+  Batch batch_;                     // of this turn
+  std::map<Seq, Event> in_flight_;  // recorded and not yet durable
   Seq next_ = 1;
   Seq snapshot_seq_ = 0;
   Time last_time_{};
   bool taking_in_ = true;
+  bool more_due_ = false;
+  bool stopping_ = false;
+  bool work_saved_ = false;
   bool waiting_for_space_ = false;
   std::optional<Error> stopped_;
 };

@@ -1,7 +1,9 @@
-// Log: the port behind which the journal lives. journal/ implements it over LMDB and in memory; both pass tests/log_contract.h.
+// Log: the port behind which the journal lives. journal/ implements it over LMDB and in memory;
+// both pass tests/log_contract.h.
 //
-// It knows records (seq, time, session, kind, bytes), not what they mean. append() never blocks and never fails: what became of it is learnt from
-// take_durable(). Nothing a caller does may depend on a record before that.
+// It knows records (seq, time, session, kind, bytes), not what they mean. append() never blocks and
+// never fails: what became of it is learnt from take_durable(). Nothing a caller does may depend on
+// a record before that.
 #pragma once
 
 #include <bitset>
@@ -16,7 +18,8 @@
 
 namespace daybook {
 
-// One event as the journal sees it. `clear` is the body without its words, `content` the words (core/codec.h).
+// One event as the journal sees it. `clear` is the body without its words, `content` the words
+// (core/codec.h).
 struct Record {
   Seq seq = 0;
   Time time{};
@@ -39,7 +42,8 @@ struct ExternalId {
   friend bool operator==(const ExternalId&, const ExternalId&) = default;
 };
 
-// A projection's state as of `seq`. A cache: deleting it changes nothing but the time to start. A newer one replaces the older one of its name.
+// A projection's state as of `seq`. A cache: deleting it changes nothing but the time to start. A
+// newer one replaces the older one of its name.
 struct Snapshot {
   std::string projection;
   SessionId session = 0;
@@ -50,7 +54,8 @@ struct Snapshot {
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
-// A place's or branch's newest event. A projection too: correct up to Batch::refs_upto, readers fold the rest.
+// A place's or branch's newest event. A projection too: correct up to Batch::refs_upto, readers
+// fold the rest.
 struct Ref {
   std::string name;
   SessionId session = 0;
@@ -65,7 +70,7 @@ struct Batch {
   std::vector<ExternalId> externals;  // of these records
   std::vector<Snapshot> snapshots;
   std::vector<Ref> refs;
-  Seq refs_upto = 0;                  // with refs: what they are correct up to
+  Seq refs_upto = 0;  // with refs: what they are correct up to
 
   [[nodiscard]] bool empty() const { return records.empty() && snapshots.empty() && refs.empty(); }
 };
@@ -75,9 +80,12 @@ using KindSet = std::bitset<256>;
 class Log {
  public:
   struct Progress {
-    std::vector<Batch> durable;     // in order, since the last call
-    std::optional<Error> stopped;   // the log is of no more use: outcome of everything not yet reported is unknown. Stop the process.
-    bool waiting_for_space = false; // the disk is full: queued batches are kept and go in when there is space again
+    std::vector<Batch> durable;  // in order, since the last call
+    // the log is of no more use: outcome of everything not yet reported is unknown. Stop the
+    // process.
+    std::optional<Error> stopped;
+    // the disk is full: queued batches are kept and go in when there is space again
+    bool waiting_for_space = false;
   };
 
   virtual ~Log() = default;
@@ -97,15 +105,18 @@ class Log {
   // The record that carries this external id, durable or queued.
   virtual std::optional<Seq> find(std::string_view source, std::string_view id) = 0;
 
-  // One durable record; nullopt when seq is beyond the end. A damaged one is an Error with ExitCode::kDamaged.
+  // One durable record; nullopt when seq is beyond the end. A damaged one is an Error with
+  // ExitCode::kDamaged.
   virtual Result<std::optional<Record>> get(Seq seq) = 0;
 
-  // Durable records first..last in order (last may lie beyond the end), those of `kinds` only. `visit` returns false to stop. The record it is given
-  // is reused for the next one. No transaction outlives 1,000 records or one second; between them the log may grow.
+  // Durable records first..last in order (last may lie beyond the end), those of `kinds` only.
+  // `visit` returns false to stop. The record it is given is reused for the next one. No
+  // transaction outlives 1,000 records or one second; between them the log may grow.
   virtual Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                             const std::function<bool(const Record&)>& visit) = 0;
 
-  virtual Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) = 0;
+  virtual Result<std::optional<Snapshot>> snapshot(std::string_view projection,
+                                                   SessionId session) = 0;
 
   // All refs, by name, and what they are correct up to.
   struct Refs {

@@ -1,8 +1,12 @@
-// From what a person calls a model to who answers: provider row, the provider's own name for it, context window, price.
+// From what a person calls a model to who answers: provider row, the provider's own name for it,
+// context window, price.
 //
-//   gemini/X, bare gemini-*   Gemini                    NAME:model        the configured provider NAME
-//   openrouter/X              OpenRouter with X         echo, echo:slow   the built-in offline model
-//   everything else           OpenRouter with the string as it is ("anthropic/claude-...", "openai/gpt-4o", "meta-llama/llama-4-maverick")
+//   gemini/X, bare gemini-*   Gemini
+//   NAME:model                the configured provider NAME
+//   openrouter/X              OpenRouter with X
+//   echo, echo:slow           the built-in offline model
+//   everything else           OpenRouter with the string as it is: "anthropic/claude-...",
+//                             "openai/gpt-4o", "meta-llama/llama-4-maverick"
 #pragma once
 
 #include <string>
@@ -23,9 +27,10 @@ struct ResolvedModel {
   friend bool operator==(const ResolvedModel&, const ResolvedModel&) = default;
 };
 
-// An Error is one sentence for the chat: unknown provider, or a missing key with the setting that would give it (and "use openai:gpt-4o" when that vendor's
-// own key is set).
-Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
+// An Error is one sentence for the chat: unknown provider, or a missing key with the setting that
+// would give it (and "use openai:gpt-4o" when that vendor's own key is set).
+Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
+                                    const CatalogueLoaded& catalogue);
 
 // The first usable provider's default: Gemini key, OpenRouter key, OpenAI key, else "echo".
 std::string default_model(const std::vector<ProviderRow>& providers);
@@ -34,6 +39,7 @@ std::string default_model(const std::vector<ProviderRow>& providers);
 const CatalogueLoaded& built_in_catalogue();
 
 // Names worth offering for these settings, for /models and "did you mean".
-std::vector<std::string> known_models(const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
+std::vector<std::string> known_models(const SettingsLoaded& settings,
+                                      const CatalogueLoaded& catalogue);
 
 }  // namespace daybook

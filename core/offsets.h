@@ -1,5 +1,6 @@
-// The last update recorded of each source, in order of record (ids restart at random after an idle week, so never a maximum). Committed events only: what a
-// channel confirms to its source is computed from here.
+// The last update recorded of each source, in order of record (ids restart at random after an idle
+// week, so never a maximum). Committed events only: what a channel confirms to its source is
+// computed from here.
 #pragma once
 
 #include <map>

@@ -1,8 +1,10 @@
-// The ports through which the pure core meets the world: Adapter, Transport, and what they exchange. (The journal's port is core/log.h.)
+// The ports through which the pure core meets the world: Adapter, Transport, and what they
+// exchange. (The journal's port is core/log.h.)
 //
-// An adapter turns bytes into facts and committed events into calls; it holds no truth. It is asked one question, due(), and everything it answers is
-// either a fact to record, a call to start or a call to cancel. A transport carries calls out and hands back replies; nothing acts inside a callback:
-// replies queue until the gateway's turn takes them.
+// An adapter turns bytes into facts and committed events into calls; it holds no truth. It is asked
+// one question, due(), and everything it answers is either a fact to record, a call to start or a
+// call to cancel. A transport carries calls out and hands back replies; nothing acts inside a
+// callback: replies queue until the gateway's turn takes them.
 #pragma once
 
 #include <optional>
@@ -19,7 +21,8 @@
 
 namespace daybook {
 
-// An adapter's own number for a call of its; the gateway keeps those of two adapters apart. Never reused within a process. Below 2^48.
+// An adapter's own number for a call of its; the gateway keeps those of two adapters apart. Never
+// reused within a process. Below 2^48.
 using CallId = std::uint64_t;
 
 struct Origin {
@@ -37,37 +40,44 @@ struct CallHeader {
 };
 
 struct Deadlines {
-  Duration connect{10'000};      // DNS and TCP
-  Duration handshake{10'000};    // TLS
-  Duration first_byte{60'000};   // from the request's last byte to the response's first
-  Duration idle{90'000};         // between two bytes of the response
+  Duration connect{10'000};     // DNS and TCP
+  Duration handshake{10'000};   // TLS
+  Duration first_byte{60'000};  // from the request's last byte to the response's first
+  Duration idle{90'000};        // between two bytes of the response
   Duration total{900'000};
 };
 
 // One HTTP/1.1 exchange. The target may hold a token, so it is a Secret: logs name `label` alone.
 struct HttpCall {
-  std::string label;             // "telegram sendMessage", "openrouter chat"
+  std::string label;  // "telegram sendMessage", "openrouter chat"
   Origin origin;
   std::string method = "POST";
-  Secret target;                 // origin-form, "/v1/chat/completions"
+  Secret target;                    // origin-form, "/v1/chat/completions"
   std::vector<CallHeader> headers;  // besides Host, User-Agent, Content-Length
   std::string body;
   Deadlines deadlines;
-  std::string pool;              // connections are shared only within one pool name: polls must not block sends
-  bool repeatable = false;       // doing it twice does no harm: may be retried once if a kept-alive connection dies before any response byte
+  // connections are shared only within one pool name: polls must not block sends
+  std::string pool;
+  // doing it twice does no harm: may be retried once if a kept-alive connection dies before any
+  // response byte
+  bool repeatable = false;
   std::size_t body_bytes_max = 16u << 20;
-  bool stream = false;           // hand over body bytes as they come; else once, whole, before ReplyEnd
+  // hand over body bytes as they come; else once, whole, before ReplyEnd
+  bool stream = false;
 };
 
-// The process's own stdin and stdout. Replies: ReplyBody for what is read, ReplyEnd at end of input.
+// The process's own stdin and stdout. Replies: ReplyBody for what is read, ReplyEnd at end of
+// input.
 struct StdioCall {};
 
-// An AF_UNIX listener, mode 0600. Replies: ReplyAccepted; then each connection speaks under the id it was given.
+// An AF_UNIX listener, mode 0600. Replies: ReplyAccepted; then each connection speaks under the id
+// it was given.
 struct ListenCall {
   std::string path;  // at most 107 bytes
 };
 
-// Bytes for a stream opened before (stdio, or an accepted connection). Reply, under this call's own id: ReplyEnd when the kernel has them.
+// Bytes for a stream opened before (stdio, or an accepted connection). Reply, under this call's own
+// id: ReplyEnd when the kernel has them.
 struct WriteCall {
   CallId stream = 0;
   std::string bytes;
@@ -79,7 +89,8 @@ struct Call {
   std::variant<HttpCall, StdioCall, ListenCall, WriteCall> what;
 };
 
-// A call is no longer wanted; no reply for it will be handed over any more. Unknown or finished ids do nothing.
+// A call is no longer wanted; no reply for it will be handed over any more. Unknown or finished ids
+// do nothing.
 struct Cancel {
   CallId id = 0;
 };
@@ -94,22 +105,24 @@ struct ReplyBody {
 // The whole response arrived, by HTTP's own framing.
 struct ReplyEnd {};
 struct ReplyAccepted {
-  CallId connection = 0;  // chosen by the transport, at or above 2^47 so that it cannot meet an adapter's own
+  // chosen by the transport, at or above 2^47 so that it cannot meet an adapter's own
+  CallId connection = 0;
 };
 struct ReplyFailed {
   enum class Reason {
     kResolve,
     kConnect,
-    kTls,        // handshake or certificate
-    kClosed,     // the peer closed before the response was whole
-    kStalled,    // a deadline
-    kProtocol,   // not HTTP as we accept it
-    kTooLarge,   // a limit of ours
-    kRefused,    // by our own rules: plain http to a foreign host, a socket path too long
+    kTls,       // handshake or certificate
+    kClosed,    // the peer closed before the response was whole
+    kStalled,   // a deadline
+    kProtocol,  // not HTTP as we accept it
+    kTooLarge,  // a limit of ours
+    kRefused,   // by our own rules: plain http to a foreign host, a socket path too long
   };
   Reason reason = Reason::kClosed;
-  bool handed_over = false;  // the last byte of the request was given to the kernel: the peer may have acted on it
-  std::string detail;        // plain words for a person, no secrets
+  // the last byte of the request was given to the kernel: the peer may have acted on it
+  bool handed_over = false;
+  std::string detail;  // plain words for a person, no secrets
 };
 using Reply = std::variant<ReplyHead, ReplyBody, ReplyEnd, ReplyAccepted, ReplyFailed>;
 
@@ -120,8 +133,11 @@ using Due = std::variant<Fact, Call, Cancel>;
 // What due() may rely on.
 struct Moment {
   Time now{};
-  bool settled = true;   // every fact of this adapter is durable and was shown to it: what it knows of itself is current
-  bool taking_in = true; // false while stopping, or when the journal is behind or full: start no poll, no post's first attempt, no turn
+  // every fact of this adapter is durable and was shown to it: what it knows of itself is current
+  bool settled = true;
+  // false while stopping, or when the journal is behind or full: start no poll, no post's first
+  // attempt, no turn
+  bool taking_in = true;
 };
 
 class Adapter {
@@ -133,10 +149,12 @@ class Adapter {
   // A committed event, in order, each once. Work and offsets (gateway.h) have folded it in already.
   virtual void on_event(const Event& event) = 0;
 
-  // The next thing to do at this moment, or nothing. Asked again until it says nothing, so it must not repeat itself.
+  // The next thing to do at this moment, or nothing. Asked again until it says nothing, so it must
+  // not repeat itself.
   virtual std::optional<Due> due(const Moment& moment) = 0;
 
-  // A piece of a call's reply; ReplyEnd and ReplyFailed are the last (but see ListenCall). Returns the facts that follow.
+  // A piece of a call's reply; ReplyEnd and ReplyFailed are the last (but see ListenCall). Returns
+  // the facts that follow.
   virtual std::vector<Fact> on_reply(CallId call, Reply reply, Time now) = 0;
 
   // When due() should be asked again though nothing happens; kNever if it need not.

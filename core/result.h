@@ -1,6 +1,8 @@
-// Result<T>: a value or the reason there is none, spelled like std::expected (C++23), which the compiler of Debian 12 does not have under C++20.
+// Result<T>: a value or the reason there is none, spelled like std::expected (C++23), which the
+// compiler of Debian 12 does not have under C++20.
 //
-// For what can fail through no fault of ours. An Error is one sentence for a person plus the exit code a main would end with.
+// For what can fail through no fault of ours. An Error is one sentence for a person plus the exit
+// code a main would end with.
 #pragma once
 
 #include <string>
@@ -34,8 +36,10 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   // Implicit on purpose: `return value;` and `return Error{...};` read best.
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}       // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}   // NOLINT(google-explicit-constructor)
+  // NOLINTBEGIN(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   [[nodiscard]] bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -71,7 +75,8 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)), failed_(true) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): as above
+  Result(Error error) : error_(std::move(error)), failed_(true) {}
 
   [[nodiscard]] bool has_value() const { return !failed_; }
   explicit operator bool() const { return has_value(); }

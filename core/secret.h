@@ -1,6 +1,8 @@
-// Secret: a token or key. It cannot be printed, compared with ==, or formatted; it is wiped when it dies.
+// Secret: a token or key. It cannot be printed, compared with ==, or formatted; it is wiped when it
+// dies.
 //
-// Reading it takes an explicit reveal(), which a reviewer can grep for: only the wire writers and the redactor call it.
+// Reading it takes an explicit reveal(), which a reviewer can grep for: only the wire writers and
+// the redactor call it.
 #pragma once
 
 #include <string>

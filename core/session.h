@@ -1,6 +1,8 @@
-// One conversation as a fold: its entries, its model, its open turn, and who waits. Staged position.
+// One conversation as a fold: its entries, its model, its open turn, and who waits. Staged
+// position.
 //
-// Entries are what was said and answered; a prompt is a view of them (core/context.h). A message becomes an entry when its turn starts, not while it waits.
+// Entries are what was said and answered; a prompt is a view of them (core/context.h). A message
+// becomes an entry when its turn starts, not while it waits.
 #pragma once
 
 #include "core/events.pb.h"
@@ -13,7 +15,8 @@ namespace daybook {
 
 class Session {
  public:
-  // Folds the chain that ends in `head` (the newest event of the session that is not a chunk); `last_chunk` is the open turn's newest, or 0.
+  // Folds the chain that ends in `head` (the newest event of the session that is not a chunk);
+  // `last_chunk` is the open turn's newest, or 0.
   static Result<Session> load(SessionId id, Seq head, Seq last_chunk, History& history);
 
   // Events of other sessions, and those at or before state().seq(), are ignored.
@@ -26,10 +29,12 @@ class Session {
   SessionState state_;
 };
 
-// The seqs of a session's chain from `head` back to its beginning or to `until` (excluded), newest first, chunks skipped.
+// The seqs of a session's chain from `head` back to its beginning or to `until` (excluded), newest
+// first, chunks skipped.
 Result<std::vector<Event>> walk_chain(Seq head, Seq until, History& history);
 
-// The text an attempt had given so far: its chunks from `last_chunk` back, TEXT only, joined in order.
+// The text an attempt had given so far: its chunks from `last_chunk` back, TEXT only, joined in
+// order.
 std::string text_so_far(Seq last_chunk, History& history);
 
 }  // namespace daybook

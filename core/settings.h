@@ -1,8 +1,11 @@
-// Settings: validated values with the layer each came from. Pure: whoever reads files, environment and command line hands over flat (key, value) entries.
+// Settings: validated values with the layer each came from. Pure: whoever reads files, environment
+// and command line hands over flat (key, value) entries.
 //
-// Layers, later ones win: built-in < /etc/daybook/config.toml < ~/.config/daybook/config.toml < nearest .daybook/config.toml < environment < command line.
-// A project file may set only agent.model, agent.system_prompt, agent.max_history_messages, agent.context_window_percent and log.*: a cloned repository must
-// not redirect keys or open the bot. An unknown key, a bad value or a forbidden one is an Error with kSettings that names file, line, key and the nearest key.
+// Layers, later ones win: built-in < /etc/daybook/config.toml < ~/.config/daybook/config.toml <
+// nearest .daybook/config.toml < environment < command line. A project file may set only
+// agent.model, agent.system_prompt, agent.max_history_messages, agent.context_window_percent and
+// log.*: a cloned repository must not redirect keys or open the bot. An unknown key, a bad value or
+// a forbidden one is an Error with kSettings that names file, line, key and the nearest key.
 #pragma once
 
 #include <cstdint>
@@ -26,16 +29,18 @@ std::string_view layer_name(Layer layer);
 // One setting as somebody wrote it.
 struct SettingEntry {
   std::string key;  // "agent.model", "providers.local.base_url"
-  std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>, std::vector<std::int64_t>> value;
+  std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>,
+               std::vector<std::int64_t>>
+      value;
   Layer layer = Layer::kBuiltIn;
-  std::string file;       // or the variable's or option's name
+  std::string file;        // or the variable's or option's name
   std::uint32_t line = 0;  // 0: none
 };
 
 struct ProviderSettings {
   std::string name;
-  std::string kind;       // openai | gemini | echo
-  std::string base_url;   // without a trailing slash
+  std::string kind;      // openai | gemini | echo
+  std::string base_url;  // without a trailing slash
   Secret api_key;
   std::vector<std::string> models;
   bool insecure = false;  // plain http to a host that is not this machine
@@ -57,19 +62,21 @@ struct Settings {
     std::string api_root = "https://api.telegram.org";
     std::vector<std::int64_t> allow;
     std::int64_t owner = 0;
-    std::optional<Duration> edit_interval;  // unset: 1 s in private chats, 3 s in groups; never below 500 ms
+    // unset: 1 s in private chats, 3 s in groups; never below 500 ms
+    std::optional<Duration> edit_interval;
     std::uint32_t edit_chars = 100;
   } telegram;
-  std::vector<ProviderSettings> providers;  // always there: openrouter, openai, gemini, echo; then the user's own
+  // always there: openrouter, openai, gemini, echo; then the user's own
+  std::vector<ProviderSettings> providers;
   struct {
     std::string dir;
     Duration commit_interval{1};
   } journal;
   struct {
-    std::string ca_file;      // empty: the system's bundle
+    std::string ca_file;  // empty: the system's bundle
   } tls;
   struct {
-    std::string proxy;        // "http://host:port"; empty: none
+    std::string proxy;  // "http://host:port"; empty: none
   } network;
   struct {
     std::string level = "info";
@@ -87,7 +94,7 @@ struct Settings {
 // One row of `daybook config`.
 struct SettingRow {
   std::string key;
-  std::string value;   // as TOML would spell it; secrets masked ("********1f3a")
+  std::string value;  // as TOML would spell it; secrets masked ("********1f3a")
   Layer layer = Layer::kBuiltIn;
   std::string origin;  // "file:line", the variable's name, or empty
 };
@@ -106,7 +113,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 // What goes into the journal: no secrets. content.text is the system prompt.
 Event settings_loaded(const Settings& settings);
 
-// http(s)://host[:port][/path]. Refuses userinfo, fragments, control characters, hosts over 253 bytes, IPv6 zones.
+// http(s)://host[:port][/path]. Refuses userinfo, fragments, control characters, hosts over 253
+// bytes, IPv6 zones.
 struct Url {
   Origin origin;
   std::string path;  // "" or "/..."; with the query

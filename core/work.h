@@ -1,4 +1,6 @@
-// The committed position: everything the outside world is still owed. The only state an adapter can reach.
+// The committed position: everything the outside world is still owed. The only state an adapter can
+// reach, so that nothing leaves the process on account of an event that is not durable. After a
+// restart it is folded again from a snapshot and the tail: recovery is not a mode.
 #pragma once
 
 #include "core/calls.h"

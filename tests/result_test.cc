@@ -1,3 +1,4 @@
+// Result<T>: a value or the reason there is none, never both, never neither.
 #include "core/result.h"
 
 #include <catch2/catch.hpp>

@@ -1,0 +1,84 @@
+#include "core/access.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "core/sha256.h"
+
+namespace daybook {
+
+Fact admitted(const Directory& directory, Fact fact) {
+  if (!fact.has_message_received()) return fact;
+  const MessageReceived& received = fact.message_received();
+  if (directory.may_talk(channel_of(received.place()), received.user())) return fact;
+  Fact refused;
+  refused.set_cause(fact.cause());
+  refused.mutable_content()->set_name(fact.content().name());
+  MessageRefused* body = refused.mutable_message_refused();
+  body->set_place(received.place());
+  body->set_source(received.source());
+  body->set_update_id(received.update_id());
+  body->set_external_id(received.external_id());
+  body->set_user(received.user());
+  body->set_reason(received.group() ? MessageRefused::CROWD : MessageRefused::STRANGER);
+  return refused;
+}
+
+std::string pairing_code(std::string_view entropy, Seq refused) {
+  // Without 0, O, 1 and I, which people mistake for one another.
+  constexpr std::string_view kLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+  const Digest digest = hmac_sha256(entropy, "pairing " + std::to_string(refused));
+  std::string code;
+  for (int i = 0; i < 8; ++i) code += kLetters[digest[static_cast<std::size_t>(i)] % 32];
+  return code;
+}
+
+Result<Fact> approve_code(const Directory& directory, std::string_view code, std::string_view by,
+                          Time now) {
+  std::string upper(code);
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+  const Digest digest = sha256(upper);
+  const PairingRow* row = directory.pairing_by_digest(view(digest));
+  if (row == nullptr) {
+    return Error{"no one was given the code " + upper + ": see `daybook pair list`",
+                 ExitCode::kUsage};
+  }
+  if (row->expires() < to_milliseconds(now)) {
+    return Error{"the code " + upper +
+                     " is more than an hour old: let them write to the bot again for a new one",
+                 ExitCode::kUsage};
+  }
+  return approve_user(directory, row->user(), row->place(), by);
+}
+
+Fact approve_user(const Directory& directory, std::int64_t user, std::string_view place,
+                  std::string_view by) {
+  Fact fact;
+  PairingApproved* approved = fact.mutable_pairing_approved();
+  approved->set_user(user);
+  approved->set_place(std::string(place));
+  approved->set_by(std::string(by));
+  approved->set_owner(directory.owner() == 0);
+  return fact;
+}
+
+Result<Fact> revoke_user(const Directory& directory, std::int64_t user, std::string_view by) {
+  const auto& allowed = directory.state().allowed();
+  if (std::find(allowed.begin(), allowed.end(), user) == allowed.end()) {
+    const auto& configured = directory.settings().telegram_allow();
+    const bool by_settings =
+        std::find(configured.begin(), configured.end(), user) != configured.end();
+    return Error{
+        by_settings ? "user " + std::to_string(user) +
+                          " is let in by telegram.allow: take the id out of the settings"
+                    : "user " + std::to_string(user) + " was never let in: see `daybook pair list`",
+        ExitCode::kUsage};
+  }
+  Fact fact;
+  fact.mutable_access_revoked()->set_user(user);
+  fact.mutable_access_revoked()->set_by(std::string(by));
+  return fact;
+}
+
+}  // namespace daybook

@@ -1,0 +1,74 @@
+#include "core/calls.h"
+
+#include <algorithm>
+
+namespace daybook {
+
+Calls Calls::restore(const WorkState& state) {
+  Calls calls;
+  for (const OpenTurn& turn : state.turns()) calls.open_[turn.seq()] = turn;
+  return calls;
+}
+
+void Calls::save(WorkState* state) const {
+  for (const auto& [seq, turn] : open_) *state->add_turns() = turn;
+}
+
+void Calls::apply(const Event& event) {
+  if (event.has_turn_started()) {
+    const TurnStarted& started = event.turn_started();
+    OpenTurn& turn = open_[event.seq()];
+    turn.set_seq(event.seq());
+    turn.set_kind(started.kind());
+    turn.set_attempt(1);
+    turn.set_attempt_seq(event.seq());
+    turn.set_model(started.model());
+    turn.set_provider(started.provider());
+    turn.set_place(started.place());
+    turn.set_compaction(started.compaction());
+    turn.set_session(event.session());
+    *turn.mutable_answers() = started.answers();
+  } else if (event.has_turn_retried()) {
+    const auto found = open_.find(event.turn_retried().turn());
+    if (found == open_.end()) return;
+    found->second.set_attempt(event.turn_retried().attempt());
+    found->second.set_attempt_seq(event.seq());
+    found->second.set_not_before(event.turn_retried().not_before());
+    found->second.set_last_chunk(0);
+  } else if (event.has_turn_completed()) {
+    open_.erase(event.turn_completed().turn());
+  } else if (event.has_turn_failed()) {
+    open_.erase(event.turn_failed().turn());
+  } else if (event.has_turn_cancelled()) {
+    open_.erase(event.turn_cancelled().turn());
+  } else if (event.has_turn_abandoned()) {
+    open_.erase(event.turn_abandoned().turn());
+  }
+}
+
+const OpenTurn* Calls::due(std::string_view provider, Time now,
+                           const std::function<bool(Seq turn)>& busy) const {
+  for (const auto& [seq, turn] : open_) {
+    if (turn.provider() == provider && turn.not_before() <= to_milliseconds(now) && !busy(seq)) {
+      return &turn;
+    }
+  }
+  return nullptr;
+}
+
+Time Calls::wake_at(std::string_view provider, const std::function<bool(Seq turn)>& busy) const {
+  Time earliest = kNever;
+  for (const auto& [seq, turn] : open_) {
+    if (turn.provider() == provider && !busy(seq)) {
+      earliest = std::min(earliest, from_milliseconds(turn.not_before()));
+    }
+  }
+  return earliest;
+}
+
+bool Calls::current(Seq turn, std::uint32_t attempt) const {
+  const auto found = open_.find(turn);
+  return found != open_.end() && found->second.attempt() == attempt;
+}
+
+}  // namespace daybook

@@ -1,0 +1,67 @@
+#include "core/decide.h"
+
+#include "core/command.h"
+
+namespace daybook {
+
+namespace {
+
+Decisions decide_message(const State& state, const Event& event) {
+  const Session* session = state.session(event.session());
+  if (session == nullptr) return {};
+  if (session->busy() && !acts_at_once(event)) return {};
+  return settle_message(state, *session, event);
+}
+
+struct Trigger {
+  Event::BodyCase kind;
+  Decisions (*answer)(const State& state, const Event& event);
+};
+
+constexpr Trigger kTriggers[] = {
+    {Event::kGatewayStarted, decide_restart},
+    {Event::kSettingsLoaded, decide_settings},
+    {Event::kMessageReceived, decide_message},
+    {Event::kMessageRefused, decide_refused},
+    {Event::kAttemptFailed, decide_attempt_failed},
+    {Event::kTurnCompleted, decide_turn_ended},
+    {Event::kTurnFailed, decide_turn_ended},
+    {Event::kTurnCancelled, decide_turn_ended},
+    {Event::kTurnAbandoned, decide_turn_ended},
+    {Event::kCompactionStarted,
+     [](const State& state, const Event& event) -> Decisions {
+       const Session* session = state.session(event.session());
+       return session == nullptr ? Decisions() : start_summary(state, *session, event);
+     }},
+    {Event::kCompactionCompleted, decide_compaction_ended},
+    {Event::kCompactionFailed, decide_compaction_ended},
+    {Event::kPairingApproved, decide_approved},
+};
+
+}  // namespace
+
+Decisions decide(const State& state, const Event& event) {
+  for (const Trigger& trigger : kTriggers) {
+    if (trigger.kind == event.body_case()) return trigger.answer(state, event);
+  }
+  return {};
+}
+
+Event notice(const Session& session, const Event* message, std::string text,
+             std::string_view topic) {
+  Event event;
+  event.set_session(session.state().id());
+  event.mutable_content()->set_text(std::move(text));
+  NoticeIssued* issued = event.mutable_notice_issued();
+  issued->set_place(session.state().place());
+  issued->set_topic(std::string(topic));
+  if (message != nullptr) {
+    issued->set_answers(message->seq());
+    if (message->message_received().group()) {
+      issued->set_reply_to(message->message_received().message_id());
+    }
+  }
+  return event;
+}
+
+}  // namespace daybook

@@ -1,0 +1,74 @@
+// Pairing: what a stranger's first message leads to, and what an approval says.
+#include <utility>
+
+#include "core/access.h"
+#include "core/decide.h"
+#include "core/sha256.h"
+
+namespace daybook {
+
+namespace {
+
+Event notice_at(const State& state, const std::string& place, std::string text) {
+  Event event;
+  const SessionRow* row = state.directory.at(place);
+  event.set_session(row != nullptr ? row->id() : 0);
+  event.mutable_notice_issued()->set_place(place);
+  event.mutable_notice_issued()->set_topic("pairing");
+  event.mutable_content()->set_text(std::move(text));
+  return event;
+}
+
+bool asked_lately(const State& state, std::int64_t user) {
+  const PairingRow* row = state.directory.pairing(user);
+  return row != nullptr && row->expires() > to_milliseconds(state.now);
+}
+
+std::size_t open_pairings(const State& state) {
+  std::size_t open = 0;
+  for (const auto& [user, row] : state.directory.pairings()) {
+    if (row.expires() > to_milliseconds(state.now)) ++open;
+  }
+  return open;
+}
+
+}  // namespace
+
+Decisions decide_refused(const State& state, const Event& event) {
+  const MessageRefused& refused = event.message_refused();
+  if (refused.reason() != MessageRefused::STRANGER || refused.user() == 0) return {};
+  if (asked_lately(state, refused.user()) || open_pairings(state) >= kPairingsMax) return {};
+  const std::string code = pairing_code(state.directory.state().entropy(), event.seq());
+  Event requested;
+  PairingRequested* body = requested.mutable_pairing_requested();
+  body->set_user(refused.user());
+  body->set_place(refused.place());
+  const Digest digest = sha256(code);
+  body->set_code_digest(std::string(view(digest)));
+  body->set_expires(to_milliseconds(state.now + kPairingLifetime));
+  requested.mutable_content()->set_name(event.content().name());
+  Decisions decisions = {std::move(requested)};
+  decisions.push_back(notice_at(
+      state, refused.place(),
+      "I do not know you yet. Your pairing code is " + code +
+          ", good for an hour. Whoever runs this gateway lets you in with: daybook pair approve " +
+          code));
+  if (const std::string owner = state.directory.owner_place();
+      !owner.empty() && owner != refused.place()) {
+    decisions.push_back(
+        notice_at(state, owner,
+                  event.content().name() + " (user " + std::to_string(refused.user()) +
+                      ") asks to talk to me. To let them in: daybook pair approve " + code));
+  }
+  return decisions;
+}
+
+Decisions decide_approved(const State& state, const Event& event) {
+  const PairingApproved& approved = event.pairing_approved();
+  if (approved.place().empty()) return {};
+  std::string text = "You are in. Write to me and a model answers; /help says what else I can do.";
+  if (approved.owner()) text += " You own this gateway: alarms and pairing requests come to you.";
+  return {notice_at(state, approved.place(), std::move(text))};
+}
+
+}  // namespace daybook

@@ -1,0 +1,210 @@
+// What a message asks for. A command is answered by notices and state changes in the transaction of
+// its message; anything else becomes a turn.
+#include <utility>
+
+#include "core/command.h"
+#include "core/decide.h"
+#include "core/model.h"
+
+namespace daybook {
+
+namespace {
+
+struct Asked {
+  const State& state;
+  const Session& session;
+  const Event& message;
+
+  [[nodiscard]] const std::string& arguments() const { return message.content().arguments(); }
+  [[nodiscard]] Decisions reply(std::string text, std::string_view topic) const {
+    return {notice(session, &message, std::move(text), topic)};
+  }
+};
+
+std::string model_in_use(const Asked& asked) {
+  const std::string& own = asked.session.state().model();
+  return own.empty() ? asked.state.directory.settings().model() : own;
+}
+
+std::string model_list(const Asked& asked) {
+  const std::string current = model_in_use(asked);
+  std::string text;
+  for (const std::string& name :
+       known_models(asked.state.directory.settings(), asked.state.directory.catalogue())) {
+    text += (name == current ? "\n• " : "\n  ") + name;
+  }
+  return text;
+}
+
+Decisions answer_start(const Asked& asked) {
+  return asked.reply(
+      "Hello. Write to me and " + model_in_use(asked) +
+          " answers. Everything said here is kept in this gateway's own journal.\n\n" + help_text(),
+      "start");
+}
+
+Decisions answer_help(const Asked& asked) { return asked.reply(help_text(), "help"); }
+
+std::string turn_line(const SessionState& session) {
+  if (!session.has_open()) return "Idle.";
+  const OpenTurn& turn = session.open();
+  std::string line = turn.kind() == SUMMARY ? "Summarising" : "Answering";
+  line += " with " + turn.model();
+  if (turn.attempt() > 1) line += ", attempt " + std::to_string(turn.attempt());
+  if (session.waiting_size() > 1) {
+    // The /status itself waits for this very answer.
+    line += ", " + std::to_string(session.waiting_size() - 1) + " waiting";
+  }
+  return line + ".";
+}
+
+Decisions answer_status(const Asked& asked) {
+  const SessionState& session = asked.session.state();
+  std::string text = "Model: " + model_in_use(asked) + "\n" + turn_line(session) +
+                     "\nMessages: " + std::to_string(session.entries_size());
+  if (session.summary() != 0) {
+    text += ", those up to event " + std::to_string(session.summary_last()) + " summarised";
+  }
+  text += "\nTurns: " + std::to_string(session.turns());
+  if (session.usage().reported()) {
+    text += "\nTokens: " + std::to_string(session.usage().prompt_tokens()) + " in, " +
+            std::to_string(session.usage().output_tokens()) + " out";
+  }
+  return asked.reply(text + "\nSession: " + std::to_string(session.id()), "status");
+}
+
+Decisions answer_model(const Asked& asked) {
+  if (asked.arguments().empty()) {
+    return asked.reply(
+        "Model: " + model_in_use(asked) + "\nSwitch with /model NAME." + model_list(asked),
+        "model");
+  }
+  const Result<ResolvedModel> model = resolve_model(
+      asked.arguments(), asked.state.directory.settings(), asked.state.directory.catalogue());
+  if (!model) {
+    return asked.reply(model.error().message + " The model stays " + model_in_use(asked) + ".",
+                       "model");
+  }
+  Event switched;
+  switched.set_session(asked.session.state().id());
+  switched.mutable_model_switched()->set_model(asked.arguments());
+  switched.mutable_model_switched()->set_provider(model->provider);
+  switched.mutable_model_switched()->set_from(model_in_use(asked));
+  std::string text = "Model: " + asked.arguments() + ".";
+  if (asked.session.busy()) text += " The running answer keeps its own.";
+  Decisions decisions = asked.reply(std::move(text), "model");
+  decisions.insert(decisions.begin(), std::move(switched));
+  return decisions;
+}
+
+Decisions answer_models(const Asked& asked) {
+  return asked.reply(
+      "Models to try (any other name of these providers works too):" + model_list(asked), "models");
+}
+
+Decisions answer_reset(const Asked& asked) {
+  const SessionState& session = asked.session.state();
+  Decisions decisions;
+  if (asked.session.busy()) {
+    decisions = cancel_turn(asked.state, asked.session, asked.message.seq());
+  }
+  Event reset;
+  reset.set_session(session.id());
+  reset.mutable_session_reset()->set_answers(asked.message.seq());
+  decisions.push_back(std::move(reset));
+  std::string text = "A new conversation begins. The old one stays in the journal.";
+  const int dropped = session.waiting_size() - 1;
+  if (dropped > 0) {
+    text += " " + std::to_string(dropped) +
+            (dropped == 1 ? " message that waited is" : " messages that waited are") +
+            " not answered any more.";
+  }
+  decisions.push_back(notice(asked.session, &asked.message, std::move(text), "reset"));
+  return decisions;
+}
+
+Decisions answer_compact(const Asked& asked) {
+  return start_compaction(asked.state, asked.session, asked.message);
+}
+
+Decisions answer_stop(const Asked& asked) {
+  if (!asked.session.busy()) return asked.reply("Nothing is running.", "stop");
+  return cancel_turn(asked.state, asked.session, asked.message.seq());
+}
+
+Decisions answer_whoami(const Asked& asked) {
+  const std::int64_t user = asked.message.message_received().user();
+  std::string text = user != 0 ? "You are user " + std::to_string(user) : "You are at this machine";
+  text += ", here in " + asked.session.state().place() + ", session " +
+          std::to_string(asked.session.state().id()) + ".";
+  if (user != 0 && user == asked.state.directory.owner()) text += " You own this gateway.";
+  return asked.reply(std::move(text), "whoami");
+}
+
+Decisions answer_unknown(const Asked& asked) {
+  const std::string& name = asked.message.message_received().command();
+  const std::string near = nearest_command(name);
+  std::string text = "There is no command /" + name + ".";
+  text += near.empty() ? " /help lists them." : " Did you mean /" + near + "?";
+  return asked.reply(std::move(text), "unknown");
+}
+
+struct Answer {
+  std::string_view command;
+  Decisions (*answer)(const Asked& asked);
+};
+
+constexpr Answer kAnswers[] = {
+    {"start", answer_start},     {"help", answer_help},     {"status", answer_status},
+    {"model", answer_model},     {"models", answer_models}, {"reset", answer_reset},
+    {"compact", answer_compact}, {"stop", answer_stop},     {"whoami", answer_whoami},
+};
+
+bool starts_turn(const Decisions& decisions) {
+  for (const Event& decision : decisions) {
+    if (decision.has_turn_started() || decision.has_compaction_started()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool acts_at_once(const Event& message) {
+  const std::string& command = message.message_received().command();
+  if (command.empty()) return false;
+  for (const CommandRow& row : commands()) {
+    if (row.name == command) return row.at_once;
+  }
+  return true;  // an unknown command is answered at once: that there is none
+}
+
+Decisions settle_message(const State& state, const Session& session, const Event& message) {
+  const Asked asked{state, session, message};
+  const std::string& command = message.message_received().command();
+  if (!command.empty()) {
+    for (const Answer& row : kAnswers) {
+      if (row.command == command) return row.answer(asked);
+    }
+    return answer_unknown(asked);
+  }
+  if (message.content().text().find_first_not_of(" \t\r\n") == std::string::npos) {
+    return asked.reply("I can only read text so far.", "unsupported");
+  }
+  return start_answer(state, session, message);
+}
+
+Decisions settle_waiting_messages(const State& state, const Session& session) {
+  Decisions decisions;
+  if (session.busy()) return decisions;
+  for (const Waiting& waiting : session.state().waiting()) {
+    const std::optional<Event> message = state.history.event(waiting.seq());
+    if (!message) continue;
+    Decisions settled = settle_message(state, session, *message);
+    const bool started = starts_turn(settled);
+    for (Event& one : settled) decisions.push_back(std::move(one));
+    if (started) break;
+  }
+  return decisions;
+}
+
+}  // namespace daybook

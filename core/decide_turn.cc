@@ -1,0 +1,292 @@
+// Turns: how one begins, is tried again, is given up, and what follows when it ends.
+//
+// The plain sentence a person reads when a turn fails is made here, from the error's class.
+#include <algorithm>
+#include <utility>
+
+#include "core/context.h"
+#include "core/decide.h"
+#include "core/model.h"
+#include "core/sha256.h"
+
+namespace daybook {
+
+namespace {
+
+// Shares TurnStarted between answers and summaries; fills in everything but kind-specific fields.
+Event new_turn(const State& state, const Session& session, const ResolvedModel& model) {
+  Event event;
+  event.set_session(session.state().id());
+  TurnStarted* turn = event.mutable_turn_started();
+  turn->set_place(session.state().place());
+  turn->set_model(model.model);
+  turn->set_provider(model.provider);
+  turn->set_settings(state.directory.settings_seq());
+  turn->set_policy("window");
+  turn->set_upto(session.state().seq());
+  turn->set_window_tokens(model.context_tokens);
+  turn->set_window_percent(state.directory.settings().context_window_percent());
+  turn->set_messages_max(state.directory.settings().max_history_messages());
+  return event;
+}
+
+// Records how the prompt was made; what had to be left out becomes an event of its own before it.
+Decisions with_prompt(const State& state, const Session& session, Event event) {
+  Session ahead = session;
+  // The turn's own messages are entries of its prompt: fold the turn as if it were recorded.
+  event.set_seq(session.state().seq() + 1);
+  ahead.apply(event);
+  event.clear_seq();
+  TurnStarted* turn = event.mutable_turn_started();
+  const BuiltPrompt built = build_prompt(ahead.state(), *turn, state.history);
+  const Selection& selection = built.selection;
+  turn->mutable_taken()->Assign(selection.taken.begin(), selection.taken.end());
+  turn->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
+  turn->set_summary(session.state().summary());
+  turn->set_tokens(selection.tokens);
+  const Digest digest = canonical_sha256(built.prompt);
+  turn->set_sha256(std::string(view(digest)));
+  Decisions decisions;
+  if (selection.messages_dropped > 0) {
+    Event truncated;
+    truncated.set_session(event.session());
+    ContextTruncated* body = truncated.mutable_context_truncated();
+    body->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
+    body->set_messages(selection.messages_dropped);
+    body->set_tokens(selection.tokens_dropped);
+    body->set_rule(selection.rule);
+    decisions.push_back(std::move(truncated));
+  }
+  decisions.push_back(std::move(event));
+  return decisions;
+}
+
+Result<ResolvedModel> model_of(const State& state, const Session& session) {
+  const SettingsLoaded& settings = state.directory.settings();
+  const bool own = !session.state().model().empty();
+  Result<ResolvedModel> model = resolve_model(own ? session.state().model() : settings.model(),
+                                              settings, state.directory.catalogue());
+  const bool telegram = channel_of(session.state().place()) == "telegram";
+  if (model && model->provider == "echo" && telegram && !own && !settings.model_chosen()) {
+    return Error{
+        "No model is set up yet: whoever runs this bot can run `daybook setup`, or set "
+        "agent.model to \"echo\" to try it without one.",
+        ExitCode::kSettings};
+  }
+  return model;
+}
+
+bool worth_retrying(ErrorClass error) {
+  return error == RATE || error == OVERLOAD || error == NETWORK || error == TRUNCATED ||
+         error == STALLED || error == PEER;
+}
+
+std::string provider_name(const OpenTurn& turn) {
+  return turn.provider() == "openrouter" ? "OpenRouter"
+         : turn.provider() == "openai"   ? "OpenAI"
+         : turn.provider() == "gemini"   ? "Gemini"
+                                         : turn.provider();
+}
+
+std::string reason_of(ErrorClass error, const std::string& provider, int status) {
+  const std::string code = status > 0 ? " (HTTP " + std::to_string(status) + ")" : "";
+  if (error == AUTH)
+    return provider + " refused our key" + code + ". Check the provider's api_key.";
+  if (error == FUNDS) return provider + " says the account has no funds left" + code + ".";
+  if (error == RATE) return provider + " limits how fast we may ask" + code + ".";
+  if (error == OVERLOAD) return provider + " is overloaded" + code + ".";
+  if (error == OVERFLOW) {
+    return "the conversation no longer fits the model" + code + ". /compact or /reset helps.";
+  }
+  if (error == REFUSED) return provider + " would not answer this" + code + ".";
+  if (error == REQUEST) return provider + " did not accept the request" + code + ".";
+  if (error == NETWORK) return provider + " could not be reached.";
+  if (error == TRUNCATED) return "the answer broke off" + code + ".";
+  if (error == STALLED) return provider + " stopped answering.";
+  if (error == PEER) return provider + " sent something that is not an answer" + code + ".";
+  if (error == SETTINGS) return provider + " is not set up.";
+  return provider + " failed" + code + ".";
+}
+
+// What failed, what was kept, whether it retries.
+std::string failure_sentence(const OpenTurn& turn, const AttemptFailed& failed,
+                             const std::string& detail, bool kept) {
+  std::string sentence = "⚠ No " + std::string(kept ? "complete " : "") + "answer from " +
+                         turn.model() + ": " +
+                         reason_of(failed.error(), provider_name(turn), failed.status());
+  if (!detail.empty() &&
+      (failed.error() == REQUEST || failed.error() == REFUSED || failed.error() == SETTINGS)) {
+    sentence += " It said: " + detail;
+  }
+  if (turn.attempt() > 1) {
+    sentence += " Tried " + std::to_string(turn.attempt()) + " times.";
+  }
+  sentence += kept ? " What came is kept above;" : " Your message is kept;";
+  return sentence + " it is not retried. Write again to go on.";
+}
+
+// Exponential, with a jitter of up to a tenth that only the turn and the attempt decide.
+Duration retry_delay(Seq turn, std::uint32_t attempt) {
+  const Duration base =
+      std::min(Duration(1'000) * (1 << std::min(attempt - 1, 5u)), Duration(30'000));
+  const Digest digest = sha256(std::to_string(turn) + "/" + std::to_string(attempt));
+  return base + base * digest[0] / 2560;
+}
+
+Event turn_failed(const OpenTurn& turn, const AttemptFailed& failed, const std::string& text,
+                  const std::string& detail) {
+  Event event;
+  event.set_session(turn.session());
+  TurnFailed* body = event.mutable_turn_failed();
+  body->set_turn(turn.seq());
+  body->set_attempt(turn.attempt());
+  body->set_last_chunk(turn.last_chunk());
+  body->set_error(failed.error());
+  body->set_status(failed.status());
+  body->set_tokens(estimate_tokens(text));
+  event.mutable_content()->set_text(text);
+  event.mutable_content()->set_detail(failure_sentence(turn, failed, detail, !text.empty()));
+  return event;
+}
+
+Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before,
+                   const std::string& text) {
+  Event event;
+  event.set_session(turn.session());
+  TurnRetried* body = event.mutable_turn_retried();
+  body->set_turn(turn.seq());
+  body->set_attempt(turn.attempt() + 1);
+  body->set_last_chunk(turn.last_chunk());
+  body->set_not_before(to_milliseconds(not_before));
+  body->set_error(error);
+  if (!text.empty()) event.mutable_content()->set_text(text);
+  return event;
+}
+
+Decisions decide_interrupted(const State& state, const Session& session) {
+  const OpenTurn& turn = session.state().open();
+  const std::string text = text_so_far(turn.last_chunk(), state.history);
+  if (turn.attempt() < kRestartAttemptsMax) {
+    return {turn_retried(turn, ERROR_CLASS_UNSPECIFIED, state.now, text)};
+  }
+  Event event;
+  event.set_session(turn.session());
+  TurnAbandoned* body = event.mutable_turn_abandoned();
+  body->set_turn(turn.seq());
+  body->set_attempt(turn.attempt());
+  body->set_last_chunk(turn.last_chunk());
+  body->set_tokens(estimate_tokens(text));
+  event.mutable_content()->set_text(text);
+  event.mutable_content()->set_detail(
+      "⚠ Given up: the gateway was restarted " + std::to_string(turn.attempt()) +
+      " times while this was being answered. Write again to go on.");
+  return {std::move(event)};
+}
+
+}  // namespace
+
+Decisions start_answer(const State& state, const Session& session, const Event& message) {
+  const Result<ResolvedModel> model = model_of(state, session);
+  if (!model) return {notice(session, &message, "⚠ " + model.error().message, "model")};
+  Event event = new_turn(state, session, *model);
+  TurnStarted* turn = event.mutable_turn_started();
+  turn->set_kind(ANSWER);
+  turn->add_answers(message.seq());
+  if (message.message_received().group()) {
+    turn->set_reply_to(message.message_received().message_id());
+  }
+  return with_prompt(state, session, std::move(event));
+}
+
+Decisions start_summary(const State& state, const Session& session, const Event& compaction) {
+  const Result<ResolvedModel> model = model_of(state, session);
+  if (!model) {
+    Event failed;
+    failed.set_session(session.state().id());
+    failed.mutable_compaction_failed()->set_compaction(compaction.seq());
+    failed.mutable_content()->set_detail(model.error().message);
+    return {std::move(failed)};
+  }
+  Event event = new_turn(state, session, *model);
+  TurnStarted* turn = event.mutable_turn_started();
+  turn->set_kind(SUMMARY);
+  turn->set_compaction(compaction.seq());
+  Decisions decisions = with_prompt(state, session, std::move(event));
+  // What a summary cannot read is left out of it, not of the conversation.
+  return {std::move(decisions.back())};
+}
+
+Decisions cancel_turn(const State& state, const Session& session, Seq by) {
+  const OpenTurn& turn = session.state().open();
+  const std::string text = text_so_far(turn.last_chunk(), state.history);
+  Event event;
+  event.set_session(turn.session());
+  TurnCancelled* body = event.mutable_turn_cancelled();
+  body->set_turn(turn.seq());
+  body->set_attempt(turn.attempt());
+  body->set_last_chunk(turn.last_chunk());
+  body->set_by(by);
+  body->set_tokens(estimate_tokens(text));
+  event.mutable_content()->set_text(text);
+  return {std::move(event)};
+}
+
+Decisions decide_attempt_failed(const State& state, const Event& event) {
+  const Session* session = state.session(event.session());
+  if (session == nullptr || !session->busy()) return {};
+  const OpenTurn& turn = session->state().open();
+  const AttemptFailed& failed = event.attempt_failed();
+  const std::uint32_t attempts_max = std::max(state.directory.settings().attempts_max(), 1u);
+  const bool refused = failed.retry_after() < 0 || Duration(failed.retry_after()) > kRetryAfterMax;
+  if (worth_retrying(failed.error()) && !refused && turn.attempt() < attempts_max) {
+    const Duration delay =
+        std::max(retry_delay(turn.seq(), turn.attempt()), Duration(failed.retry_after()));
+    return {turn_retried(turn, failed.error(), state.now + delay, event.content().text())};
+  }
+  return {turn_failed(turn, failed, event.content().text(), event.content().detail())};
+}
+
+Decisions decide_turn_ended(const State& state, const Event& event) {
+  const Session* session = state.session(event.session());
+  if (session == nullptr) return {};
+  const std::optional<Event> turn = state.history.event(ended_turn(event));
+  if (turn && turn->turn_started().kind() == SUMMARY) {
+    return end_compaction(state, *session, *turn, event);
+  }
+  return settle_waiting_messages(state, *session);
+}
+
+Decisions decide_restart(const State& state, const Event& event) {
+  Decisions decisions;
+  if (!event.gateway_started().recovery()) return decisions;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    if (row.open_turn() == 0) continue;
+    const Session* session = state.session(id);
+    if (session == nullptr || !session->busy()) continue;
+    for (Event& one : decide_interrupted(state, *session)) decisions.push_back(std::move(one));
+  }
+  return decisions;
+}
+
+Decisions decide_settings(const State& state, const Event& event) {
+  Decisions decisions;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    if (row.open_turn() == 0) continue;
+    const Session* session = state.session(id);
+    if (session == nullptr || !session->busy()) continue;
+    const OpenTurn& turn = session->state().open();
+    const auto& providers = event.settings_loaded().providers();
+    const bool usable =
+        std::any_of(providers.begin(), providers.end(), [&](const ProviderRow& row_of_provider) {
+          return row_of_provider.name() == turn.provider() && row_of_provider.usable();
+        });
+    if (usable) continue;
+    AttemptFailed failed;
+    failed.set_error(SETTINGS);
+    const std::string text = text_so_far(turn.last_chunk(), state.history);
+    decisions.push_back(turn_failed(turn, failed, text, "the settings no longer name it"));
+  }
+  return decisions;
+}
+
+}  // namespace daybook

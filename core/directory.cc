@@ -1,0 +1,162 @@
+#include "core/directory.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace daybook {
+
+Directory Directory::restore(DirectoryState state) {
+  Directory directory;
+  for (SessionRow& row : *state.mutable_sessions()) {
+    directory.places_[row.place()] = row.id();
+    directory.sessions_[row.id()] = std::move(row);
+  }
+  for (PairingRow& row : *state.mutable_pairings()) {
+    directory.pairings_[row.user()] = std::move(row);
+  }
+  state.clear_sessions();
+  state.clear_pairings();
+  directory.state_ = std::move(state);
+  return directory;
+}
+
+DirectoryState Directory::save() const {
+  DirectoryState state = state_;
+  for (const auto& [id, row] : sessions_) *state.add_sessions() = row;
+  for (const auto& [user, row] : pairings_) *state.add_pairings() = row;
+  return state;
+}
+
+void Directory::apply(const Event& event) {
+  if (event.seq() <= state_.seq()) return;
+  state_.set_seq(event.seq());
+  state_.set_time(event.time());
+  if (event.session() != 0) apply_to_session(event);
+  if (event.has_gateway_started()) {
+    state_.set_entropy(event.gateway_started().entropy());
+    state_.set_rules(event.gateway_started().rules());
+  } else if (event.has_settings_loaded()) {
+    state_.set_settings_seq(event.seq());
+    *state_.mutable_settings() = event.settings_loaded();
+  } else if (event.has_catalogue_loaded()) {
+    state_.set_catalogue_seq(event.seq());
+    *state_.mutable_catalogue() = event.catalogue_loaded();
+  } else if (event.has_pairing_requested()) {
+    request(event);
+  } else if (event.has_pairing_approved()) {
+    approve(event.pairing_approved());
+  } else if (event.has_access_revoked()) {
+    revoke(event.access_revoked().user());
+  }
+}
+
+void Directory::apply_to_session(const Event& event) {
+  SessionRow& row = sessions_[event.session()];
+  row.set_id(event.session());
+  row.set_time(event.time());
+  if (event.has_chunk_received()) {
+    row.set_last_chunk(event.seq());
+    return;
+  }
+  row.set_head(event.seq());
+  if (event.has_session_opened()) {
+    row.set_place(event.session_opened().place());
+    places_[row.place()] = row.id();
+  } else if (event.has_turn_started()) {
+    row.set_open_turn(event.seq());
+    row.set_last_chunk(0);
+  } else if (event.has_turn_retried()) {
+    row.set_last_chunk(0);
+  } else if (ends_turn(event)) {
+    row.set_open_turn(0);
+    row.set_last_chunk(0);
+  }
+}
+
+void Directory::request(const Event& event) {
+  const PairingRequested& requested = event.pairing_requested();
+  PairingRow& row = pairings_[requested.user()];
+  row.set_user(requested.user());
+  row.set_place(requested.place());
+  row.set_code_digest(requested.code_digest());
+  row.set_expires(requested.expires());
+  row.set_seq(event.seq());
+}
+
+void Directory::approve(const PairingApproved& approved) {
+  revoke(approved.user());
+  state_.add_allowed(approved.user());
+  if (approved.owner()) {
+    state_.set_owner(approved.user());
+    state_.set_owner_place(approved.place());
+  }
+}
+
+void Directory::revoke(std::int64_t user) {
+  pairings_.erase(user);
+  auto* allowed = state_.mutable_allowed();
+  allowed->erase(std::remove(allowed->begin(), allowed->end(), user), allowed->end());
+  if (state_.owner() == user) {
+    state_.clear_owner();
+    state_.clear_owner_place();
+  }
+}
+
+const SessionRow* Directory::at(std::string_view place) const {
+  const auto found = places_.find(place);
+  return found == places_.end() ? nullptr : session(found->second);
+}
+
+const SessionRow* Directory::session(SessionId id) const {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+bool Directory::may_talk(std::string_view channel, std::int64_t user) const {
+  if (channel == "console" || channel == "terminal") return true;
+  if (user == 0) return false;
+  const auto holds = [user](const auto& users) {
+    return std::find(users.begin(), users.end(), user) != users.end();
+  };
+  return user == owner() || holds(state_.allowed()) || holds(state_.settings().telegram_allow());
+}
+
+std::int64_t Directory::owner() const {
+  const std::int64_t configured = state_.settings().telegram_owner();
+  return configured != 0 ? configured : state_.owner();
+}
+
+std::string Directory::owner_place() const {
+  const std::int64_t configured = state_.settings().telegram_owner();
+  // A private chat has its user's id.
+  if (configured != 0) return "telegram:" + std::to_string(configured);
+  return state_.owner_place();
+}
+
+const PairingRow* Directory::pairing(std::int64_t user) const {
+  const auto found = pairings_.find(user);
+  return found == pairings_.end() ? nullptr : &found->second;
+}
+
+const PairingRow* Directory::pairing_by_digest(std::string_view code_digest) const {
+  for (const auto& [user, row] : pairings_) {
+    if (row.code_digest() == code_digest) return &row;
+  }
+  return nullptr;
+}
+
+bool ends_turn(const Event& event) {
+  return event.has_turn_completed() || event.has_turn_failed() || event.has_turn_cancelled() ||
+         event.has_turn_abandoned();
+}
+
+Seq ended_turn(const Event& event) {
+  if (event.has_turn_completed()) return event.turn_completed().turn();
+  if (event.has_turn_failed()) return event.turn_failed().turn();
+  if (event.has_turn_cancelled()) return event.turn_cancelled().turn();
+  return event.turn_abandoned().turn();
+}
+
+std::string_view channel_of(std::string_view place) { return place.substr(0, place.find(':')); }
+
+}  // namespace daybook

@@ -1,0 +1,387 @@
+#include "core/gateway.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/access.h"
+#include "core/codec.h"
+#include "core/decide.h"
+
+namespace daybook {
+
+namespace {
+
+constexpr std::string_view kDirectorySnapshot = "directory";
+constexpr std::string_view kWorkSnapshot = "work";
+constexpr std::uint32_t kSnapshotVersion = 1;
+
+// An adapter's calls carry its index in the top 16 bits.
+constexpr int kAdapterShift = 48;
+constexpr CallId kLocalMask = (CallId{1} << kAdapterShift) - 1;
+
+// No adapter holds up the others: what is still due is asked for in the next turn.
+constexpr int kDuePerTurn = 256;
+
+// Source and external id of an inbound fact; empty when it has none.
+std::pair<std::string, std::string> external_id(const Event& fact) {
+  if (fact.has_message_received()) {
+    return {fact.message_received().source(), fact.message_received().external_id()};
+  }
+  if (fact.has_message_edited()) {
+    return {fact.message_edited().source(), fact.message_edited().external_id()};
+  }
+  if (fact.has_button_pressed()) {
+    return {fact.button_pressed().source(), fact.button_pressed().external_id()};
+  }
+  if (fact.has_message_refused()) {
+    return {fact.message_refused().source(), fact.message_refused().external_id()};
+  }
+  return {};
+}
+
+std::string place_of(const Event& fact) {
+  if (fact.has_message_received()) return fact.message_received().place();
+  if (fact.has_message_edited()) return fact.message_edited().place();
+  if (fact.has_button_pressed()) return fact.button_pressed().place();
+  return {};
+}
+
+// The turn or notice a fact is about; 0 when it is about neither.
+Seq subject_of(const Event& fact) {
+  if (fact.has_chunk_received()) return fact.chunk_received().turn();
+  if (fact.has_turn_completed()) return fact.turn_completed().turn();
+  if (fact.has_attempt_failed()) return fact.attempt_failed().turn();
+  if (fact.has_post_attempted()) return fact.post_attempted().source();
+  if (fact.has_reply_posted()) return fact.reply_posted().source();
+  if (fact.has_reply_edited()) return fact.reply_edited().source();
+  if (fact.has_delivery_delayed()) return fact.delivery_delayed().source();
+  if (fact.has_delivery_failed()) return fact.delivery_failed().source();
+  return 0;
+}
+
+// A provider's fact counts only for the attempt that is current.
+bool superseded(const Event& fact, const SessionState& session) {
+  const auto other = [&](const auto& body) {
+    return !session.has_open() || session.open().seq() != body.turn() ||
+           session.open().attempt() != body.attempt();
+  };
+  if (fact.has_chunk_received()) return other(fact.chunk_received());
+  if (fact.has_turn_completed()) return other(fact.turn_completed());
+  if (fact.has_attempt_failed()) return other(fact.attempt_failed());
+  return false;
+}
+
+void complete_fact(Event* fact, const SessionState& session) {
+  const Seq last_chunk = session.open().last_chunk();
+  if (fact->has_turn_completed()) {
+    fact->mutable_turn_completed()->set_last_chunk(last_chunk);
+    fact->mutable_turn_completed()->set_tokens(estimate_tokens(fact->content().text()));
+  } else if (fact->has_attempt_failed()) {
+    fact->mutable_attempt_failed()->set_last_chunk(last_chunk);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Gateway>> Gateway::open(Log& log) {
+  std::unique_ptr<Gateway> gateway(new Gateway(log));
+  if (Result<void> loaded = gateway->load(); !loaded) return loaded.error();
+  return gateway;
+}
+
+Result<void> Gateway::load() {
+  DirectoryState directory;
+  WorkState work;
+  for (const auto& [name, state] :
+       {std::pair<std::string_view, google::protobuf::Message*>{kDirectorySnapshot, &directory},
+        {kWorkSnapshot, &work}}) {
+    Result<std::optional<Snapshot>> snapshot = log_.snapshot(name, 0);
+    if (!snapshot) return snapshot.error();
+    if (!*snapshot || (*snapshot)->version != kSnapshotVersion) continue;
+    // A snapshot is a cache: one that does not parse is as good as none.
+    if (!state->ParseFromString((*snapshot)->state)) state->Clear();
+  }
+  directory_ = Directory::restore(std::move(directory));
+  work_ = Work::restore(work, *this);
+  snapshot_seq_ = std::min(directory_.seq(), work_.seq);
+  std::optional<Error> damaged;
+  Result<void> scanned =
+      log_.scan(snapshot_seq_ + 1, log_.last(), all_kinds(), [&](const Record& record) {
+        Result<Event> event = from_record(record);
+        if (!event) {
+          damaged = event.error();
+          return false;
+        }
+        directory_.apply(*event);
+        work_.apply(*event);
+        return true;
+      });
+  if (!scanned) return scanned.error();
+  if (damaged) return *damaged;
+  next_ = log_.last() + 1;
+  last_time_ = directory_.time();
+  return {};
+}
+
+void Gateway::connect(std::vector<Adapter*> adapters, Transport& transport) {
+  transport_ = &transport;
+  for (Adapter* adapter : adapters) adapters_.push_back({adapter, 0});
+}
+
+Seq Gateway::record(Fact fact, Time now) {
+  const auto [source, id] = external_id(fact);
+  if (!id.empty() && known(source, id)) return 0;
+  fact = admitted(directory_, std::move(fact));
+  if (!place_in_session(&fact, now)) return 0;
+  if (fact.has_message_received()) {
+    fact.mutable_message_received()->set_tokens(estimate_tokens(fact.content().text()));
+  }
+  const Seq seq = append(std::move(fact), now);
+  if (!id.empty()) batch_.externals.push_back({source, id, seq});
+  const State state{directory_, [this](SessionId session_id) { return session(session_id); }, *this,
+                    std::max(now, last_time_)};
+  std::deque<Seq> undecided = {seq};
+  for (; !undecided.empty(); undecided.pop_front()) {
+    const Event event = in_flight_.at(undecided.front());
+    for (Event& decision : decide(state, event)) {
+      decision.set_cause(event.seq());
+      undecided.push_back(append(std::move(decision), now));
+    }
+  }
+  return seq;
+}
+
+bool Gateway::known(const std::string& source, const std::string& id) {
+  const bool queued =
+      std::any_of(batch_.externals.begin(), batch_.externals.end(),
+                  [&](const ExternalId& one) { return one.source == source && one.id == id; });
+  return queued || log_.find(source, id).has_value();
+}
+
+bool Gateway::place_in_session(Event* fact, Time now) {
+  const std::string place = place_of(*fact);
+  if (!place.empty()) {
+    const SessionRow* row = directory_.at(place);
+    if (row == nullptr && !fact->has_message_received()) return true;
+    if (row == nullptr) {
+      Event opened;
+      opened.mutable_session_opened()->set_place(place);
+      append(std::move(opened), now);
+      row = directory_.at(place);
+    }
+    fact->set_session(row->id());
+    return true;
+  }
+  const Seq subject = subject_of(*fact);
+  if (subject == 0) return true;
+  if (fact->session() == 0) {
+    const std::optional<Event> about = event(subject);
+    if (!about) return false;
+    fact->set_session(about->session());
+  }
+  const Session* owner = session(fact->session());
+  if (owner == nullptr) return fact->session() == 0;
+  if (superseded(*fact, owner->state())) return false;
+  complete_fact(fact, owner->state());
+  return true;
+}
+
+Seq Gateway::append(Event event, Time now) {
+  last_time_ = std::max(now, last_time_);
+  event.set_seq(next_++);
+  event.set_time(to_milliseconds(last_time_));
+  if (event.has_session_opened()) event.set_session(event.seq());
+  // First touch before the event is folded into the directory: the chain it loads ends before it.
+  if (event.session() != 0) session(event.session());
+  if (const SessionRow* row = directory_.session(event.session()); row != nullptr) {
+    event.set_prev(event.has_chunk_received() ? row->last_chunk() : row->head());
+  }
+  directory_.apply(event);
+  if (event.has_session_opened()) sessions_[event.seq()];
+  if (const auto found = sessions_.find(event.session()); found != sessions_.end()) {
+    found->second.apply(event);
+  }
+  batch_.records.push_back(to_record(event));
+  const Seq seq = event.seq();
+  in_flight_[seq] = std::move(event);
+  return seq;
+}
+
+const Session* Gateway::session(SessionId id) {
+  if (const auto found = sessions_.find(id); found != sessions_.end()) return &found->second;
+  const SessionRow* row = directory_.session(id);
+  if (row == nullptr) return nullptr;
+  Result<Session> loaded = Session::load(id, row->head(), row->last_chunk(), *this);
+  if (!loaded) {
+    stopped_ = loaded.error();
+    return nullptr;
+  }
+  return &sessions_.emplace(id, *std::move(loaded)).first->second;
+}
+
+std::optional<Event> Gateway::event(Seq seq) {
+  if (const auto found = in_flight_.find(seq); found != in_flight_.end()) return found->second;
+  Result<std::optional<Record>> record = log_.get(seq);
+  if (!record) {
+    stopped_ = record.error();
+    return std::nullopt;
+  }
+  if (!*record) return std::nullopt;
+  Result<Event> event = from_record(**record);
+  if (!event) {
+    stopped_ = event.error();
+    return std::nullopt;
+  }
+  return *std::move(event);
+}
+
+Result<Prompt> Gateway::prompt(Seq turn) {
+  const std::optional<Event> started = event(turn);
+  if (!started) return Error{"there is no event " + std::to_string(turn), ExitCode::kDamaged};
+  return prompt_of(*started, *this);
+}
+
+void Gateway::absorb() {
+  Log::Progress progress = log_.take_durable();
+  for (const Batch& batch : progress.durable) {
+    for (const Record& record : batch.records) show(record.seq);
+  }
+  waiting_for_space_ = progress.waiting_for_space;
+  if (progress.stopped) stopped_ = progress.stopped;
+  if (stopping_ && in_flight_.empty() && batch_.empty() && !work_saved_) {
+    work_saved_ = true;
+    Batch last;
+    last.snapshots.push_back(work_snapshot());
+    log_.append(std::move(last));
+  }
+}
+
+// Tells the world of an event that can no longer be lost.
+void Gateway::show(Seq seq) {
+  const auto found = in_flight_.find(seq);
+#ifdef DAYBOOK_SABOTAGE_ACT_BEFORE_COMMIT
+  if (found == in_flight_.end() || seq <= work_.seq) {
+    if (found != in_flight_.end()) in_flight_.erase(found);
+    return;
+  }
+  const Event event = found->second;
+#else
+  CHECK(found != in_flight_.end(), "what becomes durable was in flight");
+  const Event event = std::move(found->second);
+  in_flight_.erase(found);
+#endif
+  work_.apply(event);
+  for (const Connected& connected : adapters_) connected.adapter->on_event(event);
+}
+
+void Gateway::turn(Time now) {
+  more_due_ = false;
+  now = std::max(now, last_time_);
+  take_replies(now);
+  absorb();
+  for (std::size_t index = 0; index < adapters_.size() && !stopped_; ++index) {
+    start_due(index, now);
+  }
+  flush();
+}
+
+void Gateway::take_replies(Time now) {
+  for (auto& [id, reply] : transport_->take_replies()) {
+    const std::size_t index = id >> kAdapterShift;
+    CHECK(index < adapters_.size(), "a reply belongs to a call of ours");
+    Connected& connected = adapters_[index];
+    if (auto* accepted = std::get_if<ReplyAccepted>(&reply)) accepted->connection &= kLocalMask;
+    for (Fact& fact : connected.adapter->on_reply(id & kLocalMask, std::move(reply), now)) {
+      record(std::move(fact), now);
+      connected.barrier = next_ - 1;
+    }
+  }
+}
+
+void Gateway::start_due(std::size_t index, Time now) {
+  Connected& connected = adapters_[index];
+  const CallId base = CallId{index} << kAdapterShift;
+  for (int asked = 0; asked < kDuePerTurn; ++asked) {
+    const Moment moment{now, connected.barrier <= work_.seq, taking_in()};
+    std::optional<Due> due = connected.adapter->due(moment);
+    if (!due) return;
+    if (Fact* fact = std::get_if<Fact>(&*due)) {
+      record(std::move(*fact), now);
+      connected.barrier = next_ - 1;
+    } else if (Call* call = std::get_if<Call>(&*due)) {
+      call->id |= base;
+      if (auto* write = std::get_if<WriteCall>(&call->what)) write->stream |= base;
+      transport_->start(std::move(*call));
+    } else {
+      transport_->cancel(std::get<Cancel>(*due).id | base);
+    }
+  }
+  more_due_ = true;
+}
+
+bool Gateway::taking_in() const {
+  return taking_in_ && !waiting_for_space_ && log_.backlog_bytes() < kBacklogBytesMax;
+}
+
+void Gateway::flush() {
+  if (batch_.records.empty() || stopped_) return;
+  if (next_ - 1 >= snapshot_seq_ + kSnapshotEvery) add_snapshots();
+#ifdef DAYBOOK_SABOTAGE_ACT_BEFORE_COMMIT
+  const std::vector<Record> early = batch_.records;
+  for (const Record& record : early) {
+    work_.apply(in_flight_.at(record.seq));
+    for (const Connected& connected : adapters_) {
+      connected.adapter->on_event(in_flight_.at(record.seq));
+    }
+  }
+#endif
+  log_.append(std::exchange(batch_, Batch()));
+}
+
+Snapshot Gateway::work_snapshot() const {
+  return {std::string(kWorkSnapshot), 0, kSnapshotVersion, work_.seq,
+          work_.save().SerializeAsString()};
+}
+
+void Gateway::add_snapshots() {
+  batch_.snapshots.push_back({std::string(kDirectorySnapshot), 0, kSnapshotVersion,
+                              directory_.seq(), directory_.save().SerializeAsString()});
+  batch_.snapshots.push_back(work_snapshot());
+  for (const auto& [id, row] : directory_.sessions()) {
+    batch_.refs.push_back({row.place(), id, row.head()});
+  }
+  batch_.refs_upto = directory_.seq();
+  snapshot_seq_ = std::min(directory_.seq(), work_.seq);
+}
+
+void Gateway::stop(std::string reason, Time now) {
+  taking_in_ = false;
+  Event stopped;
+  stopped.mutable_gateway_stopped()->set_reason(std::move(reason));
+  record(std::move(stopped), now);
+  add_snapshots();
+  flush();
+  stopping_ = true;
+}
+
+bool Gateway::idle() const {
+  if (!work_.calls.open().empty() || !in_flight_.empty()) return false;
+  return std::all_of(adapters_.begin(), adapters_.end(),
+                     [](const Connected& connected) { return connected.adapter->idle(); });
+}
+
+bool Gateway::durable() const {
+  return in_flight_.empty() && batch_.empty() && log_.backlog_bytes() == 0 &&
+         (!stopping_ || work_saved_);
+}
+
+Time Gateway::wake_at(Time now) const {
+  if (more_due_ || !batch_.empty()) return now;
+  Time earliest = kNever;
+  for (const Connected& connected : adapters_) {
+    earliest = std::min(earliest, connected.adapter->wake_at(now));
+  }
+  return earliest;
+}
+
+}  // namespace daybook

@@ -1,0 +1,187 @@
+#include "core/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/directory.h"
+
+namespace daybook {
+
+namespace {
+
+void settle_waiting(SessionState* state, Seq message) {
+  auto* waiting = state->mutable_waiting();
+  waiting->erase(std::remove_if(waiting->begin(), waiting->end(),
+                                [&](const Waiting& one) { return one.seq() == message; }),
+                 waiting->end());
+}
+
+void add_entry(SessionState* state, Seq seq, Entry::Role role, std::uint32_t tokens) {
+  Entry* entry = state->add_entries();
+  entry->set_seq(seq);
+  entry->set_role(role);
+  entry->set_tokens(tokens);
+}
+
+void start_turn(SessionState* state, const Event& event) {
+  const TurnStarted& started = event.turn_started();
+  OpenTurn* open = state->mutable_open();
+  open->set_seq(event.seq());
+  open->set_kind(started.kind());
+  open->set_attempt(1);
+  open->set_attempt_seq(event.seq());
+  open->set_model(started.model());
+  open->set_provider(started.provider());
+  open->set_place(started.place());
+  open->set_compaction(started.compaction());
+  open->set_session(event.session());
+  *open->mutable_answers() = started.answers();
+  for (const Seq message : started.answers()) {
+    std::uint32_t tokens = 0;
+    for (const Waiting& one : state->waiting()) {
+      if (one.seq() == message) tokens = one.tokens();
+    }
+    add_entry(state, message, Entry::USER, tokens);
+    settle_waiting(state, message);
+  }
+}
+
+void add_usage(Usage* sum, const Usage& usage) {
+  sum->set_prompt_tokens(sum->prompt_tokens() + usage.prompt_tokens());
+  sum->set_cached_tokens(sum->cached_tokens() + usage.cached_tokens());
+  sum->set_output_tokens(sum->output_tokens() + usage.output_tokens());
+  sum->set_reasoning_tokens(sum->reasoning_tokens() + usage.reasoning_tokens());
+  sum->set_cost_nanodollars(sum->cost_nanodollars() + usage.cost_nanodollars());
+  sum->set_reported(sum->reported() || usage.reported());
+}
+
+// What was said before the turn ended, whole or not, stays part of the conversation.
+void end_turn(SessionState* state, Seq seq, std::uint32_t tokens) {
+  const bool answer = state->open().kind() == ANSWER;
+  if (answer && tokens > 0) add_entry(state, seq, Entry::ASSISTANT, tokens);
+  state->clear_open();
+  state->set_turns(state->turns() + 1);
+}
+
+void retry_turn(SessionState* state, const Event& event) {
+  OpenTurn* open = state->mutable_open();
+  open->set_attempt(event.turn_retried().attempt());
+  open->set_attempt_seq(event.seq());
+  open->set_not_before(event.turn_retried().not_before());
+  open->set_last_chunk(0);
+}
+
+void complete_compaction(SessionState* state, const Event& event) {
+  const CompactionCompleted& completed = event.compaction_completed();
+  state->set_summary(event.seq());
+  state->set_summary_text(completed.text());
+  state->set_summary_last(completed.last());
+  state->set_summary_tokens(completed.tokens_after());
+}
+
+void reset(SessionState* state, Seq seq) {
+  state->clear_entries();
+  state->clear_waiting();
+  state->clear_summary();
+  state->clear_summary_text();
+  state->clear_summary_last();
+  state->clear_summary_tokens();
+  state->set_reset_at(seq);
+}
+
+void apply_turn_end(SessionState* state, const Event& event) {
+  if (event.has_turn_completed()) {
+    add_usage(state->mutable_usage(), event.turn_completed().usage());
+    end_turn(state, event.seq(), event.turn_completed().tokens());
+  } else if (event.has_turn_failed()) {
+    end_turn(state, event.seq(), event.turn_failed().tokens());
+  } else if (event.has_turn_cancelled()) {
+    settle_waiting(state, event.turn_cancelled().by());
+    end_turn(state, event.seq(), event.turn_cancelled().tokens());
+  } else {
+    end_turn(state, event.seq(), event.turn_abandoned().tokens());
+  }
+}
+
+}  // namespace
+
+void Session::apply(const Event& event) {
+  if (event.seq() <= state_.seq()) return;
+  if (event.has_session_opened() && state_.id() == 0) {
+    state_.set_id(event.seq());
+    state_.set_place(event.session_opened().place());
+  }
+  if (event.session() != state_.id()) return;
+  state_.set_seq(event.seq());
+  if (event.has_chunk_received()) {
+    if (state_.has_open()) state_.mutable_open()->set_last_chunk(event.seq());
+  } else if (event.has_message_received()) {
+    Waiting* waiting = state_.add_waiting();
+    waiting->set_seq(event.seq());
+    waiting->set_tokens(event.message_received().tokens());
+  } else if (event.has_notice_issued()) {
+    settle_waiting(&state_, event.notice_issued().answers());
+  } else if (event.has_model_switched()) {
+    state_.set_model(event.model_switched().model());
+  } else if (event.has_session_reset()) {
+    reset(&state_, event.seq());
+  } else if (event.has_turn_started()) {
+    start_turn(&state_, event);
+  } else if (event.has_turn_retried()) {
+    retry_turn(&state_, event);
+  } else if (event.has_compaction_started()) {
+    settle_waiting(&state_, event.compaction_started().answers());
+  } else if (event.has_compaction_completed()) {
+    complete_compaction(&state_, event);
+  } else if (ends_turn(event)) {
+    apply_turn_end(&state_, event);
+  }
+}
+
+Result<Session> Session::load(SessionId id, Seq head, Seq last_chunk, History& history) {
+  Result<std::vector<Event>> chain = walk_chain(head, 0, history);
+  if (!chain) return chain.error();
+  Session session;
+  for (auto event = chain->rbegin(); event != chain->rend(); ++event) session.apply(*event);
+  if (session.state_.id() != id) {
+    return Error{"the chain that ends at event " + std::to_string(head) +
+                     " does not begin with session " + std::to_string(id),
+                 ExitCode::kDamaged};
+  }
+  if (session.busy() && last_chunk != 0) {
+    session.state_.mutable_open()->set_last_chunk(last_chunk);
+    session.state_.set_seq(std::max(session.state_.seq(), last_chunk));
+  }
+  return session;
+}
+
+Result<std::vector<Event>> walk_chain(Seq head, Seq until, History& history) {
+  std::vector<Event> chain;
+  for (Seq seq = head; seq > until;) {
+    std::optional<Event> event = history.event(seq);
+    if (!event || event->prev() >= seq) {
+      return Error{"the chain breaks at event " + std::to_string(seq) + ": run daybook verify",
+                   ExitCode::kDamaged};
+    }
+    seq = event->prev();
+    chain.push_back(*std::move(event));
+  }
+  return chain;
+}
+
+std::string text_so_far(Seq last_chunk, History& history) {
+  std::vector<Event> chunks;
+  for (Seq seq = last_chunk; seq != 0;) {
+    std::optional<Event> event = history.event(seq);
+    if (!event || !event->has_chunk_received() || event->prev() >= seq) break;
+    seq = event->prev();
+    if (event->chunk_received().kind() == TEXT) chunks.push_back(*std::move(event));
+  }
+  std::string text;
+  for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
+    text += chunk->content().text();
+  }
+  return text;
+}
+
+}  // namespace daybook
