@@ -1,8 +1,8 @@
 // Changing one setting in a TOML file as a careful person would: that one place in the text, and
 // comments, order and spacing stay.
 //
-// Law: after an edit every other setting of the file means what it meant before and the whole of the
-// settings is still valid; otherwise nothing is written. The file is replaced in one step.
+// Law: after an edit every other setting of the file means what it meant before and the whole of
+// the settings is still valid; otherwise nothing is written. The file is replaced in one step.
 // Rejected: writing the parsed tree back, which forgets everything but the values.
 #pragma once
 
@@ -32,7 +32,8 @@ struct ConfigEdited {
 // on any Error.
 Result<ConfigEdited> edit_config(const ConfigEdit& edit);
 
-// The text with `key` = `spelling` (a TOML value), and the text without `key`. `file` is for Errors.
+// The text with `key` = `spelling` (a TOML value), and the text without `key`. `file` is for an
+// Error.
 Result<std::string> text_with_setting(const std::string& text, const std::string& key,
                                       const std::string& spelling, const std::string& file);
 Result<std::string> text_without_setting(const std::string& text, const std::string& key,
