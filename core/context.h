@@ -3,7 +3,7 @@
 //
 // The canonical prompt is what the SHA-256 in TurnStarted covers. It is hashed over digests, so
 // that an appended entry costs one block:
-//   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system) { role byte ('u' or 'a') SHA-256(text) }* )
+//   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system) { role (u or a) SHA-256(text) }* )
 #pragma once
 
 #include <array>

@@ -13,7 +13,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::size_t kKeyPartShownMax = 32;  // a longer one may be a secret in the wrong place
+constexpr std::size_t kKeyPartShownMax = 24;  // a longer one may be a secret in the wrong place
 constexpr std::uint32_t kAttemptsMax = 3;
 
 struct ChosenSetting {

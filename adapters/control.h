@@ -1,0 +1,120 @@
+// The control socket: how `daybook` talks to a running daybookd. AF_UNIX, mode 0600, one JSON
+// object a line in both directions; a request is answered by any number of event lines and one
+// last line, {"done":true,...} or {"error":"a sentence","code":N}.
+//
+//   {"verb":"status"}                            {"done":true,"status":{...}}
+//   {"verb":"say","place":"terminal:default","text":"hello"}
+//                                                that session's events (adapters/event_json.h) from
+//                                                the message on, until what it caused has ended
+//   {"verb":"pair","action":"list"}              {"done":true,"pairings":[...],"allowed":[...]}
+//   {"verb":"pair","action":"approve","code":"..."} / "revoke","user":1
+//                                                the event, once it is durable
+//   {"verb":"reload"}                            the SettingsLoaded, once it is durable
+//
+// Law: a verb that changes something is answered only after the journal has it. One request at a
+// time per connection; later lines wait. Terminals have no deliveries: they read the events.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/directory.h"
+#include "core/ports.h"
+#include "core/result.h"
+
+namespace daybook {
+
+// What the daemon lends to the control socket. Must outlive it.
+class ControlHost {
+ public:
+  virtual ~ControlHost() = default;
+  // One JSON object.
+  [[nodiscard]] virtual std::string status_json() const = 0;
+  // Reads the settings anew; the facts to record. An Error leaves the old settings in force.
+  virtual Result<std::vector<Event>> reload() = 0;
+  [[nodiscard]] virtual const Directory& directory() const = 0;
+};
+
+class Control final : public Adapter {
+ public:
+  static constexpr std::size_t kConnectionsMax = 32;
+  static constexpr std::size_t kLineBytesMax = 256u << 10;
+  static constexpr std::size_t kOutputBytesMax = 8u << 20;  // a slower reader is disconnected
+  static constexpr Duration kListenRetry{5'000};
+
+  Control(std::string path, ControlHost& host) : path_(std::move(path)), host_(host) {}
+
+  [[nodiscard]] std::string_view name() const override { return "control"; }
+  void on_event(const Event& event) override;
+  std::optional<Due> due(const Moment& moment) override;
+  std::vector<Fact> on_reply(CallId call, Reply reply, Time now) override;
+  [[nodiscard]] Time wake_at(Time now) const override;
+  [[nodiscard]] bool idle() const override;
+
+  // Why nobody can connect; empty when listening.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+
+ private:
+  // A request that waits for the journal.
+  enum class Waiting { kNothing, kSay, kPair, kReload };
+
+  // A fact handed over and not yet seen committed, and who asked for it. Outlives the connection,
+  // so that the next fact is never taken for this one.
+  struct Expected {
+    CallId connection = 0;
+    Waiting what = Waiting::kNothing;
+    std::string place;      // kSay
+    std::int64_t user = 0;  // kPair
+  };
+
+  struct Connection {
+    CallId id = 0;
+    std::string input;
+    std::string output;
+    CallId writing = 0;  // the WriteCall under way
+    bool input_ended = false;
+    bool closing = false;  // after what is in output
+    bool close_sent = false;
+    Waiting waiting = Waiting::kNothing;
+    std::string place;  // kSay
+    Seq message = 0;    // kSay, once recorded
+    SessionId session = 0;
+    Seq turn = 0;  // that answers the message
+  };
+
+  std::vector<Fact> serve(Connection& connection, Time now);
+  std::vector<Fact> answer(Connection& connection, std::string_view line, Time now);
+  std::vector<Fact> say(Connection& connection, std::string_view place, std::string_view text,
+                        std::string_view line, Time now);
+  std::vector<Fact> pair(Connection& connection, std::string_view action, std::string_view code,
+                         std::int64_t user, Time now);
+  std::vector<Fact> reload(Connection& connection);
+  void expect(Connection& connection, Waiting what, std::string_view place, std::int64_t user);
+  void list_pairings(Connection& connection, Time now);
+
+  static bool recorded(const Expected& expected, const Event& event);
+  static void begin_answer(Connection& connection, const Event& event);
+  static bool settles(Connection& connection, const Event& event);
+  static void follow(Connection& connection, const Event& event);
+  static void send(Connection& connection, std::string_view line);
+  static void done(Connection& connection, std::string_view line);
+  static void refuse(Connection& connection, const Error& error);
+  std::optional<Due> write_due(Connection& connection);
+
+  std::string path_;
+  ControlHost& host_;
+  std::map<CallId, Connection> connections_;
+  std::vector<CallId> unwanted_;  // beyond the limit: to be closed
+  CallId next_call_ = 1;
+  CallId listening_ = 0;
+  Time listen_at_{};
+  std::string trouble_;
+  bool taking_in_ = true;
+  std::vector<Fact> unread_;       // of requests that waited behind another one
+  std::deque<Expected> expected_;  // oldest first
+};
+
+}  // namespace daybook

@@ -1,0 +1,38 @@
+// The Transport of the real world: HTTP calls, this process's own stdin and stdout, unix sockets.
+//
+// Law: start() and cancel() only begin things; what comes of them is queued while the reactor runs
+// and handed over by take_replies(). After cancel(id) no reply for that id is handed over.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "adapters/net/http_client.h"
+#include "adapters/net/reactor.h"
+#include "adapters/net/replies.h"
+#include "core/ports.h"
+
+namespace daybook {
+
+class Network : public Transport {
+ public:
+  // The reactor must outlive it.
+  Network(Reactor& reactor, HttpOptions options);
+  ~Network() override;
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  void start(Call call) override;
+  void cancel(CallId call) override;
+  std::vector<std::pair<CallId, Reply>> take_replies() override;
+
+  [[nodiscard]] std::size_t idle_connections() const { return http_.idle_connections(); }
+
+ private:
+  Reactor& reactor_;
+  Replies replies_;
+  HttpClient http_;
+};
+
+}  // namespace daybook

@@ -1,0 +1,347 @@
+// How each outcome of a send is classed is the table in settle(): only a post that was handed over whole and not answered is
+// ambiguous; everything else either happened, or surely did not.
+#include "adapters/telegram_outbox.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace daybook::telegram {
+namespace {
+
+constexpr std::string_view kChannel = "telegram";
+constexpr Duration kSecond{1'000};
+// Something is owed that a call under way holds up: look again, for other chats' sake.
+constexpr Duration kLookAgain{100};
+
+using Kind = DeliveryAction::Kind;
+
+Fact delayed(const DeliveryAction& action, const Outcome& outcome, Time not_before) {
+  Fact fact;
+  fact.set_cause(action.source);
+  DeliveryDelayed& body = *fact.mutable_delivery_delayed();
+  body.set_source(action.source);
+  body.set_part(action.part);
+  body.set_not_before(to_milliseconds(not_before));
+  body.set_status(outcome.status);
+  body.set_post(action.kind == Kind::kPost);
+  return fact;
+}
+
+Fact failed(const DeliveryAction& action, const Outcome& outcome, bool ambiguous) {
+  Fact fact;
+  fact.set_cause(action.source);
+  DeliveryFailed& body = *fact.mutable_delivery_failed();
+  body.set_source(action.source);
+  body.set_part(action.part);
+  body.set_status(outcome.status);
+  body.set_ambiguous(ambiguous);
+  fact.mutable_content()->set_detail(outcome.detail);
+  return fact;
+}
+
+Fact shown(const DeliveryAction& action, std::int64_t message_id) {
+  Fact fact;
+  fact.set_cause(action.source);
+  if (action.kind == Kind::kPost) {
+    ReplyPosted& body = *fact.mutable_reply_posted();
+    body.set_source(action.source);
+    body.set_part(action.part);
+    body.set_message_id(message_id);
+    body.set_digest(action.digest);
+    body.set_characters(action.characters);
+    return fact;
+  }
+  ReplyEdited& body = *fact.mutable_reply_edited();
+  body.set_source(action.source);
+  body.set_part(action.part);
+  body.set_digest(action.digest);
+  body.set_characters(action.characters);
+  body.set_gone(action.kind == Kind::kDelete);
+  return fact;
+}
+
+Fact attempted(const DeliveryAction& action) {
+  Fact fact;
+  fact.set_cause(action.source);
+  PostAttempted& body = *fact.mutable_post_attempted();
+  body.set_source(action.source);
+  body.set_part(action.part);
+  body.set_attempt(action.attempt);
+  return fact;
+}
+
+}  // namespace
+
+Outbox::Outbox(Api& api, const Work& work, const Settings& settings) : api_(api), work_(work) {
+  if (settings.telegram.edit_interval) {
+    rules_.edit_interval_private = *settings.telegram.edit_interval;
+    rules_.edit_interval_group = *settings.telegram.edit_interval;
+  }
+  rules_.edit_characters = settings.telegram.edit_chars;
+}
+
+bool Outbox::paced_out(Time now) const {
+  return recent_.size() >= kCallsPerSecond && recent_.front() + kSecond > now;
+}
+
+Time Outbox::next_change(std::string_view name, const Place& place, Time now) const {
+  if (place.slowdown <= 1 || now >= place.slowed_until) return Time{};
+  const Duration interval =
+      rules_.group(name) ? rules_.edit_interval_group : rules_.edit_interval_private;
+  return place.changed_at + interval * static_cast<std::int64_t>(place.slowdown);
+}
+
+bool Outbox::held(std::string_view name, Time now) const {
+  if (now < global_hold_) return true;
+  const auto found = places_.find(name);
+  if (found == places_.end()) return false;
+  const Place& place = found->second;
+  return place.call != 0 || now < place.limited_until || now < next_change(name, place, now);
+}
+
+std::optional<Due> Outbox::due(const Moment& moment) {
+  if (paced_out(moment.now)) return std::nullopt;
+  if (moment.settled) {
+    if (auto delivery = due_delivery(moment)) return delivery;
+    if (auto button = due_button(moment)) return button;
+  }
+  return due_typing(moment);
+}
+
+std::optional<Due> Outbox::due_delivery(const Moment& moment) {
+  std::set<std::string, std::less<>> passed_over;
+  const auto busy = [&](std::string_view place) {
+    return passed_over.contains(place) || held(place, moment.now);
+  };
+  while (true) {
+    auto action = work_.deliveries.due(kChannel, rules_, moment.now, busy);
+    if (!action) return std::nullopt;
+    if (action->kind != Kind::kAttempt) return carry_out(std::move(*action), moment.now);
+    const Attempt attempt{action->source, action->part, action->attempt};
+    const auto known = attempts_.find(action->place);
+    const bool asked = known != attempts_.end() && known->second == attempt;
+    const bool first = action->attempt <= 1;
+    if (!asked && (moment.taking_in || !first)) {
+      attempts_[action->place] = attempt;
+      return attempted(*action);
+    }
+    if (!passed_over.insert(action->place).second) return std::nullopt;
+  }
+}
+
+Due Outbox::start(std::string_view method, std::string body, bool repeatable, Sent sent, Time now) {
+  HttpCall call = api_.request(method, std::move(body));
+  call.repeatable = repeatable;
+  const CallId id = api_.next_call();
+  sent_.emplace(id, std::move(sent));
+  recent_.push_back(now);
+  if (recent_.size() > kCallsPerSecond) recent_.pop_front();
+  return Call{id, std::move(call)};
+}
+
+Due Outbox::carry_out(DeliveryAction action, Time now) {
+  const auto chat = parse_place(action.place);
+  if (!chat) {
+    Outcome nowhere;
+    nowhere.detail = "\"" + action.place + "\" names no Telegram chat";
+    return failed(action, nowhere, false);
+  }
+  forget_quiet_places(now);
+  const auto next = [&](std::string_view method, std::string body) {
+    const bool repeatable = action.kind != Kind::kPost;
+    const std::string name = action.place;
+    Due due = start(method, std::move(body), repeatable,
+                    Sent{Sent::What::kDelivery, name, std::move(action)}, now);
+    Place& place = places_[name];
+    place.call = std::get<Call>(due).id;
+    place.changed_at = now;
+    return due;
+  };
+  if (action.kind == Kind::kPost) {
+    const bool reply = !without_reply_.contains(action.source);
+    return next("sendMessage", send_message_body(*chat, action.text, reply ? action.reply_to : 0));
+  }
+  if (action.kind == Kind::kEdit) {
+    return next("editMessageText", edit_message_body(*chat, action.message_id, action.text));
+  }
+  DAYBOOK_CHECK(action.kind == Kind::kDelete, "an attempt is a fact, not a call");
+  return next("deleteMessage", delete_message_body(*chat, action.message_id));
+}
+
+std::optional<Due> Outbox::due_button(const Moment& moment) {
+  if (buttons_.empty()) return std::nullopt;
+  const std::string id = std::move(buttons_.front());
+  buttons_.pop_front();
+  return start("answerCallbackQuery", answer_callback_body(id), true,
+               Sent{Sent::What::kButton, {}, {}}, moment.now);
+}
+
+std::optional<Due> Outbox::due_typing(const Moment& moment) {
+  for (const std::string& name : work_.deliveries.silent_places(kChannel)) {
+    const auto chat = parse_place(name);
+    if (!chat || held(name, moment.now)) continue;
+    Place& place = places_[name];
+    if (place.typing != 0 || moment.now < place.typed_at + kTypingEvery) continue;
+    place.typed_at = moment.now;
+    Due due = start("sendChatAction", typing_body(*chat), true, Sent{Sent::What::kTyping, name, {}},
+                    moment.now);
+    place.typing = std::get<Call>(due).id;
+    return due;
+  }
+  return std::nullopt;
+}
+
+void Outbox::on_event(const Event& event) {
+  if (event.body_case() == Event::kPostAttempted) {
+    const PostAttempted& body = event.post_attempted();
+    const Attempt attempt{body.source(), body.part(), body.attempt()};
+    std::erase_if(attempts_, [&](const auto& entry) { return entry.second == attempt; });
+  }
+  if (event.body_case() == Event::kReplyPosted) {
+    without_reply_.erase(event.reply_posted().source());
+  }
+  if (event.body_case() == Event::kDeliveryFailed) {
+    without_reply_.erase(event.delivery_failed().source());
+  }
+}
+
+void Outbox::answer_button(std::string callback_id) {
+  if (!callback_id.empty() && buttons_.size() < kButtonsWaitingMax) {
+    buttons_.push_back(std::move(callback_id));
+  }
+}
+
+void Outbox::limit(const std::string& name, Place& place, Duration pause, Time now) {
+  place.limited_until = std::max(place.limited_until, now + pause);
+  place.slowed_until = place.limited_until + kSlowedFor;
+  place.slowdown = std::min(place.slowdown * 2, kSlowdownMax);
+  const auto limited = std::count_if(places_.begin(), places_.end(), [&](const auto& entry) {
+    return entry.first != name && now < entry.second.limited_until;
+  });
+  if (static_cast<std::size_t>(limited) + 1 >= kLimitedPlacesGlobal) {
+    global_hold_ = std::max(global_hold_, now + std::min(pause, kGlobalHoldMax));
+  }
+}
+
+std::optional<Fact> Outbox::finished(CallId call, Outcome outcome, const JsonValue& result,
+                                     Time now) {
+  const auto found = sent_.find(call);
+  DAYBOOK_CHECK(found != sent_.end(), "only a call of the outbox ends here");
+  const Sent sent = std::move(found->second);
+  sent_.erase(found);
+  if (sent.what == Sent::What::kButton) {
+    if (outcome.kind == Outcome::Kind::kLimited) {
+      global_hold_ = std::max(global_hold_, now + std::min(outcome.retry_after, kGlobalHoldMax));
+    }
+    return std::nullopt;
+  }
+  Place& place = places_[sent.place];
+  if (outcome.kind == Outcome::Kind::kLimited) limit(sent.place, place, outcome.retry_after, now);
+  if (sent.what == Sent::What::kTyping) {
+    place.typing = 0;
+    return std::nullopt;
+  }
+  place.call = 0;
+  const bool failing = outcome.kind == Outcome::Kind::kNotSent ||
+                       outcome.kind == Outcome::Kind::kUnknown ||
+                       outcome.kind == Outcome::Kind::kUnauthorized;
+  place.failures = failing ? place.failures + 1 : 0;
+  const std::int64_t message_id = result["message_id"].integer_or(0);
+  if (outcome.kind == Outcome::Kind::kDone && sent.action.kind == Kind::kPost) {
+    // "ok" without the message's number: it is on the screen, but nobody can say where.
+    if (message_id <= 0) outcome.kind = Outcome::Kind::kUnknown;
+  }
+  if (outcome.kind == Outcome::Kind::kDone) return shown(sent.action, message_id);
+  return settle(sent.action, outcome, place, now);
+}
+
+bool Outbox::maybe_shown(const DeliveryAction& action) const {
+  const auto& open = work_.deliveries.open();
+  const auto found = open.find(action.source);
+  if (found == open.end()) return false;
+  const DeliveryState& state = found->second.state;
+  const int part = static_cast<int>(action.part);
+  return part < state.parts_size() && state.parts(part).ambiguous() > 0;
+}
+
+Fact Outbox::settle(const DeliveryAction& action, const Outcome& outcome, Place& place, Time now) {
+  const Time again = now + back_off(place.failures, kRetryPauseMin, kRetryPauseMax);
+  switch (outcome.kind) {
+    case Outcome::Kind::kDone:
+      break;
+    case Outcome::Kind::kNotSent:
+      return delayed(action, outcome, again);
+    case Outcome::Kind::kUnknown: {
+      if (action.kind != Kind::kPost) return delayed(action, outcome, again);
+      Fact fact = delayed(action, outcome, now + kAmbiguousPause);
+      fact.mutable_delivery_delayed()->set_ambiguous(true);
+      return fact;
+    }
+    case Outcome::Kind::kLimited:
+      return delayed(action, outcome, place.limited_until);
+    case Outcome::Kind::kUnauthorized:
+      return delayed(action, outcome, now + kRetryPauseMax);
+    case Outcome::Kind::kNotModified:
+      if (action.kind == Kind::kEdit) return shown(action, 0);
+      break;
+    case Outcome::Kind::kTargetLost: {
+      if (action.kind == Kind::kDelete) return shown(action, 0);
+      if (action.kind != Kind::kEdit) break;
+      Fact fact = delayed(action, outcome, now);
+      fact.mutable_delivery_delayed()->set_lost(true);
+      return fact;
+    }
+    case Outcome::Kind::kReplyTargetLost:
+      if (action.kind != Kind::kPost || without_reply_.contains(action.source)) break;
+      without_reply_.insert(action.source);
+      return delayed(action, outcome, now);
+    case Outcome::Kind::kConflict:
+    case Outcome::Kind::kRefused:
+      break;
+  }
+  return failed(action, outcome, maybe_shown(action));
+}
+
+// A bot may speak in many chats over the years: what says nothing any more is let go.
+void Outbox::forget_quiet_places(Time now) {
+  if (places_.size() < kPlacesKept) return;
+  std::erase_if(places_, [&](const auto& entry) {
+    const Place& place = entry.second;
+    return place.call == 0 && place.typing == 0 && place.failures == 0 &&
+           now >= place.limited_until && now >= place.slowed_until &&
+           now >= place.typed_at + kTypingEvery;
+  });
+}
+
+Time Outbox::wake_at(Time now) const {
+  Time wake = kNever;
+  const auto consider = [&](Time at) {
+    if (at > now) wake = std::min(wake, at);
+  };
+  const Time owed = work_.deliveries.wake_at(kChannel, rules_, now);
+  consider(owed);
+  if (owed <= now) consider(now + kLookAgain);
+  const bool waiting = owed != kNever || !buttons_.empty();
+  if (waiting && paced_out(now)) consider(recent_.front() + kSecond);
+  if (waiting) consider(global_hold_);
+  for (const auto& [name, place] : places_) {
+    if (!waiting) break;
+    consider(place.limited_until);
+    consider(next_change(name, place, now));
+  }
+  for (const std::string& name : work_.deliveries.silent_places(kChannel)) {
+    const auto found = places_.find(name);
+    if (found != places_.end()) consider(found->second.typed_at + kTypingEvery);
+  }
+  return wake;
+}
+
+bool Outbox::idle() const {
+  const bool sending = std::any_of(sent_.begin(), sent_.end(), [](const auto& entry) {
+    return entry.second.what == Sent::What::kDelivery;
+  });
+  return !sending && work_.deliveries.settled(kChannel);
+}
+
+}  // namespace daybook::telegram

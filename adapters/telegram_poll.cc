@@ -1,0 +1,102 @@
+// One poll at a time, and none while the last batch is on its way to the disk.
+#include "adapters/telegram_poll.h"
+
+#include <algorithm>
+
+namespace daybook::telegram {
+
+Poll::Poll(Api& api, const Work& work, Warn warn)
+    : api_(api), work_(work), warn_(std::move(warn)) {}
+
+std::optional<std::int64_t> Poll::offset(Time now) const {
+  const auto last = work_.offsets.last(api_.source());
+  if (batch_ && batch_->before == last) return batch_->last_update_id + 1;
+  if (!last || last->update_id <= 0) return std::nullopt;
+  if (now - last->time > kOffsetAgeMax) return std::nullopt;
+  return last->update_id + 1;
+}
+
+std::optional<Due> Poll::due(const Moment& moment) {
+  if (call_ != 0) {
+    if (moment.taking_in) return std::nullopt;
+    return Cancel{std::exchange(call_, 0)};
+  }
+  if (!moment.settled || !moment.taking_in || moment.now < not_before_) return std::nullopt;
+  if (!std::exchange(gap_checked_, true)) {
+    const auto last = work_.offsets.last(api_.source());
+    if (last && moment.now - last->time > kUpdatesKept) {
+      Fact fact;
+      fact.mutable_updates_gap()->set_source(api_.source());
+      fact.mutable_updates_gap()->set_last_asked(to_milliseconds(last->time));
+      return fact;
+    }
+  }
+  HttpCall call = api_.request("getUpdates", get_updates_body(offset(moment.now), limit_));
+  call.pool = "telegram poll";
+  call.repeatable = true;
+  call.deadlines.first_byte = kPollFirstByte;
+  call_ = api_.next_call();
+  started_ = moment.now;
+  return Call{call_, std::move(call)};
+}
+
+void Poll::pause(Duration least, Time now) { not_before_ = std::max(not_before_, now + least); }
+
+std::vector<ReadUpdate> Poll::finished(const Outcome& outcome, const JsonValue& updates,
+                                       const std::vector<std::string_view>& raw, const Self& self,
+                                       Time now) {
+  call_ = 0;
+  if (outcome.kind == Outcome::Kind::kLimited) {
+    pause(std::max(outcome.retry_after, kPollPauseMin), now);
+    return {};
+  }
+  if (outcome.kind == Outcome::Kind::kConflict) {
+    ++conflicts_;
+    pause(back_off(conflicts_, kConflictPauseMin, kPollPauseMax), now);
+    // Our own poll from before a restart may still hang there: the first conflict means nothing yet.
+    if (conflicts_ == 2)
+      warn_("Telegram lets another poll or a webhook take the updates: " + outcome.detail);
+    return {};
+  }
+  if (outcome.kind != Outcome::Kind::kDone) {
+    ++failures_;
+    pause(with_jitter(back_off(failures_, kPollPauseMin, kPollPauseMax), failures_), now);
+    if (failures_ == 3) warn_("Telegram cannot be polled: " + outcome.detail);
+    return {};
+  }
+  std::vector<ReadUpdate> read;
+  const auto elements = updates.elements();
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const std::string_view text = raw.size() == elements.size() ? raw[i] : std::string_view();
+    if (auto update = read_update(elements[i], text, self)) read.push_back(std::move(*update));
+  }
+  if (read.empty() && !elements.empty()) {
+    unreadable("they carry no update_id", now);
+    return read;
+  }
+  failures_ = 0;
+  conflicts_ = 0;
+  limit_ = kPollLimit;
+  if (read.empty()) {
+    // A server that does not wait must not be asked in a circle.
+    not_before_ = std::max(not_before_, started_ + kPollPauseMin);
+    return read;
+  }
+  batch_ = Batch{work_.offsets.last(api_.source()), read.back().update_id};
+  return read;
+}
+
+void Poll::unreadable(std::string_view why, Time now) {
+  call_ = 0;
+  ++failures_;
+  // One update may be what cannot be read: fewer at a time leave it alone at last.
+  limit_ = std::max(1, limit_ / 2);
+  pause(with_jitter(back_off(failures_, kPollPauseMin, kPollPauseMax), failures_), now);
+  if (failures_ == 3) warn_("Telegram's updates cannot be read: " + std::string(why));
+}
+
+Time Poll::wake_at(Time now) const {
+  return call_ == 0 && not_before_ > now ? not_before_ : kNever;
+}
+
+}  // namespace daybook::telegram

@@ -1,0 +1,299 @@
+#include "core/delivery.h"
+
+#include <catch2/catch.hpp>
+#include <rapidcheck.h>
+
+#include "core/work.h"
+#include "tests/events.h"
+
+namespace daybook::delivery_test {
+
+namespace told = daybook::testing;
+using Kind = DeliveryAction::Kind;
+
+const std::string kPlace = "telegram:7";
+const ChannelRules kRules;
+
+bool nobody(std::string_view) { return false; }
+
+// Plays a channel that does at once what it is asked, and tells the deliveries so.
+struct Screen {
+  Deliveries deliveries;
+  Seq seq = 1;
+  std::int64_t now = 0;
+  std::map<std::int64_t, std::string> messages;
+  std::int64_t next_message = 100;
+
+  Seq apply(Event event) {
+    deliveries.apply(event);
+    return event.seq();
+  }
+  Event next() { return told::at(seq++, now, 1); }
+  std::optional<DeliveryAction> due() const {
+    return deliveries.due("telegram", kRules, from_milliseconds(now), nobody);
+  }
+  void carry_out(const DeliveryAction& action) {
+    if (action.kind == Kind::kAttempt) {
+      apply(told::post_attempted(next(), action.source, action.part, action.attempt));
+      return;
+    }
+    Event event = next();
+    if (action.kind == Kind::kPost) {
+      messages[next_message] = action.text;
+      event.mutable_reply_posted()->set_source(action.source);
+      event.mutable_reply_posted()->set_part(action.part);
+      event.mutable_reply_posted()->set_message_id(next_message++);
+      event.mutable_reply_posted()->set_digest(action.digest);
+      event.mutable_reply_posted()->set_characters(action.characters);
+    } else {
+      const bool gone = action.kind == Kind::kDelete;
+      if (gone) {
+        messages.erase(action.message_id);
+      } else {
+        messages[action.message_id] = action.text;
+      }
+      event.mutable_reply_edited()->set_source(action.source);
+      event.mutable_reply_edited()->set_part(action.part);
+      event.mutable_reply_edited()->set_digest(action.digest);
+      event.mutable_reply_edited()->set_characters(action.characters);
+      event.mutable_reply_edited()->set_gone(gone);
+    }
+    apply(std::move(event));
+  }
+  // Does everything due until nothing is owed, jumping to the next time something is.
+  void settle() {
+    for (int i = 0; i < 1000; ++i) {
+      if (const auto action = due(); action) {
+        carry_out(*action);
+        continue;
+      }
+      const Time wake = deliveries.wake_at("telegram", kRules, from_milliseconds(now));
+      if (wake == kNever) return;
+      now = std::max(now + 1, to_milliseconds(wake));
+    }
+    FAIL("deliveries never settle");
+  }
+};
+
+TEST_CASE("a first chunk is attempted, then posted, at once", "[core]") {
+  Screen screen;
+  const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+  CHECK_FALSE(screen.due());
+  screen.apply(told::chunk(screen.next(), turn, 1, "Hel"));
+  auto action = screen.due();
+  REQUIRE(action);
+  CHECK(action->kind == Kind::kAttempt);
+  CHECK(action->attempt == 1);
+  screen.carry_out(*action);
+  action = screen.due();
+  REQUIRE(action);
+  CHECK(action->kind == Kind::kPost);
+  CHECK(action->text == "Hel");
+}
+
+TEST_CASE("growth is edited once an interval, and what is whole soon after", "[core]") {
+  Screen screen;
+  const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+  screen.apply(told::chunk(screen.next(), turn, 1, "a"));
+  screen.carry_out(*screen.due());
+  screen.carry_out(*screen.due());
+  screen.apply(told::chunk(screen.next(), turn, 1, std::string(150, 'b')));
+  screen.now = 999;
+  CHECK_FALSE(screen.due());
+  screen.now = 1000;
+  REQUIRE(screen.due());
+  screen.carry_out(*screen.due());
+  screen.apply(told::chunk(screen.next(), turn, 1, "c"));
+  screen.now = 2000;
+  CHECK_FALSE(screen.due());  // one character waits a quarter longer
+  screen.now = 2250;
+  CHECK(screen.due());
+  screen.now = 1500;
+  screen.apply(told::turn_completed(screen.next(), turn, "a" + std::string(150, 'b') + "cd"));
+  REQUIRE(screen.due());
+  CHECK(screen.due()->last);
+}
+
+TEST_CASE("the last edit equals the whole text and closes the delivery", "[core]") {
+  Screen screen;
+  const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+  screen.apply(told::chunk(screen.next(), turn, 1, "one "));
+  screen.settle();
+  screen.apply(told::turn_completed(screen.next(), turn, "one two"));
+  screen.settle();
+  REQUIRE(screen.messages.size() == 1);
+  CHECK(screen.messages.begin()->second == "one two");
+  CHECK(screen.deliveries.open().empty());
+}
+
+TEST_CASE("a retried answer takes over the message of the first attempt", "[core]") {
+  Screen screen;
+  const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+  screen.apply(told::chunk(screen.next(), turn, 1, "half an ans"));
+  screen.settle();
+  screen.apply(told::turn_retried(screen.next(), turn, 2));
+  screen.settle();
+  CHECK(screen.messages.begin()->second == "half an ans");  // never edited to nothing
+  screen.apply(told::turn_completed(screen.next(), turn, "whole"));
+  screen.settle();
+  REQUIRE(screen.messages.size() == 1);
+  CHECK(screen.messages.begin()->second == "whole");
+}
+
+TEST_CASE("messages that became surplus are deleted", "[core]") {
+  Screen screen;
+  const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+  screen.apply(told::chunk(screen.next(), turn, 1, std::string(5000, 'x')));
+  screen.settle();
+  CHECK(screen.messages.size() == 2);
+  screen.apply(told::turn_retried(screen.next(), turn, 2));
+  screen.apply(told::turn_completed(screen.next(), turn, "short"));
+  screen.settle();
+  REQUIRE(screen.messages.size() == 1);
+  CHECK(screen.messages.begin()->second == "short");
+  CHECK(screen.deliveries.open().empty());
+}
+
+TEST_CASE("an attempt without an outcome is posted again after a restart, and bounded", "[core]") {
+  Screen screen;
+  const Seq notice = screen.apply(told::notice_issued(screen.next(), kPlace, "hello"));
+  for (std::uint32_t crash = 1; crash <= kAmbiguousPostsMax; ++crash) {
+    auto action = screen.due();
+    REQUIRE(action);
+    CHECK(action->kind == Kind::kAttempt);
+    CHECK(action->attempt == crash);
+    screen.carry_out(*action);
+    Event restarted = screen.next();
+    restarted.mutable_gateway_started()->set_recovery(true);
+    screen.apply(std::move(restarted));
+  }
+  CHECK_FALSE(screen.due());
+  CHECK(screen.deliveries.open().count(notice) == 0);
+}
+
+TEST_CASE("a tool that opens the journal settles no post of the daemon", "[core]") {
+  Screen screen;
+  screen.apply(told::notice_issued(screen.next(), kPlace, "hello"));
+  screen.carry_out(*screen.due());
+  Event opened = screen.next();
+  opened.mutable_gateway_started()->set_recovery(false);
+  screen.apply(std::move(opened));
+  REQUIRE(screen.due());
+  CHECK(screen.due()->kind == Kind::kPost);
+}
+
+TEST_CASE("a refused post ends its delivery and no other", "[core]") {
+  Screen screen;
+  const Seq first = screen.apply(told::notice_issued(screen.next(), kPlace, "one"));
+  screen.apply(told::notice_issued(screen.next(), "telegram:8", "two"));
+  screen.carry_out(*screen.due());
+  Event failed = screen.next();
+  failed.mutable_delivery_failed()->set_source(first);
+  screen.apply(std::move(failed));
+  REQUIRE(screen.due());
+  CHECK(screen.due()->place == "telegram:8");
+}
+
+TEST_CASE("a delayed post waits and needs a new attempt", "[core]") {
+  Screen screen;
+  const Seq notice = screen.apply(told::notice_issued(screen.next(), kPlace, "one"));
+  screen.carry_out(*screen.due());
+  Event delayed = screen.next();
+  delayed.mutable_delivery_delayed()->set_source(notice);
+  delayed.mutable_delivery_delayed()->set_post(true);
+  delayed.mutable_delivery_delayed()->set_not_before(5000);
+  screen.apply(std::move(delayed));
+  CHECK_FALSE(screen.due());
+  CHECK(screen.deliveries.wake_at("telegram", kRules, from_milliseconds(0)) ==
+        from_milliseconds(5000));
+  screen.now = 5000;
+  REQUIRE(screen.due());
+  CHECK(screen.due()->kind == Kind::kAttempt);
+  CHECK(screen.due()->attempt == 2);
+}
+
+TEST_CASE("whole answers go before first posts, and those before growth", "[core]") {
+  Screen screen;
+  const Seq growing = screen.apply(told::turn_started(screen.next(), "telegram:1", 0));
+  screen.apply(told::chunk(screen.next(), growing, 1, "a"));
+  screen.carry_out(*screen.due());
+  screen.carry_out(*screen.due());
+  screen.apply(told::chunk(screen.next(), growing, 1, std::string(200, 'a')));
+  const Seq first = screen.apply(told::turn_started(screen.next(), "telegram:2", 0));
+  screen.apply(told::chunk(screen.next(), first, 1, "b"));
+  screen.apply(told::notice_issued(screen.next(), "telegram:3", "c"));
+  screen.now = 10'000;
+  std::vector<std::string> order;
+  while (const auto action = screen.due()) {
+    if (action->kind != Kind::kAttempt) order.push_back(action->place);
+    screen.carry_out(*action);
+  }
+  CHECK(order == std::vector<std::string>{"telegram:3", "telegram:2", "telegram:1"});
+}
+
+TEST_CASE("a snapshot plus the tail is the whole fold", "[core]") {
+  Work whole;
+  Work begun;
+  told::Told history;
+  std::vector<Event> events;
+  const auto add = [&](Event event) {
+    history.tell(event);
+    events.push_back(std::move(event));
+  };
+  add(told::turn_started(told::at(1, 0, 1), kPlace, 0));
+  add(told::chunk(told::at(2, 0, 1), 1, 1, "a "));
+  Event second = told::chunk(told::at(3, 0, 1), 1, 1, "b");
+  second.set_prev(2);
+  add(std::move(second));
+  add(told::notice_issued(told::at(4, 0, 1), kPlace, "note"));
+  add(told::post_attempted(told::at(5, 0, 1), 4, 0, 1));
+  add(told::turn_completed(told::at(6, 0, 1), 1, "a b"));
+  for (std::size_t cut = 0; cut <= events.size(); ++cut) {
+    Work folded;
+    for (std::size_t i = 0; i < cut; ++i) folded.apply(events[i]);
+    Work restored = Work::restore(folded.save(), history);
+    Work whole_again;
+    for (const Event& event : events) whole_again.apply(event);
+    for (const Event& event : events) restored.apply(event);
+    CHECK(restored.save().SerializeAsString() == whole_again.save().SerializeAsString());
+    for (const auto& [source, delivery] : whole_again.deliveries.open()) {
+      CHECK(restored.deliveries.open().at(source).text == delivery.text);
+    }
+  }
+}
+
+TEST_CASE("parts joined give the text, fit the limit, and never cut a code point", "[core]") {
+  rc::check("split", [] {
+    const auto pieces = *rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>(
+        "a", "ü", "€", "😀", " ", "\n", "\n\n", ". ", "word", "  "));
+    std::string text = "x";
+    for (const std::string& piece : pieces) text += piece;
+    const auto limit = static_cast<std::size_t>(*rc::gen::inRange(2, 12));
+    std::string joined;
+    for (const std::string_view part : split_text(text, limit)) {
+      RC_ASSERT((static_cast<unsigned char>(part.front()) & 0xC0) != 0x80);
+      RC_ASSERT(part.find_first_not_of(" \n") != part.npos);
+      joined += part;
+    }
+    RC_ASSERT(joined == text);
+  });
+}
+
+TEST_CASE("text that grows never moves an earlier cut", "[core]") {
+  rc::check("stable", [] {
+    const auto words = *rc::gen::container<std::vector<std::string>>(
+        rc::gen::element<std::string>("alpha ", "b", "\n", "ü ", "end. "));
+    std::string text;
+    std::vector<std::string> before;
+    for (const std::string& word : words) {
+      text += word;
+      const auto parts = split_text(text, 9);
+      for (std::size_t i = 0; i + 1 < before.size(); ++i) {
+        if (i + 1 < parts.size()) RC_ASSERT(std::string(parts[i]) == before[i]);
+      }
+      before.assign(parts.begin(), parts.end());
+    }
+  });
+}
+
+}  // namespace daybook::delivery_test
