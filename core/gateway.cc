@@ -380,6 +380,7 @@ bool Gateway::durable() const {
 
 Time Gateway::wake_at(Time now) const {
   if (more_due_ || !batch_.empty()) return now;
+  if (work_.seq < recovered_seq_) return kNever;
   Time earliest = kNever;
   for (const Connected& connected : adapters_) {
     earliest = std::min(earliest, connected.adapter->wake_at(now));

@@ -223,7 +223,13 @@ void Simulation::disk_turns() {
 }
 
 bool Simulation::step() {
-  now_ = next_time();
+  const Time next = next_time();
+  standstill_ = next == now_ ? standstill_ + 1 : 0;
+  if (standstill_ == kStandstillMax) {
+    complaints_.emplace_back("the loop spins: something says it is due and is not");
+    return false;
+  }
+  now_ = next;
   if (now_ >= storm_ends_ && !calm_) {
     calm_ = true;
     network_.calm();
