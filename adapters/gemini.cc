@@ -1,5 +1,6 @@
-// Every event is a whole GenerateContentResponse that holds the new parts alone; candidates, content
-// and parts may each be missing. A reply that is no stream is one such object, or an array of them.
+// Every event is a whole GenerateContentResponse that holds the new parts alone; candidates,
+// content and parts may each be missing. A reply that is no stream is one such object, or an array
+// of them.
 #include "adapters/gemini.h"
 
 #include <nlohmann/json.hpp>
