@@ -1,5 +1,6 @@
-// The common string has no backslash and is copied once, straight from the token; the rest goes
-// through a small unescaper of our own.
+// Strings and numbers of a stream of JSON. The common string has no backslash and is copied once,
+// straight from its token; the others go through a small unescaper of our own, which holds a high
+// surrogate until it is known what follows.
 #include "adapters/json_text.h"
 
 #include <cmath>

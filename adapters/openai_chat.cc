@@ -1,5 +1,6 @@
-// Fields are taken in the order they come, in one pass on demand. Reasoning text has three names in
-// use; some servers send it under two at once, so the first that is not empty counts alone.
+// Chat completions. Fields are taken in the order they come, in one pass on demand. Reasoning text
+// has three names in use; some servers send it under two at once, so the first that is not empty
+// counts alone.
 #include "adapters/openai_chat.h"
 
 #include <cmath>
