@@ -85,6 +85,7 @@ void Control::done(Connection& connection, std::string_view line) {
   connection.waiting = Waiting::kNothing;
   connection.place.clear();
   connection.message = connection.session = connection.turn = 0;
+  connection.compaction = connection.last_word = 0;
 }
 
 void Control::refuse(Connection& connection, const Error& error) {
@@ -115,8 +116,28 @@ bool Control::recorded(const Expected& expected, const Event& event) {
   return false;
 }
 
-// What a message caused has ended when its turn has, or when a notice settled it (commands), or
-// when the conversation it waited in was thrown away.
+// What a message caused has ended when its turn has, when a notice settled it (commands), when it
+// stopped another turn, or when the conversation it waited in was thrown away. A compaction's
+// notice answers no message; it follows from the event that ended the compaction.
+bool Control::settles(Connection& connection, const Event& event) {
+  const Seq message = connection.message;
+  if (event.has_compaction_started() && event.compaction_started().answers() == message) {
+    connection.compaction = event.seq();
+  }
+  const Seq compacted = event.has_compaction_completed() ? event.compaction_completed().compaction()
+                                                         : event.compaction_failed().compaction();
+  if (compacted != 0 && compacted == connection.compaction) connection.last_word = event.seq();
+  if (event.has_notice_issued()) {
+    return event.notice_issued().answers() == message ||
+           (connection.last_word != 0 && event.cause() == connection.last_word);
+  }
+  if (event.has_session_reset()) {
+    return connection.turn == 0 && event.session_reset().answers() != message;
+  }
+  const Seq ended = ended_turn(event);
+  return ended != 0 && (ended == connection.turn || event.turn_cancelled().by() == message);
+}
+
 void Control::follow(Connection& connection, const Event& event) {
   if (connection.session == 0 && event.has_session_opened() &&
       event.session_opened().place() == connection.place) {
@@ -128,13 +149,7 @@ void Control::follow(Connection& connection, const Event& event) {
   if (event.has_turn_started() && answers(event.turn_started(), connection.message)) {
     connection.turn = event.seq();
   }
-  const Seq ended = ended_turn(event);
-  const bool settled =
-      (ended != 0 && ended == connection.turn) ||
-      (event.has_notice_issued() && event.notice_issued().answers() == connection.message) ||
-      (event.has_session_reset() && connection.turn == 0 &&
-       event.session_reset().answers() != connection.message);
-  if (!settled) return;
+  if (!settles(connection, event)) return;
   const Json line = {{"done", true}, {"message", connection.message}, {"turn", connection.turn}};
   done(connection, line.dump());
 }

@@ -97,6 +97,7 @@ class Control final : public Adapter {
 
   static bool recorded(const Expected& expected, const Event& event);
   static void begin_answer(Connection& connection, const Event& event);
+  static bool settles(Connection& connection, const Event& event);
   static void follow(Connection& connection, const Event& event);
   static void send(Connection& connection, std::string_view line);
   static void done(Connection& connection, std::string_view line);

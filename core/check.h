@@ -11,12 +11,8 @@ namespace daybook {
 }  // namespace daybook
 
 // In headers write DAYBOOK_CHECK: test files see Catch2's CHECK under the short name.
-#define DAYBOOK_CHECK(condition, why)                     \
-  do {                                                    \
-    if (!(condition)) {                                   \
-      ::daybook::check_failed((why), __FILE__, __LINE__); \
-    }                                                     \
-  } while (false)
+#define DAYBOOK_CHECK(condition, why) \
+  ((condition) ? static_cast<void>(0) : ::daybook::check_failed((why), __FILE__, __LINE__))
 
 #ifndef CHECK
 #define CHECK(condition, why) DAYBOOK_CHECK(condition, why)

@@ -1,5 +1,5 @@
-// Merging: every entry is checked, the latest layer wins key by key, then what needs two settings to
-// judge is judged. A bad entry is refused even when a later layer hides it.
+// Merging: every entry is checked, the latest layer wins key by key, then what needs two settings
+// to judge is judged. A bad entry is refused even when a later layer hides it.
 #include "core/settings.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::size_t kKeyPartShownMax = 32;  // a longer one may be a secret in the wrong place
+constexpr std::size_t kKeyPartShownMax = 24;  // a longer one may be a secret in the wrong place
 constexpr std::uint32_t kAttemptsMax = 3;
 
 struct ChosenSetting {

@@ -1,15 +1,17 @@
 // SHA-256 (FIPS 180-4) and HMAC over it (RFC 2104). SHA-NI where the processor has it, mbedTLS
-// elsewhere; both are tested equal. Used for prompts and codes here, for seals by the journal, so
-// it is chosen for speed once and asked for by everyone.
+// elsewhere; both are tested equal. Chosen at run time: one binary serves every x86-64 and others.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace daybook {
 
 using Digest = std::array<std::uint8_t, 32>;
+using Sha256State = std::array<std::uint32_t, 8>;
 
 class Sha256 {
  public:
@@ -21,7 +23,7 @@ class Sha256 {
  private:
   void compress(const std::uint8_t* blocks, std::size_t count);
 
-  std::array<std::uint32_t, 8> state_;
+  Sha256State state_;
   std::array<std::uint8_t, 64> buffer_{};
   std::uint64_t bytes_ = 0;
 };
@@ -29,13 +31,34 @@ class Sha256 {
 Digest sha256(std::string_view bytes);
 Digest hmac_sha256(std::string_view key, std::string_view bytes);
 
+// HMAC in pieces: the key may be short or long, the pieces are simply joined.
+class HmacSha256 {
+ public:
+  explicit HmacSha256(std::string_view key);
+  void update(std::string_view bytes) { inner_.update(bytes); }
+  // Once; the object is spent afterwards.
+  Digest finish();
+
+ private:
+  Sha256 inner_;
+  Sha256 outer_;
+};
+
 // View of a digest's bytes, valid while it lives.
 inline std::string_view view(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
+// Lower case, two digits a byte.
 std::string hex(std::string_view bytes);
 
 // True when this processor's SHA extensions are used.
 bool sha256_is_accelerated();
+
+// The two ways to take in `count` blocks of 64 bytes; here so that a test can hold them together.
+// compress_accelerated() may be called only where sha256_is_accelerated().
+namespace sha256_ways {
+void compress_portable(Sha256State& state, const std::uint8_t* blocks, std::size_t count);
+void compress_accelerated(Sha256State& state, const std::uint8_t* blocks, std::size_t count);
+}  // namespace sha256_ways
 
 }  // namespace daybook

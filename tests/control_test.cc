@@ -192,6 +192,48 @@ TEST_CASE("a notice that settles a command ends the stream", "[control]") {
   CHECK(lines[2]["done"] == true);
 }
 
+TEST_CASE("a compaction ends with the notice about it", "[control]") {
+  World world;
+  const auto facts =
+      world.write("{\"verb\":\"say\",\"place\":\"terminal:default\",\"text\":\"/compact\"}\n");
+  world.commit(facts[0], 20, 7);
+  Event started;
+  started.mutable_compaction_started()->set_answers(20);
+  world.commit(started, 21, 7);
+  world.commit(completed(22), 23, 7);
+  Event finished;
+  finished.mutable_compaction_completed()->set_compaction(21);
+  world.commit(finished, 24, 7);
+  Event notice;
+  notice.set_cause(24);
+  notice.mutable_notice_issued()->set_topic("compact");
+  CHECK(world.lines().back()["kind"] == "CompactionCompleted");
+  world.commit(notice, 25, 7);
+  CHECK(world.lines().back()["done"] == true);
+}
+
+TEST_CASE("stopping another turn ends the stream of who stopped it", "[control]") {
+  World world;
+  const auto facts =
+      world.write("{\"verb\":\"say\",\"place\":\"terminal:default\",\"text\":\"/stop\"}\n");
+  world.commit(facts[0], 20, 7);
+  Event cancelled;
+  cancelled.mutable_turn_cancelled()->set_turn(9);
+  cancelled.mutable_turn_cancelled()->set_by(20);
+  world.commit(cancelled, 21, 7);
+  CHECK(world.lines().back()["done"] == true);
+}
+
+TEST_CASE("a message thrown away by a reset waits no longer", "[control]") {
+  World world;
+  const auto facts = world.write(kHello);
+  world.commit(facts[0], 20, 7);
+  Event reset;
+  reset.mutable_session_reset()->set_answers(21);
+  world.commit(reset, 22, 7);
+  CHECK(world.lines().back()["done"] == true);
+}
+
 TEST_CASE("requests on one connection are answered one after the other", "[control]") {
   World world;
   auto facts = world.write(std::string(kHello) + "{\"verb\":\"status\"}\n" + std::string(kHello));

@@ -106,6 +106,10 @@ bool is_product(std::string_view path) {
   const std::string layer = layer_of(path);
   return is_code(path) && layer != "tests" && layer != "bench" && !layer.empty();
 }
+std::string own_header(const std::string& source) {
+  return is_header(source) ? "" : source.substr(0, source.size() - 2) + "h";
+}
+
 bool may_include(const Layer& layer, const Include& include) {
   const auto begins = [&](std::string_view prefix) { return include.path.starts_with(prefix); };
   if (include.quoted) {
@@ -171,7 +175,7 @@ Findings misplaced_includes(const File& file) {
     }
   }
   if (is_header(file.path)) return findings;
-  const std::string own = file.path.substr(0, file.path.size() - 2) + "h";
+  const std::string own = own_header(file.path);
   const auto found = std::find_if(includes.begin(), includes.end(),
                                   [&](const Include& each) { return each.path == own; });
   if (found != includes.end() && found != includes.begin()) {
@@ -214,18 +218,6 @@ Findings wide_lines(const File& file) {
     }
   }
   return findings;
-}
-
-Findings missing_opening(const File& file) {
-  std::size_t lines = 0;
-  for (std::string_view line : lines_of(file.text)) {
-    if (!line.starts_with("//")) break;
-    ++lines;
-  }
-  if (!is_code(file.path)) return {};
-  const std::size_t minimum = is_product(file.path) ? kOpeningLinesMin : 1;
-  if (lines >= minimum && lines <= kOpeningLinesMax) return {};
-  return {{file.path, 1, "opens with " + std::to_string(lines) + " lines of comment"}};
 }
 
 Findings clocks_and_dice(const File& file) {
@@ -272,6 +264,16 @@ Findings exceptions(const File& file) {
   return findings;
 }
 
+namespace {
+
+// `std::unique_ptr<Gateway> gateway(new ...`: a private constructor's only way to an owner.
+bool is_owned(std::string_view head) {
+  const std::string_view statement = head.substr(head.find_last_of(";{}") + 1);
+  return head.ends_with("(") && statement.find("unique_ptr<") != std::string_view::npos;
+}
+
+}  // namespace
+
 Findings unwanted_words(const File& file) {
   Findings findings;
   const std::string code = code_of(file.text);
@@ -282,7 +284,9 @@ Findings unwanted_words(const File& file) {
     const std::string_view head = before(code, word.position);
     if (word.text == "namespace" && head.ends_with("using"))
       complain(word.position, "using namespace");
-    if (word.text == "new" && !head.ends_with("operator")) complain(word.position, "raw new");
+    if (word.text == "new" && !head.ends_with("operator") && !is_owned(head)) {
+      complain(word.position, "raw new");
+    }
     if (word.text == "delete" && !ends_with_any(head, {"=", "operator"})) {
       complain(word.position, "raw delete");
     }
@@ -362,6 +366,28 @@ std::string stem_of(std::string_view path) {
 }
 
 }  // namespace
+
+Findings missing_openings(const Tree& tree) {
+  Findings findings;
+  std::set<std::string> headers;
+  for (const File& file : tree) {
+    if (is_header(file.path)) headers.insert(file.path);
+  }
+  for (const File& file : tree) {
+    if (!is_code(file.path)) continue;
+    const std::vector<std::string_view> lines = lines_of(file.text);
+    const auto end = std::find_if(lines.begin(), lines.end(),
+                                  [](std::string_view line) { return !line.starts_with("//"); });
+    const auto count = static_cast<std::size_t>(end - lines.begin());
+    const bool beside_header = headers.contains(own_header(file.path));
+    const std::size_t least = !is_product(file.path) ? 1 : beside_header ? 0 : kOpeningLinesMin;
+    if (count < least || count > kOpeningLinesMax) {
+      findings.push_back(
+          {file.path, 1, "opens with " + std::to_string(count) + " lines of comment"});
+    }
+  }
+  return findings;
+}
 
 Findings untested_headers(const Tree& tree) {
   Findings findings;

@@ -47,7 +47,6 @@ Findings misplaced_includes(const File& file);  // own header first, paths from 
 Findings overlong_file(const File& file);
 Findings overlong_functions(const File& file);
 Findings wide_lines(const File& file);
-Findings missing_opening(const File& file);  // the comment that says what the file is for
 Findings clocks_and_dice(const File& file);  // in core and sans-IO files: time is an argument
 Findings exceptions(const File& file);       // but around libraries that throw
 Findings unwanted_words(const File& file);   // using namespace, raw new, notes for later
@@ -57,6 +56,8 @@ Findings hidden_references(
 // ---- rules over the tree
 
 Findings shared_libraries(const Tree& tree);  // a library confined to one file is in one file
+Findings missing_openings(
+    const Tree& tree);  // what a file is for; a source may leave it to its header
 Findings untested_headers(const Tree& tree);
 Findings dead_headers(const Tree& tree);  // nobody but its own source and test includes it
 Findings uncompiled_sources(

@@ -1,0 +1,290 @@
+// Every event is a whole GenerateContentResponse that holds the new parts alone; candidates, content
+// and parts may each be missing. A reply that is no stream is one such object, or an array of them.
+#include "adapters/gemini.h"
+
+#include <nlohmann/json.hpp>
+
+namespace daybook {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+using simdjson::error_code;
+using simdjson::SUCCESS;
+
+Finish gemini_finish(std::string_view reason) {
+  if (reason.empty() || reason == "FINISH_REASON_UNSPECIFIED") return FINISH_UNSPECIFIED;
+  if (reason == "STOP") return STOP;
+  if (reason == "MAX_TOKENS") return LENGTH;
+  // SAFETY, RECITATION, BLOCKLIST, OTHER and their like: the provider did not say all it would.
+  return FILTERED;
+}
+
+class GeminiDecoder final : public StreamDecoder {
+ public:
+  explicit GeminiDecoder(JsonBuffer& buffer) : buffer_(buffer) {}
+
+  void decode(std::string_view data, std::vector<Delta>& deltas, Answer& answer) override;
+  void finish(std::vector<Delta>& deltas) override;
+
+ private:
+  // What is being filled by the event at hand.
+  struct Output {
+    std::vector<Delta>& deltas;
+    Answer& answer;
+  };
+
+  error_code read(std::string_view data, Output output);
+  error_code response(ondemand::object object, Output output);
+  error_code candidates(ondemand::value value, Output output);
+  error_code candidate(ondemand::object object, Output output);
+  error_code content(ondemand::value value, Output output);
+  error_code parts(ondemand::value value, Output output);
+  error_code part(ondemand::object object, Output output);
+  error_code usage(ondemand::value value, Usage& into);
+  error_code feedback(ondemand::value value, Answer& answer);
+
+  JsonBuffer& buffer_;
+  JsonText text_;
+  JsonText reasoning_;
+  bool wrong_ = false;  // this event tells of an error
+};
+
+void GeminiDecoder::decode(std::string_view data, std::vector<Delta>& deltas, Answer& answer) {
+  if (data.find_first_not_of(" \r\n\t") == std::string_view::npos) return;
+  const std::size_t before = deltas.size();
+  wrong_ = false;
+  const error_code error = read(data, {deltas, answer});
+  if (error == SUCCESS && !wrong_) return;
+  if (auto named = body_trouble(data)) {
+    answer.trouble = std::move(named);
+  } else if (error != SUCCESS) {
+    deltas.resize(before);
+    answer.trouble = Trouble{PEER, 0, 0, "it sent JSON that cannot be read as Gemini's answer"};
+  }
+}
+
+void GeminiDecoder::finish(std::vector<Delta>& deltas) {
+  Delta reasoning{REASONING, {}};
+  reasoning_.finish(&reasoning.text);
+  if (!reasoning.text.empty()) deltas.push_back(std::move(reasoning));
+  Delta text{TEXT, {}};
+  text_.finish(&text.text);
+  if (!text.text.empty()) deltas.push_back(std::move(text));
+}
+
+error_code GeminiDecoder::read(std::string_view data, Output output) {
+  ondemand::document document;
+  if (const error_code error = buffer_.iterate(data, &document)) return error;
+  ondemand::object object;
+  ondemand::array array;
+  if (document.get_array().get(array) != SUCCESS) {
+    if (const error_code error = document.get_object().get(object)) return error;
+    return response(object, output);
+  }
+  for (auto each : array) {
+    if (const error_code error = each.get_object().get(object)) return error;
+    if (const error_code error = response(object, output)) return error;
+  }
+  return SUCCESS;
+}
+
+error_code GeminiDecoder::response(ondemand::object object, Output output) {
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    const ondemand::raw_json_string key = field.key();
+    error_code error = SUCCESS;
+    if (key == "candidates") {
+      error = candidates(field.value(), output);
+    } else if (key == "usageMetadata") {
+      error = usage(field.value(), output.answer.usage);
+    } else if (key == "promptFeedback") {
+      error = feedback(field.value(), output.answer);
+    } else if (key == "modelVersion") {
+      if (output.answer.model.empty()) output.answer.model = json_string(field.value());
+    } else if (key == "responseId") {
+      if (output.answer.request_id.empty()) output.answer.request_id = json_string(field.value());
+    } else if (key == "error") {
+      wrong_ |= !field.value().is_null();
+    }
+    if (error != SUCCESS) return error;
+  }
+  return SUCCESS;
+}
+
+error_code GeminiDecoder::candidates(ondemand::value value, Output output) {
+  ondemand::array array;
+  if (value.get_array().get(array) != SUCCESS) return SUCCESS;
+  bool first = true;
+  for (auto each : array) {
+    ondemand::object object;
+    if (const error_code error = each.get_object().get(object)) return error;
+    if (!std::exchange(first, false)) continue;
+    if (const error_code error = candidate(object, output)) return error;
+  }
+  return SUCCESS;
+}
+
+error_code GeminiDecoder::candidate(ondemand::object object, Output output) {
+  Answer& answer = output.answer;
+  std::string reason;
+  std::string words;
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    const ondemand::raw_json_string key = field.key();
+    if (key == "content") {
+      if (const error_code error = content(field.value(), output)) return error;
+    } else if (key == "finishReason") {
+      reason = json_string(field.value());
+    } else if (key == "finishMessage") {
+      words = json_string(field.value());
+    }
+  }
+  if (answer.finish != FINISH_UNSPECIFIED) return SUCCESS;
+  answer.finish = gemini_finish(reason);
+  if (answer.finish == FILTERED) answer.reason = words.empty() ? reason : reason + ": " + words;
+  return SUCCESS;
+}
+
+error_code GeminiDecoder::content(ondemand::value value, Output output) {
+  ondemand::object object;
+  if (value.get_object().get(object) != SUCCESS) return SUCCESS;
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    if (!(field.key() == "parts")) continue;
+    if (const error_code error = parts(field.value(), output)) return error;
+  }
+  return SUCCESS;
+}
+
+error_code GeminiDecoder::parts(ondemand::value value, Output output) {
+  ondemand::array array;
+  if (value.get_array().get(array) != SUCCESS) return SUCCESS;
+  for (auto each : array) {
+    ondemand::object object;
+    if (const error_code error = each.get_object().get(object)) return error;
+    if (const error_code error = part(object, output)) return error;
+  }
+  return SUCCESS;
+}
+
+error_code GeminiDecoder::part(ondemand::object object, Output output) {
+  std::string_view token;
+  bool thought = false;
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    if (field.key() == "text") {
+      token = field.value().raw_json_token();
+    } else if (field.key() == "thought") {
+      thought = field.value().raw_json_token().starts_with("true");
+    }
+  }
+  if (!token.starts_with('"')) return SUCCESS;
+  Delta delta{thought ? REASONING : TEXT, {}};
+  JsonText& reader = thought ? reasoning_ : text_;
+  if (!reader.append(token, &delta.text)) return simdjson::STRING_ERROR;
+  if (!delta.text.empty()) output.deltas.push_back(std::move(delta));
+  return SUCCESS;
+}
+
+error_code GeminiDecoder::usage(ondemand::value value, Usage& into) {
+  ondemand::object object;
+  if (value.get_object().get(object) != SUCCESS) return SUCCESS;
+  std::uint64_t prompt = 0, tools = 0, cached = 0, candidate_tokens = 0, thoughts = 0;
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    const ondemand::raw_json_string key = field.key();
+    if (key == "promptTokenCount") prompt = json_count(field.value());
+    if (key == "toolUsePromptTokenCount") tools = json_count(field.value());
+    if (key == "cachedContentTokenCount") cached = json_count(field.value());
+    if (key == "candidatesTokenCount") candidate_tokens = json_count(field.value());
+    if (key == "thoughtsTokenCount") thoughts = json_count(field.value());
+  }
+  into.set_reported(true);
+  into.set_prompt_tokens(prompt + tools);
+  into.set_cached_tokens(cached);
+  into.set_output_tokens(candidate_tokens + thoughts);
+  into.set_reasoning_tokens(thoughts);
+  return SUCCESS;
+}
+
+error_code GeminiDecoder::feedback(ondemand::value value, Answer& answer) {
+  ondemand::object object;
+  if (value.get_object().get(object) != SUCCESS) return SUCCESS;
+  std::string reason;
+  std::string words;
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    if (field.key() == "blockReason") reason = json_string(field.value());
+    if (field.key() == "blockReasonMessage") words = json_string(field.value());
+  }
+  if (reason.empty()) return SUCCESS;
+  answer.finish = FILTERED;
+  answer.reason = "the prompt was blocked: " + reason + (words.empty() ? "" : ": " + words);
+  return SUCCESS;
+}
+
+// A model's name is a path segment of the address.
+std::string gemini_path_segment(std::string_view name) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  std::string out;
+  for (const char c : name) {
+    if (kPlain.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += '%';
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
+  }
+  return out;
+}
+
+nlohmann::json gemini_content(const PromptMessage& message) {
+  return {{"role", message.role == Entry::USER ? "user" : "model"},
+          {"parts", nlohmann::json::array({{{"text", message.text}}})}};
+}
+
+}  // namespace
+
+Result<ProviderRequest> Gemini::request(const Prompt& prompt) const {
+  auto merged = merged_messages(prompt);
+  if (!merged) return merged.error();
+  nlohmann::json contents = nlohmann::json::array();
+  // A window may begin with an answer, which this protocol refuses.
+  if (merged->front().role != Entry::USER) {
+    contents.push_back(gemini_content({Entry::USER, "(Earlier messages are left out.)"}));
+  }
+  for (const PromptMessage& message : *merged) contents.push_back(gemini_content(message));
+  nlohmann::json body = {{"contents", std::move(contents)}};
+  if (!prompt.system.empty()) {
+    body["systemInstruction"] = {{"parts", nlohmann::json::array({{{"text", prompt.system}}})}};
+  }
+  if (prompt.output_tokens_max > 0) {
+    body["generationConfig"] = {{"maxOutputTokens", prompt.output_tokens_max}};
+  }
+  ProviderRequest request;
+  request.target =
+      "/models/" + gemini_path_segment(prompt.model) + ":streamGenerateContent?alt=sse";
+  request.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  request.headers.push_back({"Content-Type", Secret("application/json")});
+  request.headers.push_back({"Accept", Secret("text/event-stream")});
+  if (!settings_.api_key.empty()) {
+    request.headers.push_back({"x-goog-api-key", settings_.api_key});
+  }
+  return request;
+}
+
+std::unique_ptr<StreamDecoder> Gemini::decoder() {
+  return std::make_unique<GeminiDecoder>(buffer_);
+}
+
+}  // namespace daybook

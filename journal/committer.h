@@ -1,0 +1,57 @@
+// Turns queued batches into one LMDB transaction and one seal.
+//
+// Law: every put is checked and the first failure aborts the whole group; after a failed commit
+// nothing is assumed, load() reads again what is there. Lives on the writer thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/log.h"
+#include "journal/reading.h"
+#include "journal/record.h"
+#include "journal/store.h"
+
+namespace daybook {
+
+// A batch with everything computed that can be: while the previous commit syncs.
+struct Queued {
+  Batch batch;
+  record::Encoded events;
+  std::vector<std::string> dedupe_keys;  // of batch.externals
+  std::size_t bytes = 0;
+
+  static Queued from(Batch batch);
+};
+
+// Tells of a commit: just before it (after = false) and once it is durable (after = true).
+using CommitWatcher = std::function<void(Seq first, Seq last, bool after)>;
+
+class Committer {
+ public:
+  Committer(store::Environment& environment, std::string seal_key, std::string journal_id,
+            CommitWatcher watcher);
+
+  // Reads the last event and the last seal.
+  Result<void> load();
+
+  // All of it or, when it fails, an outcome that only load() can tell. Batches whose events are
+  // there already are passed over; something is written in any case.
+  store::Status commit(const std::vector<Queued>& group);
+
+  // The newest durable seal.
+  [[nodiscard]] const Reading::Seal& sealed() const { return sealed_; }
+
+ private:
+  store::Status put_events(store::WriteTransaction& transaction, const Queued& queued);
+  store::Status put_projections(store::WriteTransaction& transaction, const Queued& queued);
+
+  store::Environment& environment_;
+  std::string seal_key_;
+  std::string journal_id_;
+  CommitWatcher watcher_;
+  Reading::Seal sealed_;
+};
+
+}  // namespace daybook

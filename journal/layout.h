@@ -1,0 +1,41 @@
+// Keys and values of the tables beside events. FORMAT.md describes them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/log.h"
+#include "core/sha256.h"
+
+namespace daybook::layout {
+
+inline constexpr std::uint32_t kFormat = 1;
+
+// Names in the meta table, and what their values are.
+inline constexpr std::string_view kMetaFormat = "format";       // u32
+inline constexpr std::string_view kMetaId = "journal_id";       // 16 random bytes
+inline constexpr std::string_view kMetaCreated = "created";     // u64, ms since the epoch
+inline constexpr std::string_view kMetaEpoch = "epoch";         // u64, raised by a restore
+inline constexpr std::string_view kMetaRefsUpto = "refs_upto";  // u64, seq
+inline constexpr std::size_t kJournalIdBytes = 16;
+inline constexpr std::size_t kDedupeKeyBytes = 16;
+
+// The first 16 bytes of SHA-256 over source, a zero byte and id: no user's text in clear.
+std::string dedupe_key(std::string_view source, std::string_view id);
+
+std::string snapshot_key(std::string_view projection, SessionId session);
+std::string snapshot_value(const Snapshot& snapshot);
+// nullopt when damaged. Names are not in the value: the caller knows them.
+std::optional<Snapshot> parse_snapshot(std::string_view key, std::string_view value);
+
+std::string ref_value(const Ref& ref);
+std::optional<Ref> parse_ref(std::string_view name, std::string_view value);
+
+// The chain over everything: the first seal depends on the journal's id, every other one on the
+// one before it and on the hashes of the events of its commit, first..last.
+Digest first_seal(std::string_view key, std::string_view journal_id);
+Digest next_seal(std::string_view key, const Digest& previous, Seq first,
+                 const std::vector<const Digest*>& hashes);
+
+}  // namespace daybook::layout

@@ -1,0 +1,289 @@
+// The queue between the loop and the writer thread, and what the writer does when a commit fails.
+#include "journal/lmdb_log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "journal/layout.h"
+
+namespace daybook {
+namespace {
+
+using store::Status;
+
+constexpr std::size_t kKeyBytesMax = 480;  // LMDB allows 511, and a snapshot's key adds nine
+constexpr std::uint64_t kResumeBytesMin = 64u << 10;
+
+std::size_t bytes_of(const std::vector<Queued>& group) {
+  std::size_t bytes = 0;
+  for (const Queued& queued : group) bytes += queued.bytes;
+  return bytes;
+}
+
+void check_batch(const Batch& batch, Seq last) {
+  for (const Record& event : batch.records) {
+    CHECK(event.seq == ++last, "seqs follow one another");
+  }
+  for (const ExternalId& external : batch.externals) {
+    CHECK(!batch.records.empty() && external.seq >= batch.records.front().seq &&
+              external.seq <= batch.records.back().seq,
+          "an external id names an event of its own batch");
+  }
+  for (const Ref& ref : batch.refs) {
+    CHECK(!ref.name.empty() && ref.name.size() <= kKeyBytesMax, "a ref's name fits in a key");
+  }
+  for (const Snapshot& snapshot : batch.snapshots) {
+    CHECK(snapshot.projection.size() <= kKeyBytesMax, "a projection's name fits in a key");
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LmdbLog>> LmdbLog::open(Options options) {
+  Result<Opened> opened =
+      open_for_writing(options.directory, options.map_bytes, options.create_if_missing);
+  if (!opened) return opened.error();
+  auto log = std::make_unique<LmdbLog>(std::move(options), std::move(*opened));
+  const Result<void> started = log->start();
+  if (!started) return started.error();
+  return log;
+}
+
+LmdbLog::LmdbLog(Options options, Opened opened)
+    : options_(std::move(options)),
+      opened_(std::move(opened)),
+      reading_(*opened_.environment),
+      committer_(*opened_.environment, opened_.seal_key, opened_.journal_id, options_.at_commit) {}
+
+Result<void> LmdbLog::start() {
+  Result<void> loaded = committer_.load();
+  if (!loaded) return loaded;
+  last_ = committer_.sealed().last;
+  head_seq_ = last_ + 1;  // not known to be written: the first chance is taken
+  write_head();
+  writer_ = std::thread([this] { write_loop(); });
+  return {};
+}
+
+LmdbLog::~LmdbLog() {
+  if (!writer_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_all();
+  writer_.join();
+}
+
+void LmdbLog::append(Batch batch) {
+  check_batch(batch, last_);
+  if (!batch.records.empty()) last_ = batch.records.back().seq;
+  Queued queued = Queued::from(std::move(batch));
+  for (std::size_t i = 0; i < queued.dedupe_keys.size(); ++i) {
+    in_flight_.emplace(queued.dedupe_keys[i], queued.batch.externals[i].seq);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    backlog_bytes_ += queued.bytes;
+    queue_.push_back(std::move(queued));
+  }
+  wake_.notify_all();
+}
+
+std::size_t LmdbLog::backlog_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return backlog_bytes_;
+}
+
+Log::Progress LmdbLog::take_durable() {
+  Progress progress;
+  std::vector<Queued> durable;
+  {
+    const std::lock_guard lock(mutex_);
+    durable.swap(durable_);
+    progress.stopped = stopped_;
+    progress.waiting_for_space = waiting_for_space_;
+  }
+  progress.durable.reserve(durable.size());
+  for (Queued& queued : durable) {
+    for (const std::string& key : queued.dedupe_keys) in_flight_.erase(key);
+    progress.durable.push_back(std::move(queued.batch));
+  }
+  return progress;
+}
+
+std::optional<Seq> LmdbLog::find(std::string_view source, std::string_view id) {
+  const std::string key = layout::dedupe_key(source, id);
+  const auto found = in_flight_.find(key);
+  if (found != in_flight_.end()) return found->second;
+  const Result<std::optional<Seq>> durable = reading_.find(key);
+  if (durable) return *durable;
+  // Whether it was seen cannot be told: what the caller records now must not be kept.
+  stop(durable.error());
+  return std::nullopt;
+}
+
+Result<std::optional<Record>> LmdbLog::get(Seq seq) { return reading_.get(seq); }
+
+Result<void> LmdbLog::scan(Seq first, Seq last, const KindSet& kinds,
+                           const std::function<bool(const Record&)>& visit) {
+  return reading_.scan(first, last, kinds, visit);
+}
+
+Result<std::optional<Snapshot>> LmdbLog::snapshot(std::string_view projection, SessionId session) {
+  return reading_.snapshot(projection, session);
+}
+
+Result<Log::Refs> LmdbLog::refs() { return reading_.refs(); }
+
+std::uint64_t LmdbLog::free_bytes() const { return files::free_bytes(options_.directory); }
+
+void LmdbLog::write_loop() {
+  std::vector<Queued> group;
+  while (take(group)) {
+    commit_began_ = std::chrono::steady_clock::now();
+    if (!commit(group)) return;
+    report(group);
+    if (commit_began_ - head_written_ >= options_.head_interval) write_head();
+  }
+  write_head();
+}
+
+// False: closing, and nothing is left to do.
+bool LmdbLog::take(std::vector<Queued>& group) {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+  const auto not_before = commit_began_ + options_.commit_interval;
+  wake_.wait_until(lock, not_before, [this] { return closing_; });
+  group.clear();
+  group.swap(queue_);
+  return !group.empty();
+}
+
+bool LmdbLog::commit(std::vector<Queued>& group) {
+  Status status = committer_.commit(group);
+  if (status.map_full()) {
+    const std::size_t map = opened_.environment->map_bytes();
+    const std::size_t wanted = std::max(2 * map, map + 4 * bytes_of(group));
+    const Status grown = opened_.environment->grow(wanted);
+    status = grown.ok() ? committer_.commit(group) : grown;
+  }
+  if (status.ok()) return true;
+  if (disk_is_full(status)) return wait_for_space(group);
+  stop(status.error("cannot write the journal in", options_.directory));
+  return false;
+}
+
+bool LmdbLog::disk_is_full(Status status) const {
+  return status.no_space() || (status.input_output() && free_bytes() < kFullBytes);
+}
+
+bool LmdbLog::wait_for_space(std::vector<Queued>& group) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_for_space_ = true;
+  }
+  wake();
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, options_.space_poll, [this] { return closing_; });
+      if (closing_) return false;  // what is queued was never acknowledged to anyone
+    }
+    const std::optional<bool> resumed = resume(group);
+    if (resumed) return *resumed;
+  }
+}
+
+// The outcome of the failed commit is unknown: only the file can tell. nullopt: still no space.
+std::optional<bool> LmdbLog::resume(std::vector<Queued>& group) {
+  if (free_bytes() < kResumeBytesMin + 4 * bytes_of(group)) return std::nullopt;
+  const Result<void> reopened = opened_.environment->reopen();
+  const Result<void> loaded = reopened ? committer_.load() : reopened;
+  if (!loaded) {
+    stop(loaded.error());
+    return false;
+  }
+  const Status status = committer_.commit(group);
+  if (disk_is_full(status)) return std::nullopt;
+  if (!status.ok()) {
+    stop(status.error("cannot write the journal in", options_.directory));
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  waiting_for_space_ = false;
+  return true;
+}
+
+void LmdbLog::report(std::vector<Queued>& group) {
+  {
+    const std::lock_guard lock(mutex_);
+    backlog_bytes_ -= bytes_of(group);
+    std::move(group.begin(), group.end(), std::back_inserter(durable_));
+  }
+  group.clear();
+  wake();
+}
+
+void LmdbLog::stop(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_) stopped_ = std::move(error);
+    queue_.clear();
+  }
+  wake();
+}
+
+void LmdbLog::wake() {
+  if (options_.waker) options_.waker();
+}
+
+// A missed head costs only the moment from which a cut tail shows; the next one makes up for it.
+void LmdbLog::write_head() {
+  using namespace std::chrono;
+  head_written_ = steady_clock::now();
+  const Reading::Seal& sealed = committer_.sealed();
+  if (sealed.last == head_seq_) return;
+  const Time now{duration_cast<milliseconds>(system_clock::now().time_since_epoch())};
+  const std::string text = files::format_head({sealed.last, sealed.digest, now});
+  if (files::replace(options_.directory, files::kHead, text)) head_seq_ = sealed.last;
+}
+
+Result<std::unique_ptr<LmdbReader>> LmdbReader::open(const std::string& directory) {
+  Result<Opened> opened = open_for_reading(directory);
+  if (!opened) return opened.error();
+  return std::make_unique<LmdbReader>(std::move(*opened));
+}
+
+LmdbReader::LmdbReader(Opened opened)
+    : opened_(std::move(opened)), reading_(*opened_.environment) {}
+
+Seq LmdbReader::last() const {
+  const Result<Seq> last = reading_.last();
+  return last ? *last : 0;
+}
+
+void LmdbReader::append(Batch) { CHECK(false, "a reader's log is never appended to"); }
+
+std::optional<Seq> LmdbReader::find(std::string_view source, std::string_view id) {
+  const Result<std::optional<Seq>> durable = reading_.find(layout::dedupe_key(source, id));
+  return durable ? *durable : std::nullopt;  // a tool that cannot read will hear of it by get()
+}
+
+Result<std::optional<Record>> LmdbReader::get(Seq seq) { return reading_.get(seq); }
+
+Result<void> LmdbReader::scan(Seq first, Seq last, const KindSet& kinds,
+                              const std::function<bool(const Record&)>& visit) {
+  return reading_.scan(first, last, kinds, visit);
+}
+
+Result<std::optional<Snapshot>> LmdbReader::snapshot(std::string_view projection,
+                                                     SessionId session) {
+  return reading_.snapshot(projection, session);
+}
+
+Result<Log::Refs> LmdbReader::refs() { return reading_.refs(); }
+
+}  // namespace daybook

@@ -1,0 +1,229 @@
+// Locks, makes, opens and examines a journal's directory.
+#include "journal/opening.h"
+
+#include <chrono>
+#include <utility>
+
+#include "journal/chain.h"
+#include "journal/layout.h"
+#include "journal/reading.h"
+
+namespace daybook {
+namespace {
+
+using store::Environment;
+using store::Status;
+using store::Table;
+using store::WriteTransaction;
+
+constexpr std::size_t kCreationMapBytes = 1u << 20;
+constexpr std::uint64_t kDataBytesMin = 8'192;  // both of LMDB's meta pages
+constexpr std::size_t kSealKeyFileBytes = 32;
+
+Error damaged_journal(const std::string& directory, const std::string& what) {
+  return {"the journal in " + directory + " is damaged: " + what +
+              "; run daybook verify, then restore it from a backup",
+          ExitCode::kDamaged};
+}
+
+std::string little_endian_u64(std::uint64_t number) {
+  std::string bytes;
+  record::append_u64(bytes, number);
+  return bytes;
+}
+
+Status write_genesis(Environment& environment, const std::string& journal_id) {
+  using namespace std::chrono;
+  const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
+  std::string format;
+  record::append_u32(format, layout::kFormat);
+  const std::pair<std::string_view, std::string> entries[] = {
+      {layout::kMetaFormat, format},
+      {layout::kMetaId, journal_id},
+      {layout::kMetaCreated, little_endian_u64(static_cast<std::uint64_t>(now.count()))},
+      {layout::kMetaEpoch, little_endian_u64(1)},
+  };
+  WriteTransaction transaction(environment);
+  Status status = transaction.begin();
+  for (const auto& [name, value] : entries) {
+    if (status.ok()) status = transaction.insert(Table::kMeta, name, value);
+  }
+  if (!status.ok()) return status;
+  return transaction.commit();
+}
+
+Result<void> create_journal(const std::string& directory) {
+  const std::string draft = directory + "/" + files::kCreating;
+  Result<void> done = files::remove_flat(draft);
+  if (!done) return done;
+  done = files::prepare_directory(draft, true);
+  if (!done) return done;
+  const Result<std::string> key = files::random_bytes(kSealKeyFileBytes);
+  if (!key) return key.error();
+  const Result<std::string> id = files::random_bytes(layout::kJournalIdBytes);
+  if (!id) return id.error();
+
+  done = files::replace(draft, files::kSealKey, *key);
+  if (!done) return done;
+  {
+    Result<std::unique_ptr<Environment>> environment =
+        Environment::open({draft, kCreationMapBytes, false, true});
+    if (!environment) return environment.error();
+    Status status = write_genesis(**environment, *id);
+    if (status.ok()) status = (*environment)->sync();
+    if (!status.ok()) return status.error("cannot create the journal in", directory);
+  }
+  done = files::sync_directory(draft);
+  for (const char* name : {files::kSealKey, files::kData}) {  // data.mdb last: with it, it exists
+    if (done) done = files::move_into_place(draft + "/" + name, directory + "/" + name);
+    if (done) done = files::sync_directory(directory);
+  }
+  return done;
+}
+
+// Makes it only where no journal has ever been.
+Result<void> create_if_absent(const std::string& directory, bool create) {
+  const std::string data = directory + "/" + files::kData;
+  if (files::exists(data)) return files::check_file(data, kDataBytesMin);
+  if (files::exists(directory + "/" + files::kHead)) {
+    return Error{data + " is missing though a journal was there: restore it from a backup",
+                 ExitCode::kDamaged};
+  }
+  if (!create) {
+    return Error{"there is no journal in " + directory + ": start the daemon once to make it",
+                 ExitCode::kInputOutput};
+  }
+  return create_journal(directory);
+}
+
+Result<void> read_identity(Opened& opened, const std::string& directory) {
+  Reading reading(*opened.environment);
+  const Result<std::optional<std::string>> format = reading.meta(layout::kMetaFormat);
+  if (!format) return format.error();
+  if (!format->has_value() || (*format)->size() != sizeof(std::uint32_t)) {
+    return damaged_journal(directory, "it does not say its format");
+  }
+  const std::uint32_t number = record::load_u32(**format);
+  if (number != layout::kFormat) {
+    return Error{"the journal in " + directory + " has format " + std::to_string(number) +
+                     " and this program writes format " + std::to_string(layout::kFormat) +
+                     ": use the version that wrote it, or a newer one",
+                 ExitCode::kDamaged};
+  }
+  const Result<std::optional<std::string>> id = reading.meta(layout::kMetaId);
+  if (!id) return id.error();
+  if (!id->has_value() || (*id)->size() != layout::kJournalIdBytes) {
+    return damaged_journal(directory, "it does not say its id");
+  }
+  opened.journal_id = **id;
+  return {};
+}
+
+// The newest seal from which at least kPreflightEvents events remain to be examined.
+Result<Reading::Seal> seal_to_start_from(Opened& opened, Seq last) {
+  const Reading::Seal beginning{0, layout::first_seal(opened.seal_key, opened.journal_id)};
+  if (last <= kPreflightEvents) return beginning;
+  Reading reading(*opened.environment);
+  Seq target = last - kPreflightEvents;
+  Result<std::optional<Reading::Seal>> seal = reading.seal_at(target);
+  for (Seq step = kPreflightEvents; seal && *seal && (*seal)->last == last; step *= 2) {
+    if (target <= step) return beginning;
+    target -= step;  // the last commit is larger than that: look further back
+    seal = reading.seal_at(target);
+  }
+  if (!seal) return seal.error();
+  return seal->value_or(beginning);
+}
+
+Result<void> preflight(Opened& opened, const std::string& directory) {
+  Reading reading(*opened.environment);
+  const Result<Seq> last = reading.last();
+  if (!last) return last.error();
+  const Result<std::optional<files::Head>> head = files::read_head(directory);
+  if (!head) return head.error();
+  if (!head->has_value() && *last > 0) {
+    opened.warnings.push_back(directory + "/" + files::kHead +
+                              " is missing: a cut tail could not be noticed");
+  }
+  const Result<Reading::Seal> start = seal_to_start_from(opened, *last);
+  if (!start) return start.error();
+
+  ChainWalk walk(*opened.environment, opened.seal_key, *start);
+  if (head->has_value()) {
+    const Reading::Seal checkpoint{(*head)->seq, (*head)->seal};
+    if (checkpoint.last > start->last) walk.expect(checkpoint);
+    if (checkpoint.last == start->last && checkpoint.digest != start->digest) {
+      return damaged_journal(directory, "its chain is not the one whose head was written down");
+    }
+  }
+  const std::optional<ChainWalk::Damage> damage = walk.run({});
+  if (!damage) return {};
+  return damaged_journal(directory,
+                         "at event " + std::to_string(damage->seq) + ", " + damage->what);
+}
+
+void look_around(Opened& opened, const std::string& directory) {
+  if (const auto doubt = files::doubt_about_file_system(directory)) {
+    opened.warnings.push_back(*doubt);
+  }
+  const std::uint64_t free = files::free_bytes(directory);
+  if (free < files::kLowSpaceBytes) {
+    opened.warnings.push_back("only " + std::to_string(free >> 20) + " MiB are free for " +
+                              directory + ": make room, or new messages will have to wait");
+  }
+}
+
+}  // namespace
+
+Result<Opened> open_for_writing(const std::string& directory, std::size_t map_bytes, bool create) {
+  Opened opened;
+  Result<void> done = files::prepare_directory(directory, true);
+  if (!done) return done.error();
+  Result<files::Descriptor> lock = files::lock_directory(directory);
+  if (!lock) return lock.error();
+  opened.lock = std::move(*lock);
+  done = create_if_absent(directory, create);
+  if (!done) return done.error();
+  done = files::remove_flat(directory + "/" + files::kCreating);
+  if (!done) return done.error();
+  done = files::check_file(directory + "/" + files::kSealKey, 0);
+  if (!done) return done.error();
+  Result<std::string> key = files::read_seal_key(directory);
+  if (!key) return key.error();
+  opened.seal_key = *key;
+
+  Result<std::unique_ptr<Environment>> environment =
+      Environment::open({directory, map_bytes, false, false});
+  if (!environment) return environment.error();
+  opened.environment = std::move(*environment);
+  done = read_identity(opened, directory);
+  if (!done) return done.error();
+  const Status readers = opened.environment->check_readers();
+  if (!readers.ok()) return readers.error("cannot read the journal in", directory);
+  done = preflight(opened, directory);
+  if (!done) return done.error();
+  look_around(opened, directory);
+  return opened;
+}
+
+Result<Opened> open_for_reading(const std::string& directory) {
+  Opened opened;
+  Result<void> done = files::prepare_directory(directory, false);
+  if (!done) return done.error();
+  done = create_if_absent(directory, false);
+  if (!done) return done.error();
+  Result<std::unique_ptr<Environment>> environment = Environment::open({directory, 0, true, false});
+  if (!environment) {
+    return Error{environment.error().message + " (a reader needs to write lock.mdb, so run it as" +
+                     " the journal's owner)",
+                 environment.error().code};
+  }
+  opened.environment = std::move(*environment);
+  done = read_identity(opened, directory);
+  if (!done) return done.error();
+  Result<std::string> key = files::read_seal_key(directory);
+  if (key) opened.seal_key = *key;
+  return opened;
+}
+
+}  // namespace daybook

@@ -1,0 +1,37 @@
+// From a directory to an open journal: locked, made if there is none, examined before use.
+//
+// Law: what is there is never made again. A journal that is cut, unreadable, of a newer format or
+// behind its own head is refused with one sentence. Making one is the only moment in which LMDB
+// is not crash-safe, so it happens in a directory of its own inside the journal's, under the lock,
+// and data.mdb moves into place last. Rejected: making it in a sibling directory and renaming the
+// whole; a state directory given by the system exists beforehand and its parent is not ours.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "journal/files.h"
+#include "journal/store.h"
+
+namespace daybook {
+
+// Events and seals examined at every start; verify() examines all.
+inline constexpr Seq kPreflightEvents = 1'000;
+
+struct Opened {
+  files::Descriptor lock;  // not valid when read-only
+  std::unique_ptr<store::Environment> environment;
+  std::string seal_key;
+  std::string journal_id;
+  std::vector<std::string> warnings;  // sentences for the log; nothing is wrong yet
+};
+
+// Takes the writer's lock. kBusy: another daemon has it. kDamaged: see above.
+Result<Opened> open_for_writing(const std::string& directory, std::size_t map_bytes, bool create);
+
+// No lock; may run beside the writer, in another process. Examines nothing but the format.
+Result<Opened> open_for_reading(const std::string& directory);
+
+}  // namespace daybook

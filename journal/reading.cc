@@ -1,0 +1,221 @@
+// Copies out of the map in blocks, then decodes and hands over with no transaction open.
+#include "journal/reading.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/check.h"
+#include "journal/layout.h"
+
+namespace daybook {
+namespace {
+
+using store::Cursor;
+using store::Status;
+using store::Table;
+using store::Visit;
+
+constexpr std::size_t kFirstVisitEvents = 32;  // a caller that stops early pays for few
+constexpr std::size_t kVisitGrowth = 4;
+constexpr std::size_t kVisitBytesMax = 256u << 10;
+
+}  // namespace
+
+Error Reading::failed(Status status) const {
+  return status.error("cannot read the journal in", environment_.directory());
+}
+
+Error Reading::damaged(Seq seq, std::string_view problem) const {
+  std::string message = "event " + std::to_string(seq) + " of the journal in ";
+  message.append(environment_.directory()).append(" is damaged: ").append(problem);
+  return {message + "; run daybook verify, then restore it from a backup", ExitCode::kDamaged};
+}
+
+Result<Seq> Reading::last() {
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  Cursor cursor(visit, Table::kEvents);
+  status = cursor.last();
+  if (status.not_found()) return Seq{0};
+  if (!status.ok()) return failed(status);
+  return record::seq_of(cursor.number());
+}
+
+Result<std::optional<Record>> Reading::get(Seq seq) {
+  if (seq == 0 || seq > record::kSeqMax) return std::optional<Record>();
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  std::optional<Record> event(std::in_place);
+  record::Decoder decoder;
+  for (std::uint64_t key = record::key_of(seq);; ++key) {
+    std::string_view value;
+    status = visit.get(Table::kEvents, key, value);
+    if (status.not_found() && !decoder.open()) break;
+    if (status.not_found()) return damaged(seq, "one of its parts is missing");
+    if (!status.ok()) return failed(status);
+    const auto answer = decoder.feed(key, value, *event);
+    if (answer == record::Decoder::Answer::kDone) return event;
+    if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
+  }
+  Cursor cursor(visit, Table::kEvents);
+  status = cursor.last();
+  if (status.ok() && record::seq_of(cursor.number()) > seq) return damaged(seq, "it is missing");
+  if (!status.ok() && !status.not_found()) return failed(status);
+  return std::optional<Record>();
+}
+
+// Fills `copied` from copied.next on. Events come whole: a visit does not end inside one.
+Result<void> Reading::copy_out(Copied& copied, Seq last, const KindSet& kinds,
+                               std::size_t events_max) {
+  copied.bytes.clear();
+  copied.items.clear();
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  Cursor cursor(visit, Table::kEvents);
+  std::size_t events = 0;
+  Seq expected = copied.next;
+  for (status = cursor.seek(record::key_of(expected)); status.ok(); status = cursor.next()) {
+    const std::uint64_t key = cursor.number();
+    const Seq seq = record::seq_of(key);
+    if (record::part_of(key) == 0) {
+      const bool enough = events == events_max || copied.bytes.size() >= kVisitBytesMax;
+      if (expected > last || enough) break;
+      if (seq != expected) return damaged(expected, "it is missing");
+      ++events;
+      copied.next = expected = seq + 1;
+    }
+    const std::string_view value = cursor.value();
+    if (!kinds.test(record::kind_of(value))) continue;
+    copied.items.push_back({key, copied.bytes.size(), value.size()});
+    copied.bytes.append(value);
+  }
+  if (!status.ok() && !status.not_found()) return failed(status);
+  copied.end = !status.ok() || copied.next > last;
+  return {};
+}
+
+Result<bool> Reading::hand_over(const Copied& copied,
+                                const std::function<bool(const Record&)>& visit) {
+  Record event;
+  record::Decoder decoder;
+  for (const Copied::Item& item : copied.items) {
+    const std::string_view value = std::string_view(copied.bytes).substr(item.offset, item.size);
+    const auto answer = decoder.feed(item.key, value, event);
+    if (answer == record::Decoder::Answer::kMore) continue;
+    const Seq seq = record::seq_of(item.key);
+    if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
+    if (!visit(event)) return false;
+  }
+  if (decoder.open()) return damaged(event.seq, "one of its parts is missing");
+  return true;
+}
+
+Result<void> Reading::scan(Seq first, Seq last, const KindSet& kinds,
+                           const std::function<bool(const Record&)>& visit) {
+  Copied copied;
+  copied.next = std::max<Seq>(first, 1);
+  if (copied.next > last || copied.next > record::kSeqMax) return {};
+  std::size_t events_max = kFirstVisitEvents;
+  while (!copied.end) {
+    const Result<void> read = copy_out(copied, last, kinds, events_max);
+    if (!read) return read.error();
+    const Result<bool> more = hand_over(copied, visit);
+    if (!more) return more.error();
+    if (!*more) return {};
+    events_max = std::min(events_max * kVisitGrowth, kVisitEventsMax);
+  }
+  return {};
+}
+
+Result<std::optional<std::string>> Reading::value_of(Table table, std::string_view key) {
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  std::string_view value;
+  status = visit.get(table, key, value);
+  if (status.not_found()) return std::optional<std::string>();
+  if (!status.ok()) return failed(status);
+  return std::optional<std::string>(value);
+}
+
+Result<std::optional<Seq>> Reading::find(std::string_view dedupe_key) {
+  const Result<std::optional<std::string>> value = value_of(Table::kDedupe, dedupe_key);
+  if (!value) return value.error();
+  if (!value->has_value()) return std::optional<Seq>();
+  if ((*value)->size() != sizeof(Seq)) {
+    return Error{"the list of external ids of the journal in " + environment_.directory() +
+                     " is damaged: restore it from a backup",
+                 ExitCode::kDamaged};
+  }
+  return std::optional<Seq>(record::load_u64(**value));
+}
+
+Result<std::optional<Snapshot>> Reading::snapshot(std::string_view projection, SessionId session) {
+  const std::string key = layout::snapshot_key(projection, session);
+  const Result<std::optional<std::string>> value = value_of(Table::kSnapshots, key);
+  if (!value) return value.error();
+  if (!value->has_value()) return std::optional<Snapshot>();
+  return layout::parse_snapshot(key, **value);
+}
+
+Result<Log::Refs> Reading::refs() {
+  Log::Refs refs;
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  std::string_view upto;
+  status = visit.get(Table::kMeta, layout::kMetaRefsUpto, upto);
+  if (!status.ok() && !status.not_found()) return failed(status);
+  if (upto.size() == sizeof(Seq)) refs.upto = record::load_u64(upto);
+  Cursor cursor(visit, Table::kRefs);
+  for (status = cursor.first(); status.ok(); status = cursor.next()) {
+    const std::optional<Ref> ref = layout::parse_ref(cursor.key(), cursor.value());
+    if (!ref) {
+      return Error{"a ref of the journal in " + environment_.directory() +
+                       " is damaged: restore it from a backup",
+                   ExitCode::kDamaged};
+    }
+    refs.refs.push_back(*ref);
+  }
+  if (!status.not_found()) return failed(status);
+  return refs;
+}
+
+Result<std::optional<std::string>> Reading::meta(std::string_view name) {
+  return value_of(Table::kMeta, name);
+}
+
+Result<std::optional<Reading::Seal>> Reading::seal_at(Seq seq) {
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  Cursor cursor(visit, Table::kSeals);
+  status = cursor.seek(seq);
+  if (status.not_found()) return std::optional<Seal>();
+  if (!status.ok()) return failed(status);
+  Seal seal;
+  seal.last = cursor.number();
+  if (cursor.value().size() != seal.digest.size()) return damaged(seal.last, "its seal is cut");
+  std::memcpy(seal.digest.data(), cursor.value().data(), seal.digest.size());
+  return std::optional<Seal>(seal);
+}
+
+Result<std::optional<Reading::Seal>> Reading::last_seal() {
+  Seq last = 0;
+  {
+    Visit visit(environment_);
+    Status status = visit.begin();
+    if (!status.ok()) return failed(status);
+    Cursor cursor(visit, Table::kSeals);
+    status = cursor.last();
+    if (status.not_found()) return std::optional<Seal>();
+    if (!status.ok()) return failed(status);
+    last = cursor.number();
+  }
+  return seal_at(last);
+}
+
+}  // namespace daybook

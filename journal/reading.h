@@ -1,0 +1,71 @@
+// What can be read from the durable part: events by seq or in order, projections, meta.
+//
+// Law: bytes are copied out of the map before anyone sees them, and no transaction is open while a
+// caller's code runs, so a reader that stalls (a pager, a slow socket) never makes the file grow.
+// Rejected: one transaction for a whole scan; LMDB reuses no page that an open reader might see.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/log.h"
+#include "journal/record.h"
+#include "journal/store.h"
+
+namespace daybook {
+
+class Reading {
+ public:
+  // Events copied out in one transaction at most.
+  static constexpr std::size_t kVisitEventsMax = 1'000;
+
+  // `environment` must outlive it. Any one thread.
+  explicit Reading(store::Environment& environment) : environment_(environment) {}
+
+  // 0: the journal is empty.
+  Result<Seq> last();
+  Result<std::optional<Record>> get(Seq seq);
+  Result<void> scan(Seq first, Seq last, const KindSet& kinds,
+                    const std::function<bool(const Record&)>& visit);
+
+  Result<std::optional<Seq>> find(std::string_view dedupe_key);
+  // A damaged one is no snapshot: deleting it changes nothing but the time to start.
+  Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session);
+  Result<Log::Refs> refs();
+
+  Result<std::optional<std::string>> meta(std::string_view name);
+  // The newest seal and the seq it covers; a default one when there is none.
+  struct Seal {
+    Seq last = 0;
+    Digest digest{};
+  };
+  Result<std::optional<Seal>> last_seal();
+  // The seal whose commit ends at or after `seq`.
+  Result<std::optional<Seal>> seal_at(Seq seq);
+
+ private:
+  // Values copied out of one visit.
+  struct Copied {
+    struct Item {
+      std::uint64_t key = 0;
+      std::size_t offset = 0;
+      std::size_t size = 0;
+    };
+    std::string bytes;
+    std::vector<Item> items;
+    Seq next = 0;      // to go on with
+    bool end = false;  // nothing lies beyond
+  };
+
+  Result<void> copy_out(Copied& copied, Seq last, const KindSet& kinds, std::size_t events_max);
+  Result<bool> hand_over(const Copied& copied, const std::function<bool(const Record&)>& visit);
+  [[nodiscard]] Error failed(store::Status status) const;
+  [[nodiscard]] Error damaged(Seq seq, std::string_view problem) const;
+  Result<std::optional<std::string>> value_of(store::Table table, std::string_view key);
+
+  store::Environment& environment_;
+};
+
+}  // namespace daybook

@@ -1,0 +1,230 @@
+// Writing and reading one event's bytes. Offsets are those of FORMAT.md.
+#include "journal/record.h"
+
+#include <isa-l/crc.h>
+
+#include <bit>
+#include <cstring>
+
+#include "core/check.h"
+
+namespace daybook::record {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "the format is little-endian and LMDB's integer keys are the host's");
+
+constexpr std::size_t kCrcAt = 0;      // u32
+constexpr std::size_t kVersionAt = 4;  // u8
+constexpr std::size_t kKindAt = 5;     // u8
+constexpr std::size_t kFlagsAt = 6;    // u8
+constexpr std::size_t kSessionAt = 7;  // u40
+constexpr std::size_t kTimeAt = 12;    // u48
+constexpr std::size_t kPrevAt = 18;    // u40, distance
+constexpr std::size_t kCauseAt = 23;   // u40, distance
+constexpr std::size_t kKeyIdAt = 28;   // u32
+static_assert(kKeyIdAt + 4 == kHeaderBytes);
+
+constexpr std::uint8_t kContinued = 1;
+constexpr std::uint8_t kContinuation = 2;
+
+constexpr std::uint64_t kMaskU40 = (std::uint64_t{1} << 40) - 1;
+constexpr std::uint64_t kMaskU48 = (std::uint64_t{1} << 48) - 1;
+
+using HeaderBytes = std::array<char, kHeaderBytes>;
+
+template <std::size_t kBytes>
+void store_number(HeaderBytes& header, std::size_t at, std::uint64_t value) {
+  std::memcpy(header.data() + at, &value, kBytes);
+}
+
+// Reads 8 bytes and masks: every field wider than a byte ends at least 8 bytes after its start or
+// is the last one.
+std::uint64_t load_masked(std::string_view value, std::size_t at, std::uint64_t mask) {
+  std::uint64_t number = 0;
+  std::memcpy(&number, value.data() + at, sizeof number);
+  return number & mask;
+}
+
+std::uint32_t crc_of(std::uint64_t key, std::string_view value) {
+  char key_bytes[sizeof key];
+  std::memcpy(key_bytes, &key, sizeof key);
+  const std::uint32_t over_key = crc32c({key_bytes, sizeof key});
+  return crc32c(value.substr(kVersionAt), over_key);
+}
+
+std::uint64_t distance(Seq seq, Seq earlier) {
+  CHECK(earlier < seq, "a record may only point to an earlier one");
+  return earlier == 0 ? 0 : seq - earlier;
+}
+
+HeaderBytes header_of(const Record& event) {
+  CHECK(event.seq > 0 && event.seq <= kSeqMax, "a seq fits in 40 bits");
+  CHECK(event.session <= kSeqMax, "a session id fits in 40 bits");
+  const std::int64_t time = to_milliseconds(event.time);
+  CHECK(time >= 0 && time <= static_cast<std::int64_t>(kMaskU48), "a time fits in 48 bits");
+  HeaderBytes header{};
+  store_number<1>(header, kVersionAt, kVersion);
+  store_number<1>(header, kKindAt, event.kind);
+  store_number<5>(header, kSessionAt, event.session);
+  store_number<6>(header, kTimeAt, static_cast<std::uint64_t>(time));
+  store_number<5>(header, kPrevAt, distance(event.seq, event.prev));
+  store_number<5>(header, kCauseAt, distance(event.seq, event.cause));
+  return header;
+}
+
+std::size_t write_varint(std::array<char, 10>& into, std::uint64_t value) {
+  std::size_t size = 0;
+  for (; value >= 128; value >>= 7) into[size++] = static_cast<char>(value | 128);
+  into[size++] = static_cast<char>(value);
+  return size;
+}
+
+// Bytes taken; 0 when it does not end within ten bytes.
+std::size_t read_varint(std::string_view bytes, std::uint64_t& value) {
+  value = 0;
+  for (std::size_t i = 0; i < bytes.size() && i < 10; ++i) {
+    const auto byte = static_cast<std::uint8_t>(bytes[i]);
+    value |= static_cast<std::uint64_t>(byte & 127) << (7 * i);
+    if (byte < 128) return i + 1;
+  }
+  return 0;
+}
+
+void seal_part(Encoded& into, std::uint64_t key, std::size_t offset, Sha256& hash) {
+  const std::size_t size = into.bytes.size() - offset;
+  const std::uint32_t crc = crc_of(key, std::string_view(into.bytes).substr(offset));
+  std::memcpy(into.bytes.data() + offset + kCrcAt, &crc, sizeof crc);
+  into.parts.push_back({key, offset, size});
+  hash_part(hash, key, into.value(into.parts.back()));
+}
+
+}  // namespace
+
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc) {
+  auto* data = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));
+  return ~crc32_iscsi(data, static_cast<int>(bytes.size()), ~crc);
+}
+
+std::uint64_t load_u64(std::string_view bytes) {
+  std::uint64_t value = 0;
+  CHECK(bytes.size() >= sizeof value, "the caller has looked at the length");
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+std::uint32_t load_u32(std::string_view bytes) {
+  std::uint32_t value = 0;
+  CHECK(bytes.size() >= sizeof value, "the caller has looked at the length");
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+void append_u64(std::string& bytes, std::uint64_t value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+void append_u32(std::string& bytes, std::uint32_t value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+void hash_part(Sha256& hash, std::uint64_t key, std::string_view value) {
+  char key_bytes[sizeof key];
+  std::memcpy(key_bytes, &key, sizeof key);
+  hash.update({key_bytes, sizeof key});
+  hash.update(value);
+}
+
+std::uint8_t kind_of(std::string_view value) {
+  return value.size() < kHeaderBytes ? 0 : static_cast<std::uint8_t>(value[kKindAt]);
+}
+
+void encode(const Record& event, Encoded& into) {
+  HeaderBytes header = header_of(event);
+  std::array<char, 10> length;
+  const std::size_t length_bytes = write_varint(length, event.clear.size());
+  const std::size_t body_bytes = length_bytes + event.clear.size() + event.content.size();
+  CHECK(body_bytes <= kBodyBytesMax, "an event's body fits: inputs are limited to less");
+
+  Sha256 hash;
+  const std::size_t offset = into.bytes.size();
+  if (body_bytes <= kPartBytesMax) {
+    into.bytes.append(header.data(), header.size());
+    into.bytes.append(length.data(), length_bytes);
+    into.bytes.append(event.clear).append(event.content);
+    seal_part(into, key_of(event.seq), offset, hash);
+    into.hashes.push_back(hash.finish());
+    return;
+  }
+
+  std::string body(length.data(), length_bytes);
+  body.append(event.clear).append(event.content);
+  for (std::size_t at = 0, part = 0; at < body.size(); at += kPartBytesMax, ++part) {
+    const bool more = body.size() - at > kPartBytesMax;
+    const int flags = (more ? kContinued : 0) | (part > 0 ? kContinuation : 0);
+    store_number<1>(header, kFlagsAt, static_cast<std::uint64_t>(flags));
+    const std::size_t part_offset = into.bytes.size();
+    into.bytes.append(header.data(), header.size());
+    into.bytes.append(std::string_view(body).substr(at, kPartBytesMax));
+    seal_part(into, key_of(event.seq, part), part_offset, hash);
+  }
+  into.hashes.push_back(hash.finish());
+}
+
+Decoder::Answer Decoder::damaged(std::string_view problem) {
+  problem_ = problem;
+  next_part_ = 0;
+  body_.clear();
+  return Answer::kDamaged;
+}
+
+Decoder::Answer Decoder::finish(std::string_view body, Record& into) {
+  std::uint64_t clear_bytes = 0;
+  const std::size_t length_bytes = read_varint(body, clear_bytes);
+  if (length_bytes == 0) return damaged("its length cannot be read");
+  body.remove_prefix(length_bytes);
+  if (clear_bytes > body.size()) return damaged("it is shorter than it says");
+  into.clear.assign(body.substr(0, clear_bytes));
+  into.content.assign(body.substr(clear_bytes));
+  next_part_ = 0;
+  return Answer::kDone;
+}
+
+Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value, Record& into) {
+  if (value.size() < kHeaderBytes) return damaged("it is too short");
+  if (load_u32(value) != crc_of(key, value)) return damaged("its checksum does not match");
+  const auto flags = static_cast<std::uint8_t>(value[kFlagsAt]);
+  const bool newer = value[kVersionAt] != kVersion || (flags & ~(kContinued | kContinuation)) != 0;
+  if (newer) return damaged("it was written by a newer version");
+  if (load_u32(value.substr(kKeyIdAt)) != 0) return damaged("it is encrypted by a newer version");
+  const bool in_order = part_of(key) == next_part_ && ((flags & kContinuation) != 0) == open();
+  if (!in_order) return damaged("one of its parts is missing");
+
+  const Seq seq = seq_of(key);
+  if (!open()) {
+    const std::uint64_t prev = load_masked(value, kPrevAt, kMaskU40);
+    const std::uint64_t cause = load_masked(value, kCauseAt, kMaskU40);
+    if (prev > 0 && prev >= seq) return damaged("it points before the beginning");
+    if (cause > 0 && cause >= seq) return damaged("its cause lies before the beginning");
+    const auto time = static_cast<std::int64_t>(load_masked(value, kTimeAt, kMaskU48));
+    into.seq = seq;
+    into.time = from_milliseconds(time);
+    into.kind = static_cast<std::uint8_t>(value[kKindAt]);
+    into.session = load_masked(value, kSessionAt, kMaskU40);
+    into.prev = prev == 0 ? 0 : seq - prev;
+    into.cause = cause == 0 ? 0 : seq - cause;
+  } else if (into.seq != seq) {
+    return damaged("one of its parts is missing");
+  }
+
+  const std::string_view part = value.substr(kHeaderBytes);
+  const bool more = (flags & kContinued) != 0;
+  if (!open() && !more) return finish(part, into);
+  if (next_part_ == 0) body_.clear();
+  body_.append(part);
+  if (!more) return finish(body_, into);
+  if (++next_part_ == kPartsMax) return damaged("it has too many parts");
+  return Answer::kMore;
+}
+
+}  // namespace daybook::record

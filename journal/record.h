@@ -1,0 +1,90 @@
+// One event as bytes. FORMAT.md describes them; tests/record_test.cc holds golden bytes.
+//
+// An event is one value or, when it is long, several in a row (parts): a value of more than 4,080
+// bytes would cost LMDB a second page. Every part has the whole header and a checksum over its key
+// and its bytes, so each can be judged alone. Rejected: protobuf for the header; a fold skips
+// what it does not want by looking at one byte.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/log.h"
+#include "core/sha256.h"
+
+namespace daybook::record {
+
+inline constexpr std::uint8_t kVersion = 1;
+inline constexpr std::size_t kHeaderBytes = 32;
+inline constexpr std::size_t kValueBytesMax = 4'080;
+inline constexpr std::size_t kPartBytesMax = kValueBytesMax - kHeaderBytes;
+inline constexpr std::size_t kPartsMax = 256;
+// Clear bytes, their length and content together.
+inline constexpr std::size_t kBodyBytesMax = kPartBytesMax * kPartsMax;
+inline constexpr Seq kSeqMax = (Seq{1} << 40) - 1;
+
+// Key in the events table: the seq above, the number of the part in the low 8 bits.
+constexpr std::uint64_t key_of(Seq seq, std::uint64_t part = 0) { return seq << 8 | part; }
+constexpr Seq seq_of(std::uint64_t key) { return key >> 8; }
+constexpr std::uint64_t part_of(std::uint64_t key) { return key & 255; }
+
+// Events ready to be put: all values in one string, in order.
+struct Encoded {
+  struct Part {
+    std::uint64_t key = 0;
+    std::size_t offset = 0;
+    std::size_t size = 0;
+  };
+
+  std::string bytes;
+  std::vector<Part> parts;
+  std::vector<Digest> hashes;  // one an event: see hash_part()
+
+  [[nodiscard]] std::string_view value(const Part& part) const {
+    return std::string_view(bytes).substr(part.offset, part.size);
+  }
+};
+
+// Appends the event. A record too large, or with a field out of range, is our bug (CHECK): what
+// comes in from outside is limited long before.
+void encode(const Record& event, Encoded& into);
+
+// An event's hash is SHA-256 over key (8 bytes, little-endian) and value of each of its parts.
+void hash_part(Sha256& hash, std::uint64_t key, std::string_view value);
+
+// The kind, without checking anything but the length; 0 when too short.
+std::uint8_t kind_of(std::string_view value);
+
+// Puts parts back together. Feed the values of one event in order.
+class Decoder {
+ public:
+  enum class Answer { kDone, kMore, kDamaged };
+
+  // kDone: `into` is the event. kDamaged: problem() says why; the decoder is ready for a new event.
+  Answer feed(std::uint64_t key, std::string_view value, Record& into);
+
+  [[nodiscard]] std::string_view problem() const { return problem_; }
+  // True in the middle of an event.
+  [[nodiscard]] bool open() const { return next_part_ != 0; }
+
+ private:
+  Answer damaged(std::string_view problem);
+  Answer finish(std::string_view body, Record& into);
+
+  std::string body_;
+  std::uint64_t next_part_ = 0;
+  std::string_view problem_;
+};
+
+// CRC-32C (RFC 3720), hardware where there is any. `crc` continues an earlier result.
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0);
+
+// Little-endian numbers at the front of `bytes`, which must be long enough.
+std::uint64_t load_u64(std::string_view bytes);
+void append_u64(std::string& bytes, std::uint64_t value);
+std::uint32_t load_u32(std::string_view bytes);
+void append_u32(std::string& bytes, std::uint32_t value);
+
+}  // namespace daybook::record

@@ -1,0 +1,362 @@
+// The one file that knows LMDB. Rules of its release 0.9.24 are obeyed here and nowhere else: one
+// environment per process, no flags but MDB_NOTLS, handles opened once and committed, the map
+// moved only while no transaction is open, no MDB_DUPSORT and no deleting by cursor.
+#include "journal/store.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/check.h"
+
+namespace daybook::store {
+namespace {
+
+constexpr unsigned kMode = 0600;
+constexpr const char* kTableNames[kTableCount] = {"events", "refs",      "dedupe",
+                                                  "seals",  "snapshots", "meta"};
+
+bool has_number_keys(Table table) { return table == Table::kEvents || table == Table::kSeals; }
+
+MDB_val to_val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
+
+std::string_view to_view(const MDB_val& value) {
+  return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+
+std::string_view to_view(const std::uint64_t& number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
+// LMDB calls this on an inconsistency it cannot return from.
+void damaged_beyond_return(MDB_env*, const char* message) {
+  constexpr int kExitDamaged = static_cast<int>(ExitCode::kDamaged);
+  const char* const pieces[] = {"the journal is damaged (LMDB: ", message,
+                                "); restore it from a backup\n"};
+  for (const char* piece : pieces) {
+    if (::write(STDERR_FILENO, piece, std::strlen(piece)) < 0) break;
+  }
+  ::_exit(kExitDamaged);
+}
+
+}  // namespace
+
+bool Status::not_found() const { return code_ == MDB_NOTFOUND; }
+bool Status::exists() const { return code_ == MDB_KEYEXIST; }
+bool Status::map_full() const { return code_ == MDB_MAP_FULL; }
+bool Status::map_resized() const { return code_ == MDB_MAP_RESIZED; }
+bool Status::no_space() const { return code_ == ENOSPC || code_ == EDQUOT; }
+bool Status::input_output() const { return code_ == EIO; }
+std::string Status::text() const { return mdb_strerror(code_); }
+
+bool Status::damaged() const {
+  switch (code_) {
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_BAD_TXN:
+    case MDB_BAD_DBI:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+    case MDB_INCOMPATIBLE:
+    case MDB_CURSOR_FULL:
+    case MDB_PAGE_FULL:
+    case MDB_NOTFOUND:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Error Status::error(std::string_view what, std::string_view place) const {
+  std::string message(what);
+  message.append(" ").append(place).append(": ").append(text());
+  if (!damaged()) return {message, ExitCode::kInputOutput};
+  return {message + "; the journal is damaged, restore it from a backup", ExitCode::kDamaged};
+}
+
+Result<std::unique_ptr<Environment>> Environment::open(Options options) {
+  auto environment = std::make_unique<Environment>(std::move(options));
+  const Result<void> started = environment->start();
+  if (!started) return started.error();
+  return environment;
+}
+
+Environment::~Environment() { stop(); }
+
+Result<void> Environment::start() {
+  const std::string& place = options_.directory;
+  Status status(mdb_env_create(&environment_));
+  if (!status.ok()) return status.error("cannot open the journal in", place);
+  if (options_.map_bytes > 0)
+    status = Status(mdb_env_set_mapsize(environment_, options_.map_bytes));
+  if (status.ok()) status = Status(mdb_env_set_maxdbs(environment_, kTableCount));
+  if (status.ok()) status = Status(mdb_env_set_assert(environment_, damaged_beyond_return));
+  const unsigned flags = MDB_NOTLS | (options_.read_only ? MDB_RDONLY : 0U);
+  if (status.ok()) status = Status(mdb_env_open(environment_, place.c_str(), flags, kMode));
+  if (!status.ok()) return status.error("cannot open the journal in", place);
+
+  // LMDB opens it without O_CLOEXEC; a child program must not hold the journal.
+  if (::fcntl(descriptor(), F_SETFD, FD_CLOEXEC) != 0) {
+    return Status(errno).error("cannot open the journal in", place);
+  }
+  unsigned set = 0;
+  status = Status(mdb_env_get_flags(environment_, &set));
+  constexpr unsigned kUnsafe = MDB_NOSYNC | MDB_NOMETASYNC | MDB_WRITEMAP | MDB_MAPASYNC |
+                               MDB_NOLOCK | MDB_NOMEMINIT | MDB_FIXEDMAP;
+  CHECK(status.ok() && (set & kUnsafe) == 0, "LMDB runs with MDB_NOTLS and nothing else");
+  if (!options_.create) {
+    Result<void> whole = refuse_cut_file();
+    if (!whole) return whole;
+  }
+  status = open_tables();
+  if (!status.ok()) return status.error("cannot read the journal in", place);
+  return {};
+}
+
+// Touching a page beyond the end of a cut file would kill the process.
+Result<void> Environment::refuse_cut_file() const {
+  struct stat file {};
+  if (::fstat(descriptor(), &file) != 0) {
+    return Status(errno).error("cannot read the journal in", options_.directory);
+  }
+  if (static_cast<std::uint64_t>(file.st_size) >= used_bytes()) return {};
+  return Error{options_.directory +
+                   "/data.mdb is shorter than its contents: it was cut; restore it" +
+                   " from a backup",
+               ExitCode::kDamaged};
+}
+
+Status Environment::open_tables() {
+  MDB_txn* transaction = nullptr;
+  const unsigned mode = options_.create ? 0U : MDB_RDONLY;
+  Status status(mdb_txn_begin(environment_, nullptr, mode, &transaction));
+  if (!status.ok()) return status;
+  for (unsigned i = 0; i < kTableCount && status.ok(); ++i) {
+    const unsigned flags = (options_.create ? MDB_CREATE : 0U) |
+                           (has_number_keys(static_cast<Table>(i)) ? MDB_INTEGERKEY : 0U);
+    status = Status(mdb_dbi_open(transaction, kTableNames[i], flags, &tables_[i]));
+  }
+  if (status.ok()) return Status(mdb_txn_commit(transaction));  // handles live on only if committed
+  mdb_txn_abort(transaction);
+  return status;
+}
+
+void Environment::stop() {
+  for (MDB_txn* spare : spares_) mdb_txn_abort(spare);
+  spares_.clear();
+  if (environment_ != nullptr) mdb_env_close(environment_);
+  environment_ = nullptr;
+}
+
+std::size_t Environment::map_bytes() const {
+  MDB_envinfo info{};
+  CHECK(mdb_env_info(environment_, &info) == 0, "an open environment can be asked");
+  return info.me_mapsize;
+}
+
+std::uint64_t Environment::used_bytes() const {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  CHECK(mdb_env_info(environment_, &info) == 0, "an open environment can be asked");
+  CHECK(mdb_env_stat(environment_, &stat) == 0, "an open environment can be asked");
+  return (static_cast<std::uint64_t>(info.me_last_pgno) + 1) * stat.ms_psize;
+}
+
+int Environment::descriptor() const {
+  int descriptor = -1;
+  CHECK(mdb_env_get_fd(environment_, &descriptor) == 0, "an open environment can be asked");
+  return descriptor;
+}
+
+Status Environment::sync() {
+  const Status status(mdb_env_sync(environment_, 1));
+  if (!status.ok()) return status;
+  return Status(::fsync(descriptor()) == 0 ? 0 : errno);
+}
+
+Status Environment::grow(std::size_t map_bytes) {
+  shut_gate();
+  const Status status(mdb_env_set_mapsize(environment_, map_bytes));
+  if (status.ok()) options_.map_bytes = map_bytes;
+  open_gate();
+  return status;
+}
+
+Result<void> Environment::reopen() {
+  shut_gate();
+  stop();
+  options_.create = false;
+  Result<void> started = start();
+  if (!started) stop();
+  open_gate();
+  return started;
+}
+
+Status Environment::check_readers() {
+  int dead = 0;
+  return Status(mdb_reader_check(environment_, &dead));
+}
+
+void Environment::enter() {
+  std::unique_lock lock(mutex_);
+  gate_.wait(lock, [this] { return !shut_; });
+  ++visits_;
+}
+
+void Environment::leave() {
+  const std::lock_guard lock(mutex_);
+  --visits_;
+  if (visits_ == 0) gate_.notify_all();
+}
+
+// Readers go first: one that visits inside a visit must not wait for a gate that waits for it.
+void Environment::shut_gate() {
+  std::unique_lock lock(mutex_);
+  gate_.wait(lock, [this] { return visits_ == 0; });
+  shut_ = true;
+}
+
+void Environment::open_gate() {
+  const std::lock_guard lock(mutex_);
+  shut_ = false;
+  gate_.notify_all();
+}
+
+MDB_txn* Environment::take_spare() {
+  const std::lock_guard lock(mutex_);
+  if (spares_.empty()) return nullptr;
+  MDB_txn* spare = spares_.back();
+  spares_.pop_back();
+  return spare;
+}
+
+void Environment::keep_spare(MDB_txn* transaction) {
+  mdb_txn_reset(transaction);
+  const std::lock_guard lock(mutex_);
+  spares_.push_back(transaction);
+}
+
+Visit::Visit(Environment& environment) : environment_(environment) { environment_.enter(); }
+
+Visit::~Visit() {
+  if (transaction_ != nullptr) environment_.keep_spare(transaction_);
+  environment_.leave();
+}
+
+Status Visit::begin() {
+  CHECK(transaction_ == nullptr, "a visit begins once");
+  MDB_env* env = environment_.environment_;
+  if (env == nullptr) return Status(EIO);  // a reopen failed
+  MDB_txn* transaction = environment_.take_spare();
+  const auto attempt = [&] {
+    if (transaction != nullptr) return mdb_txn_renew(transaction);
+    return mdb_txn_begin(env, nullptr, MDB_RDONLY, &transaction);
+  };
+  int code = attempt();
+  if (code == MDB_MAP_RESIZED && environment_.options_.read_only) {
+    // Another process has grown it. Safe here: only single-threaded tools open read-only, and
+    // their visits do not nest.
+    code = mdb_env_set_mapsize(env, 0);
+    if (code == 0) code = attempt();
+  }
+  if (code == 0) {
+    transaction_ = transaction;
+  } else if (transaction != nullptr) {
+    mdb_txn_abort(transaction);
+  }
+  return Status(code);
+}
+
+Status Visit::get(Table table, std::string_view key, std::string_view& value) {
+  MDB_val key_val = to_val(key);
+  MDB_val found{};
+  const unsigned handle = environment_.tables_[static_cast<unsigned>(table)];
+  const Status status(mdb_get(transaction_, handle, &key_val, &found));
+  if (status.ok()) value = to_view(found);
+  return status;
+}
+
+Status Visit::get(Table table, std::uint64_t key, std::string_view& value) {
+  return get(table, to_view(key), value);
+}
+
+Cursor::Cursor(Visit& visit, Table table) {
+  const unsigned handle = visit.environment_.tables_[static_cast<unsigned>(table)];
+  opened_ = mdb_cursor_open(visit.transaction_, handle, &cursor_);
+}
+
+Cursor::~Cursor() {
+  if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+}
+
+Status Cursor::move(int operation) {
+  if (opened_ != 0) return Status(opened_);
+  MDB_val key = to_val(key_);
+  MDB_val found{};
+  const Status status(mdb_cursor_get(cursor_, &key, &found, static_cast<MDB_cursor_op>(operation)));
+  key_ = status.ok() ? to_view(key) : std::string_view();
+  value_ = status.ok() ? to_view(found) : std::string_view();
+  return status;
+}
+
+Status Cursor::first() { return move(MDB_FIRST); }
+Status Cursor::last() { return move(MDB_LAST); }
+Status Cursor::next() { return move(MDB_NEXT); }
+Status Cursor::previous() { return move(MDB_PREV); }
+
+Status Cursor::seek(std::uint64_t key) { return seek_key(to_view(key)); }
+
+Status Cursor::seek_key(std::string_view key) {
+  key_ = key;
+  return move(MDB_SET_RANGE);
+}
+
+std::uint64_t Cursor::number() const {
+  std::uint64_t number = 0;
+  if (key_.size() == sizeof number) std::memcpy(&number, key_.data(), sizeof number);
+  return number;
+}
+
+WriteTransaction::WriteTransaction(Environment& environment) : environment_(environment) {}
+
+WriteTransaction::~WriteTransaction() {
+  if (transaction_ != nullptr) mdb_txn_abort(transaction_);
+}
+
+Status WriteTransaction::begin() {
+  CHECK(transaction_ == nullptr, "a second write transaction in one thread would wait for ever");
+  if (environment_.environment_ == nullptr) return Status(EIO);
+  return Status(mdb_txn_begin(environment_.environment_, nullptr, 0, &transaction_));
+}
+
+Status WriteTransaction::write(Table table, std::string_view key, std::string_view value,
+                               unsigned flags) {
+  MDB_val key_val = to_val(key);
+  MDB_val value_val = to_val(value);
+  const unsigned handle = environment_.tables_[static_cast<unsigned>(table)];
+  return Status(mdb_put(transaction_, handle, &key_val, &value_val, flags));
+}
+
+Status WriteTransaction::put(Table table, std::string_view key, std::string_view value) {
+  return write(table, key, value, 0);
+}
+
+Status WriteTransaction::insert(Table table, std::string_view key, std::string_view value) {
+  return write(table, key, value, MDB_NOOVERWRITE);
+}
+
+Status WriteTransaction::append(Table table, std::uint64_t key, std::string_view value) {
+  return write(table, to_view(key), value, MDB_APPEND);
+}
+
+Status WriteTransaction::commit() {
+  MDB_txn* transaction = transaction_;
+  transaction_ = nullptr;  // freed by mdb_txn_commit whatever it answers
+  return Status(mdb_txn_commit(transaction));
+}
+
+}  // namespace daybook::store

@@ -1,0 +1,186 @@
+// LMDB, wrapped once: the only file that includes lmdb.h is store.cc.
+//
+// Law: every return code reaches the caller. A failed put does not poison an LMDB transaction, so
+// a Status that is dropped is a lost event; the compiler refuses to drop one. Flags are MDB_NOTLS
+// and nothing else. Rejected: lmdb++; it throws and hides which call failed.
+//
+// Threads: one writer; readers on any thread. The map may only move while nobody reads, so a Visit
+// holds it in place and grow() and reopen() wait for the visits to end.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+struct MDB_env;
+struct MDB_txn;
+struct MDB_cursor;
+
+namespace daybook::store {
+
+enum class Table : unsigned { kEvents, kRefs, kDedupe, kSeals, kSnapshots, kMeta };
+inline constexpr std::size_t kTableCount = 6;
+
+// What LMDB answered: 0, one of its own codes, or an errno.
+class [[nodiscard]] Status {
+ public:
+  explicit Status(int code = 0) : code_(code) {}
+
+  [[nodiscard]] bool ok() const { return code_ == 0; }
+  [[nodiscard]] bool not_found() const;
+  [[nodiscard]] bool exists() const;
+  [[nodiscard]] bool map_full() const;
+  [[nodiscard]] bool map_resized() const;
+  [[nodiscard]] bool damaged() const;       // never continue
+  [[nodiscard]] bool no_space() const;      // ENOSPC, EDQUOT
+  [[nodiscard]] bool input_output() const;  // EIO, which a full disk may also give
+  [[nodiscard]] std::string text() const;
+
+  // "<what> <place>: <text>", with the exit code that goes with it.
+  [[nodiscard]] Error error(std::string_view what, std::string_view place) const;
+
+ private:
+  int code_;
+};
+
+class Environment {
+ public:
+  struct Options {
+    std::string directory;
+    std::size_t map_bytes = 0;  // 0: what the file says
+    bool read_only = false;
+    bool create = false;  // makes data.mdb and its tables
+  };
+
+  // One per process and directory, for the life of the process: opening a second one and closing
+  // it would drop the first one's locks.
+  static Result<std::unique_ptr<Environment>> open(Options options);
+  // Not yet open: use open().
+  explicit Environment(Options options) : options_(std::move(options)) {}
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  [[nodiscard]] const std::string& directory() const { return options_.directory; }
+  [[nodiscard]] std::size_t map_bytes() const;
+  // Of data.mdb: bytes up to the last used page, and LMDB's own descriptor.
+  [[nodiscard]] std::uint64_t used_bytes() const;
+  [[nodiscard]] int descriptor() const;
+  // fsync of data.mdb.
+  Status sync();
+
+  // Writer thread, no write transaction open. Waits for visits to end.
+  Status grow(std::size_t map_bytes);
+  Result<void> reopen();
+  // Frees the slots of readers that died.
+  Status check_readers();
+
+ private:
+  friend class Visit;
+  friend class Cursor;
+  friend class WriteTransaction;
+
+  Result<void> start();
+  Status open_tables();
+  Result<void> refuse_cut_file() const;
+  void stop();
+
+  void enter();
+  void leave();
+  void shut_gate();
+  void open_gate();
+  MDB_txn* take_spare();
+  void keep_spare(MDB_txn* transaction);
+
+  Options options_;
+  MDB_env* environment_ = nullptr;
+  unsigned tables_[kTableCount] = {};
+
+  std::mutex mutex_;
+  std::condition_variable gate_;
+  int visits_ = 0;
+  bool shut_ = false;
+  std::vector<MDB_txn*> spares_;  // reset read transactions, to be renewed
+};
+
+// A read transaction. Views it returns die with it, or with renew().
+class Visit {
+ public:
+  explicit Visit(Environment& environment);
+  ~Visit();
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+
+  Status begin();
+  Status get(Table table, std::string_view key, std::string_view& value);
+  Status get(Table table, std::uint64_t key, std::string_view& value);
+
+ private:
+  friend class Cursor;
+
+  Environment& environment_;
+  MDB_txn* transaction_ = nullptr;
+};
+
+class Cursor {
+ public:
+  // `visit` has begun and outlives the cursor.
+  Cursor(Visit& visit, Table table);
+  ~Cursor();
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  Status first();
+  Status last();
+  Status next();
+  Status previous();
+  // The first entry whose number is not below `key`.
+  Status seek(std::uint64_t key);
+  Status seek_key(std::string_view key);
+
+  [[nodiscard]] std::string_view key() const { return key_; }
+  [[nodiscard]] std::uint64_t number() const;
+  [[nodiscard]] std::string_view value() const { return value_; }
+
+ private:
+  Status move(int operation);
+
+  MDB_cursor* cursor_ = nullptr;
+  int opened_ = 0;
+  std::string_view key_;
+  std::string_view value_;
+};
+
+// Aborts unless committed. Writer thread only; one at a time.
+class WriteTransaction {
+ public:
+  explicit WriteTransaction(Environment& environment);
+  ~WriteTransaction();
+  WriteTransaction(const WriteTransaction&) = delete;
+  WriteTransaction& operator=(const WriteTransaction&) = delete;
+
+  Status begin();
+  // Replaces.
+  Status put(Table table, std::string_view key, std::string_view value);
+  // exists() when the key is there already.
+  Status insert(Table table, std::string_view key, std::string_view value);
+  // exists() unless the key is above all others.
+  Status append(Table table, std::uint64_t key, std::string_view value);
+  // After any failure the outcome is unknown.
+  Status commit();
+
+ private:
+  Status write(Table table, std::string_view key, std::string_view value, unsigned flags);
+
+  Environment& environment_;
+  MDB_txn* transaction_ = nullptr;
+};
+
+}  // namespace daybook::store

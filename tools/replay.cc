@@ -1,0 +1,161 @@
+// Live decides, replay decides again and compares. The order of one transaction is the gateway's
+// own, so it is not written down a second time here.
+#include "tools/replay.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/codec.h"
+#include "core/notation.h"
+
+namespace daybook {
+namespace {
+
+class NoTransport final : public Transport {
+ public:
+  void start(Call) override {}
+  void cancel(CallId) override {}
+  std::vector<std::pair<CallId, Reply>> take_replies() override { return {}; }
+};
+
+// Only what lies at or before `last` exists.
+class PastLog final : public Log {
+ public:
+  PastLog(Log& journal, Seq last) : journal_(journal), last_(last) {}
+
+  [[nodiscard]] Seq last() const override { return last_; }
+  void append(Batch) override { CHECK(false, "the past is not written to"); }
+  [[nodiscard]] std::size_t backlog_bytes() const override { return 0; }
+  Progress take_durable() override { return {}; }
+  std::optional<Seq> find(std::string_view source, std::string_view id) override {
+    const auto found = journal_.find(source, id);
+    return found.has_value() && *found <= last_ ? found : std::nullopt;
+  }
+  Result<std::optional<Record>> get(Seq seq) override {
+    if (seq > last_) return std::optional<Record>();
+    return journal_.get(seq);
+  }
+  Result<void> scan(Seq first, Seq last, const KindSet& kinds,
+                    const std::function<bool(const Record&)>& visit) override {
+    return journal_.scan(first, std::min(last, last_), kinds, visit);
+  }
+  Result<std::optional<Snapshot>> snapshot(std::string_view projection,
+                                           SessionId session) override {
+    auto found = journal_.snapshot(projection, session);
+    if (!found || !found->has_value() || (*found)->seq <= last_) return found;
+    return std::optional<Snapshot>();
+  }
+  Result<Refs> refs() override { return Refs(); }
+
+ private:
+  Log& journal_;
+  Seq last_;
+};
+
+Result<std::optional<Event>> event_at(Log& journal, Seq seq) {
+  auto record = journal.get(seq);
+  if (!record) return record.error();
+  if (!record->has_value()) return std::optional<Event>();
+  auto event = from_record(**record);
+  if (!event) return event.error();
+  return std::optional<Event>(std::move(event).value());
+}
+
+// The fact that begins the transaction at `seq`. A place spoken in for the first time has its
+// SessionOpened before the message that opened it.
+Result<std::optional<Event>> fact_at(Log& journal, Seq seq) {
+  auto event = event_at(journal, seq);
+  if (!event || !event->has_value()) return event;
+  const bool opening = (*event)->has_session_opened() && (*event)->cause() == 0;
+  return opening ? event_at(journal, seq + 1) : event;
+}
+
+std::string line_of(const Record& record) {
+  auto event = from_record(record);
+  return event ? notation(*event) : "an event that does not parse";
+}
+
+std::string divergence_text(const ReplayLog::Divergence& divergence) {
+  const std::string seq = std::to_string(divergence.replayed.seq);
+  if (!divergence.recorded.has_value()) {
+    return "the journal ends before event " + seq + ", which follows from its last fact:\n  now  " +
+           line_of(divergence.replayed);
+  }
+  return "event " + seq + " would be another one today:\n  then " + line_of(*divergence.recorded) +
+         "\n  now  " + line_of(divergence.replayed);
+}
+
+struct KnownSnapshots {
+  std::optional<Snapshot> directory;
+  std::optional<Snapshot> work;
+};
+
+// Compares at the moment when the fold has reached the snapshot's seq.
+void compare_snapshots(const Gateway& gateway, const KnownSnapshots& known, ReplayReport* report) {
+  const auto compare = [&](const std::optional<Snapshot>& snapshot, Seq seq, const auto& save) {
+    if (!snapshot.has_value() || snapshot->seq != seq || !report->divergence.empty()) return;
+    ++report->snapshots;
+    if (save().SerializeAsString() == snapshot->state) return;
+    report->divergence = "the snapshot \"" + snapshot->projection + "\" at event " +
+                         std::to_string(snapshot->seq) + " differs from a fold from nothing";
+  };
+  compare(known.directory, gateway.directory().seq(), [&] { return gateway.directory().save(); });
+  compare(known.work, gateway.work().seq, [&] { return gateway.work().save(); });
+}
+
+}  // namespace
+
+Result<ReplayReport> replay_check(Log& journal, Seq until) {
+  const Seq last = until == 0 ? journal.last() : std::min(until, journal.last());
+  KnownSnapshots known;
+  auto directory = journal.snapshot("directory", 0);
+  if (!directory) return directory.error();
+  known.directory = std::move(directory).value();
+  auto work = journal.snapshot("work", 0);
+  if (!work) return work.error();
+  known.work = std::move(work).value();
+
+  ReplayLog log(journal);
+  auto gateway = Gateway::open(log);
+  if (!gateway) return gateway.error();
+  NoTransport transport;
+  (*gateway)->connect({}, transport);
+  ReplayReport report;
+  while (log.last() < last && report.divergence.empty()) {
+    auto fact = fact_at(journal, log.last() + 1);
+    if (!fact) return fact.error();
+    if (!fact->has_value()) break;  // opened, and the message that opened it lies beyond
+    const Time now = from_milliseconds((*fact)->time());
+    const Seq before = log.last();
+    const Seq recorded = (*gateway)->record(std::move(**fact), now);
+    (*gateway)->flush();
+    (*gateway)->turn(now);
+    if ((*gateway)->stopped().has_value()) return *(*gateway)->stopped();
+    if (log.failure().has_value()) return *log.failure();
+    if (recorded == 0) {
+      report.divergence = "event " + std::to_string(before + 1) +
+                          " would not be recorded today: it changes nothing";
+      break;
+    }
+    ++report.facts;
+    if (log.divergence().has_value() && log.divergence()->replayed.seq <= last) {
+      report.divergence = divergence_text(*log.divergence());
+    }
+    compare_snapshots(**gateway, known, &report);
+  }
+  report.events = std::min(log.last(), last);
+  report.decisions = report.events - std::min(report.events, report.facts);
+  return report;
+}
+
+Result<PastState> state_at(Log& journal, Seq until) {
+  const Seq last = until == 0 ? journal.last() : std::min(until, journal.last());
+  PastState past;
+  past.log = std::make_unique<PastLog>(journal, last);
+  auto gateway = Gateway::open(*past.log);
+  if (!gateway) return gateway.error();
+  past.gateway = std::move(gateway).value();
+  return past;
+}
+
+}  // namespace daybook

@@ -1,0 +1,34 @@
+// Replaying a journal from nothing: every recorded fact is given to a fresh gateway, which decides
+// again; what it appends is compared with what was recorded, and its folds with the snapshots.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/gateway.h"
+#include "core/log.h"
+#include "core/result.h"
+#include "tools/replay_log.h"
+
+namespace daybook {
+
+struct ReplayReport {
+  Seq events = 0;
+  Seq facts = 0;
+  Seq decisions = 0;
+  Seq snapshots = 0;       // compared
+  std::string divergence;  // empty: identical
+};
+
+// Replays events 1..until (0: all). An Error when the journal cannot be read.
+Result<ReplayReport> replay_check(Log& journal, Seq until);
+
+// The state as it was after event `until` (0: the end): a gateway that has folded exactly that far.
+struct PastState {
+  std::unique_ptr<Log> log;
+  std::unique_ptr<Gateway> gateway;
+};
+Result<PastState> state_at(Log& journal, Seq until);
+
+}  // namespace daybook

@@ -1,0 +1,50 @@
+// A log that writes nothing and compares: what a gateway appends to it must be what the journal
+// below holds at that seq. Feed the gateway the recorded facts, and every decision is made again.
+//
+// Law: reads see only what was replayed so far, so that no decision can look into its future.
+// Memory stays flat: records are compared and dropped. Rejected: replaying into a log in memory
+// and comparing the two afterwards; it needs the whole journal twice.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/log.h"
+
+namespace daybook {
+
+class ReplayLog final : public Log {
+ public:
+  // `journal` must outlive it.
+  explicit ReplayLog(Log& journal) : journal_(journal) {}
+
+  [[nodiscard]] Seq last() const override { return last_; }
+  void append(Batch batch) override;
+  [[nodiscard]] std::size_t backlog_bytes() const override { return 0; }
+  Progress take_durable() override;
+  std::optional<Seq> find(std::string_view source, std::string_view id) override;
+  Result<std::optional<Record>> get(Seq seq) override;
+  Result<void> scan(Seq first, Seq last, const KindSet& kinds,
+                    const std::function<bool(const Record&)>& visit) override;
+  Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
+  Result<Refs> refs() override;
+
+  // What was appended first that the journal does not hold like this.
+  struct Divergence {
+    Record replayed;
+    std::optional<Record> recorded;  // nullopt: the journal ends before
+  };
+  [[nodiscard]] const std::optional<Divergence>& divergence() const { return divergence_; }
+  // The journal could not be read.
+  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  Log& journal_;
+  Seq last_ = 0;
+  std::vector<Batch> appended_;
+  std::optional<Divergence> divergence_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace daybook

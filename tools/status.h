@@ -1,0 +1,20 @@
+// What `daybook status` shows, as one JSON object: made by the daemon of itself, or from the
+// journal alone.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/gateway.h"
+
+namespace daybook {
+
+using StatusJson = nlohmann::ordered_json;
+
+// The part that both know: journal, settings in force, sessions, open turns, who may talk.
+StatusJson journal_status(const std::string& directory, Seq events, const Gateway& gateway);
+
+// The lines a person reads.
+std::string status_text(const StatusJson& status);
+
+}  // namespace daybook

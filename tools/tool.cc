@@ -1,0 +1,190 @@
+// Printing, asking and small readings that every verb needs.
+#include "tools/tool.h"
+
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "core/notation.h"
+
+namespace daybook {
+namespace {
+
+// Echo off for as long as it lives.
+class HiddenInput {
+ public:
+  HiddenInput() {
+    known_ = tcgetattr(STDIN_FILENO, &before_) == 0;
+    if (!known_) return;
+    termios hidden = before_;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+  }
+  ~HiddenInput() {
+    if (known_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+  }
+  HiddenInput(const HiddenInput&) = delete;
+  HiddenInput& operator=(const HiddenInput&) = delete;
+
+ private:
+  termios before_{};
+  bool known_ = false;
+};
+
+std::optional<std::string> read_line() {
+  std::string line;
+  int letter = std::getchar();
+  if (letter == EOF) return std::nullopt;
+  while (letter != EOF && letter != '\n') {
+    line += static_cast<char>(letter);
+    letter = std::getchar();
+  }
+  const std::size_t first = line.find_first_not_of(" \t\r");
+  if (first == std::string::npos) return std::string();
+  return line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
+}
+
+std::optional<Time> parse_ago(std::string_view text, Time now) {
+  if (text.size() < 2 || text.size() > 9) return std::nullopt;
+  std::int64_t count = 0;
+  for (const char c : text.substr(0, text.size() - 1)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    count = count * 10 + (c - '0');
+  }
+  switch (text.back()) {
+    case 's':
+      return now - std::chrono::seconds(count);
+    case 'm':
+      return now - std::chrono::minutes(count);
+    case 'h':
+      return now - std::chrono::hours(count);
+    case 'd':
+      return now - std::chrono::days(count);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Time> parse_date_time(const std::string& text) {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
+  const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &used);
+  if (fields != 3) return std::nullopt;
+  const std::string rest = text.substr(static_cast<std::size_t>(used));
+  if (!rest.empty()) {
+    int rest_used = 0;
+    const int more = std::sscanf(rest.c_str(), "%*1[T ]%2d:%2d%n:%2d%n", &hour, &minute, &rest_used,
+                                 &second, &rest_used);
+    if (more < 2) return std::nullopt;
+    std::string_view tail = std::string_view(rest).substr(static_cast<std::size_t>(rest_used));
+    if (tail.starts_with('.')) {
+      const std::size_t end = tail.find_first_not_of("0123456789", 1);
+      tail = end == std::string_view::npos ? std::string_view() : tail.substr(end);
+    }
+    if (!tail.empty() && tail != "Z") return std::nullopt;
+  }
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  return Time(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
+         std::chrono::minutes(minute) + std::chrono::seconds(second);
+}
+
+}  // namespace
+
+LoadRequest Tool::request() const {
+  LoadRequest request = process_request();
+  request.config_file = config;
+  if (!data.empty()) {
+    request.command_line.push_back({"journal.dir", data, Layer::kCommandLine, "--data", 0});
+  }
+  return request;
+}
+
+Result<LoadedFiles> Tool::settings() const { return load_settings(request()); }
+
+Result<std::string> Tool::journal_directory() const {
+  // A reader with --data must work whatever state the settings files are in.
+  if (!data.empty()) return data;
+  auto loaded = settings();
+  if (!loaded) return loaded.error();
+  return loaded->settings.values.journal.dir;
+}
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) std::_Exit(74);
+}
+
+void print_line(std::string_view text) {
+  print(text);
+  print("\n");
+}
+
+std::string dimmed(const Tool& tool, std::string_view text) {
+  return tool.colour ? "\x1b[2m" + std::string(text) + "\x1b[0m" : std::string(text);
+}
+
+std::string bold(const Tool& tool, std::string_view text) {
+  return tool.colour ? "\x1b[1m" + std::string(text) + "\x1b[0m" : std::string(text);
+}
+
+std::string terminal_text(std::string_view text) {
+  std::string out;
+  std::size_t from = 0;
+  for (std::size_t at = 0; at <= text.size(); ++at) {
+    const bool kept = at < text.size() &&
+                      (text[at] == '\n' || text[at] == '\t' || text[at] == '"' || text[at] == '\\');
+    if (at < text.size() && !kept) continue;
+    out += escaped(text.substr(from, at - from));
+    if (kept) out += text[at];
+    from = at + 1;
+  }
+  return out;
+}
+
+Result<Time> parse_since(std::string_view text, Time now) {
+  if (const auto ago = parse_ago(text, now); ago.has_value()) return *ago;
+  if (const auto time = parse_date_time(std::string(text)); time.has_value()) return *time;
+  return Error{"--since " + escaped(text, 40) +
+                   " is no time; write 2026-02-03T04:05:06Z, 2026-02-03, or how long ago: 10m, "
+                   "2h, 3d",
+               ExitCode::kUsage};
+}
+
+Time wall_clock() {
+  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+}
+
+std::optional<std::string> ask_line(std::string_view question) {
+  print(question);
+  std::fflush(stdout);
+  return read_line();
+}
+
+std::optional<std::string> ask_secret(std::string_view question) {
+  print(question);
+  std::fflush(stdout);
+  const HiddenInput hidden;
+  auto line = read_line();
+  print_line("");
+  return line;
+}
+
+bool ask_yes_no(std::string_view question) {
+  const auto answer = ask_line(std::string(question) + " [y/N] ");
+  return answer.has_value() && (*answer == "y" || *answer == "Y" || *answer == "yes");
+}
+
+CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& group,
+                   const std::string& description, const std::string& example) {
+  CLI::App* verb = app.add_subcommand(name, description);
+  verb->group(group);
+  verb->footer("Example: " + example);
+  return verb;
+}
+
+}  // namespace daybook

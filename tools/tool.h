@@ -1,0 +1,80 @@
+// What every verb of `daybook` shares: where the settings and the journal are, how to print.
+//
+// A verb adds itself to the command line and, when it was the one asked for, sets `chosen`; the
+// main runs that and turns an Error into one sentence on stderr and its exit code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+#include "core/settings.h"
+#include "core/types.h"
+#include "tools/settings_file.h"
+
+namespace daybook {
+
+struct Tool {
+  std::string config;   // --config
+  std::string data;     // --data
+  bool json = false;    // --json of the verb
+  bool colour = false;  // stdout is a terminal that wants colour
+  std::function<Result<void>()> chosen;
+
+  [[nodiscard]] LoadRequest request() const;
+  [[nodiscard]] Result<LoadedFiles> settings() const;
+  // From --data or the settings.
+  [[nodiscard]] Result<std::string> journal_directory() const;
+};
+
+// To stdout. A reader that went away ends the program, as it ends any filter.
+void print(std::string_view text);
+void print_line(std::string_view text);
+
+// "\x1b[2m" text "\x1b[0m" when colour is on.
+std::string dimmed(const Tool& tool, std::string_view text);
+std::string bold(const Tool& tool, std::string_view text);
+
+// Text of a model or a person for a terminal: newlines and tabs stay, other control characters
+// become escapes.
+std::string terminal_text(std::string_view text);
+
+// "2026-02-03T04:05:06Z", "2026-02-03", or how long ago: "90s", "10m", "2h", "3d".
+Result<Time> parse_since(std::string_view text, Time now);
+
+// The wall clock; tools have no loop that samples it.
+Time wall_clock();
+
+// "y" and "yes" are yes; anything else, and the end of input, are no.
+bool ask_yes_no(std::string_view question);
+// One line from the terminal; nullopt at its end.
+std::optional<std::string> ask_line(std::string_view question);
+// The same without showing what is typed.
+std::optional<std::string> ask_secret(std::string_view question);
+
+// ---- the verbs, in the order of --help
+
+void add_log(CLI::App& app, Tool& tool);
+void add_show(CLI::App& app, Tool& tool);
+void add_sessions(CLI::App& app, Tool& tool);
+void add_prompt(CLI::App& app, Tool& tool);
+void add_replay(CLI::App& app, Tool& tool);
+void add_verify(CLI::App& app, Tool& tool);
+void add_status(CLI::App& app, Tool& tool);
+void add_chat(CLI::App& app, Tool& tool);
+void add_ask(CLI::App& app, Tool& tool);
+void add_pair(CLI::App& app, Tool& tool);
+void add_config(CLI::App& app, Tool& tool);
+void add_reload(CLI::App& app, Tool& tool);
+void add_setup(CLI::App& app, Tool& tool);
+void add_doctor(CLI::App& app, Tool& tool);
+
+// A verb with an example under its help, in a group of --help.
+CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& group,
+                   const std::string& description, const std::string& example);
+
+}  // namespace daybook

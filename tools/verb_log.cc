@@ -1,0 +1,148 @@
+// `daybook log`: the journal, one line an event.
+#include <poll.h>
+
+#include <deque>
+
+#include "adapters/event_json.h"
+#include "core/codec.h"
+#include "core/notation.h"
+#include "tools/journal_view.h"
+#include "tools/tool.h"
+
+namespace daybook {
+namespace {
+
+// How often a following reader looks for more; the daemon knows nothing of it.
+constexpr int kFollowMilliseconds = 100;
+
+struct LogOptions {
+  std::string session;
+  std::vector<std::string> kinds;
+  std::string since;
+  std::size_t count = 0;
+  bool follow = false;
+};
+
+struct LogFilter {
+  KindSet kinds = all_kinds();
+  std::optional<SessionId> session;
+  Time since{};
+
+  [[nodiscard]] bool takes(const Event& event) const {
+    if (session.has_value() && event.session() != *session) return false;
+    return event.time() >= to_milliseconds(since);
+  }
+  [[nodiscard]] bool takes_all() const {
+    return kinds.all() && !session.has_value() && since == Time();
+  }
+};
+
+Result<LogFilter> make_filter(const LogOptions& options, JournalView& view) {
+  LogFilter filter;
+  if (!options.session.empty()) {
+    auto session = view.find_session(options.session);
+    if (!session) return session.error();
+    filter.session = *session;
+  }
+  if (!options.kinds.empty()) filter.kinds.reset();
+  for (const std::string& name : options.kinds) {
+    const std::uint8_t kind = kind_of(name);
+    if (kind == 0) {
+      std::vector<std::string> names;
+      for (int number = 1; number < 256; ++number) {
+        const std::string known = kind_name(static_cast<std::uint8_t>(number));
+        if (kind_of(known) != 0) names.push_back(known);
+      }
+      const std::string close = nearest(name, names);
+      return Error{"there is no kind of event " + escaped(name, 40) +
+                       (close.empty() ? "" : "; did you mean " + close + "?"),
+                   ExitCode::kUsage};
+    }
+    filter.kinds.set(kind);
+  }
+  if (!options.since.empty()) {
+    auto since = parse_since(options.since, wall_clock());
+    if (!since) return since.error();
+    filter.since = *since;
+  }
+  return filter;
+}
+
+void print_event(const Tool& tool, const Event& event) {
+  if (tool.json) {
+    print_line(event_json(event));
+    return;
+  }
+  const std::string line = notation(event);
+  print_line(event.has_chunk_received() ? dimmed(tool, line) : line);
+}
+
+// The last `count` that pass; 0: all of them, printed as they come.
+Result<void> print_events(const Tool& tool, JournalView& view, const LogFilter& filter,
+                          std::size_t count) {
+  Seq first = 1;
+  const Seq last = view.log().last();
+  if (count > 0 && filter.takes_all() && last > count) first = last - count + 1;
+  std::deque<Event> kept;
+  auto scanned = view.events(first, last, filter.kinds, [&](const Event& event) {
+    if (!filter.takes(event)) return true;
+    if (count == 0) {
+      print_event(tool, event);
+      return true;
+    }
+    kept.push_back(event);
+    if (kept.size() > count) kept.pop_front();
+    return true;
+  });
+  for (const Event& event : kept) print_event(tool, event);
+  return scanned;
+}
+
+Result<void> follow_events(const Tool& tool, JournalView& view, const LogFilter& filter, Seq from) {
+  Seq next = from;
+  while (true) {
+    std::fflush(stdout);
+    const Seq last = view.log().last();
+    if (last < next) {
+      poll(nullptr, 0, kFollowMilliseconds);
+      continue;
+    }
+    auto scanned = view.events(next, last, filter.kinds, [&](const Event& event) {
+      if (filter.takes(event)) print_event(tool, event);
+      return true;
+    });
+    if (!scanned) return scanned;
+    next = last + 1;
+  }
+}
+
+Result<void> run_log(const Tool& tool, const LogOptions& options) {
+  auto directory = tool.journal_directory();
+  if (!directory) return directory.error();
+  auto view = JournalView::open(*directory);
+  if (!view) return view.error();
+  auto filter = make_filter(options, **view);
+  if (!filter) return filter.error();
+  const Seq last = (*view)->log().last();
+  auto printed = print_events(tool, **view, *filter, options.count);
+  if (!printed || !options.follow) return printed;
+  return follow_events(tool, **view, *filter, last + 1);
+}
+
+}  // namespace
+
+void add_log(CLI::App& app, Tool& tool) {
+  CLI::App* verb = add_verb(app, "log", "Reading", "print the journal, one line an event",
+                            "daybook log telegram:12345 -n 20 -f");
+  const auto options = std::make_shared<LogOptions>();  // lives as long as the callback
+  verb->add_option("session", options->session, "a session's number, place, or its beginning");
+  verb->add_flag("-f,--follow", options->follow, "wait for more and print it as it comes");
+  verb->add_option("-n,--count", options->count, "only the last N that match");
+  verb->add_option("--kind", options->kinds, "only this kind, as in events.proto; repeatable");
+  verb->add_option("--since", options->since, "only from this time on: 2026-02-03, 10m, 2h");
+  verb->add_flag("--json", tool.json, "one JSON object a line");
+  verb->callback(
+      [&tool, options] { tool.chosen = [&tool, options] { return run_log(tool, *options); }; });
+}
+
+}  // namespace daybook

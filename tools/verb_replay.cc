@@ -1,0 +1,121 @@
+// `daybook replay` and `verify`: is what we hold what happened, and would it happen again?
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/notation.h"
+#include "journal/verify.h"
+#include "tools/journal_view.h"
+#include "tools/replay.h"
+#include "tools/tool.h"
+
+namespace daybook {
+namespace {
+
+Result<void> run_check(JournalView& view, Seq until) {
+  auto report = replay_check(view.log(), until);
+  if (!report) return report.error();
+  if (!report->divergence.empty()) {
+    return Error{report->divergence, ExitCode::kDamaged};
+  }
+  print_line(std::to_string(report->events) + " events, " + std::to_string(report->decisions) +
+             " decisions, identical");
+  return {};
+}
+
+// What was known after that event: who talked, what was open.
+Result<void> print_state(const Tool& tool, JournalView& view, Seq until) {
+  auto past = state_at(view.log(), until);
+  if (!past) return past.error();
+  Gateway& gateway = *past->gateway;
+  print_line(bold(tool, "after event " + std::to_string(gateway.directory().seq()) + ", " +
+                            time_text(gateway.directory().time())));
+  print_line("model " + gateway.directory().settings().model() + ", " +
+             std::to_string(gateway.directory().sessions().size()) + " sessions");
+  for (const auto& [id, row] : gateway.directory().sessions()) {
+    const Session* session = gateway.session(id);
+    if (session == nullptr) return gateway.stopped().value_or(Error{"a session is missing"});
+    print_line("session " + notation_fields(session->state()));
+  }
+  for (const auto& [seq, turn] : gateway.work().calls.open()) {
+    print_line("open turn " + notation_fields(turn));
+  }
+  for (const auto& [source, delivery] : gateway.work().deliveries.open()) {
+    print_line("delivery " + notation_fields(delivery.state));
+  }
+  return {};
+}
+
+Result<void> run_replay(const Tool& tool, Seq until, bool check) {
+  auto directory = tool.journal_directory();
+  if (!directory) return directory.error();
+  auto view = JournalView::open(*directory);
+  if (!view) return view.error();
+  return check ? run_check(**view, until) : print_state(tool, **view, until);
+}
+
+int verify_in_child(const std::string& directory) {
+  VerifyOptions options;
+  options.directory = directory;
+  auto found = verify(options);
+  if (!found) {
+    std::fprintf(stderr, "daybook: %s\n", found.error().message.c_str());
+    return static_cast<int>(found.error().code);
+  }
+  const std::string events = std::to_string(found->events) + " events";
+  if (found->sound()) {
+    print_line(events + " and " + std::to_string(found->seals) + " seals, all sound");
+    std::fflush(stdout);
+    return 0;
+  }
+  const std::string place =
+      found->first_bad_seq == 0 ? "" : "event " + std::to_string(found->first_bad_seq) + ": ";
+  std::fprintf(stderr, "daybook: the journal in %s is damaged: %s%s; %s before that are sound\n",
+               directory.c_str(), place.c_str(), found->what.c_str(), events.c_str());
+  return static_cast<int>(ExitCode::kDamaged);
+}
+
+// LMDB trusts its pages, so a damaged file may crash whoever reads it: that is a finding, too.
+Result<void> run_verify(const Tool& tool) {
+  auto directory = tool.journal_directory();
+  if (!directory) return directory.error();
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child < 0) return Error{"cannot start a process to verify in", ExitCode::kInputOutput};
+  if (child == 0) {
+    const int code = verify_in_child(*directory);
+    std::fflush(stderr);
+    _exit(code);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  if (WIFEXITED(status)) return Error{"", static_cast<ExitCode>(WEXITSTATUS(status))};
+  return Error{"the journal in " + *directory +
+                   " is damaged so badly that reading it crashed; restore a backup, or copy what "
+                   "can be read with `daybook log --json`",
+               ExitCode::kDamaged};
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, Tool& tool) {
+  CLI::App* verb = add_verb(app, "replay", "Reading",
+                            "fold the journal again; with --check decide again and compare",
+                            "daybook replay --check; daybook replay --until 42");
+  const auto until = std::make_shared<Seq>(0);  // lives as long as the callback
+  const auto check = std::make_shared<bool>(false);
+  verb->add_option("--until", *until, "stop after this event");
+  verb->add_flag("--check", *check, "make every decision again and name the first that differs");
+  verb->callback([&tool, until, check] {
+    tool.chosen = [&tool, until, check] { return run_replay(tool, *until, *check); };
+  });
+}
+
+void add_verify(CLI::App& app, Tool& tool) {
+  CLI::App* verb = add_verb(app, "verify", "Reading", "check every record and the chain of seals",
+                            "daybook verify");
+  verb->callback([&tool] { tool.chosen = [&tool] { return run_verify(tool); }; });
+}
+
+}  // namespace daybook

@@ -1,0 +1,217 @@
+// `daybook ask` and `chat`: talking through the running daemon, which streams the events back.
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "tools/control_client.h"
+#include "tools/journal_view.h"
+#include "tools/tool.h"
+
+namespace daybook {
+namespace {
+
+using Json = ControlClient::Json;
+
+constexpr std::string_view kDefaultPlace = "terminal:default";
+constexpr std::size_t kTextBytesMax = 60u << 10;
+
+std::string string_at(const Json& line, const char* key) {
+  const auto found = line.find(key);
+  return found != line.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Shows one answer as it grows. A retried attempt begins its text anew, on a line of its own.
+class AnswerPrinter {
+ public:
+  explicit AnswerPrinter(const Tool& tool) : tool_(tool) {}
+
+  void show(const Json& event) {
+    if (tool_.json) {
+      print_line(event.dump());
+      std::fflush(stdout);
+      return;
+    }
+    const std::string kind = string_at(event, "kind");
+    if (kind == "MessageReceived") asked_ = event.value("seq", Json(0));
+    if (kind == "TurnStarted") turn_ = started(event) ? event.value("seq", Json(0)) : turn_;
+    if (kind == "ChunkReceived" && event.value("turn", Json(0)) == turn_) chunk(event);
+    if (kind == "TurnRetried" && event.value("turn", Json(0)) == turn_) retried();
+    if (kind == "TurnCompleted" && event.value("turn", Json(0)) == turn_) completed(event);
+    if (kind == "TurnFailed" || kind == "TurnAbandoned") failed(event);
+    if (kind == "TurnCancelled" && event.value("turn", Json(0)) == turn_) line("(stopped)");
+    if (kind == "NoticeIssued" && string_at(event, "topic") != "terminal") {
+      line(string_at(event, "text"));
+    }
+    std::fflush(stdout);
+  }
+
+ private:
+  [[nodiscard]] bool started(const Json& event) const {
+    const auto answers = event.find("answers");
+    if (answers == event.end()) return false;
+    for (const Json& seq : *answers) {
+      if (seq == asked_) return true;
+    }
+    return false;
+  }
+
+  void chunk(const Json& event) {
+    if (string_at(event, "chunk_kind") != "TEXT") return;
+    const std::string text = string_at(event, "text");
+    shown_ += text;
+    print(terminal_text(text));
+  }
+
+  void retried() {
+    if (!shown_.empty()) line("(the connection broke; once more)");
+    shown_.clear();
+  }
+
+  // Chunks may be missing when the daemon restarted; the whole answer is in the event.
+  void completed(const Json& event) {
+    const std::string text = string_at(event, "text");
+    const bool grows = text.starts_with(shown_);
+    if (grows) print(terminal_text(std::string_view(text).substr(shown_.size())));
+    shown_ = text;
+    line("");
+  }
+
+  void failed(const Json& event) {
+    if (event.value("turn", Json(0)) == turn_) line(string_at(event, "detail"));
+  }
+
+  void line(const std::string& text) {
+    if (!shown_.empty() && !shown_.ends_with('\n')) print_line("");
+    shown_.clear();
+    if (!text.empty()) print_line(terminal_text(text));
+  }
+
+  const Tool& tool_;
+  Json asked_ = 0;
+  Json turn_ = 0;
+  std::string shown_;
+};
+
+Result<void> say(const Tool& tool, ControlClient& client, const std::string& place,
+                 const std::string& text) {
+  if (text.size() > kTextBytesMax) {
+    return Error{"the text is longer than 60 KiB; say it in pieces", ExitCode::kUsage};
+  }
+  auto asked = client.ask({{"verb", "say"}, {"place", place}, {"text", text}});
+  if (!asked) return asked;
+  AnswerPrinter printer(tool);
+  while (true) {
+    auto line = client.next();
+    if (!line) return line.error();
+    if (ControlClient::is_last(*line)) return {};
+    printer.show(*line);
+  }
+}
+
+// A place as it is written, or what a session's number or the beginning of its place stands for.
+Result<std::string> place_of(const std::string& directory, const std::string& session) {
+  if (session.empty()) return std::string(kDefaultPlace);
+  if (session.find(':') == std::string::npos && parse_seq(session) == 0) {
+    auto known = JournalView::open(directory);
+    if (!known) return known.error();
+    auto id = (*known)->find_session(session);
+    // A new name opens a conversation of its own at this terminal.
+    if (!id) return "terminal:" + session;
+    return (*known)->gateway().directory().session(*id)->place();
+  }
+  if (session.find(':') != std::string::npos) return session;
+  auto view = JournalView::open(directory);
+  if (!view) return view.error();
+  auto id = (*view)->find_session(session);
+  if (!id) return id.error();
+  return (*view)->gateway().directory().session(*id)->place();
+}
+
+struct Conversation {
+  std::string place;
+  ControlClient client;
+};
+
+Result<Conversation> converse(const Tool& tool, const std::string& session) {
+  auto directory = tool.journal_directory();
+  if (!directory) return directory.error();
+  auto client = ControlClient::connect(control_socket_path(*directory));
+  if (!client) return client.error();
+  if (!client->has_value()) {
+    return Error{"daybookd does not run on " + *directory +
+                     "; start it with `daybookd`, or talk without it: daybookd --console",
+                 ExitCode::kUnavailable};
+  }
+  auto place = place_of(*directory, session);
+  if (!place) return place.error();
+  return Conversation{std::move(place).value(), std::move(**client)};
+}
+
+Result<std::string> read_all_input() {
+  std::string text;
+  int letter = std::getchar();
+  while (letter != EOF && text.size() <= kTextBytesMax) {
+    text += static_cast<char>(letter);
+    letter = std::getchar();
+  }
+  return text;
+}
+
+Result<void> run_ask(const Tool& tool, const std::string& session,
+                     const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  if (text == "-") {
+    auto input = read_all_input();
+    if (!input) return input.error();
+    text = std::move(input).value();
+  }
+  auto conversation = converse(tool, session);
+  if (!conversation) return conversation.error();
+  return say(tool, conversation->client, conversation->place, text);
+}
+
+Result<void> run_chat(const Tool& tool, const std::string& session) {
+  auto conversation = converse(tool, session);
+  if (!conversation) return conversation.error();
+  const bool at_terminal = isatty(STDIN_FILENO) != 0;
+  if (at_terminal) {
+    print_line(dimmed(tool, "Talking at " + terminal_text(conversation->place) +
+                                ". /help lists commands; Ctrl-D ends."));
+  }
+  while (auto text = ask_line(at_terminal ? "> " : "")) {
+    if (text->empty()) continue;
+    auto said = say(tool, conversation->client, conversation->place, *text);
+    if (!said && said.error().code != ExitCode::kUsage) return said;
+    if (!said) print_line(terminal_text(said.error().message));
+  }
+  if (at_terminal) print_line("");
+  return {};
+}
+
+}  // namespace
+
+void add_ask(CLI::App& app, Tool& tool) {
+  CLI::App* verb = add_verb(app, "ask", "Talking", "say one thing and print the answer",
+                            "daybook ask --session notes \"what is left to do?\"");
+  const auto session = std::make_shared<std::string>();  // lives as long as the callback
+  const auto words = std::make_shared<std::vector<std::string>>();
+  verb->add_option("--session", *session, "a session's number or place, or a name of your own");
+  verb->add_option("text", *words, "what to say; - reads it from stdin")->required();
+  verb->add_flag("--json", tool.json, "print the events, one JSON object a line");
+  verb->callback([&tool, session, words] {
+    tool.chosen = [&tool, session, words] { return run_ask(tool, *session, *words); };
+  });
+}
+
+void add_chat(CLI::App& app, Tool& tool) {
+  CLI::App* verb = add_verb(app, "chat", "Talking", "talk, line by line, here or in another chat",
+                            "daybook chat telegram:12345");
+  const auto session = std::make_shared<std::string>();  // lives as long as the callback
+  verb->add_option("session", *session, "a session's number or place, or a name of your own");
+  verb->add_flag("--json", tool.json, "print the events, one JSON object a line");
+  verb->callback(
+      [&tool, session] { tool.chosen = [&tool, session] { return run_chat(tool, *session); }; });
+}
+
+}  // namespace daybook

@@ -1,0 +1,21 @@
+// A tool that writes while no daemon runs: takes the writer's lock, tells the journal so, records,
+// waits until it is durable, and lets go.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "core/gateway.h"
+#include "core/result.h"
+
+namespace daybook {
+
+// `make` sees the folded journal and gives the fact to record. The recorded event is returned once
+// it is durable. kBusy when a daemon (or another tool) holds the journal.
+Result<Event> record_offline(const std::string& directory,
+                             const std::function<Result<Event>(Gateway&)>& make);
+
+// What the gateway says about itself when it opens a journal. `recovery`: open turns are taken up.
+Result<Event> gateway_started(bool recovery);
+
+}  // namespace daybook
