@@ -1,5 +1,7 @@
-// How each outcome of a send is classed is the table in settle(): only a post that was handed over whole and not answered is
-// ambiguous; everything else either happened, or surely did not.
+// Posts, edits and courtesies, as they become due.
+//
+// How each outcome of a send is classed is the table in settle(): only a post that was handed over
+// whole and not answered is ambiguous; everything else either happened, or surely did not.
 #include "adapters/telegram_outbox.h"
 
 #include <algorithm>

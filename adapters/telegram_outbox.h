@@ -1,8 +1,10 @@
-// What we do in chats: posts, edits, deletions, "typing", answers to buttons. Carries out what core/delivery.h says is owed.
+// What we do in chats: posts, edits, deletions, "typing", answers to buttons. Carries out what
+// core/delivery.h says is owed.
 //
-// Law: one call per chat at a time, at most kCallsPerSecond over all chats, none to a chat before the time that Telegram
-// named. Every call that carries an answer ends in exactly one fact; "typing" and button answers end in none. What is kept
-// here (back-off, pacing) may be lost without harm: what is owed stands in the journal.
+// Law: one call per chat at a time, at most kCallsPerSecond over all chats, none to a chat before
+// the time that Telegram named. Every call that carries an answer ends in exactly one fact;
+// "typing" and button answers end in none. What is kept here (back-off, pacing) may be lost without
+// harm: what is owed stands in the journal.
 #pragma once
 
 #include <cstdint>

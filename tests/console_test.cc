@@ -1,3 +1,4 @@
+// The console driven by hand: lines in, the screen so far out.
 #include "adapters/console.h"
 
 #include <algorithm>
@@ -5,7 +6,7 @@
 
 namespace daybook::console_test {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 // What the gateway and a terminal do, by hand.
 struct Hand {

@@ -1,3 +1,4 @@
+// Every kind of update and every kind of answer, as a table of vectors.
 #include "adapters/telegram_codec.h"
 
 #include <catch2/catch.hpp>
@@ -7,7 +8,7 @@
 
 namespace daybook::telegram_codec_test {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 using telegram::Chat;
 using telegram::Outcome;
 using telegram::ReadUpdate;
@@ -88,7 +89,8 @@ TEST_CASE("only a real topic becomes part of the place, and the General topic no
 
 TEST_CASE("ids are exact beyond 32 bits", "[telegram]") {
   const Fact fact = fact_of(
-      R"({"update_id":4503599627370495,"message":{"message_id":2147483647,"from":{"id":4503599627370495,)"
+      R"({"update_id":4503599627370495,"message":{"message_id":2147483647,)"
+      R"("from":{"id":4503599627370495,)"
       R"("is_bot":false,"first_name":"A"},"chat":{"id":-1004503599627370,"type":"supergroup"},)"
       R"("date":1,"text":"/help"}})");
   CHECK(fact.message_received().update_id() == 4503599627370495);
