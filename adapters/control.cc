@@ -124,9 +124,8 @@ bool Control::settles(Connection& connection, const Event& event) {
   if (event.has_compaction_started() && event.compaction_started().answers() == message) {
     connection.compaction = event.seq();
   }
-  const Seq compacted = event.has_compaction_completed()
-                            ? event.compaction_completed().compaction()
-                            : event.compaction_failed().compaction();
+  const Seq compacted = event.has_compaction_completed() ? event.compaction_completed().compaction()
+                                                         : event.compaction_failed().compaction();
   if (compacted != 0 && compacted == connection.compaction) connection.last_word = event.seq();
   if (event.has_notice_issued()) {
     return event.notice_issued().answers() == message ||

@@ -25,29 +25,33 @@ std::string_view cut_at_character(std::string_view text, std::size_t size) {
   return text.substr(0, size);
 }
 
-// A summary's prompt ends with the request for it; what is summarised stands before that. If
-// nothing does, the last message holds it all.
+// The last message holds a transcript, "User: " or "Assistant: " before what each said; without
+// such marks every line of it counts.
 std::string echo_summary(const Prompt& prompt) {
-  std::vector<std::string_view> all;
-  std::vector<std::string_view> user;
-  const std::size_t count = prompt.messages.size();
-  const std::size_t covered = count > 1 ? count - 1 : count;
-  for (std::size_t i = 0; i < covered; ++i) {
-    const PromptMessage& message = prompt.messages[i];
-    const auto lines = lines_of(message.text);
-    all.insert(all.end(), lines.begin(), lines.end());
-    if (message.role == Entry::USER) user.insert(user.end(), lines.begin(), lines.end());
-  }
+  constexpr std::string_view kUser = "User: ";
+  constexpr std::string_view kAssistant = "Assistant: ";
   constexpr std::size_t kQuoteBytesMax = 200;
-  std::string text =
-      "A conversation of " + std::to_string(all.size()) + (all.size() == 1 ? " line." : " lines.");
-  if (user.empty()) return text;
+  const std::string_view text =
+      prompt.messages.empty() ? std::string_view() : prompt.messages.back().text;
+  const std::vector<std::string_view> all = lines_of(text);
+  std::vector<std::string_view> user;
+  std::size_t lines = 0;
+  for (const std::string_view line : all) {
+    if (line.starts_with(kUser)) user.push_back(line.substr(kUser.size()));
+    if (line.starts_with(kUser) || line.starts_with(kAssistant)) ++lines;
+  }
+  if (lines == 0) {
+    user = all;
+    lines = all.size();
+  }
+  std::string summary =
+      "A conversation of " + std::to_string(lines) + (lines == 1 ? " line." : " lines.");
+  if (user.empty()) return summary;
   const auto quoted = [](std::string_view line) {
     return "\"" + std::string(cut_at_character(line, kQuoteBytesMax)) + "\"";
   };
-  text += " The user began with " + quoted(user.front()) + " and last said " + quoted(user.back()) +
-          ".";
-  return text;
+  return summary + " The user began with " + quoted(user.front()) + " and last said " +
+         quoted(user.back()) + ".";
 }
 
 // The length of the next word with the blanks behind it.

@@ -195,10 +195,10 @@ ErrorClass class_of_403(const PeerError& error) {
   return refused ? REFUSED : AUTH;
 }
 
+// A daily quota is a rate, too: no money is missing, only the day is too short.
 ErrorClass class_of_429(const PeerError& error) {
-  const bool funds =
-      error.per_day || has_word(error, {"insufficient_quota", "billing_error", "quota_exhausted"});
-  return funds ? FUNDS : RATE;
+  const bool funds = has_word(error, {"insufficient_quota", "billing_error", "quota_exhausted"});
+  return funds && !error.per_day ? FUNDS : RATE;
 }
 
 ErrorClass class_of_400(const PeerError& error) {
@@ -244,7 +244,7 @@ std::int64_t wait_of(const PeerError& error, ErrorClass error_class,
   if (error.retry && *error.retry > kWaitWorthwhile) return -1;
   auto wait = error.retry ? error.retry : retry_in_words(error.message);
   if (!wait && error.per_minute) wait = std::chrono::minutes(1);
-  return std::clamp(wait.value_or(Duration(0)), Duration(0), kRetryAfterMax).count();
+  return std::clamp(wait.value_or(Duration(0)), Duration(0), kRetryWaitMax).count();
 }
 
 std::string words_of(const PeerError& error, int status) {

@@ -124,7 +124,7 @@ std::optional<Time> parse_asctime(std::string_view text) {
   return text.empty() ? time_of(year, month, day, clock) : std::nullopt;
 }
 
-Duration clamped(Duration wait) { return std::clamp(wait, Duration(0), kRetryAfterMax); }
+Duration clamped(Duration wait) { return std::clamp(wait, Duration(0), kRetryWaitMax); }
 
 // A plain count with an optional sign and fraction, in thousandths of its unit.
 std::optional<std::int64_t> parse_count(std::string_view text) {

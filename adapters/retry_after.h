@@ -15,7 +15,7 @@
 
 namespace daybook {
 
-inline constexpr Duration kRetryAfterMax{3'600'000};
+inline constexpr Duration kRetryWaitMax{3'600'000};
 
 // Names in lower case, as ReplyHead has them.
 using HeaderList = std::vector<std::pair<std::string, std::string>>;

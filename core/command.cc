@@ -1,5 +1,5 @@
-// The commands and how one is read (Bot API, "Commands": /name or /name@bot, 1 to 32 letters, digits
-// and underscores).
+// The commands and how one is read (Bot API, "Commands": /name or /name@bot, 1 to 32 letters,
+// digits and underscores).
 #include "core/command.h"
 
 #include <algorithm>

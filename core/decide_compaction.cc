@@ -83,6 +83,10 @@ Decisions end_compaction(const State& state, const Session& session, const Event
 Decisions decide_compaction_ended(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr) return {};
+  const Seq compaction = event.has_compaction_completed()
+                             ? event.compaction_completed().compaction()
+                             : event.compaction_failed().compaction();
+  const std::optional<Event> started = state.history.event(compaction);
   std::string text;
   if (event.has_compaction_completed()) {
     const CompactionCompleted& completed = event.compaction_completed();
@@ -93,7 +97,11 @@ Decisions decide_compaction_ended(const State& state, const Event& event) {
   } else {
     text = "⚠ Nothing was compacted: " + event.content().detail();
   }
-  Decisions decisions = {notice(*session, nullptr, std::move(text), "compact")};
+  Event told = notice(*session, nullptr, std::move(text), "compact");
+  if (started) {
+    told.mutable_notice_issued()->set_answers(started->compaction_started().answers());
+  }
+  Decisions decisions = {std::move(told)};
   for (Event& one : settle_waiting_messages(state, *session)) decisions.push_back(std::move(one));
   return decisions;
 }

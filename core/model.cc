@@ -1,7 +1,7 @@
 // Resolving a model's name. The order of the rules is the order of the table in core/model.h.
 //
-// Law: a name that resolves once resolves to the same for ever under the same settings and catalogue;
-// a model that the catalogue does not know gets careful defaults, never a refusal.
+// Law: a name that resolves once resolves to the same for ever under the same settings and
+// catalogue; a model that the catalogue does not know gets careful defaults, never a refusal.
 #include "core/model.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Merging: every entry is checked, the latest layer wins key by key, then what needs two settings to
-// judge is judged. A bad entry is refused even when a later layer hides it.
+// Merging: every entry is checked, the latest layer wins key by key, then what needs two settings
+// to judge is judged. A bad entry is refused even when a later layer hides it.
 #include "core/settings.h"
 
 #include <algorithm>

@@ -59,8 +59,8 @@ std::string_view provider_of_key(std::string_view key);
 std::string nearest_setting_key(std::string_view key);
 
 // The value in the type of its kind (durations as milliseconds). Environment and command line speak
-// in strings, so there "50" is a number and "1,2" a list; in a file it is not. The Error is the rest
-// of a sentence that begins with the key: "must be ..., not ...".
+// in strings, so there "50" is a number; in a file it is not. The Error is the rest of a sentence
+// that begins with the key: "must be ..., not ...".
 Result<SettingValue> checked_value(const SettingKey& key, const SettingEntry& entry);
 
 // As TOML would spell a checked value; secrets in full.

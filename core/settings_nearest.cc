@@ -1,5 +1,6 @@
-// "Did you mean": optimal string alignment distance (Damerau-Levenshtein without overlapping swaps),
-// upper and lower case alike, bounded so that only what looks like a slip of the fingers is offered.
+// "Did you mean": optimal string alignment distance (Damerau-Levenshtein without overlapping
+// swaps), upper and lower case alike, bounded so that only what looks like a slip of the fingers is
+// offered.
 #include <algorithm>
 #include <array>
 

@@ -47,8 +47,7 @@ std::optional<ChainWalk::Damage> ChainWalk::walk_block(bool& end) {
 
   const std::uint64_t stop_after = events_ + kWalkBlockEvents;
   for (status = events.seek(record::key_of(next_)); status.ok(); status = events.next()) {
-    std::optional<Damage> damage =
-        take_value(events.number(), events.value(), seals, seal_found);
+    std::optional<Damage> damage = take_value(events.number(), events.value(), seals, seal_found);
     if (damage) return damage;
     if (events_ >= stop_after && !decoder_.open()) return std::nullopt;
   }
@@ -101,8 +100,8 @@ std::optional<ChainWalk::Damage> ChainWalk::take_seal(Seq last, std::string_view
 std::optional<ChainWalk::Damage> ChainWalk::judge_end(Cursor& seals, Status seal_found) {
   if (decoder_.open()) return Damage{next_, "one of its parts is missing"};
   if (seal_found.ok()) {
-    return Damage{next_, "events " + range_text(next_, seals.number()) +
-                             " are missing: the tail was cut"};
+    return Damage{next_,
+                  "events " + range_text(next_, seals.number()) + " are missing: the tail was cut"};
   }
   if (!seal_found.not_found()) return Damage{next_, seal_found.text()};
   if (sealed_.last + 1 != next_) {
@@ -110,8 +109,8 @@ std::optional<ChainWalk::Damage> ChainWalk::judge_end(Cursor& seals, Status seal
                   "no seal covers events " + range_text(sealed_.last + 1, next_ - 1)};
   }
   if (checkpoint_ && checkpoint_->last > sealed_.last) {
-    return Damage{next_, "events " + range_text(next_, checkpoint_->last) +
-                             " are missing: the tail was cut"};
+    return Damage{
+        next_, "events " + range_text(next_, checkpoint_->last) + " are missing: the tail was cut"};
   }
   return std::nullopt;
 }

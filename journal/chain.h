@@ -37,8 +37,8 @@ class ChainWalk {
 
  private:
   std::optional<Damage> walk_block(bool& end);
-  std::optional<Damage> take_value(std::uint64_t key, std::string_view value,
-                                   store::Cursor& seals, store::Status& seal_found);
+  std::optional<Damage> take_value(std::uint64_t key, std::string_view value, store::Cursor& seals,
+                                   store::Status& seal_found);
   std::optional<Damage> take_seal(Seq last, std::string_view digest);
   std::optional<Damage> judge_end(store::Cursor& seals, store::Status seal_found);
 

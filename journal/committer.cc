@@ -35,7 +35,9 @@ Queued Queued::from(Batch batch) {
     queued.dedupe_keys.push_back(layout::dedupe_key(external.source, external.id));
   }
   queued.bytes = queued.events.bytes.size();
-  for (const Snapshot& snapshot : batch.snapshots) queued.bytes += snapshot.state.size();
+  for (const Snapshot& snapshot : batch.snapshots) {
+    queued.bytes += snapshot.projection.size() + snapshot.state.size() + 2 * sizeof(Seq);
+  }
   for (const Ref& ref : batch.refs) queued.bytes += ref.name.size() + 2 * sizeof(Seq);
   queued.batch = std::move(batch);
   return queued;
@@ -64,8 +66,7 @@ Result<void> Committer::load() {
 
 Status Committer::put_events(WriteTransaction& transaction, const Queued& queued) {
   for (const record::Encoded::Part& part : queued.events.parts) {
-    const Status status =
-        transaction.append(Table::kEvents, part.key, queued.events.value(part));
+    const Status status = transaction.append(Table::kEvents, part.key, queued.events.value(part));
     CHECK(!status.exists(), "events are appended in order, each once");
     if (!status.ok()) return status;
   }
@@ -81,8 +82,7 @@ Status Committer::put_events(WriteTransaction& transaction, const Queued& queued
 Status Committer::put_projections(WriteTransaction& transaction, const Queued& queued) {
   for (const Snapshot& snapshot : queued.batch.snapshots) {
     const std::string key = layout::snapshot_key(snapshot.projection, snapshot.session);
-    const Status status =
-        transaction.put(Table::kSnapshots, key, layout::snapshot_value(snapshot));
+    const Status status = transaction.put(Table::kSnapshots, key, layout::snapshot_value(snapshot));
     if (!status.ok()) return status;
   }
   for (const Ref& ref : queued.batch.refs) {
@@ -90,8 +90,7 @@ Status Committer::put_projections(WriteTransaction& transaction, const Queued& q
     if (!status.ok()) return status;
   }
   if (queued.batch.refs.empty()) return Status();
-  return transaction.put(Table::kMeta, layout::kMetaRefsUpto,
-                         number_bytes(queued.batch.refs_upto));
+  return transaction.put(Table::kMeta, layout::kMetaRefsUpto, number_bytes(queued.batch.refs_upto));
 }
 
 Status Committer::commit(const std::vector<Queued>& group) {

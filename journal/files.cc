@@ -92,9 +92,7 @@ Descriptor::~Descriptor() {
   if (number_ >= 0) ::close(number_);
 }
 
-Descriptor::Descriptor(Descriptor&& other) noexcept : number_(other.number_) {
-  other.number_ = -1;
-}
+Descriptor::Descriptor(Descriptor&& other) noexcept : number_(other.number_) { other.number_ = -1; }
 
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   std::swap(number_, other.number_);
@@ -126,8 +124,7 @@ Result<void> prepare_directory(const std::string& directory, bool create) {
   if (found.st_uid != ::geteuid() && (create || ::geteuid() != 0)) {
     return foreign(directory, "belongs to another user: run as that user");
   }
-  if (create && (found.st_mode & kOthers) != 0 &&
-      ::chmod(directory.c_str(), kDirectoryMode) != 0) {
+  if (create && (found.st_mode & kOthers) != 0 && ::chmod(directory.c_str(), kDirectoryMode) != 0) {
     return system_error("close to other users", directory, errno);
   }
   return {};
@@ -150,8 +147,7 @@ Result<Descriptor> lock_directory(const std::string& directory) {
                  ExitCode::kBusy};
   }
   if (::ftruncate(lock.number(), 0) != 0) return system_error("write", path, errno);
-  const Result<void> written =
-      write_all(lock.number(), path, std::to_string(::getpid()) + "\n");
+  const Result<void> written = write_all(lock.number(), path, std::to_string(::getpid()) + "\n");
   // A full disk must not keep the journal shut: the pid is only there to be shown.
   if (!written && errno != ENOSPC) return written.error();
   return lock;
@@ -316,7 +312,8 @@ std::optional<std::string> doubt_about_file_system(const std::string& directory)
   struct statfs found {};
   if (::statfs(directory.c_str(), &found) != 0) return "cannot tell what file system holds it";
   const auto type = static_cast<std::uint32_t>(found.f_type);
-  if (type == kMemory) return directory + " lies in memory (tmpfs): a restart of the machine loses it";
+  if (type == kMemory)
+    return directory + " lies in memory (tmpfs): a restart of the machine loses it";
   for (const std::uint32_t local : kLocal) {
     if (type == local) return std::nullopt;
   }

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t kSnapshotHeaderBytes = 16;  // crc u32, version u32, seq u64
 constexpr std::size_t kRefBytes = 16;             // session u64, head u64
-constexpr std::size_t kDedupeKeyBytes = 16;
 constexpr std::string_view kFirstSealLabel = "daybook seal 1";
 
 std::uint32_t snapshot_crc(std::string_view key, std::string_view value) {

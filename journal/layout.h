@@ -13,12 +13,13 @@ namespace daybook::layout {
 inline constexpr std::uint32_t kFormat = 1;
 
 // Names in the meta table, and what their values are.
-inline constexpr std::string_view kMetaFormat = "format";        // u32
-inline constexpr std::string_view kMetaId = "journal_id";        // 16 random bytes
-inline constexpr std::string_view kMetaCreated = "created";      // u64, ms since the epoch
-inline constexpr std::string_view kMetaEpoch = "epoch";          // u64, raised by a restore
-inline constexpr std::string_view kMetaRefsUpto = "refs_upto";   // u64, seq
+inline constexpr std::string_view kMetaFormat = "format";       // u32
+inline constexpr std::string_view kMetaId = "journal_id";       // 16 random bytes
+inline constexpr std::string_view kMetaCreated = "created";     // u64, ms since the epoch
+inline constexpr std::string_view kMetaEpoch = "epoch";         // u64, raised by a restore
+inline constexpr std::string_view kMetaRefsUpto = "refs_upto";  // u64, seq
 inline constexpr std::size_t kJournalIdBytes = 16;
+inline constexpr std::size_t kDedupeKeyBytes = 16;
 
 // The first 16 bytes of SHA-256 over source, a zero byte and id: no user's text in clear.
 std::string dedupe_key(std::string_view source, std::string_view id);

@@ -132,8 +132,7 @@ Result<void> LmdbLog::scan(Seq first, Seq last, const KindSet& kinds,
   return reading_.scan(first, last, kinds, visit);
 }
 
-Result<std::optional<Snapshot>> LmdbLog::snapshot(std::string_view projection,
-                                                  SessionId session) {
+Result<std::optional<Snapshot>> LmdbLog::snapshot(std::string_view projection, SessionId session) {
   return reading_.snapshot(projection, session);
 }
 

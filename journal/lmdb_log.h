@@ -39,7 +39,7 @@ class LmdbLog final : public Log {
     std::function<void()> waker;  // called on the writer thread: take_durable() has news
     std::size_t map_bytes = kMapBytes;
     bool create_if_missing = true;
-    CommitWatcher at_commit;      // called on the writer thread
+    CommitWatcher at_commit;  // called on the writer thread
     std::chrono::milliseconds space_poll{1'000};
     std::chrono::milliseconds head_interval{60'000};
   };
@@ -61,8 +61,7 @@ class LmdbLog final : public Log {
   Result<std::optional<Record>> get(Seq seq) override;
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override;
-  Result<std::optional<Snapshot>> snapshot(std::string_view projection,
-                                           SessionId session) override;
+  Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
   Result<Refs> refs() override;
 
   // Sentences for the log: what was noticed at open that is not yet wrong.
@@ -129,8 +128,7 @@ class LmdbReader final : public Log {
   Result<std::optional<Record>> get(Seq seq) override;
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override;
-  Result<std::optional<Snapshot>> snapshot(std::string_view projection,
-                                           SessionId session) override;
+  Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
   Result<Refs> refs() override;
 
  private:

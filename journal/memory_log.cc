@@ -30,7 +30,9 @@ std::size_t MemoryLog::backlog_bytes() const {
   std::size_t bytes = 0;
   for (const Batch& batch : queue_) {
     for (const Record& event : batch.records) bytes += event.clear.size() + event.content.size();
-    for (const Snapshot& snapshot : batch.snapshots) bytes += snapshot.state.size();
+    for (const Snapshot& snapshot : batch.snapshots) {
+      bytes += snapshot.projection.size() + snapshot.state.size();
+    }
     for (const Ref& ref : batch.refs) bytes += ref.name.size();
   }
   return bytes;

@@ -30,8 +30,7 @@ class MemoryLog final : public Log {
   Result<std::optional<Record>> get(Seq seq) override;
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override;
-  Result<std::optional<Snapshot>> snapshot(std::string_view projection,
-                                           SessionId session) override;
+  Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
   Result<Refs> refs() override;
 
   // ---- the disk, as the simulator plays it

@@ -158,7 +158,8 @@ Result<void> preflight(Opened& opened, const std::string& directory) {
   }
   const std::optional<ChainWalk::Damage> damage = walk.run({});
   if (!damage) return {};
-  return damaged_journal(directory, "at event " + std::to_string(damage->seq) + ", " + damage->what);
+  return damaged_journal(directory,
+                         "at event " + std::to_string(damage->seq) + ", " + damage->what);
 }
 
 void look_around(Opened& opened, const std::string& directory) {

@@ -153,8 +153,7 @@ Result<std::optional<Seq>> Reading::find(std::string_view dedupe_key) {
   return std::optional<Seq>(record::load_u64(**value));
 }
 
-Result<std::optional<Snapshot>> Reading::snapshot(std::string_view projection,
-                                                  SessionId session) {
+Result<std::optional<Snapshot>> Reading::snapshot(std::string_view projection, SessionId session) {
   const std::string key = layout::snapshot_key(projection, session);
   const Result<std::optional<std::string>> value = value_of(Table::kSnapshots, key);
   if (!value) return value.error();

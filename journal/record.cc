@@ -14,15 +14,15 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "the format is little-endian and LMDB's integer keys are the host's");
 
-constexpr std::size_t kCrcAt = 0;       // u32
-constexpr std::size_t kVersionAt = 4;   // u8
-constexpr std::size_t kKindAt = 5;      // u8
-constexpr std::size_t kFlagsAt = 6;     // u8
-constexpr std::size_t kSessionAt = 7;   // u40
-constexpr std::size_t kTimeAt = 12;     // u48
-constexpr std::size_t kPrevAt = 18;     // u40, distance
-constexpr std::size_t kCauseAt = 23;    // u40, distance
-constexpr std::size_t kKeyIdAt = 28;    // u32
+constexpr std::size_t kCrcAt = 0;      // u32
+constexpr std::size_t kVersionAt = 4;  // u8
+constexpr std::size_t kKindAt = 5;     // u8
+constexpr std::size_t kFlagsAt = 6;    // u8
+constexpr std::size_t kSessionAt = 7;  // u40
+constexpr std::size_t kTimeAt = 12;    // u48
+constexpr std::size_t kPrevAt = 18;    // u40, distance
+constexpr std::size_t kCauseAt = 23;   // u40, distance
+constexpr std::size_t kKeyIdAt = 28;   // u32
 static_assert(kKeyIdAt + 4 == kHeaderBytes);
 
 constexpr std::uint8_t kContinued = 1;

@@ -22,9 +22,7 @@ constexpr const char* kTableNames[kTableCount] = {"events", "refs",      "dedupe
 
 bool has_number_keys(Table table) { return table == Table::kEvents || table == Table::kSeals; }
 
-MDB_val to_val(std::string_view bytes) {
-  return {bytes.size(), const_cast<char*>(bytes.data())};
-}
+MDB_val to_val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 
 std::string_view to_view(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
@@ -93,7 +91,8 @@ Result<void> Environment::start() {
   const std::string& place = options_.directory;
   Status status(mdb_env_create(&environment_));
   if (!status.ok()) return status.error("cannot open the journal in", place);
-  if (options_.map_bytes > 0) status = Status(mdb_env_set_mapsize(environment_, options_.map_bytes));
+  if (options_.map_bytes > 0)
+    status = Status(mdb_env_set_mapsize(environment_, options_.map_bytes));
   if (status.ok()) status = Status(mdb_env_set_maxdbs(environment_, kTableCount));
   if (status.ok()) status = Status(mdb_env_set_assert(environment_, damaged_beyond_return));
   const unsigned flags = MDB_NOTLS | (options_.read_only ? MDB_RDONLY : 0U);
@@ -125,7 +124,8 @@ Result<void> Environment::refuse_cut_file() const {
     return Status(errno).error("cannot read the journal in", options_.directory);
   }
   if (static_cast<std::uint64_t>(file.st_size) >= used_bytes()) return {};
-  return Error{options_.directory + "/data.mdb is shorter than its contents: it was cut; restore it" +
+  return Error{options_.directory +
+                   "/data.mdb is shorter than its contents: it was cut; restore it" +
                    " from a backup",
                ExitCode::kDamaged};
 }
@@ -297,8 +297,7 @@ Status Cursor::move(int operation) {
   if (opened_ != 0) return Status(opened_);
   MDB_val key = to_val(key_);
   MDB_val found{};
-  const Status status(
-      mdb_cursor_get(cursor_, &key, &found, static_cast<MDB_cursor_op>(operation)));
+  const Status status(mdb_cursor_get(cursor_, &key, &found, static_cast<MDB_cursor_op>(operation)));
   key_ = status.ok() ? to_view(key) : std::string_view();
   value_ = status.ok() ? to_view(found) : std::string_view();
   return status;

@@ -56,7 +56,7 @@ class Environment {
     std::string directory;
     std::size_t map_bytes = 0;  // 0: what the file says
     bool read_only = false;
-    bool create = false;        // makes data.mdb and its tables
+    bool create = false;  // makes data.mdb and its tables
   };
 
   // One per process and directory, for the life of the process: opening a second one and closing

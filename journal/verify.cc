@@ -18,7 +18,7 @@ using store::Visit;
 constexpr std::size_t kTableVisitEntries = 1'000;
 
 // Judges every entry of a table; the first complaint ends it.
-using Judge = std::function<std::string(std::string_view key, std::string_view value)>;
+using Judge = std::function<std::string(std::string_view key, std::string_view value, Seq last)>;
 
 std::string judge_table(store::Environment& environment, Table table, const Judge& judge) {
   std::string resume;
@@ -26,12 +26,17 @@ std::string judge_table(store::Environment& environment, Table table, const Judg
     Visit visit(environment);
     Status status = visit.begin();
     if (!status.ok()) return status.text();
+    // Of the same view: a writer beside us may add events and what points at them.
+    Cursor events(visit, Table::kEvents);
+    status = events.last();
+    if (!status.ok() && !status.not_found()) return status.text();
+    const Seq last = status.ok() ? record::seq_of(events.number()) : 0;
     Cursor cursor(visit, table);
     status = resume.empty() ? cursor.first() : cursor.seek_key(resume);
     if (status.ok() && cursor.key() == resume) status = cursor.next();
     std::size_t entries = 0;
     for (; status.ok() && entries < kTableVisitEntries; ++entries, status = cursor.next()) {
-      std::string complaint = judge(cursor.key(), cursor.value());
+      std::string complaint = judge(cursor.key(), cursor.value(), last);
       if (!complaint.empty()) return complaint;
       resume = cursor.key();
     }
@@ -41,31 +46,35 @@ std::string judge_table(store::Environment& environment, Table table, const Judg
   return {};
 }
 
-std::string judge_small_tables(store::Environment& environment, Seq last) {
-  std::string complaint = judge_table(
-      environment, Table::kDedupe, [last](std::string_view key, std::string_view value) {
-        if (key.size() != 16 || value.size() != sizeof(Seq)) return std::string("an external id is damaged");
-        const Seq seq = record::load_u64(value);
-        if (seq >= 1 && seq <= last) return std::string();
-        return "an external id names event " + std::to_string(seq) + ", which is not there";
-      });
-  if (!complaint.empty()) return complaint;
-  complaint = judge_table(
-      environment, Table::kRefs, [last](std::string_view key, std::string_view value) {
-        const std::optional<Ref> ref = layout::parse_ref(key, value);
-        if (!ref) return "the ref " + std::string(key) + " is damaged";
-        if (ref->head <= last) return std::string();
-        return "the ref " + ref->name + " names event " + std::to_string(ref->head) +
-               ", which is not there";
-      });
-  if (!complaint.empty()) return complaint;
-  return judge_table(
-      environment, Table::kSnapshots, [last](std::string_view key, std::string_view value) {
-        const std::optional<Snapshot> snapshot = layout::parse_snapshot(key, value);
-        if (!snapshot) return std::string("a snapshot is damaged");
-        if (snapshot->seq <= last) return std::string();
-        return "the snapshot " + snapshot->projection + " is ahead of the events";
-      });
+std::string judge_external(std::string_view key, std::string_view value, Seq last) {
+  if (key.size() != layout::kDedupeKeyBytes || value.size() != sizeof(Seq)) {
+    return "an external id is damaged";
+  }
+  const Seq seq = record::load_u64(value);
+  if (seq >= 1 && seq <= last) return {};
+  return "an external id names event " + std::to_string(seq) + ", which is not there";
+}
+
+std::string judge_ref(std::string_view key, std::string_view value, Seq last) {
+  const std::optional<Ref> ref = layout::parse_ref(key, value);
+  if (!ref) return "the ref " + std::string(key) + " is damaged";
+  if (ref->head <= last) return {};
+  return "the ref " + ref->name + " names event " + std::to_string(ref->head) +
+         ", which is not there";
+}
+
+std::string judge_snapshot(std::string_view key, std::string_view value, Seq last) {
+  const std::optional<Snapshot> snapshot = layout::parse_snapshot(key, value);
+  if (!snapshot) return "a snapshot is damaged";
+  if (snapshot->seq <= last) return {};
+  return "the snapshot " + snapshot->projection + " is ahead of the events";
+}
+
+std::string judge_small_tables(store::Environment& environment) {
+  std::string complaint = judge_table(environment, Table::kDedupe, judge_external);
+  if (complaint.empty()) complaint = judge_table(environment, Table::kRefs, judge_ref);
+  if (complaint.empty()) complaint = judge_table(environment, Table::kSnapshots, judge_snapshot);
+  return complaint;
 }
 
 }  // namespace
@@ -96,11 +105,7 @@ Result<Verification> verify(const VerifyOptions& options) {
     found.what = damage->what;
     return found;
   }
-  // A writer beside us may have added events meanwhile; what points into them is no damage.
-  Reading reading(environment);
-  const Result<Seq> last = reading.last();
-  if (!last) return last.error();
-  found.what = judge_small_tables(environment, *last);
+  found.what = judge_small_tables(environment);
   return found;
 }
 

@@ -19,15 +19,15 @@ namespace daybook {
 struct Verification {
   std::uint64_t events = 0;  // found sound, from the first on
   std::uint64_t seals = 0;
-  Seq first_bad_seq = 0;     // the first event it cannot vouch for; 0 with `what`: not an event
-  std::string what;          // empty: all is well
+  Seq first_bad_seq = 0;  // the first event it cannot vouch for; 0 with `what`: not an event
+  std::string what;       // empty: all is well
 
   [[nodiscard]] bool sound() const { return what.empty(); }
 };
 
 struct VerifyOptions {
   std::string directory;
-  std::optional<files::Head> checkpoint;    // instead of the head file
+  std::optional<files::Head> checkpoint;  // instead of the head file
   std::function<void(Seq reached)> progress;
 };
 

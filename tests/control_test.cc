@@ -194,8 +194,8 @@ TEST_CASE("a notice that settles a command ends the stream", "[control]") {
 
 TEST_CASE("a compaction ends with the notice about it", "[control]") {
   World world;
-  const auto facts = world.write(
-      "{\"verb\":\"say\",\"place\":\"terminal:default\",\"text\":\"/compact\"}\n");
+  const auto facts =
+      world.write("{\"verb\":\"say\",\"place\":\"terminal:default\",\"text\":\"/compact\"}\n");
   world.commit(facts[0], 20, 7);
   Event started;
   started.mutable_compaction_started()->set_answers(20);

@@ -1,7 +1,7 @@
 #include "core/delivery.h"
 
-#include <catch2/catch.hpp>
 #include <rapidcheck.h>
+#include <catch2/catch.hpp>
 
 #include "core/work.h"
 #include "tests/events.h"
@@ -264,8 +264,8 @@ TEST_CASE("a snapshot plus the tail is the whole fold", "[core]") {
 
 TEST_CASE("parts joined give the text, fit the limit, and never cut a code point", "[core]") {
   rc::check("split", [] {
-    const auto pieces = *rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>(
-        "a", "ü", "€", "😀", " ", "\n", "\n\n", ". ", "word", "  "));
+    const auto pieces = *rc::gen::container<std::vector<std::string>>(
+        rc::gen::element<std::string>("a", "ü", "€", "😀", " ", "\n", "\n\n", ". ", "word", "  "));
     std::string text = "x";
     for (const std::string& piece : pieces) text += piece;
     const auto limit = static_cast<std::size_t>(*rc::gen::inRange(2, 12));

@@ -98,9 +98,10 @@ Result<ControlClient::Json> ControlClient::next() {
   Json line = Json::parse(std::string_view(buffer_).substr(0, end), nullptr, false);
   buffer_.erase(0, end + 1);
   if (!line.is_object()) {
-    return Error{"daybookd answered with something that is not JSON; it and daybook may be of "
-                 "different versions: restart daybookd after an upgrade",
-                 ExitCode::kUnavailable};
+    return Error{
+        "daybookd answered with something that is not JSON; it and daybook may be of "
+        "different versions: restart daybookd after an upgrade",
+        ExitCode::kUnavailable};
   }
   const auto error = line.find("error");
   if (error != line.end() && error->is_string()) {

@@ -1,2 +1,72 @@
-#include "core/result.h"
-int main() { return 0; }
+// daybook: the journal tool. Names every verb, runs the one that was asked for.
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "tools/tool.h"
+
+namespace {
+
+using daybook::ExitCode;
+using daybook::Tool;
+
+void describe(CLI::App& app, Tool& tool) {
+  app.set_version_flag("--version", std::string("daybook ") + DAYBOOK_VERSION);
+  app.add_option("--config", tool.config, "read this file in place of the user's config.toml");
+  app.add_option("--data", tool.data, "the journal's directory (journal.dir)");
+  app.fallthrough();
+  app.require_subcommand(1);
+  daybook::add_ask(app, tool);
+  daybook::add_chat(app, tool);
+  daybook::add_log(app, tool);
+  daybook::add_show(app, tool);
+  daybook::add_sessions(app, tool);
+  daybook::add_prompt(app, tool);
+  daybook::add_replay(app, tool);
+  daybook::add_verify(app, tool);
+  daybook::add_status(app, tool);
+  daybook::add_setup(app, tool);
+  daybook::add_config(app, tool);
+  daybook::add_pair(app, tool);
+  daybook::add_reload(app, tool);
+  daybook::add_doctor(app, tool);
+  app.footer(
+      "`daybook VERB --help` has an example of each. A session is written as its number, its place "
+      "(telegram:12345), or the beginning of its place.\n"
+      "Exit codes: 0, 64 usage, 65 journal damaged, 69 unavailable, 74 disk, 75 busy, 78 "
+      "settings.");
+}
+
+int run(const Tool& tool) {
+  const auto result = tool.chosen();
+  std::fflush(stdout);
+  if (result) return 0;
+  if (!result.error().message.empty()) {
+    std::fprintf(stderr, "daybook: %s\n", result.error().message.c_str());
+  }
+  return static_cast<int>(result.error().code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    CLI::App app("Daybook's journal tool: read, replay and check what happened, and talk.",
+                 "daybook");
+    Tool tool;
+    tool.colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+    describe(app, tool);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const int code = app.exit(error);
+      return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    }
+    return run(tool);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "daybook: %s\n", error.what());
+    return static_cast<int>(ExitCode::kInternal);
+  }
+}

@@ -1,2 +1,82 @@
-#include "core/result.h"
-int main() { return 0; }
+// daybookd: the gateway daemon. Reads the command line, runs the daemon, ends with its exit code.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "tools/daemon.h"
+
+namespace {
+
+using daybook::DaemonLog;
+using daybook::DaemonOptions;
+using daybook::Error;
+using daybook::ExitCode;
+using daybook::Layer;
+
+struct CommandLine {
+  std::string config;
+  std::string data;
+  std::string model;
+  bool console = false;
+  bool check = false;
+};
+
+void describe(CLI::App& app, CommandLine& line) {
+  app.set_version_flag("--version", std::string("daybookd ") + DAYBOOK_VERSION);
+  app.add_option("--config", line.config, "read this file in place of the user's config.toml");
+  app.add_option("--data", line.data, "the journal's directory (journal.dir)");
+  app.add_option("--model", line.model, "what new sessions start with (agent.model)");
+  app.add_flag("--console", line.console, "talk on stdin and stdout, too");
+  app.add_flag("--check", line.check, "check settings and journal, then exit");
+  app.footer(
+      "Example: daybookd --console --model echo\n"
+      "Exit codes: 0, 64 usage, 65 journal damaged, 69 token refused, 74 disk, 75 another daemon "
+      "holds the journal, 78 settings.");
+}
+
+int run(const CommandLine& line) {
+  DaemonOptions options;
+  options.request = daybook::process_request();
+  options.request.config_file = line.config;
+  options.console = line.console;
+  auto& entries = options.request.command_line;
+  if (!line.data.empty()) {
+    entries.push_back({"journal.dir", line.data, Layer::kCommandLine, "--data", 0});
+  }
+  if (!line.model.empty()) {
+    entries.push_back({"agent.model", line.model, Layer::kCommandLine, "--model", 0});
+  }
+  DaemonLog log(stderr);
+  daybook::Result<void> result;
+  {
+    daybook::Daemon daemon(std::move(options), log);
+    result = line.check ? daemon.check() : daemon.run();
+  }
+  if (result) return 0;
+  const Error& error = result.error();
+  log.log().critical("{}", error.message);
+  return static_cast<int>(error.code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    CLI::App app(
+        "Daybook's gateway: chats on one side, language models on the other, and a journal "
+        "between them.",
+        "daybookd");
+    CommandLine line;
+    describe(app, line);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const int code = app.exit(error);
+      return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    }
+    return run(line);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "daybookd: %s\n", error.what());
+    return static_cast<int>(ExitCode::kInternal);
+  }
+}

@@ -30,17 +30,17 @@ Result<SessionId> JournalView::find_session(std::string_view text) {
   if (const SessionRow* row = directory.at(text); row != nullptr) return row->id();
   std::vector<const SessionRow*> found;
   for (const auto& [id, row] : directory.sessions()) {
-    const bool begins = row.place().starts_with(text) ||
-                        std::string_view(row.place()).substr(channel_of(row.place()).size() + 1)
-                            .starts_with(text);
+    const bool begins =
+        row.place().starts_with(text) ||
+        std::string_view(row.place()).substr(channel_of(row.place()).size() + 1).starts_with(text);
     if (begins && !text.empty()) found.push_back(&row);
   }
   if (found.size() == 1) return found.front()->id();
   const std::string named = "\"" + escaped(text, 80) + "\"";
   if (found.empty()) {
-    return Error{"there is no session " + named + " in " + directory_ +
-                     "; `daybook sessions` lists them",
-                 ExitCode::kUsage};
+    return Error{
+        "there is no session " + named + " in " + directory_ + "; `daybook sessions` lists them",
+        ExitCode::kUsage};
   }
   return Error{named + " is the beginning of " + std::to_string(found.size()) +
                    " places, among them " + found[0]->place() + " and " + found[1]->place() +

@@ -133,8 +133,8 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
     if ((*gateway)->stopped().has_value()) return *(*gateway)->stopped();
     if (log.failure().has_value()) return *log.failure();
     if (recorded == 0) {
-      report.divergence =
-          "event " + std::to_string(before + 1) + " would not be recorded today: it changes nothing";
+      report.divergence = "event " + std::to_string(before + 1) +
+                          " would not be recorded today: it changes nothing";
       break;
     }
     ++report.facts;

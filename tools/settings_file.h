@@ -1,8 +1,8 @@
 // Where settings come from: files, environment, command line. The only reader of all three.
 //
 //   system    /etc/daybook/config.toml
-//   user      $XDG_CONFIG_HOME/daybook/config.toml, else ~/.config/daybook/config.toml; a file named
-//             on the command line takes its place
+//   user      $XDG_CONFIG_HOME/daybook/config.toml, else ~/.config/daybook/config.toml; a file
+//             named on the command line takes its place
 //   project   the nearest .daybook/config.toml from the working directory upwards
 //
 // Law: a file that holds a secret and that group or others may touch is refused, and a project file
@@ -55,7 +55,7 @@ std::string user_settings_file(const LoadRequest& request);
 // The nearest project file; without one, where it would be in the working directory.
 std::string project_settings_file(const LoadRequest& request);
 
-// A whole regular file of at most `bytes_max`; nullopt when there is none. kInputOutput or kSettings.
+// A whole regular file of at most `bytes_max`; nullopt when there is none; else kInputOutput.
 struct FileText {
   std::string text;
   uid_t owner = 0;

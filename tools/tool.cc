@@ -76,9 +76,8 @@ std::optional<Time> parse_date_time(const std::string& text) {
   const std::string rest = text.substr(static_cast<std::size_t>(used));
   if (!rest.empty()) {
     int rest_used = 0;
-    const int more =
-        std::sscanf(rest.c_str(), "%*1[T ]%2d:%2d%n:%2d%n", &hour, &minute, &rest_used, &second,
-                    &rest_used);
+    const int more = std::sscanf(rest.c_str(), "%*1[T ]%2d:%2d%n:%2d%n", &hour, &minute, &rest_used,
+                                 &second, &rest_used);
     if (more < 2) return std::nullopt;
     std::string_view tail = std::string_view(rest).substr(static_cast<std::size_t>(rest_used));
     if (tail.starts_with('.')) {
@@ -137,8 +136,8 @@ std::string terminal_text(std::string_view text) {
   std::string out;
   std::size_t from = 0;
   for (std::size_t at = 0; at <= text.size(); ++at) {
-    const bool kept = at < text.size() && (text[at] == '\n' || text[at] == '\t' ||
-                                           text[at] == '"' || text[at] == '\\');
+    const bool kept = at < text.size() &&
+                      (text[at] == '\n' || text[at] == '\t' || text[at] == '"' || text[at] == '\\');
     if (at < text.size() && !kept) continue;
     out += escaped(text.substr(from, at - from));
     if (kept) out += text[at];

@@ -19,10 +19,10 @@
 namespace daybook {
 
 struct Tool {
-  std::string config;  // --config
-  std::string data;    // --data
-  bool json = false;   // --json of the verb
-  bool colour = false; // stdout is a terminal that wants colour
+  std::string config;   // --config
+  std::string data;     // --data
+  bool json = false;    // --json of the verb
+  bool colour = false;  // stdout is a terminal that wants colour
   std::function<Result<void>()> chosen;
 
   [[nodiscard]] LoadRequest request() const;

@@ -98,8 +98,7 @@ Result<void> print_events(const Tool& tool, JournalView& view, const LogFilter& 
   return scanned;
 }
 
-Result<void> follow_events(const Tool& tool, JournalView& view, const LogFilter& filter,
-                           Seq from) {
+Result<void> follow_events(const Tool& tool, JournalView& view, const LogFilter& filter, Seq from) {
   Seq next = from;
   while (true) {
     std::fflush(stdout);
@@ -142,9 +141,8 @@ void add_log(CLI::App& app, Tool& tool) {
   verb->add_option("--kind", options->kinds, "only this kind, as in events.proto; repeatable");
   verb->add_option("--since", options->since, "only from this time on: 2026-02-03, 10m, 2h");
   verb->add_flag("--json", tool.json, "one JSON object a line");
-  verb->callback([&tool, options] {
-    tool.chosen = [&tool, options] { return run_log(tool, *options); };
-  });
+  verb->callback(
+      [&tool, options] { tool.chosen = [&tool, options] { return run_log(tool, *options); }; });
 }
 
 }  // namespace daybook

@@ -54,15 +54,24 @@ Result<void> run_replay(const Tool& tool, Seq until, bool check) {
 }
 
 int verify_in_child(const std::string& directory) {
-  auto report = verify_journal(directory);
-  if (!report) {
-    std::fprintf(stderr, "daybook: %s\n", report.error().message.c_str());
-    std::fflush(stderr);
-    return static_cast<int>(report.error().code);
+  VerifyOptions options;
+  options.directory = directory;
+  auto found = verify(options);
+  if (!found) {
+    std::fprintf(stderr, "daybook: %s\n", found.error().message.c_str());
+    return static_cast<int>(found.error().code);
   }
-  print_line(report->text());
-  std::fflush(stdout);
-  return report->sound() ? 0 : static_cast<int>(ExitCode::kDamaged);
+  const std::string events = std::to_string(found->events) + " events";
+  if (found->sound()) {
+    print_line(events + " and " + std::to_string(found->seals) + " seals, all sound");
+    std::fflush(stdout);
+    return 0;
+  }
+  const std::string place =
+      found->first_bad_seq == 0 ? "" : "event " + std::to_string(found->first_bad_seq) + ": ";
+  std::fprintf(stderr, "daybook: the journal in %s is damaged: %s%s; %s before that are sound\n",
+               directory.c_str(), place.c_str(), found->what.c_str(), events.c_str());
+  return static_cast<int>(ExitCode::kDamaged);
 }
 
 // LMDB trusts its pages, so a damaged file may crash whoever reads it: that is a finding, too.
@@ -72,7 +81,11 @@ Result<void> run_verify(const Tool& tool) {
   std::fflush(stdout);
   const pid_t child = fork();
   if (child < 0) return Error{"cannot start a process to verify in", ExitCode::kInputOutput};
-  if (child == 0) _exit(verify_in_child(*directory));
+  if (child == 0) {
+    const int code = verify_in_child(*directory);
+    std::fflush(stderr);
+    _exit(code);
+  }
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
@@ -100,8 +113,8 @@ void add_replay(CLI::App& app, Tool& tool) {
 }
 
 void add_verify(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "verify", "Reading",
-                            "check every record and the chain of seals", "daybook verify");
+  CLI::App* verb = add_verb(app, "verify", "Reading", "check every record and the chain of seals",
+                            "daybook verify");
   verb->callback([&tool] { tool.chosen = [&tool] { return run_verify(tool); }; });
 }
 

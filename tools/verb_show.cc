@@ -67,9 +67,8 @@ Result<void> show_session_json(JournalView& view, const SessionState& state) {
 }
 
 std::string session_headline(const SessionState& state, const Directory& directory) {
-  std::string line = "session " + std::to_string(state.id()) + " at " + state.place() +
-                     ", model " + model_of(state, directory) + ", " +
-                     std::to_string(state.turns()) + " turns";
+  std::string line = "session " + std::to_string(state.id()) + " at " + state.place() + ", model " +
+                     model_of(state, directory) + ", " + std::to_string(state.turns()) + " turns";
   if (state.has_open()) line += ", turn " + std::to_string(state.open().seq()) + " runs";
   if (state.waiting_size() > 0) {
     line += ", " + std::to_string(state.waiting_size()) + " messages wait";
@@ -95,9 +94,9 @@ Result<void> show_session(const Tool& tool, JournalView& view, SessionId id) {
                                 std::to_string(entry.tokens()) + " tokens"));
     print_line(terminal_text(text_of(view, entry.seq())));
   }
-  for (const Seq waiting : state.waiting()) {
-    print_line(dimmed(tool, "-- " + std::to_string(waiting) + " user, waits"));
-    print_line(terminal_text(text_of(view, waiting)));
+  for (const Waiting& waiting : state.waiting()) {
+    print_line(dimmed(tool, "-- " + std::to_string(waiting.seq()) + " user, waits"));
+    print_line(terminal_text(text_of(view, waiting.seq())));
   }
   return {};
 }
@@ -188,8 +187,8 @@ void print_prompt_json(const Event& turn, const Prompt& prompt, const std::strin
                        bool same) {
   Json messages = Json::array();
   for (const PromptMessage& message : prompt.messages) {
-    messages.push_back({{"role", message.role == Entry::USER ? "user" : "assistant"},
-                        {"text", message.text}});
+    messages.push_back(
+        {{"role", message.role == Entry::USER ? "user" : "assistant"}, {"text", message.text}});
   }
   print_line(dump({{"turn", turn.seq()},
                    {"session", turn.session()},
@@ -204,8 +203,8 @@ void print_prompt_json(const Event& turn, const Prompt& prompt, const std::strin
 
 void print_prompt_text(const Tool& tool, const Event& turn, const Prompt& prompt) {
   const TurnStarted& started = turn.turn_started();
-  print_line(bold(tool, "turn " + std::to_string(turn.seq()) + ", model " + prompt.model +
-                            " of " + started.provider() + ", policy " + started.policy() + ", " +
+  print_line(bold(tool, "turn " + std::to_string(turn.seq()) + ", model " + prompt.model + " of " +
+                            started.provider() + ", policy " + started.policy() + ", " +
                             std::to_string(started.tokens()) + " tokens"));
   print_line(dimmed(tool, "-- system"));
   print_line(terminal_text(prompt.system));
@@ -250,8 +249,7 @@ void add_show(CLI::App& app, Tool& tool) {
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
   verb->add_option("what", *what, "an event's number, or a session")->required();
   verb->add_flag("--json", tool.json, "as a JSON object");
-  verb->callback(
-      [&tool, what] { tool.chosen = [&tool, what] { return run_show(tool, *what); }; });
+  verb->callback([&tool, what] { tool.chosen = [&tool, what] { return run_show(tool, *what); }; });
 }
 
 void add_sessions(CLI::App& app, Tool& tool) {
@@ -262,9 +260,8 @@ void add_sessions(CLI::App& app, Tool& tool) {
 }
 
 void add_prompt(CLI::App& app, Tool& tool) {
-  CLI::App* verb =
-      add_verb(app, "prompt", "Reading", "what a model was sent, rebuilt to the byte",
-               "daybook prompt telegram:12345 --turn 42");
+  CLI::App* verb = add_verb(app, "prompt", "Reading", "what a model was sent, rebuilt to the byte",
+                            "daybook prompt telegram:12345 --turn 42");
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
   const auto turn = std::make_shared<Seq>(0);
   verb->add_option("session", *what, "a session's number, place, or its beginning")->required();

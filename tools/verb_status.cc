@@ -132,8 +132,7 @@ Result<void> change_access(const Tool& tool, const Json& request,
   auto line = (*client)->next();
   while (line && !ControlClient::is_last(*line)) {
     const std::string user = line->value("user", Json(0)).dump();
-    print_line(tool.json ? line->dump()
-                         : line->value("kind", std::string()) + " user=" + user);
+    print_line(tool.json ? line->dump() : line->value("kind", std::string()) + " user=" + user);
     line = (*client)->next();
   }
   if (!line) return line.error();
@@ -148,10 +147,9 @@ Result<void> run_pair_approve(const Tool& tool, const std::string& code) {
 }
 
 Result<void> run_pair_revoke(const Tool& tool, std::int64_t user) {
-  return change_access(tool, {{"verb", "pair"}, {"action", "revoke"}, {"user", user}},
-                       [user](Gateway& gateway) {
-                         return revoke_user(gateway.directory(), user, "terminal");
-                       });
+  return change_access(
+      tool, {{"verb", "pair"}, {"action", "revoke"}, {"user", user}},
+      [user](Gateway& gateway) { return revoke_user(gateway.directory(), user, "terminal"); });
 }
 
 // ---- reload
@@ -162,9 +160,9 @@ Result<void> run_reload(const Tool& tool) {
   auto answer = ask_daemon(*directory, {{"verb", "reload"}});
   if (!answer) return answer.error();
   if (!answer->has_value()) {
-    return Error{"daybookd does not run on " + *directory +
-                     "; it reads the settings when it starts",
-                 ExitCode::kUnavailable};
+    return Error{
+        "daybookd does not run on " + *directory + "; it reads the settings when it starts",
+        ExitCode::kUnavailable};
   }
   print_line("daybookd has the new settings.");
   return {};
@@ -173,16 +171,16 @@ Result<void> run_reload(const Tool& tool) {
 }  // namespace
 
 void add_status(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "status", "Reading",
-                            "is it running, on which journal, and what is it doing",
-                            "daybook status --json");
+  CLI::App* verb =
+      add_verb(app, "status", "Reading", "is it running, on which journal, and what is it doing",
+               "daybook status --json");
   verb->add_flag("--json", tool.json, "as a JSON object");
   verb->callback([&tool] { tool.chosen = [&tool] { return run_status(tool); }; });
 }
 
 void add_pair(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "pair", "Managing", "who may talk to the bot",
-                            "daybook pair approve ABCD2345");
+  CLI::App* verb =
+      add_verb(app, "pair", "Managing", "who may talk to the bot", "daybook pair approve ABCD2345");
   verb->add_flag("--json", tool.json, "as JSON objects");
   CLI::App* list = verb->add_subcommand("list", "who may talk, and who has asked");
   list->add_flag("--json", tool.json, "as a JSON object");

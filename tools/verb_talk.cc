@@ -210,9 +210,8 @@ void add_chat(CLI::App& app, Tool& tool) {
   const auto session = std::make_shared<std::string>();  // lives as long as the callback
   verb->add_option("session", *session, "a session's number or place, or a name of your own");
   verb->add_flag("--json", tool.json, "print the events, one JSON object a line");
-  verb->callback([&tool, session] {
-    tool.chosen = [&tool, session] { return run_chat(tool, *session); };
-  });
+  verb->callback(
+      [&tool, session] { tool.chosen = [&tool, session] { return run_chat(tool, *session); }; });
 }
 
 }  // namespace daybook

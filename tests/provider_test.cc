@@ -1,0 +1,421 @@
+// The loop that all providers share: when calls start and end, and what errors mean.
+#include "adapters/provider.h"
+
+#include <catch2/catch.hpp>
+
+#include "adapters/provider_error.h"
+#include "adapters/wire/utf8.h"
+#include "tests/provider_driver.h"
+
+namespace daybook::provider_test {
+
+using provider_driver::Driver;
+using provider_driver::Outcome;
+using provider_driver::settings_for;
+
+constexpr std::string_view kKey = "sk-canary-0123456789";
+
+ProviderSettings remote(std::string name = "openrouter") {
+  return settings_for(std::move(name), "openai", "https://openrouter.ai/api/v1");
+}
+
+std::string delta(const std::string& text) {
+  return "data: {\"choices\":[{\"delta\":{\"content\":\"" + text + "\"}}]}\n\n";
+}
+const std::string kStop = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
+TEST_CASE("a turn is due once, as one call that follows the settings", "[provider]") {
+  Driver driver(remote());
+  driver.start_turn();
+  const auto call = driver.due_call();
+  REQUIRE(call.has_value());
+  const HttpCall& http = std::get<HttpCall>(call->what);
+  REQUIRE(http.label == "openrouter chat");
+  REQUIRE(http.origin == Origin{true, "openrouter.ai", 443});
+  REQUIRE(http.method == "POST");
+  REQUIRE(http.target.reveal() == "/api/v1/chat/completions");
+  REQUIRE(http.pool == "provider openrouter");
+  REQUIRE(http.stream);
+  REQUIRE_FALSE(http.repeatable);
+  REQUIRE(http.body_bytes_max == 16u << 20);
+  REQUIRE(http.deadlines.first_byte == std::chrono::seconds(120));
+  REQUIRE(http.deadlines.idle == std::chrono::seconds(90));
+  REQUIRE(http.deadlines.total == std::chrono::minutes(15));
+  REQUIRE_FALSE(driver.due().has_value());
+  REQUIRE(driver.adapter->wake_at(driver.now) == kNever);
+  REQUIRE_FALSE(driver.adapter->idle());
+}
+
+TEST_CASE("a server on this machine may take ten minutes to begin", "[provider]") {
+  Driver driver(settings_for("local", "openai", "http://localhost:1234/v1"));
+  driver.start_turn();
+  const auto call = driver.due_call();
+  const HttpCall& http = std::get<HttpCall>(call->what);
+  REQUIRE(http.deadlines.first_byte == std::chrono::minutes(10));
+  REQUIRE_FALSE(http.origin.tls);
+}
+
+TEST_CASE("chunks name their turn, attempt and cause", "[provider]") {
+  Driver driver(remote());
+  const Seq turn = driver.start_turn();
+  const Seq retried = driver.retry(turn, 2);
+  const auto call = driver.due_call();
+  driver.reply(call->id, ReplyHead{200, {}});
+  const auto facts = driver.reply(call->id, ReplyBody{delta("a") + delta("") + delta("b")});
+  REQUIRE(facts.size() == 2);
+  REQUIRE(facts[0].chunk_received().turn() == turn);
+  REQUIRE(facts[0].chunk_received().attempt() == 2);
+  REQUIRE(facts[0].chunk_received().kind() == TEXT);
+  REQUIRE(facts[0].cause() == retried);
+  REQUIRE(facts[0].session() == 7);
+  REQUIRE(facts[1].content().text() == "b");
+}
+
+TEST_CASE("an ended attempt is not begun again before its fact is committed", "[provider]") {
+  Driver driver(remote());
+  const Seq turn = driver.start_turn();
+  const auto call = driver.due_call();
+  const auto facts =
+      driver.reply(call->id, ReplyFailed{ReplyFailed::Reason::kConnect, false, "refused"});
+  REQUIRE(facts.size() == 1);
+  REQUIRE(driver.adapter->idle());
+  REQUIRE_FALSE(driver.due().has_value());
+  driver.commit(facts[0]);
+  REQUIRE_FALSE(driver.due().has_value());
+  driver.retry(turn, 2);
+  REQUIRE(driver.due_call().has_value());
+}
+
+TEST_CASE("a retry waits for its time", "[provider]") {
+  Driver driver(remote());
+  const Seq turn = driver.start_turn();
+  const auto call = driver.due_call();
+  driver.reply(call->id, ReplyFailed{});
+  Event event;
+  event.mutable_turn_retried()->set_turn(turn);
+  event.mutable_turn_retried()->set_attempt(2);
+  event.mutable_turn_retried()->set_not_before(to_milliseconds(driver.now) + 500);
+  driver.commit(event);
+  REQUIRE_FALSE(driver.due().has_value());
+  REQUIRE(driver.adapter->wake_at(driver.now) == driver.now + Duration(500));
+  driver.now += Duration(500);
+  REQUIRE(driver.due_call().has_value());
+}
+
+TEST_CASE("a turn that ended some other way takes its call with it", "[provider]") {
+  for (const int way : {0, 1, 2}) {
+    Driver driver(remote());
+    const Seq turn = driver.start_turn();
+    const auto call = driver.due_call();
+    Event event;
+    if (way == 0) event.mutable_turn_cancelled()->set_turn(turn);
+    if (way == 1) event.mutable_turn_abandoned()->set_turn(turn);
+    if (way == 2) event.mutable_turn_failed()->set_turn(turn);
+    driver.commit(event);
+    REQUIRE(driver.adapter->wake_at(driver.now) == driver.now);
+    REQUIRE(std::get<Cancel>(*driver.due()).id == call->id);
+    REQUIRE_FALSE(driver.due().has_value());
+    REQUIRE(driver.reply(call->id, ReplyBody{delta("late")}).empty());
+    REQUIRE(driver.adapter->idle());
+  }
+}
+
+TEST_CASE("a superseded attempt is cancelled and the next one begins", "[provider]") {
+  Driver driver(remote());
+  const Seq turn = driver.start_turn();
+  const auto first = driver.due_call();
+  driver.reply(first->id, ReplyHead{200, {}});
+  driver.retry(turn, 2);
+  REQUIRE(std::get<Cancel>(*driver.due()).id == first->id);
+  const auto second = driver.due_call();
+  REQUIRE(second->id != first->id);
+  REQUIRE(driver.reply(first->id, ReplyBody{delta("old")}).empty());
+  driver.reply(second->id, ReplyHead{200, {}});
+  const auto facts = driver.reply(second->id, ReplyBody{delta("new")});
+  REQUIRE(facts.size() == 1);
+  REQUIRE(facts[0].chunk_received().attempt() == 2);
+}
+
+TEST_CASE("a call of one turn is not touched by the end of another", "[provider]") {
+  Driver driver(remote());
+  const Seq one = driver.start_turn();
+  const auto first = driver.due_call();
+  driver.start_turn();
+  const auto second = driver.due_call();
+  driver.cancel(one);
+  REQUIRE(std::get<Cancel>(*driver.due()).id == first->id);
+  driver.reply(second->id, ReplyHead{200, {}});
+  REQUIRE(driver.reply(second->id, ReplyBody{delta("a")}).size() == 1);
+}
+
+TEST_CASE("while nothing is taken in no turn begins, and a begun one goes on", "[provider]") {
+  Driver driver(remote());
+  driver.taking_in = false;
+  const Seq turn = driver.start_turn();
+  REQUIRE_FALSE(driver.due().has_value());
+  REQUIRE(driver.adapter->wake_at(driver.now) == kNever);
+  driver.retry(turn, 2);
+  REQUIRE(driver.due_call().has_value());
+}
+
+TEST_CASE("turns of other providers are left alone", "[provider]") {
+  Driver driver(remote("openai"));
+  Event event;
+  event.mutable_turn_started()->set_provider("openrouter");
+  driver.commit(event);
+  REQUIRE_FALSE(driver.due().has_value());
+}
+
+TEST_CASE("what cannot be asked fails as a fact, in plain words", "[provider]") {
+  const auto failure_of = [](Driver& driver) {
+    const Seq turn = driver.start_turn();
+    const auto due = driver.due();
+    const Fact fact = std::get<Fact>(*due);
+    REQUIRE(fact.attempt_failed().turn() == turn);
+    REQUIRE(fact.attempt_failed().attempt() == 1);
+    REQUIRE_FALSE(driver.due().has_value());
+    REQUIRE(driver.adapter->idle());
+    return fact;
+  };
+  ProviderSettings keyless = remote();
+  keyless.api_key = Secret();
+  Driver without_key(keyless);
+  const Fact no_key = failure_of(without_key);
+  REQUIRE(no_key.attempt_failed().error() == SETTINGS);
+  REQUIRE(no_key.content().detail().find("providers.openrouter.api_key") != std::string::npos);
+
+  Driver bad_url(settings_for("mine", "openai", "gopher://x"));
+  REQUIRE(failure_of(bad_url).attempt_failed().error() == SETTINGS);
+
+  Driver plain(settings_for("mine", "openai", "http://models.example.org/v1"));
+  REQUIRE(failure_of(plain).attempt_failed().error() == SETTINGS);
+
+  Driver no_prompt(remote());
+  no_prompt.prompts.error = Error{"the words were erased", ExitCode::kInternal};
+  REQUIRE(failure_of(no_prompt).attempt_failed().error() == REQUEST);
+
+  Driver no_words(remote());
+  no_words.prompts.value.messages = {{Entry::USER, ""}};
+  REQUIRE(failure_of(no_words).attempt_failed().error() == REQUEST);
+}
+
+TEST_CASE("a connection's failure has a class of its own", "[provider]") {
+  using Reason = ReplyFailed::Reason;
+  struct Case {
+    Reason reason;
+    ErrorClass before;
+    ErrorClass after;
+  };
+  for (const Case& one :
+       {Case{Reason::kResolve, NETWORK, TRUNCATED}, Case{Reason::kConnect, NETWORK, TRUNCATED},
+        Case{Reason::kTls, NETWORK, TRUNCATED}, Case{Reason::kClosed, NETWORK, TRUNCATED},
+        Case{Reason::kStalled, STALLED, STALLED}, Case{Reason::kProtocol, PEER, PEER},
+        Case{Reason::kTooLarge, PEER, PEER}, Case{Reason::kRefused, SETTINGS, SETTINGS}}) {
+    Driver driver(remote());
+    const ReplyFailed failed{one.reason, true, "plain words"};
+    const Outcome before = driver.stream("", 1, failed);
+    REQUIRE(before.failed().error() == one.before);
+    REQUIRE(before.end->content().detail() == "plain words");
+    const Outcome after = driver.stream(delta("Some"), SIZE_MAX, failed);
+    REQUIRE(after.failed().error() == one.after);
+    REQUIRE(after.end->content().text() == "Some");
+    const Outcome whole = driver.stream(delta("Some") + kStop, SIZE_MAX, failed);
+    REQUIRE(whole.completed());
+  }
+}
+
+TEST_CASE("comments alone are no answer and no error", "[provider]") {
+  Driver driver(remote());
+  const Outcome outcome = driver.stream(": ping\n\n: ping\n\n" + delta("a") + ": ping\n\n" + kStop);
+  REQUIRE(outcome.completed());
+  REQUIRE(outcome.facts.size() == 2);
+  REQUIRE(driver.stream(": ping\n\n: ping\n\n").failed().error() == TRUNCATED);
+}
+
+TEST_CASE("a stream beyond the limits of its framing is the peer's fault", "[provider]") {
+  Driver driver(remote());
+  const Outcome outcome =
+      driver.stream(delta("a") + "data: " + std::string(sse::kLineBytesMax + 1, 'x'), 65'536);
+  REQUIRE(outcome.failed().error() == PEER);
+  REQUIRE(outcome.end->content().text() == "a");
+}
+
+struct StatusCase {
+  int status;
+  std::string body;
+  HeaderList headers;
+  ErrorClass error;
+  std::int64_t retry_after = 0;
+};
+
+std::string message_body(const std::string& message) {
+  return "{\"error\":{\"message\":\"" + message + "\"}}";
+}
+std::string code_body(const std::string& code, const std::string& metadata = "{}") {
+  return "{\"error\":{\"message\":\"x\",\"code\":\"" + code + "\",\"metadata\":" + metadata + "}}";
+}
+
+void expect(const std::vector<StatusCase>& cases) {
+  for (const StatusCase& one : cases) {
+    INFO(one.status << " " << one.body);
+    Driver driver(remote());
+    const Outcome outcome = driver.status(one.status, one.body, one.headers);
+    REQUIRE(outcome.facts.size() == 1);
+    REQUIRE(outcome.failed().error() == one.error);
+    REQUIRE(outcome.failed().status() == one.status);
+    REQUIRE(outcome.failed().retry_after() == one.retry_after);
+    REQUIRE_FALSE(outcome.end->content().detail().empty());
+  }
+}
+
+TEST_CASE("every status has its class", "[provider]") {
+  for (const std::string& body :
+       {std::string(), std::string("<html>no</html>"), message_body("x"), std::string("\xFF\xFE{"),
+        std::string("{\"detail\":\"x\"}"), std::string("null")}) {
+    expect({{400, body, {}, REQUEST},
+            {401, body, {}, AUTH},
+            {402, body, {}, FUNDS},
+            {403, body, {}, AUTH},
+            {404, body, {}, REQUEST},
+            {408, body, {}, OVERLOAD},
+            {409, body, {}, REQUEST},
+            {413, body, {}, OVERFLOW},
+            {422, body, {}, REQUEST},
+            {429, body, {}, RATE},
+            {500, body, {}, OVERLOAD},
+            {502, body, {}, OVERLOAD},
+            {503, body, {}, OVERLOAD},
+            {504, body, {}, OVERLOAD},
+            {524, body, {}, OVERLOAD},
+            {529, body, {}, OVERLOAD},
+            {301, body, {}, SETTINGS}});
+  }
+}
+
+TEST_CASE("the words of an error refine its class", "[provider]") {
+  const std::string in_flight = R"({"limit_source":"openrouter_in_flight_budget"})";
+  const std::string flagged = R"({"reasons":["violence"],"flagged_input":"x"})";
+  const std::string too_long = R"({"error_type":"context_length_exceeded"})";
+  expect({
+      {402, code_body("x", in_flight), {{"retry-after", "3"}}, RATE, 3'000},
+      {403, code_body("x", flagged), {}, REFUSED},
+      {403, code_body("x", R"({"error_type":"content_policy_violation"})"), {}, REFUSED},
+      {400, code_body("context_length_exceeded"), {}, OVERFLOW},
+      {400, code_body("x", too_long), {}, OVERFLOW},
+      {429, code_body("insufficient_quota"), {}, FUNDS},
+      {429, message_body("Rate limit: too many tokens"), {}, RATE},
+      {413, code_body("rate_limit_exceeded"), {}, RATE},
+      {400, R"({"object":"error","message":"prompt is too long","code":400})", {}, OVERFLOW},
+      {422, R"({"detail":[{"loc":["body"],"msg":"field required"}]})", {}, REQUEST},
+  });
+}
+
+TEST_CASE("the provider's wait is passed on, whatever its spelling", "[provider]") {
+  const std::string words = message_body("Rate limit. Please try again in 6m0s.");
+  expect({
+      {429, "", {{"retry-after", "12"}}, RATE, 12'000},
+      {429, "", {{"retry-after-ms", "250"}, {"retry-after", "9"}}, RATE, 250},
+      {429,
+       "",
+       {{"retry-after", "Fri, 20 Nov 2026 10:00:05 GMT"},
+        {"date", "Fri, 20 Nov 2026 10:00:00 GMT"}},
+       RATE,
+       5'000},
+      {429, "", {{"retry-after", "1" + std::string(30, '0')}}, RATE, 3'600'000},
+      {429, "", {{"retry-after", "-7"}}, RATE, 0},
+      {429, "", {{"retry-after", "whenever"}}, RATE, 0},
+      {503, "", {{"retry-after", "2"}}, OVERLOAD, 2'000},
+      {429, words, {}, RATE, 360'000},
+      {503, "", {{"x-should-retry", "false"}}, OVERLOAD, -1},
+  });
+}
+
+TEST_CASE("overflow is known by its many wordings, and not mistaken for a rate", "[provider]") {
+  for (const auto* message :
+       {"prompt is too long: 210000 tokens > 200000 maximum",
+        "Your input exceeds the context window of this model.",
+        "This model's maximum context length is 8192 tokens. However, you requested 9000",
+        "The input token count (1200000) exceeds the maximum number of tokens allowed",
+        "This model's maximum prompt length is 131072 but the request contains 537812 tokens",
+        "Please reduce the length of the messages or completion",
+        "the request exceeds the available context size, try increasing it",
+        "Input length 131393 exceeds the maximum allowed input length of 131040 tokens",
+        "Prompt too long; exceeded max context length by 4 tokens", "Too many tokens"}) {
+    INFO(message);
+    REQUIRE(means_overflow(message));
+  }
+  for (const auto* message : {"Rate limit reached: too many tokens per minute", "", "too long",
+                              "Too many requests: token limit exceeded", "invalid model",
+                              "Throttling error: Too many tokens, please wait"}) {
+    INFO(message);
+    REQUIRE_FALSE(means_overflow(message));
+  }
+}
+
+TEST_CASE("a peer's words are cut, escaped and valid before they are kept", "[provider]") {
+  REQUIRE(clean_words("a\x1b[31mred\x07\nline\x7f", {}) == "a\\x1b[31mred\\x07 line\\x7f");
+  REQUIRE(clean_words("c1 \xC2\x9B end", {}) == "c1 \\x9b end");
+  REQUIRE(clean_words(std::string("nul\0byte", 8), {}) == "nul\\x00byte");
+  REQUIRE(clean_words("bad \xFF byte", {}) == "bad \uFFFD byte");
+  const std::string cut = clean_words(std::string(499, 'a') + "\u20ac\u20ac", {});
+  REQUIRE(cut == std::string(499, 'a'));
+  REQUIRE(clean_words(std::string(9'999'999, '\x01'), {}).size() <= kDetailBytesMax);
+}
+
+TEST_CASE("a key echoed by the peer reaches no fact", "[provider]") {
+  const std::string key(kKey);
+  const auto clean = [&](const Outcome& outcome) {
+    for (const Fact& fact : outcome.facts) {
+      const std::string bytes = fact.SerializeAsString();
+      REQUIRE(bytes.find(key) == std::string::npos);
+      REQUIRE(bytes.find("canary-01234567") == std::string::npos);
+    }
+  };
+  Driver driver(remote());
+  for (const std::string& body :
+       {"{\"error\":{\"message\":\"bad Authorization: Bearer " + key + "\"}}",
+        "{\"error\":{\"code\":\"" + key + "\"}}", "Bearer " + key, "<pre>" + key + key + "</pre>",
+        "cut off in the key " + key.substr(0, key.size() - 1), std::string(490, 'a') + key,
+        key.substr(0, 9) + key}) {
+    clean(driver.status(401, body));
+    clean(driver.status(500, body));
+  }
+  clean(driver.stream("data: {\"error\":{\"message\":\"" + key + "\"}}\n\n"));
+  clean(driver.stream("data: {\"id\":\"" + key + "\",\"model\":\"x" + key + "\"}\n\n" + kStop));
+  clean(driver.answer({200, {{"x-generation-id", key}}}, kStop));
+  clean(driver.stream("", 1, ReplyFailed{ReplyFailed::Reason::kProtocol, true, "saw " + key}));
+}
+
+TEST_CASE("the label of a call holds no key", "[provider]") {
+  for (const auto* kind : {"openai", "gemini"}) {
+    Driver driver(settings_for("mine", kind, "https://example.org"));
+    driver.start_turn();
+    const auto call = driver.due_call();
+    const HttpCall& http = std::get<HttpCall>(call->what);
+    REQUIRE(http.label.find(kKey) == std::string::npos);
+    REQUIRE(http.target.reveal().find(kKey) == std::string::npos);
+    REQUIRE(http.body.find(kKey) == std::string::npos);
+    REQUIRE(http.pool.find(kKey) == std::string::npos);
+  }
+}
+
+TEST_CASE("an error body is read up to a limit", "[provider]") {
+  Driver driver(remote());
+  const Outcome outcome = driver.status(500, std::string(1'000'000, 'x'));
+  REQUIRE(outcome.failed().error() == OVERLOAD);
+  REQUIRE(outcome.end->content().detail() == std::string(kDetailBytesMax, 'x'));
+  const Outcome broken = driver.answer({429, {{"retry-after", "2"}}}, "half", SIZE_MAX,
+                                       ReplyFailed{ReplyFailed::Reason::kClosed, true, "closed"});
+  REQUIRE(broken.failed().error() == RATE);
+  REQUIRE(broken.failed().retry_after() == 2'000);
+}
+
+TEST_CASE("an error wrapped in an error is unwrapped", "[provider]") {
+  Driver driver(remote());
+  const Outcome outcome = driver.status(
+      400, R"({"error":{"message":"{\"error\":{\"message\":\"prompt is too long\"}}"}})");
+  REQUIRE(outcome.failed().error() == OVERFLOW);
+  REQUIRE(outcome.end->content().detail() == "prompt is too long");
+}
+
+}  // namespace daybook::provider_test

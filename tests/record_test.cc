@@ -1,0 +1,194 @@
+// The bytes of a record: golden ones for every version ever written, and no flipped bit unseen.
+#include "journal/record.h"
+
+#include <rapidcheck.h>
+
+#include <catch2/catch.hpp>
+
+#include "journal/layout.h"
+
+namespace daybook::record_test {
+
+using record::Decoder;
+using record::Encoded;
+
+Record golden() {
+  Record event;
+  event.seq = 1'000'000;
+  event.time = from_milliseconds(1'700'000'000'123);
+  event.kind = 21;
+  event.session = 70'000;
+  event.cause = 999'999;
+  event.prev = 999'744;
+  event.clear = "clear";
+  event.content = "words";
+  return event;
+}
+
+// Decodes all parts; nullopt when anything is found wrong.
+std::optional<Record> decode(const Encoded& encoded) {
+  Decoder decoder;
+  Record event;
+  for (const Encoded::Part& part : encoded.parts) {
+    const auto answer = decoder.feed(part.key, encoded.value(part), event);
+    if (answer == Decoder::Answer::kDone) return event;
+    if (answer == Decoder::Answer::kDamaged) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Encoded encode(const Record& event) {
+  Encoded encoded;
+  record::encode(event, encoded);
+  return encoded;
+}
+
+Record arbitrary_event() {
+  Record event;
+  event.seq = *rc::gen::inRange<Seq>(1, record::kSeqMax);
+  event.time = from_milliseconds(*rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 47));
+  event.kind = *rc::gen::arbitrary<std::uint8_t>();
+  event.session = *rc::gen::inRange<Seq>(0, record::kSeqMax);
+  event.cause = *rc::gen::inRange<Seq>(0, event.seq);
+  event.prev = *rc::gen::inRange<Seq>(0, event.seq);
+  event.clear = *rc::gen::arbitrary<std::string>();
+  event.content = std::string(*rc::gen::inRange<std::size_t>(0, 10'000), 'w');
+  return event;
+}
+
+TEST_CASE("golden bytes of version 1", "[journal]") {
+  const Encoded encoded = encode(golden());
+  REQUIRE(encoded.parts.size() == 1);
+  CHECK(encoded.parts[0].key == 256'000'000);
+  CHECK(hex(encoded.bytes) ==
+        "0deb84c001150070110100007b68e5cf8b010001000000010000000000000000"
+        "05636c656172776f726473");
+  CHECK(hex(view(encoded.hashes[0])) ==
+        "189a01aae85caad71ce8faaa91ae18fbd7c36dd715f76966804122b5b3149d1a");
+  CHECK(decode(encoded) == golden());
+}
+
+TEST_CASE("published CRC-32C vectors hold", "[journal]") {  // RFC 3720, B.4
+  CHECK(record::crc32c("123456789") == 0xe3069283);
+  CHECK(record::crc32c(std::string(32, '\0')) == 0x8a9136aa);
+  CHECK(record::crc32c("6789", record::crc32c("12345")) == 0xe3069283);
+}
+
+TEST_CASE("every event decodes to itself", "[journal]") {
+  REQUIRE(rc::check([] {
+    const Record event = arbitrary_event();
+    RC_ASSERT(decode(encode(event)) == event);
+  }));
+}
+
+TEST_CASE("every flipped bit of a value or its key is detected", "[journal]") {
+  const Encoded encoded = encode(golden());
+  for (std::size_t bit = 0; bit < encoded.bytes.size() * 8; ++bit) {
+    Encoded flipped = encoded;
+    flipped.bytes[bit / 8] = static_cast<char>(flipped.bytes[bit / 8] ^ (1 << (bit % 8)));
+    REQUIRE_FALSE(decode(flipped));
+  }
+  for (int bit = 0; bit < 64; ++bit) {
+    Encoded flipped = encoded;
+    flipped.parts[0].key ^= std::uint64_t{1} << bit;
+    REQUIRE_FALSE(decode(flipped));
+  }
+  REQUIRE(rc::check([] {
+    Encoded flipped = encode(arbitrary_event());
+    const auto bit = *rc::gen::inRange<std::size_t>(0, flipped.bytes.size() * 8);
+    flipped.bytes[bit / 8] = static_cast<char>(flipped.bytes[bit / 8] ^ (1 << (bit % 8)));
+    RC_ASSERT_FALSE(decode(flipped));
+  }));
+}
+
+TEST_CASE("every shortened value is detected", "[journal]") {
+  const Encoded encoded = encode(golden());
+  for (std::size_t size = 0; size < encoded.bytes.size(); ++size) {
+    Decoder decoder;
+    Record event;
+    const std::string_view value = std::string_view(encoded.bytes).substr(0, size);
+    REQUIRE(decoder.feed(encoded.parts[0].key, value, event) == Decoder::Answer::kDamaged);
+  }
+}
+
+TEST_CASE("no value is longer than one page takes", "[journal]") {
+  for (const std::size_t size : {4'000, 4'046, 4'047, 8'094, 8'095, 100'000}) {
+    Record event = golden();
+    event.content = std::string(size, 'w');
+    const Encoded encoded = encode(event);
+    for (const Encoded::Part& part : encoded.parts) CHECK(part.size <= record::kValueBytesMax);
+    CHECK(encoded.parts.size() == (size + 6 + 4'047) / 4'048);
+    CHECK(decode(encoded) == event);
+  }
+}
+
+TEST_CASE("the longest body takes every part and comes back", "[journal]") {
+  Record event = golden();
+  event.content = std::string(record::kBodyBytesMax - 1 - event.clear.size(), 'w');
+  const Encoded encoded = encode(event);
+  CHECK(encoded.parts.size() == record::kPartsMax);
+  CHECK(decode(encoded) == event);
+}
+
+TEST_CASE("a part that is missing, doubled or of another event is detected", "[journal]") {
+  Record event = golden();
+  event.content = std::string(20'000, 'w');
+  const Encoded encoded = encode(event);
+  for (std::size_t i = 0; i < encoded.parts.size(); ++i) {
+    Encoded missing = encoded;
+    missing.parts.erase(missing.parts.begin() + static_cast<std::ptrdiff_t>(i));
+    CHECK_FALSE(decode(missing));
+    Encoded doubled = encoded;
+    doubled.parts.insert(doubled.parts.begin() + static_cast<std::ptrdiff_t>(i), doubled.parts[i]);
+    if (i + 1 < encoded.parts.size()) CHECK_FALSE(decode(doubled));
+  }
+  event.seq += 1;
+  const Encoded other = encode(event);
+  Decoder decoder;
+  Record into;
+  REQUIRE(decoder.feed(encoded.parts[0].key, encoded.value(encoded.parts[0]), into) ==
+          Decoder::Answer::kMore);
+  CHECK(decoder.feed(other.parts[1].key, other.value(other.parts[1]), into) ==
+        Decoder::Answer::kDamaged);
+}
+
+TEST_CASE("the kind is read without decoding", "[journal]") {
+  CHECK(record::kind_of(encode(golden()).bytes) == 21);
+  CHECK(record::kind_of("short") == 0);
+}
+
+TEST_CASE("golden bytes of the small tables", "[journal]") {
+  CHECK(hex(layout::dedupe_key("telegram", "42")) == "495709672498214c5bfe2960b6e53d3d");
+  CHECK(hex(layout::snapshot_key("work", 7)) == "776f726b000700000000000000");
+  CHECK(hex(layout::snapshot_value({"work", 7, 2, 9, "state"})) ==
+        "0bc5d9400200000009000000000000007374617465");
+  CHECK(hex(layout::ref_value({"console", 3, 5})) == "03000000000000000500000000000000");
+}
+
+TEST_CASE("every flipped bit of a snapshot is detected", "[journal]") {
+  const Snapshot snapshot{"work", 7, 2, 9, "state"};
+  const std::string key = layout::snapshot_key("work", 7);
+  const std::string value = layout::snapshot_value(snapshot);
+  CHECK(layout::parse_snapshot(key, value) == snapshot);
+  for (std::size_t bit = 0; bit < value.size() * 8; ++bit) {
+    std::string flipped = value;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    REQUIRE_FALSE(layout::parse_snapshot(key, flipped));
+  }
+}
+
+TEST_CASE("a seal depends on its key, its predecessor, its place and every hash", "[journal]") {
+  const Digest start = layout::first_seal("key", "journal");
+  const Digest one = sha256("one");
+  const Digest two = sha256("two");
+  const Digest seal = layout::next_seal("key", start, 1, {&one, &two});
+  CHECK(start != layout::first_seal("key", "other"));
+  CHECK(start != layout::first_seal("other", "journal"));
+  CHECK(seal != layout::next_seal("other", start, 1, {&one, &two}));
+  CHECK(seal != layout::next_seal("key", one, 1, {&one, &two}));
+  CHECK(seal != layout::next_seal("key", start, 2, {&one, &two}));
+  CHECK(seal != layout::next_seal("key", start, 1, {&two, &one}));
+  CHECK(seal != layout::next_seal("key", start, 1, {&one}));
+}
+
+}  // namespace daybook::record_test

@@ -1,0 +1,287 @@
+// The wanted screen is computed from the journal alone; the shown one comes from the fake server.
+#include "tests/sim/checkers.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/delivery.h"
+
+namespace daybook::sim {
+namespace {
+
+std::string place_of(std::int64_t chat) { return "telegram:" + std::to_string(chat); }
+
+std::string trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
+}
+
+std::string with_sentence(const std::string& text, const std::string& sentence) {
+  return trimmed(text).empty() ? sentence : text + "\n\n" + sentence;
+}
+
+// The turn an event ends, and what its reader is to see; 0: none.
+std::pair<Seq, std::string> ended_turn(const Event& event) {
+  const Content& content = event.content();
+  if (event.has_turn_completed()) {
+    const bool blank = trimmed(content.text()).empty();
+    return {event.turn_completed().turn(),
+            blank ? "(The model gave an empty answer.)" : content.text()};
+  }
+  if (event.has_turn_cancelled()) {
+    return {event.turn_cancelled().turn(), with_sentence(content.text(), "(stopped)")};
+  }
+  if (event.has_turn_failed()) {
+    return {event.turn_failed().turn(), with_sentence(content.text(), content.detail())};
+  }
+  if (event.has_turn_abandoned()) {
+    return {event.turn_abandoned().turn(), with_sentence(content.text(), content.detail())};
+  }
+  return {0, {}};
+}
+
+const Event& event_at(const Evidence& evidence, Seq seq) { return evidence.events.at(seq - 1); }
+
+struct Wanted {
+  std::map<std::string, std::multiset<std::string>> by_place;  // must be shown
+  std::set<Seq> given_up;                                      // sources that need not be
+};
+
+// What screens must show, part by part.
+Wanted wanted_screens(const Evidence& evidence) {
+  Wanted wanted;
+  for (const Event& event : evidence.events) {
+    if (event.has_delivery_failed()) wanted.given_up.insert(event.delivery_failed().source());
+  }
+  const auto want = [&](const std::string& place, Seq source, std::string_view text) {
+    if (wanted.given_up.contains(source)) return;
+    for (std::string_view part : split_text(text, world::BotApi::kTextCharactersMax)) {
+      wanted.by_place[place].insert(trimmed(part));
+    }
+  };
+  for (const Event& event : evidence.events) {
+    if (event.has_notice_issued()) {
+      want(event.notice_issued().place(), event.seq(), event.content().text());
+    }
+    const auto [turn, text] = ended_turn(event);
+    if (turn == 0) continue;
+    const TurnStarted& started = event_at(evidence, turn).turn_started();
+    if (started.kind() == ANSWER) want(started.place(), turn, text);
+  }
+  return wanted;
+}
+
+std::multiset<std::string> shown_in(const Evidence& evidence, std::int64_t chat) {
+  std::multiset<std::string> shown;
+  for (const world::ChatMessage& message : evidence.bot.screen(chat)) shown.insert(message.text);
+  return shown;
+}
+
+std::string quoted(const std::string& text) { return "\"" + text.substr(0, 60) + "\""; }
+
+// Plain words; commands are settled by notices, which screens_match() looks for.
+bool is_text(const Said& said) { return !said.text.starts_with('/'); }
+
+const Event* received(const Evidence& evidence, const Said& said) {
+  for (const Event& event : evidence.events) {
+    if (event.has_message_received() && event.message_received().place() == place_of(said.chat) &&
+        event.message_received().message_id() == said.message_id) {
+      return &event;
+    }
+  }
+  return nullptr;
+}
+
+bool dropped_by_reset(const Evidence& evidence, const Event& message) {
+  return std::ranges::any_of(evidence.events, [&](const Event& event) {
+    return event.has_session_reset() && event.session() == message.session() &&
+           event.seq() > message.seq();
+  });
+}
+
+}  // namespace
+
+Complaints seqs_are_contiguous(const Evidence& evidence) {
+  for (std::size_t i = 0; i < evidence.events.size(); ++i) {
+    if (evidence.events[i].seq() != i + 1) return {"seq gap at " + std::to_string(i + 1)};
+  }
+  return {};
+}
+
+Complaints inbound_once(const Evidence& evidence) {
+  Complaints complaints;
+  std::map<std::int64_t, int> recorded;
+  for (const Event& event : evidence.events) {
+    if (event.has_message_received()) ++recorded[event.message_received().update_id()];
+  }
+  for (const auto& [update, times] : recorded) {
+    if (times == 1) continue;
+    complaints.push_back("update " + std::to_string(update) + " recorded more than once");
+  }
+  for (const Said& said : evidence.said) {
+    if (received(evidence, said) != nullptr) continue;
+    complaints.push_back("lost: " + quoted(said.text));
+  }
+  return complaints;
+}
+
+Complaints everything_answered(const Evidence& evidence) {
+  Complaints complaints;
+  std::map<Seq, int> answered;
+  std::map<Seq, int> ended;
+  for (const Event& event : evidence.events) {
+    for (Seq message : event.turn_started().answers()) ++answered[message];
+    if (const Seq turn = ended_turn(event).first; turn != 0) ++ended[turn];
+  }
+  for (const Said& said : evidence.said) {
+    const Event* message = received(evidence, said);
+    if (!is_text(said) || message == nullptr) continue;
+    const int turns = answered[message->seq()];
+    if (turns == 1 || (turns == 0 && dropped_by_reset(evidence, *message))) continue;
+    complaints.push_back(std::to_string(turns) + " turns for " + quoted(said.text));
+  }
+  for (const Event& event : evidence.events) {
+    if (!event.has_turn_started() || ended[event.seq()] == 1) continue;
+    complaints.push_back("turn " + std::to_string(event.seq()) + " ended " +
+                         std::to_string(ended[event.seq()]) + " times");
+  }
+  return complaints;
+}
+
+Complaints answers_whole(const Evidence& evidence) {
+  Complaints complaints;
+  std::set<std::string> possible;
+  for (const world::ChatRequest& request : evidence.models.requests()) {
+    possible.insert(world::answer_for(request.messages.back().second));
+  }
+  for (const Event& event : evidence.events) {
+    if (!event.has_turn_completed() || possible.contains(event.content().text())) continue;
+    complaints.push_back("not what the model said: " + quoted(event.content().text()));
+  }
+  return complaints;
+}
+
+Complaints screens_match(const Evidence& evidence) {
+  Complaints complaints;
+  Wanted wanted = wanted_screens(evidence);
+  for (std::int64_t chat : evidence.bot.chats()) {
+    std::multiset<std::string> shown = shown_in(evidence, chat);
+    for (const std::string& text : wanted.by_place[place_of(chat)]) {
+      const auto found = shown.find(text);
+      if (found == shown.end()) {
+        complaints.push_back("not shown in " + place_of(chat) + ": " + quoted(text));
+      } else {
+        shown.erase(found);
+      }
+    }
+    const std::uint64_t allowed = ambiguous_posts(evidence.events, place_of(chat));
+    if (shown.size() <= allowed) continue;
+    complaints.push_back(std::to_string(shown.size()) + " extra messages in " + place_of(chat) +
+                         ", " + std::to_string(allowed) + " ambiguous posts; one says " +
+                         quoted(*shown.begin()));
+  }
+  return complaints;
+}
+
+Complaints nothing_unwritten(const Evidence& evidence) {
+  std::size_t attempts = 0;
+  std::size_t asked = 0;
+  for (const Event& event : evidence.events) {
+    if (event.has_post_attempted()) ++attempts;
+    if (event.has_turn_started() || event.has_turn_retried()) ++asked;
+  }
+  Complaints complaints;
+  if (static_cast<std::size_t>(evidence.bot.calls("sendMessage")) > attempts) {
+    complaints.emplace_back("more posts than PostAttempted");
+  }
+  if (evidence.models.requests().size() > asked) {
+    complaints.emplace_back("more model calls than attempts in the journal");
+  }
+  return complaints;
+}
+
+Complaints prompts_rebuild(const Evidence& evidence) {
+  Complaints complaints;
+  for (const Event& event : evidence.events) {
+    if (!event.has_turn_started()) continue;
+    const Result<Prompt> prompt = prompt_of(event, evidence.history);
+    if (!prompt) {
+      complaints.push_back(prompt.error().message);
+      continue;
+    }
+    const auto digest = canonical_sha256(*prompt);
+    const std::string& recorded = event.turn_started().sha256();
+    if (std::equal(digest.begin(), digest.end(), recorded.begin(), recorded.end(),
+                   [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); })) {
+      continue;
+    }
+    complaints.push_back("the prompt of turn " + std::to_string(event.seq()) + " changed");
+  }
+  return complaints;
+}
+
+Complaints peers_content(const Evidence& evidence) {
+  Complaints complaints;
+  const bool crashed = std::ranges::count_if(evidence.events, [](const Event& event) {
+                         return event.has_gateway_started();
+                       }) > 1;
+  for (const std::string& violation : evidence.bot.violations()) {
+    // A process that died with the answer in its hands cannot know what it said.
+    if (crashed && violation.find("before its retry_after") != std::string::npos) continue;
+    complaints.push_back(violation);
+  }
+  for (const std::string& violation : evidence.models.violations()) complaints.push_back(violation);
+  return complaints;
+}
+
+Complaints check_all(const Evidence& evidence) {
+  Complaints all;
+  for (const auto& check : {seqs_are_contiguous, inbound_once, everything_answered, answers_whole,
+                            screens_match, nothing_unwritten, prompts_rebuild, peers_content}) {
+    const Complaints complaints = check(evidence);
+    all.insert(all.end(), complaints.begin(), complaints.end());
+  }
+  return all;
+}
+
+std::uint64_t ambiguous_posts(const std::vector<Event>& events, const std::string& place) {
+  std::map<Seq, std::string> places;
+  std::set<std::pair<Seq, std::uint32_t>> open;
+  std::uint64_t ambiguous = 0;
+  const auto counts = [&](Seq source) { return place.empty() || places[source] == place; };
+  for (const Event& event : events) {
+    if (event.has_turn_started()) places[event.seq()] = event.turn_started().place();
+    if (event.has_notice_issued()) places[event.seq()] = event.notice_issued().place();
+    if (event.has_post_attempted()) {
+      open.emplace(event.post_attempted().source(), event.post_attempted().part());
+    } else if (event.has_reply_posted()) {
+      open.erase({event.reply_posted().source(), event.reply_posted().part()});
+    } else if (event.has_delivery_failed()) {
+      open.erase({event.delivery_failed().source(), event.delivery_failed().part()});
+    } else if (event.has_delivery_delayed() && event.delivery_delayed().post()) {
+      open.erase({event.delivery_delayed().source(), event.delivery_delayed().part()});
+      if (event.delivery_delayed().ambiguous() && counts(event.delivery_delayed().source())) {
+        ++ambiguous;
+      }
+    } else if (event.has_gateway_started()) {
+      for (const auto& [source, part] : open) ambiguous += counts(source) ? 1 : 0;
+      open.clear();
+    }
+  }
+  return ambiguous;
+}
+
+std::uint64_t extra_messages(const Evidence& evidence) {
+  Wanted wanted = wanted_screens(evidence);
+  std::uint64_t extra = 0;
+  for (std::int64_t chat : evidence.bot.chats()) {
+    const std::size_t shown = shown_in(evidence, chat).size();
+    const std::size_t asked = wanted.by_place[place_of(chat)].size();
+    extra += shown > asked ? shown - asked : 0;
+  }
+  return extra;
+}
+
+}  // namespace daybook::sim

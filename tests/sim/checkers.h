@@ -1,0 +1,58 @@
+// What must hold at the end of a simulated world. Each checker is a function of what the outside
+// saw and what the journal holds, never of the gateway's memory; it answers with complaints.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/context.h"
+#include "core/events.pb.h"
+#include "core/log.h"
+#include "tests/world/bot_api.h"
+#include "tests/world/chat_server.h"
+
+namespace daybook::sim {
+
+struct Said {
+  std::int64_t chat = 0;
+  std::int64_t message_id = 0;
+  std::string text;
+};
+
+// Everything there is to judge.
+struct Evidence {
+  std::vector<Event> events;  // the durable journal, in order
+  History& history;
+  const world::BotApi& bot;
+  const world::ChatServer& models;
+  std::vector<Said> said;
+};
+
+using Complaints = std::vector<std::string>;
+
+Complaints seqs_are_contiguous(const Evidence& evidence);
+// Every update is recorded, each once.
+Complaints inbound_once(const Evidence& evidence);
+// Every text was taken up by one turn (or dropped by a /reset), and every turn ended.
+Complaints everything_answered(const Evidence& evidence);
+// What a turn says it got is what the model said, all of it.
+Complaints answers_whole(const Evidence& evidence);
+// The screens show what the journal says they should, and nothing else beyond one extra message
+// per ambiguous post.
+Complaints screens_match(const Evidence& evidence);
+// Nothing was posted, and no model asked, without an event that says so.
+Complaints nothing_unwritten(const Evidence& evidence);
+// Every prompt can be made again, to the recorded digest.
+Complaints prompts_rebuild(const Evidence& evidence);
+// What the peers complain about.
+Complaints peers_content(const Evidence& evidence);
+
+Complaints check_all(const Evidence& evidence);
+
+// Posts of which nobody can know whether they are on the screen.
+std::uint64_t ambiguous_posts(const std::vector<Event>& events, const std::string& place = {});
+// Messages on the bot's screens beyond what the journal wants there.
+std::uint64_t extra_messages(const Evidence& evidence);
+
+}  // namespace daybook::sim

@@ -1,0 +1,328 @@
+// One step: the earliest thing that can happen happens, then the gateway has its turn.
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+
+#include "adapters/provider.h"
+#include "core/codec.h"
+#include "core/model.h"
+#include "core/sha256.h"
+
+namespace daybook::sim {
+namespace {
+
+constexpr std::uint16_t kBotPort = 1;
+constexpr std::uint16_t kModelPort = 2;
+constexpr std::int64_t kFirstChat = 101;
+constexpr std::int64_t kStart = 1'795'219'200'000;
+constexpr int kCrashesMax = 7;  // fewer than a turn survives
+constexpr const char* kToken = "123456:simulated-token-of-the-bot-abcdefgh";
+
+Settings make_settings() {
+  const std::vector<SettingEntry> entries = {
+      {"agent.model", "fake:m", Layer::kUser, "sim", 1},
+      {"agent.system_prompt", "Be brief.", Layer::kUser, "sim", 2},
+      {"agent.max_history_messages", std::int64_t{8}, Layer::kUser, "sim", 3},
+      {"telegram.token", kToken, Layer::kUser, "sim", 4},
+      {"telegram.api_root", "http://127.0.0.1:1", Layer::kUser, "sim", 5},
+      {"telegram.allow", std::vector<std::int64_t>{101, 102, 103}, Layer::kUser, "sim", 6},
+      {"providers.fake.kind", "openai", Layer::kUser, "sim", 7},
+      {"providers.fake.base_url", "http://127.0.0.1:2/v1", Layer::kUser, "sim", 8},
+      {"providers.fake.api_key", "simulated-key", Layer::kUser, "sim", 9}};
+  Result<LoadedSettings> loaded = resolve_settings(entries);
+  DAYBOOK_CHECK(loaded.has_value(), "settings that are valid");
+  return loaded->values;
+}
+
+Event started(Chance& chance) {
+  Event event;
+  GatewayStarted* body = event.mutable_gateway_started();
+  body->set_version("sim");
+  body->set_rules(kRulesVersion);
+  std::string entropy;
+  while (entropy.size() < 16) entropy += static_cast<char>(chance.below(256));
+  body->set_entropy(entropy);
+  body->set_recovery(true);
+  return event;
+}
+
+void add_bytes(Sha256* hash, std::string_view bytes) {
+  hash->update(std::to_string(bytes.size()) + ":");
+  hash->update(bytes);
+}
+
+}  // namespace
+
+Simulation::Simulation(std::uint64_t seed)
+    : chance_(seed),
+      disk_chance_(chance_.fork()),
+      bot_chance_(chance_.fork()),
+      model_chance_(chance_.fork()),
+      settings_(make_settings()),
+      bot_(kToken),
+      models_("simulated-key"),
+      network_(chance_.fork(), tally_),
+      now_(from_milliseconds(kStart)),
+      storm_ends_(now_ + kStorm),
+      boot_at_(now_) {
+  network_.add(kBotPort, bot_);
+  network_.add(kModelPort, models_);
+  bot_.choose_faults([this](std::string_view method, int) { return bot_fault(method); });
+  models_.direct([this](const world::ChatRequest&, int) { return chat_script(); });
+  plan_people();
+}
+
+Simulation::~Simulation() = default;
+
+// ---- the plan
+
+void Simulation::plan_people() {
+  for (std::int64_t chat = kFirstChat; chat < kFirstChat + kChats; ++chat) {
+    const int count = static_cast<int>(chance_.between(4, 8));
+    for (int nth = 1; nth <= count; ++nth) {
+      const Time at = now_ + Duration(chance_.between(0, kStorm.count() * 3 / 4));
+      actions_.push_back({at, chat, something_to_say(chat, nth)});
+    }
+  }
+  std::ranges::stable_sort(actions_, {}, &Action::at);
+}
+
+std::string Simulation::something_to_say(std::int64_t chat, int nth) {
+  static constexpr const char* kCommands[] = {"/status", "/whoami",  "/models",
+                                              "/help",   "/stop",    "/model fake:other",
+                                              "/reset",  "/compact", "/statsu"};
+  if (chance_.per_thousand(300)) return kCommands[chance_.below(std::size(kCommands))];
+  return "q" + std::to_string(nth) + " of " + std::to_string(chat) +
+         " words:" + std::to_string(chance_.between(1, 60));
+}
+
+world::BotFault Simulation::bot_fault(std::string_view method) {
+  using world::BotFault;
+  if (calm_) return {};
+  const bool polls = method == "getUpdates";
+  const std::uint64_t draw = bot_chance_.below(1'000);
+  if (draw < 30 && !polls) {
+    ++tally_["429 from Telegram"];
+    return BotFault::too_many_requests(static_cast<int>(bot_chance_.between(1, 5)));
+  }
+  if (draw < 45) {
+    ++tally_["502 from Telegram"];
+    return BotFault::bad_gateway(bot_chance_.per_thousand(500));
+  }
+  if (draw < 55) {
+    ++tally_["500 from Telegram"];
+    return BotFault::restart(bot_chance_.per_thousand(500));
+  }
+  return {};
+}
+
+world::ChatScript Simulation::chat_script() {
+  world::ChatScript script;
+  script.first = Duration(model_chance_.between(10, 800));
+  script.each = Duration(model_chance_.between(1, 120));
+  script.words = static_cast<std::size_t>(model_chance_.between(1, 4));
+  script.comments = model_chance_.per_thousand(500);
+  script.done = model_chance_.per_thousand(700);
+  if (model_chance_.per_thousand(300)) {
+    script.split = static_cast<std::size_t>(model_chance_.between(1, 40));
+    ++tally_["odd splits"];
+  }
+  if (calm_) return script;
+  const std::uint64_t draw = model_chance_.below(1'000);
+  if (draw < 60) {
+    ++tally_["429 from the model"];
+    return world::ChatScript::refusal(429, R"({"error":{"message":"slow down","code":429}})",
+                                      {{"Retry-After", "2"}});
+  }
+  if (draw < 100) {
+    ++tally_["503 from the model"];
+    return world::ChatScript::refusal(503, "<html>overloaded</html>");
+  }
+  if (draw < 160) {
+    ++tally_["error inside the stream"];
+    script.error_after = static_cast<int>(model_chance_.between(0, 8));
+  }
+  return script;
+}
+
+// ---- the process
+
+void Simulation::boot() {
+  Result<std::unique_ptr<Gateway>> gateway = Gateway::open(log_);
+  if (!gateway) {
+    complaints_.push_back("cannot start: " + gateway.error().message);
+    return;
+  }
+  machine_ = std::make_unique<Machine>();
+  machine_->gateway = *std::move(gateway);
+  machine_->telegram =
+      std::make_unique<Telegram>(settings_, machine_->gateway->work(), [](std::string_view) {});
+  std::vector<Adapter*> adapters = {machine_->telegram.get()};
+  for (const ProviderSettings& provider : settings_.providers) {
+    machine_->providers.push_back(
+        make_provider(provider, machine_->gateway->work(), *machine_->gateway));
+    adapters.push_back(machine_->providers.back().get());
+  }
+  machine_->gateway->connect(adapters, network_);
+  machine_->gateway->record(started(chance_), now_);
+  machine_->gateway->record(settings_loaded(settings_), now_);
+  Event catalogue;
+  *catalogue.mutable_catalogue_loaded() = built_in_catalogue();
+  machine_->gateway->record(std::move(catalogue), now_);
+  machine_->gateway->flush();
+}
+
+void Simulation::die() {
+  ++crashes_;
+  network_.crash();
+  machine_.reset();
+  log_.crash();
+  disk_at_ = kNever;
+  boot_at_ = now_ + Duration(disk_chance_.between(10, 3'000));
+}
+
+// ---- time
+
+Time Simulation::next_time() const {
+  Time next = std::min(network_.wake_at(), disk_at_);
+  if (machine_ != nullptr) {
+    next = std::min(next, machine_->gateway->wake_at(now_));
+  } else {
+    next = std::min(next, boot_at_);
+  }
+  if (acted_ < actions_.size()) next = std::min(next, actions_[acted_].at);
+  if (!calm_) next = std::min(next, storm_ends_);
+  return std::max(now_, next);
+}
+
+void Simulation::people_speak() {
+  while (acted_ < actions_.size() && actions_[acted_].at <= now_) {
+    const Action& action = actions_[acted_++];
+    said_.push_back({action.chat, bot_.say(action.chat, action.text, now_), action.text});
+  }
+}
+
+// The disk takes a while for each commit, and the machine may die right before it or right after.
+void Simulation::disk_turns() {
+  if (disk_at_ <= now_) {
+    disk_at_ = kNever;
+    const bool may_die = !calm_ && crashes_ < kCrashesMax;
+    if (may_die && disk_chance_.per_thousand(12)) {
+      ++tally_["crash before a commit"];
+      return die();
+    }
+    log_.commit();
+    if (may_die && disk_chance_.per_thousand(12)) {
+      ++tally_["crash after a commit"];
+      return die();
+    }
+  }
+  if (disk_at_ == kNever && log_.queued() > 0) {
+    disk_at_ = now_ + Duration(disk_chance_.between(0, 15));
+  }
+}
+
+bool Simulation::step() {
+  now_ = next_time();
+  if (now_ >= storm_ends_ && !calm_) {
+    calm_ = true;
+    network_.calm();
+  }
+  people_speak();
+  network_.run(now_);
+  disk_turns();
+  if (machine_ == nullptr && boot_at_ <= now_) boot();
+  if (machine_ == nullptr) return complaints_.empty();
+  machine_->gateway->turn(now_);
+  if (const auto& stopped = machine_->gateway->stopped()) {
+    complaints_.push_back("stopped: " + stopped->message);
+    return false;
+  }
+  disk_turns();
+  return !(calm_ && settled());
+}
+
+bool Simulation::settled() const {
+  return machine_ != nullptr && machine_->gateway->idle() && machine_->gateway->durable() &&
+         acted_ == actions_.size() && bot_.unconfirmed() == 0;
+}
+
+// ---- the verdict
+
+Report Simulation::run() {
+  std::uint64_t steps = 0;
+  while (step()) {
+    if (++steps == kStepsMax || now_ > storm_ends_ + kCalmMax) {
+      complaints_.push_back("not settled after " + std::to_string(steps) + " steps and " +
+                            std::to_string((now_ - from_milliseconds(kStart)).count()) + " ms");
+      break;
+    }
+  }
+  Report report;
+  if (machine_ != nullptr) {
+    check_replay(&complaints_);
+    const Evidence evidence{journal(), *machine_->gateway, bot_, models_, said_};
+    const Complaints found = check_all(evidence);
+    complaints_.insert(complaints_.end(), found.begin(), found.end());
+    report.events = evidence.events.size();
+    report.ambiguous = ambiguous_posts(evidence.events);
+    report.extra = extra_messages(evidence);
+    report.trace = trace();
+  }
+  report.complaints = complaints_;
+  report.tally = tally_;
+  return report;
+}
+
+std::vector<Event> Simulation::journal() {
+  std::vector<Event> events;
+  const Result<void> scanned = log_.scan(1, log_.last(), all_kinds(), [&](const Record& record) {
+    Result<Event> event = from_record(record);
+    if (event) events.push_back(*std::move(event));
+    return event.has_value();
+  });
+  if (!scanned) complaints_.push_back(scanned.error().message);
+  return events;
+}
+
+// A process that starts now knows exactly what the running one knows.
+void Simulation::check_replay(Complaints* complaints) {
+  Result<std::unique_ptr<Gateway>> fresh = Gateway::open(log_);
+  if (!fresh) {
+    complaints->push_back(fresh.error().message);
+    return;
+  }
+  const auto same = [](const auto& a, const auto& b) {
+    return a.SerializeAsString() == b.SerializeAsString();
+  };
+  if (!same((*fresh)->directory().save(), machine_->gateway->directory().save())) {
+    complaints->emplace_back("replaying the journal gives another directory");
+  }
+  if (!same((*fresh)->work().save(), machine_->gateway->work().save())) {
+    complaints->emplace_back("replaying the journal gives other open work");
+  }
+  for (const auto& [id, row] : machine_->gateway->directory().sessions()) {
+    const Session* live = machine_->gateway->session(id);
+    const Session* loaded = (*fresh)->session(id);
+    if (live != nullptr && loaded != nullptr && same(live->state(), loaded->state())) continue;
+    complaints->push_back("replaying the journal gives another session " + row.place());
+  }
+}
+
+std::string Simulation::trace() const {
+  Sha256 hash;
+  // Reading is not const in the port; what it gives does not change.
+  auto& log = const_cast<MemoryLog&>(log_);
+  const Result<void> scanned = log.scan(1, log.last(), all_kinds(), [&](const Record& record) {
+    add_bytes(&hash, std::to_string(record.seq) + " " + std::to_string(record.kind) + " " +
+                         std::to_string(to_milliseconds(record.time)) + " " +
+                         std::to_string(record.session) + " " + std::to_string(record.cause) + " " +
+                         std::to_string(record.prev));
+    add_bytes(&hash, record.clear);
+    add_bytes(&hash, record.content);
+    return true;
+  });
+  return scanned ? hex(view(hash.finish())) : std::string("unreadable");
+}
+
+}  // namespace daybook::sim

@@ -1,0 +1,100 @@
+// A whole world in one thread: people, Telegram, a model server, a disk that dies between commits,
+// and the production gateway with its adapters in the middle, all on a virtual clock. One seed
+// decides everything; the same seed gives the same journal, byte for byte.
+//
+// First comes a stormy part, in which people talk and everything breaks (safety), then a calm one,
+// in which all that is owed must be settled (liveness); then the checkers look.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapters/telegram.h"
+#include "core/gateway.h"
+#include "core/settings.h"
+#include "journal/memory_log.h"
+#include "tests/sim/chance.h"
+#include "tests/sim/checkers.h"
+#include "tests/sim/network.h"
+
+namespace daybook::sim {
+
+struct Report {
+  std::uint64_t seed = 0;
+  Complaints complaints;
+  Tally tally;
+  std::uint64_t events = 0;
+  std::uint64_t ambiguous = 0;
+  std::uint64_t extra = 0;  // messages on screens beyond what is wanted
+  std::string trace;        // digest of all clear records, in hex
+};
+
+class Simulation {
+ public:
+  static constexpr std::int64_t kChats = 3;
+  static constexpr std::uint64_t kStepsMax = 400'000;
+  static constexpr Duration kStorm{120'000};
+  static constexpr Duration kCalmMax{7'200'000};
+
+  explicit Simulation(std::uint64_t seed);
+  ~Simulation();
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  Report run();
+
+ private:
+  // What a process holds; gone with it.
+  struct Machine {
+    std::unique_ptr<Gateway> gateway;
+    std::unique_ptr<Telegram> telegram;
+    std::vector<std::unique_ptr<Adapter>> providers;
+  };
+  struct Action {
+    Time at{};
+    std::int64_t chat = 0;
+    std::string text;
+  };
+
+  void plan_people();
+  std::string something_to_say(std::int64_t chat, int nth);
+  void plan_faults();
+  world::BotFault bot_fault(std::string_view method);
+  world::ChatScript chat_script();
+  void boot();
+  void die();
+  bool step();
+  [[nodiscard]] Time next_time() const;
+  void people_speak();
+  void disk_turns();
+  [[nodiscard]] bool settled() const;
+  std::vector<Event> journal();
+  void check_replay(Complaints* complaints);
+  [[nodiscard]] std::string trace() const;
+
+  Chance chance_;
+  Chance disk_chance_;
+  Chance bot_chance_;
+  Chance model_chance_;
+  Tally tally_;
+  Complaints complaints_;
+  Settings settings_;
+  world::BotApi bot_;
+  world::ChatServer models_;
+  SimNetwork network_;
+  MemoryLog log_;
+  std::unique_ptr<Machine> machine_;  // null while the process is down
+
+  Time now_;
+  Time storm_ends_;
+  Time disk_at_ = kNever;  // when the commit under way is done
+  Time boot_at_;
+  bool calm_ = false;
+  int crashes_ = 0;
+  std::vector<Action> actions_;
+  std::size_t acted_ = 0;
+  std::vector<Said> said_;
+};
+
+}  // namespace daybook::sim

@@ -1,0 +1,45 @@
+#include <catch2/catch.hpp>
+
+#include "tests/sim/chance.h"
+#include "tests/sim/checkers.h"
+#include "tests/sim/network.h"
+#include "tests/sim/simulation.h"
+
+namespace daybook::sim_test {
+
+using sim::Chance;
+using sim::Report;
+using sim::Simulation;
+
+TEST_CASE("a seed gives the same chances again, and its forks differ", "[sim]") {
+  Chance one(7);
+  Chance two(7);
+  for (int i = 0; i < 100; ++i) CHECK(one.next() == two.next());
+  Chance fork = one.fork();
+  CHECK(fork.next() != one.next());
+  for (int i = 0; i < 100; ++i) CHECK(one.between(-2, 2) >= -2);
+}
+
+TEST_CASE("whatever breaks, all that was said is answered, whole, and once", "[sim]") {
+  sim::Tally tally;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Report report = Simulation(seed).run();
+    INFO("daybook_sim --seed " << seed);
+    CHECK(report.complaints == std::vector<std::string>{});
+    CHECK(report.extra <= report.ambiguous);
+    for (const auto& [name, times] : report.tally) tally[name] += times;
+  }
+  for (const char* fault : {"crash before a commit", "crash after a commit", "stream cut",
+                            "429 from Telegram", "answer lost, executed"}) {
+    INFO(fault);
+    CHECK(tally[fault] > 0);
+  }
+}
+
+TEST_CASE("the same seed gives the same journal, another seed another one", "[sim]") {
+  const std::string trace = Simulation(3).run().trace;
+  CHECK(Simulation(3).run().trace == trace);
+  CHECK(Simulation(4).run().trace != trace);
+}
+
+}  // namespace daybook::sim_test

@@ -1,0 +1,343 @@
+// The wiring and the loop. What an iteration does can be read in iterate().
+#include "tools/daemon.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <functional>
+
+#include "adapters/provider.h"
+#include "adapters/telegram.h"
+#include "core/model.h"
+#include "core/notation.h"
+#include "tools/control_client.h"
+#include "tools/journal_view.h"
+#include "tools/service_notify.h"
+#include "tools/writing.h"
+
+namespace daybook {
+namespace {
+
+// A second signal means at once; 128 + SIGINT, as shells say it.
+constexpr int kImpatientExit = 130;
+
+bool same_secret(const Secret& one, const Secret& other) { return one.reveal() == other.reveal(); }
+
+bool same_provider(const ProviderSettings& one, const ProviderSettings& other) {
+  return one.kind == other.kind && one.base_url == other.base_url && one.models == other.models &&
+         one.insecure == other.insecure && one.needs_key == other.needs_key &&
+         same_secret(one.api_key, other.api_key);
+}
+
+bool same_telegram(const Settings& one, const Settings& other) {
+  return same_secret(one.telegram.token, other.telegram.token) &&
+         one.telegram.api_root == other.telegram.api_root &&
+         one.telegram.edit_interval == other.telegram.edit_interval &&
+         one.telegram.edit_chars == other.telegram.edit_chars;
+}
+
+HttpOptions http_options(const Settings& settings) {
+  HttpOptions options;
+  options.ca_file = settings.tls.ca_file;
+  if (!settings.network.proxy.empty()) {
+    // Validated when the settings were loaded.
+    if (auto proxy = parse_url(settings.network.proxy); proxy) options.proxy = proxy->origin;
+  }
+  for (const ProviderSettings& provider : settings.providers) {
+    if (!provider.insecure) continue;
+    if (auto url = parse_url(provider.base_url); url)
+      options.insecure_hosts.insert(url->origin.host);
+  }
+  return options;
+}
+
+// For tests that kill the daemon between any two events: "before:42" dies when the commit that
+// holds event 42 is about to be made, "after:42" when it has just been.
+CommitWatcher kill_watcher() {
+  const char* text = std::getenv("DAYBOOK_TEST_KILL");
+  if (text == nullptr) return {};
+  const std::string order = text;
+  const bool after = order.starts_with("after:");
+  const Seq seq = parse_seq(order.substr(order.find(':') + 1));
+  return [after, seq](Seq first, Seq last, bool done) {
+    if (done == after && first <= seq && seq <= last) std::raise(SIGKILL);
+  };
+}
+
+std::string why_this_model(const LoadedSettings& settings) {
+  if (!settings.values.agent.model_chosen) {
+    return settings.values.agent.model == "echo"
+               ? "no agent.model and no key is set, so the offline echo answers"
+               : "no agent.model is set, so the first key found decides";
+  }
+  for (const SettingRow& row : settings.rows) {
+    if (row.key != "agent.model") continue;
+    return "agent.model, " + std::string(layer_name(row.layer)) +
+           (row.origin.empty() ? "" : ", " + row.origin);
+  }
+  return "agent.model";
+}
+
+}  // namespace
+
+Daemon::~Daemon() = default;
+
+Result<void> Daemon::load() {
+  auto loaded = load_settings(options_.request);
+  if (!loaded) return loaded.error();
+  settings_ = std::move(loaded->settings);
+  const Settings& values = settings_.values;
+  log_.configure(values.log.level, values.log.format, Redactor(values.secrets()));
+  for (const std::string& warning : loaded->warnings) log_.log().warn("{}", warning);
+  return {};
+}
+
+Result<void> Daemon::check() {
+  if (auto loaded = load(); !loaded) return loaded;
+  const std::string& directory = settings_.values.journal.dir;
+  if (access((directory + "/data.mdb").c_str(), F_OK) != 0) {
+    log_.log().info("the settings are good; {} holds no journal yet", directory);
+    return {};
+  }
+  auto view = JournalView::open(directory);
+  if (!view) return view.error();
+  log_.log().info("the settings are good; the journal in {} holds {} events", directory,
+                  (*view)->log().last());
+  return {};
+}
+
+Result<void> Daemon::open() {
+  reactor_.emplace();
+  reactor_->watch_signals();
+  started_ = reactor_->now();
+  LmdbLog::Options options;
+  options.directory = settings_.values.journal.dir;
+  options.commit_interval = settings_.values.journal.commit_interval;
+  options.waker = [waker = reactor_->waker()] { waker.wake(); };
+  options.at_commit = kill_watcher();
+  auto journal = LmdbLog::open(std::move(options));
+  if (!journal) return journal.error();
+  journal_ = std::move(journal).value();
+  for (const std::string& warning : journal_->warnings()) log_.log().warn("{}", warning);
+  auto gateway = Gateway::open(*journal_);
+  if (!gateway) return gateway.error();
+  gateway_ = std::move(gateway).value();
+  network_.emplace(*reactor_, http_options(settings_.values));
+  return {};
+}
+
+Result<void> Daemon::record_start() {
+  const Time now = reactor_->now();
+  auto started = gateway_started(true);
+  if (!started) return started.error();
+  gateway_->record(std::move(started).value(), now);
+  gateway_->record(settings_loaded(settings_.values), now);
+  const CatalogueLoaded& rows = built_in_catalogue();
+  if (gateway_->directory().catalogue().SerializeAsString() != rows.SerializeAsString()) {
+    Event fact;
+    *fact.mutable_catalogue_loaded() = rows;
+    gateway_->record(std::move(fact), now);
+  }
+  return {};
+}
+
+void Daemon::connect_provider(const ProviderSettings& provider, std::vector<Adapter*>* adapters) {
+  auto& slot = providers_[provider.name];
+  slot = std::make_unique<Slot>(make_provider(provider, gateway_->work(), *gateway_));
+  adapters->push_back(slot.get());
+}
+
+void Daemon::connect_telegram(std::vector<Adapter*>* adapters) {
+  if (settings_.values.telegram.token.empty()) return;
+  const auto warn = [this](std::string_view sentence) { log_.log().warn("{}", sentence); };
+  auto telegram = std::make_unique<Telegram>(settings_.values, gateway_->work(), warn);
+  if (telegram_ != nullptr) {
+    telegram_->replace(std::move(telegram));
+    return;
+  }
+  telegram_ = std::make_unique<Slot>(std::move(telegram));
+  adapters->push_back(telegram_.get());
+}
+
+void Daemon::connect() {
+  std::vector<Adapter*> adapters;
+  for (const ProviderSettings& provider : settings_.values.providers) {
+    connect_provider(provider, &adapters);
+  }
+  connect_telegram(&adapters);
+  if (options_.console) {
+    const bool typed = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
+    const char* person = std::getenv("USER");
+    console_ = std::make_unique<Console>(gateway_->work(), typed, person == nullptr ? "" : person);
+    adapters.push_back(console_.get());
+  }
+  const std::string path = control_socket_path(settings_.values.journal.dir);
+  if (path.empty()) {
+    log_.log().warn(
+        "the journal's path is too long for a control socket and neither "
+        "RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR is set: daybook cannot talk to this "
+        "daemon");
+  } else {
+    control_ = std::make_unique<Control>(path, *this);
+    adapters.push_back(control_.get());
+  }
+  gateway_->connect(std::move(adapters), *network_);
+}
+
+std::vector<std::string> Daemon::channels() const {
+  std::vector<std::string> names;
+  if (telegram_ != nullptr) names.emplace_back("telegram");
+  if (console_ != nullptr) names.emplace_back("console");
+  if (control_ != nullptr) names.emplace_back("terminal");
+  return names;
+}
+
+void Daemon::announce() {
+  std::string names;
+  for (const std::string& name : channels()) names += (names.empty() ? "" : ", ") + name;
+  log_.log().info("daybookd {}, pid {}, journal {}, {} events", DAYBOOK_VERSION, getpid(),
+                  settings_.values.journal.dir, journal_->last());
+  log_.log().info("model {} ({})", settings_.values.agent.model, why_this_model(settings_));
+  log_.log().info("channels: {}", names.empty() ? "none" : names);
+  const auto model = resolve_model(settings_.values.agent.model, gateway_->directory().settings(),
+                                   gateway_->directory().catalogue());
+  if (!model) log_.log().warn("{}", model.error().message);
+  if (telegram_ == nullptr && console_ == nullptr) {
+    log_.log().info("no Telegram token is set: talk with `daybook chat`, or run `daybook setup`");
+  }
+}
+
+// ---- reload
+
+void Daemon::exchange_adapters(const Settings& before) {
+  std::vector<Adapter*> added;
+  for (const ProviderSettings& provider : settings_.values.providers) {
+    const ProviderSettings* old = before.provider(provider.name);
+    const auto slot = providers_.find(provider.name);
+    if (slot == providers_.end()) {
+      connect_provider(provider, &added);
+    } else if (old == nullptr || !same_provider(*old, provider)) {
+      slot->second->replace(make_provider(provider, gateway_->work(), *gateway_));
+    }
+  }
+  if (!same_telegram(before, settings_.values)) connect_telegram(&added);
+  if (!added.empty()) gateway_->connect(std::move(added), *network_);
+}
+
+Result<std::vector<Event>> Daemon::reload() {
+  auto loaded = load_settings(options_.request);
+  if (!loaded) {
+    log_.log().error("the settings stay as they were: {}", loaded.error().message);
+    return loaded.error();
+  }
+  if (loaded->settings.values.journal.dir != settings_.values.journal.dir) {
+    const Error error{"journal.dir cannot change while daybookd runs: restart it",
+                      ExitCode::kSettings};
+    log_.log().error("the settings stay as they were: {}", error.message);
+    return error;
+  }
+  const Settings before = std::move(settings_.values);
+  settings_ = std::move(loaded->settings);
+  // Old secrets may still stand in replies on their way, so they stay hidden too.
+  std::vector<Secret> secrets = settings_.values.secrets();
+  for (const Secret& secret : before.secrets()) secrets.push_back(secret);
+  log_.configure(settings_.values.log.level, settings_.values.log.format, Redactor(secrets));
+  for (const std::string& warning : loaded->warnings) log_.log().warn("{}", warning);
+  exchange_adapters(before);
+  log_.log().info("the settings were read anew; model {} ({})", settings_.values.agent.model,
+                  why_this_model(settings_));
+  return std::vector<Event>{settings_loaded(settings_.values)};
+}
+
+void Daemon::reload_on_signal() {
+  auto facts = reload();
+  if (!facts) return;
+  for (Event& fact : *facts) gateway_->record(std::move(fact), reactor_->now());
+}
+
+// ---- the loop
+
+std::optional<Error> Daemon::trouble() const {
+  if (gateway_->stopped().has_value()) return gateway_->stopped();
+  if (telegram_ == nullptr) return std::nullopt;
+  const auto* telegram = dynamic_cast<const Telegram*>(&telegram_->current());
+  return telegram == nullptr ? std::nullopt : telegram->fatal();
+}
+
+bool Daemon::input_is_over() const {
+  return console_ != nullptr && console_->at_end() && gateway_->idle() &&
+         gateway_->work().deliveries.settled("console");
+}
+
+void Daemon::begin_stop(const std::string& reason, Duration grace) {
+  if (stopping_.has_value()) std::_Exit(kImpatientExit);
+  log_.log().info("stopping: {}", reason);
+  notify_service("STOPPING=1");
+  gateway_->stop_taking_in();
+  stopping_ = Stopping{reason, reactor_->now() + grace};
+}
+
+Result<bool> Daemon::iterate() {
+  const Time now = reactor_->now();
+  const Signals signals = reactor_->take_signals();
+  if (signals.stop) begin_stop("SIGTERM or SIGINT", settings_.values.shutdown.grace);
+  if (signals.reload && !stopping_.has_value()) reload_on_signal();
+  gateway_->turn(now);
+  if (auto error = trouble(); error.has_value()) return *error;
+  if (!stopping_.has_value() && input_is_over()) begin_stop("end of input", Duration(0));
+  if (stopping_.has_value() && (gateway_->idle() || now >= stopping_->deadline)) return false;
+  Time wake_at = gateway_->wake_at(now);
+  if (stopping_.has_value()) wake_at = std::min(wake_at, stopping_->deadline);
+  reactor_->run_once(wake_at);
+  return true;
+}
+
+Result<void> Daemon::finish() {
+  gateway_->stop(stopping_->reason, reactor_->now());
+  while (!gateway_->durable()) {
+    if (gateway_->stopped().has_value()) return *gateway_->stopped();
+    if (reactor_->take_signals().stop) std::_Exit(kImpatientExit);
+    reactor_->run_once(reactor_->now() + settings_.values.shutdown.grace);
+    gateway_->turn(reactor_->now());
+  }
+  return {};
+}
+
+Result<void> Daemon::run() {
+  umask(0077);
+  std::signal(SIGPIPE, SIG_IGN);
+  // No core dump and no debugger of the same user: the keys are in memory.
+  prctl(PR_SET_DUMPABLE, 0);
+  if (auto loaded = load(); !loaded) return loaded;
+  if (auto opened = open(); !opened) return opened;
+  if (auto recorded = record_start(); !recorded) return recorded;
+  connect();
+  announce();
+  notify_service("READY=1");
+  while (true) {
+    auto going_on = iterate();
+    if (!going_on) return going_on.error();
+    if (!*going_on) return finish();
+  }
+}
+
+std::string Daemon::status_json() const {
+  StatusJson status = {{"running", true},
+                       {"pid", getpid()},
+                       {"version", DAYBOOK_VERSION},
+                       {"since", time_text(started_)},
+                       {"channels", channels()}};
+  status.update(journal_status(settings_.values.journal.dir, journal_->last(), *gateway_));
+  StatusJson trouble = StatusJson::array();
+  if (gateway_->waiting_for_space()) {
+    trouble.push_back("the disk is full: nothing is taken in until there is space");
+  }
+  if (stopping_.has_value()) trouble.push_back("stopping: " + stopping_->reason);
+  if (!trouble.empty()) status["trouble"] = std::move(trouble);
+  return status.dump(-1, ' ', false, StatusJson::error_handler_t::replace);
+}
+
+}  // namespace daybook

@@ -1,0 +1,94 @@
+// daybookd without its command line: names every part, wires them by constructor, and turns the
+// loop until it is told to stop.
+//
+// Law: a signal, a reload and the end of input only change what the next iteration of the one loop
+// does; nothing happens beside it. Recovery is not a mode: a start records one fact and goes on.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/console.h"
+#include "adapters/control.h"
+#include "adapters/net/network.h"
+#include "adapters/net/reactor.h"
+#include "core/gateway.h"
+#include "core/result.h"
+#include "core/settings.h"
+#include "journal/lmdb_log.h"
+#include "tools/log_line.h"
+#include "tools/settings_file.h"
+#include "tools/slot.h"
+#include "tools/status.h"
+
+namespace daybook {
+
+struct DaemonOptions {
+  LoadRequest request;
+  bool console = false;
+};
+
+class Daemon final : public ControlHost {
+ public:
+  // `log` must outlive it.
+  Daemon(DaemonOptions options, DaemonLog& log) : options_(std::move(options)), log_(log) {}
+  ~Daemon() override;
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // Until a signal, the end of the console's input, or trouble that cannot be lived with.
+  Result<void> run();
+
+  // Settings and journal, without starting anything.
+  Result<void> check();
+
+  // ControlHost.
+  [[nodiscard]] std::string status_json() const override;
+  Result<std::vector<Event>> reload() override;
+  [[nodiscard]] const Directory& directory() const override { return gateway_->directory(); }
+
+ private:
+  Result<void> load();
+  Result<void> open();
+  Result<void> record_start();
+  void connect();
+  void connect_provider(const ProviderSettings& provider, std::vector<Adapter*>* adapters);
+  void connect_telegram(std::vector<Adapter*>* adapters);
+  void announce();
+  void exchange_adapters(const Settings& before);
+  void reload_on_signal();
+
+  // True: go on turning.
+  Result<bool> iterate();
+  void begin_stop(const std::string& reason, Duration grace);
+  [[nodiscard]] bool input_is_over() const;
+  Result<void> finish();
+  [[nodiscard]] std::optional<Error> trouble() const;
+  [[nodiscard]] std::vector<std::string> channels() const;
+
+  DaemonOptions options_;
+  DaemonLog& log_;
+  LoadedSettings settings_;
+  Time started_{};
+
+  // In the order of their lives: what stands below refers to what stands above.
+  std::optional<Reactor> reactor_;
+  std::unique_ptr<LmdbLog> journal_;
+  std::unique_ptr<Gateway> gateway_;
+  std::optional<Network> network_;
+  std::map<std::string, std::unique_ptr<Slot>> providers_;  // by name
+  std::unique_ptr<Slot> telegram_;
+  std::unique_ptr<Console> console_;
+  std::unique_ptr<Control> control_;
+
+  struct Stopping {
+    std::string reason;
+    Time deadline{};
+  };
+  std::optional<Stopping> stopping_;
+};
+
+}  // namespace daybook
