@@ -207,6 +207,7 @@ Findings overlong_functions(const File& file) {
 
 Findings wide_lines(const File& file) {
   Findings findings;
+  if (!is_code(file.path) && !file.path.ends_with(".proto")) return findings;
   std::size_t number = 0;
   for (std::string_view line : lines_of(file.text)) {
     ++number;
@@ -320,6 +321,19 @@ Findings hidden_references(const File& file) {
       findings.push_back({file.path, line_at(comments, word.position),
                           std::string(word.text) + ": nobody who reads this can look that up"});
     }
+  }
+  return findings;
+}
+
+Findings overclaims(const File& file) {
+  Findings findings;
+  // Spelled in pieces: this file is read too.
+  for (const std::string& claim :
+       {std::string("exactly") + "-once delivery", std::string("tamper") + "-proof",
+        std::string("never") + " lose"}) {
+    const std::size_t found = file.text.find(claim);
+    if (found == std::string::npos) continue;
+    findings.push_back({file.path, line_at(file.text, found), claim + ": nobody can promise that"});
   }
   return findings;
 }
@@ -461,8 +475,9 @@ Findings broken_references(const Tree& tree) {
   std::set<std::string, std::less<>> paths;
   for (const File& file : tree) paths.insert(file.path);
   for (const File& file : tree) {
-    if (!is_code(file.path) && !file.path.ends_with(".proto")) continue;
-    const std::string comments = comments_of(file.text);
+    const bool prose = file.path.ends_with(".md");
+    if (!is_code(file.path) && !file.path.ends_with(".proto") && !prose) continue;
+    const std::string comments = prose ? file.text : comments_of(file.text);
     for (std::string_view folder : kFolders) {
       for (std::size_t at = comments.find(folder); at != std::string::npos;
            at = comments.find(folder, at + 1)) {

@@ -51,7 +51,8 @@ Findings clocks_and_dice(const File& file);  // in core and sans-IO files: time 
 Findings exceptions(const File& file);       // but around libraries that throw
 Findings unwanted_words(const File& file);   // using namespace, raw new, notes for later
 Findings hidden_references(
-    const File& file);  // a rule number or paper that a reader cannot look up
+    const File& file);                  // a rule number or paper that a reader cannot look up
+Findings overclaims(const File& file);  // more than anybody can guarantee, in any text
 
 // ---- rules over the tree
 
