@@ -61,6 +61,15 @@ Event message_fact(std::string_view place, std::string_view text, std::string_vi
   return fact;
 }
 
+// Who asked may also be let in by number: `daybook setup` sees the request, not the code.
+Result<Event> approve_asking(const Directory& directory, std::int64_t user) {
+  if (const PairingRow* row = directory.pairing(user); row != nullptr) {
+    return approve_user(directory, user, row->place(), "setup");
+  }
+  return Error{"user " + std::to_string(user) + " has not asked: see `daybook pair list`",
+               ExitCode::kUsage};
+}
+
 bool answers(const TurnStarted& turn, Seq message) {
   const auto& list = turn.answers();
   return std::find(list.begin(), list.end(), message) != list.end();
@@ -369,7 +378,11 @@ std::vector<Fact> Control::pair(Connection& connection, std::string_view action,
   }
   const Directory& directory = host_.directory();
   Result<Event> fact = Error{"pair takes list, approve or revoke", ExitCode::kUsage};
-  if (action == "approve") fact = approve_code(directory, code, "terminal", now);
+  if (action == "approve" && code.empty()) {
+    fact = approve_asking(directory, user);
+  } else if (action == "approve") {
+    fact = approve_code(directory, code, "terminal", now);
+  }
   if (action == "revoke") fact = revoke_user(directory, user, "terminal");
   if (!fact) {
     refuse(connection, fact.error());

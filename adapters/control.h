@@ -82,7 +82,9 @@ class Control final : public Adapter {
     std::string place;  // kSay
     Seq message = 0;    // kSay, once recorded
     SessionId session = 0;
-    Seq turn = 0;  // that answers the message
+    Seq turn = 0;        // that answers the message
+    Seq compaction = 0;  // that the message asked for
+    Seq last_word = 0;   // its end, from which the notice about it follows
   };
 
   std::vector<Fact> serve(Connection& connection, Time now);

@@ -60,6 +60,7 @@ class DiskLog {
   }
 
   LmdbLog& log() { return *log_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return log_->warnings(); }
 
   // Waits until all that was appended is reported.
   std::vector<Batch> settle() {

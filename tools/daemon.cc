@@ -16,6 +16,7 @@
 #include "tools/control_client.h"
 #include "tools/journal_view.h"
 #include "tools/service_notify.h"
+#include "tools/web.h"
 #include "tools/writing.h"
 
 namespace daybook {
@@ -37,21 +38,6 @@ bool same_telegram(const Settings& one, const Settings& other) {
          one.telegram.api_root == other.telegram.api_root &&
          one.telegram.edit_interval == other.telegram.edit_interval &&
          one.telegram.edit_chars == other.telegram.edit_chars;
-}
-
-HttpOptions http_options(const Settings& settings) {
-  HttpOptions options;
-  options.ca_file = settings.tls.ca_file;
-  if (!settings.network.proxy.empty()) {
-    // Validated when the settings were loaded.
-    if (auto proxy = parse_url(settings.network.proxy); proxy) options.proxy = proxy->origin;
-  }
-  for (const ProviderSettings& provider : settings.providers) {
-    if (!provider.insecure) continue;
-    if (auto url = parse_url(provider.base_url); url)
-      options.insecure_hosts.insert(url->origin.host);
-  }
-  return options;
 }
 
 // For tests that kill the daemon between any two events: "before:42" dies when the commit that

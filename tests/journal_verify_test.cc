@@ -1,0 +1,418 @@
+// Damage of every kind, made on purpose: each is found and named, none is served.
+#include "journal/verify.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "journal/chain.h"
+#include "journal/layout.h"
+#include "journal/opening.h"
+#include "journal/reading.h"
+#include "journal/store.h"
+#include "tests/journal_place.h"
+#include "tests/log_contract.h"
+
+namespace daybook::journal_verify_test {
+
+using journal_place::DiskLog;
+using journal_place::Place;
+using log_contract::batch_of;
+using log_contract::read_all;
+using store::Cursor;
+using store::Environment;
+using store::Table;
+using store::Visit;
+using store::WriteTransaction;
+
+namespace fs = std::filesystem;
+
+constexpr Seq kEvents = 30;  // in commits of ten
+
+// Ten events a commit, with something in every table.
+void fill(const Place& place, Seq first = 1, Seq last = kEvents) {
+  DiskLog disk(place.options());
+  for (Seq seq = first; seq <= last; seq += 10) {
+    Batch batch = batch_of(seq, 10);
+    batch.records[4].content = std::string(9'000, 'w');
+    batch.externals = {{"telegram", std::to_string(seq), seq}};
+    batch.refs = {{"telegram:1", 1, seq + 9}};
+    batch.refs_upto = seq + 9;
+    batch.snapshots = {{"work", 0, 1, seq, "state"}};
+    disk.log().append(batch);
+    disk.settle();
+  }
+}
+
+std::string slurp(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void spit(const std::string& path, std::string_view bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  REQUIRE(file.flush());
+}
+
+Verification verified(const Place& place) {
+  const Result<Verification> found = verify({place.directory(), {}, {}});
+  if (!found) FAIL(found.error().message);
+  return *found;
+}
+
+// One table's entries, to be changed and put back.
+using Entries = std::vector<std::pair<std::string, std::string>>;
+using Tables = std::vector<Entries>;
+
+Tables read_tables(const std::string& directory) {
+  auto environment = Environment::open({directory, 0, true, false});
+  REQUIRE(environment);
+  Tables tables(store::kTableCount);
+  Visit visit(**environment);
+  REQUIRE(visit.begin().ok());
+  for (unsigned i = 0; i < store::kTableCount; ++i) {
+    Cursor cursor(visit, static_cast<Table>(i));
+    for (auto status = cursor.first(); status.ok(); status = cursor.next()) {
+      tables[i].emplace_back(cursor.key(), cursor.value());
+    }
+  }
+  return tables;
+}
+
+Entries& table_of(Tables& tables, Table table) { return tables[static_cast<unsigned>(table)]; }
+
+// The same journal with other contents, as one who can write the file would forge it.
+void forge(const Place& place, const Tables& tables) {
+  const std::string draft = place.directory() + "/forged";
+  fs::create_directory(draft);
+  {
+    auto environment = Environment::open({draft, 16u << 20, false, true});
+    REQUIRE(environment);
+    WriteTransaction transaction(**environment);
+    REQUIRE(transaction.begin().ok());
+    for (unsigned i = 0; i < store::kTableCount; ++i) {
+      for (const auto& [key, value] : tables[i]) {
+        REQUIRE(transaction.put(static_cast<Table>(i), key, value).ok());
+      }
+    }
+    REQUIRE(transaction.commit().ok());
+  }
+  fs::rename(draft + "/data.mdb", place.directory() + "/data.mdb");
+  fs::remove(place.directory() + "/lock.mdb");
+  fs::remove_all(draft);
+}
+
+// A value with another content and a checksum that is right.
+std::string rewritten(const std::string& key, const std::string& value, Seq new_seq) {
+  record::Decoder decoder;
+  Record event;
+  REQUIRE(decoder.feed(record::load_u64(key), value, event) == record::Decoder::Answer::kDone);
+  event.seq = new_seq;
+  event.prev = 0;
+  event.cause = 0;
+  event.content += " forged";
+  record::Encoded encoded;
+  record::encode(event, encoded);
+  return encoded.bytes;
+}
+
+TEST_CASE("a sound journal verifies, whole and at every start", "[journal]") {
+  Place place;
+  fill(place);
+  const Verification found = verified(place);
+  CHECK(found.what.empty());
+  CHECK(found.sound());
+  CHECK(found.events == kEvents);
+  CHECK(found.seals == kEvents / 10);
+  CHECK(found.first_bad_seq == 0);
+}
+
+TEST_CASE("an empty journal verifies", "[journal]") {
+  Place place;
+  { const DiskLog disk(place.options()); }
+  CHECK(verified(place).sound());
+  CHECK(verified(place).events == 0);
+}
+
+TEST_CASE("verify tells how far it has come", "[journal]") {
+  Place place;
+  fill(place, 1, 2'510);
+  std::vector<Seq> reached;
+  REQUIRE(verify({place.directory(), {}, [&](Seq seq) { reached.push_back(seq); }}));
+  CHECK(reached.size() == 3);
+  CHECK(reached.back() == 2'510);
+}
+
+TEST_CASE("a flipped bit anywhere in an event's value is found and named", "[journal]") {
+  Place place;
+  fill(place);
+  const std::string path = place.directory() + "/data.mdb";
+  const std::string sound = slurp(path);
+  const Tables tables = read_tables(place.directory());
+  for (const Seq seq : {Seq{1}, Seq{7}, Seq{30}}) {
+    std::string key;
+    record::append_u64(key, record::key_of(seq));
+    const Entries& events = tables[static_cast<unsigned>(Table::kEvents)];
+    const auto entry = std::find_if(events.begin(), events.end(),
+                                    [&](const auto& candidate) { return candidate.first == key; });
+    REQUIRE(entry != events.end());
+    for (std::size_t bit = 0; bit < entry->second.size() * 8; bit += 3) {
+      std::string damaged = sound;
+      // Every copy: a page that LMDB has replaced keeps the older one.
+      for (std::size_t at = damaged.find(entry->second); at != std::string::npos;
+           at = damaged.find(entry->second, at)) {
+        damaged[at + bit / 8] = static_cast<char>(damaged[at + bit / 8] ^ (1 << (bit % 8)));
+      }
+      spit(path, damaged);
+      const Verification found = verified(place);
+      REQUIRE_FALSE(found.sound());
+      REQUIRE(found.first_bad_seq == seq);
+    }
+  }
+  spit(path, sound);
+  CHECK(verified(place).sound());
+}
+
+TEST_CASE("a start refuses a journal whose newest events are damaged", "[journal]") {
+  Place place;
+  fill(place);
+  Tables tables = read_tables(place.directory());
+  table_of(tables, Table::kEvents).back().second.back() ^= 1;
+  forge(place, tables);
+  const auto refused = LmdbLog::open(place.options());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ExitCode::kDamaged);
+  CHECK(refused.error().message.find("at event 30") != std::string::npos);
+}
+
+TEST_CASE("a removed, reordered, changed or inserted event is found and named", "[journal]") {
+  Place place;
+  fill(place);
+  Tables tables = read_tables(place.directory());
+  Entries& events = table_of(tables, Table::kEvents);
+  const auto seq_at = [&](std::size_t i) {
+    return record::seq_of(record::load_u64(events[i].first));
+  };
+  constexpr std::size_t kAt = 14;  // the parts of event 5 lie before it
+  const Seq seq = seq_at(kAt);
+  REQUIRE(seq_at(kAt + 1) == seq + 1);
+  Seq bad = seq - (seq - 1) % 10;  // where its commit begins: what a seal can tell
+
+  SECTION("removed") {
+    events.erase(events.begin() + kAt);
+    bad = seq;
+  }
+  SECTION("a part of a long one removed") {
+    events.erase(events.begin() + 5);
+    REQUIRE(seq_at(4) == 5);
+    bad = 5;
+  }
+  SECTION("swapped as they are") {
+    std::swap(events[kAt].second, events[kAt + 1].second);
+    bad = seq;
+  }
+  SECTION("swapped with new checksums") {
+    const std::string first = events[kAt].second;
+    events[kAt].second = rewritten(events[kAt + 1].first, events[kAt + 1].second, seq);
+    events[kAt + 1].second = rewritten(events[kAt].first, first, seq + 1);
+  }
+  SECTION("changed with a new checksum") {
+    events[kAt].second = rewritten(events[kAt].first, events[kAt].second, seq);
+  }
+  SECTION("the first one changed with a new checksum") {
+    events[0].second = rewritten(events[0].first, events[0].second, 1);
+    bad = 1;
+  }
+  SECTION("one more at the end") {
+    std::string key;
+    record::append_u64(key, record::key_of(kEvents + 1));
+    const std::string value = rewritten(events.back().first, events.back().second, kEvents + 1);
+    events.emplace_back(key, value);
+    bad = kEvents + 1;
+  }
+  SECTION("a seal changed") {
+    table_of(tables, Table::kSeals)[1].second[0] ^= 1;
+    bad = 11;
+  }
+  SECTION("a seal removed") {
+    Entries& seals = table_of(tables, Table::kSeals);
+    seals.erase(seals.begin() + 1);
+    bad = 11;
+  }
+  SECTION("the last events removed and their seal left") {
+    events.erase(events.end() - 3, events.end());
+    bad = kEvents - 2;
+  }
+  forge(place, tables);
+  const Verification found = verified(place);
+  CHECK_FALSE(found.sound());
+  CHECK(found.first_bad_seq == bad);
+}
+
+TEST_CASE("a tail cut with its seals shows against the head", "[journal]") {
+  Place place;
+  fill(place, 1, 20);
+  const std::string older = slurp(place.directory() + "/data.mdb");
+  fill(place, 21, 30);
+  spit(place.directory() + "/data.mdb", older);
+  const Verification found = verified(place);
+  CHECK(found.first_bad_seq == 21);
+  CHECK(found.what.find("the tail was cut") != std::string::npos);
+  const auto refused = LmdbLog::open(place.options());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ExitCode::kDamaged);
+
+  fs::remove(place.directory() + "/head");  // nothing else can show it
+  CHECK(verified(place).sound());
+  const DiskLog disk(place.options());
+  REQUIRE(disk.warnings().size() >= 1);
+  CHECK(disk.warnings()[0].find("head is missing") != std::string::npos);
+}
+
+TEST_CASE("another chain under the same key shows against the head", "[journal]") {
+  Place place;
+  fill(place, 1, 20);
+  const std::string older = slurp(place.directory() + "/data.mdb");
+  fill(place, 21, 30);
+  const std::string head = slurp(place.directory() + "/head");
+  spit(place.directory() + "/data.mdb", older);
+  fs::remove(place.directory() + "/head");
+  {
+    DiskLog disk(place.options());
+    disk.log().append(batch_of(21, 10));  // without the long body
+    disk.settle();
+  }
+  CHECK(verified(place).sound());
+  spit(place.directory() + "/head", head);
+  CHECK(verified(place).first_bad_seq == 21);
+  CHECK(LmdbLog::open(place.options()).error().code == ExitCode::kDamaged);
+}
+
+TEST_CASE("small tables that point nowhere are found", "[journal]") {
+  Place place;
+  fill(place);
+  Tables tables = read_tables(place.directory());
+  std::string beyond;
+  record::append_u64(beyond, kEvents + 1);
+  SECTION("an external id") { table_of(tables, Table::kDedupe)[0].second = beyond; }
+  SECTION("a ref") { table_of(tables, Table::kRefs)[0].second.replace(8, 8, beyond); }
+  SECTION("a snapshot") { table_of(tables, Table::kSnapshots)[0].second[9] ^= 1; }
+  forge(place, tables);
+  const Verification found = verified(place);
+  CHECK_FALSE(found.sound());
+  CHECK(found.first_bad_seq == 0);
+  CHECK(found.events == kEvents);
+}
+
+TEST_CASE("a cut, empty or overwritten file is refused and left as it is", "[journal]") {
+  Place place;
+  fill(place);
+  const std::string path = place.directory() + "/data.mdb";
+  const std::string sound = slurp(path);
+  std::string damaged;
+  SECTION("empty") { damaged = ""; }
+  SECTION("cut inside the meta pages") { damaged = sound.substr(0, 5'000); }
+  SECTION("cut after the meta pages") { damaged = sound.substr(0, 8'192); }
+  SECTION("cut by one byte") { damaged = sound.substr(0, sound.size() - 1); }
+  SECTION("zeros") { damaged = std::string(sound.size(), '\0'); }
+  SECTION("not LMDB at all") { damaged = std::string(sound.size(), 'x'); }
+  spit(path, damaged);
+  const auto refused = LmdbLog::open(place.options());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ExitCode::kDamaged);
+  CHECK(refused.error().message.find(place.directory()) != std::string::npos);
+  CHECK(verify({place.directory(), {}, {}}).error().code == ExitCode::kDamaged);
+  CHECK(slurp(path) == damaged);
+}
+
+TEST_CASE("a journal with a file missing is refused, not made again", "[journal]") {
+  Place place;
+  fill(place);
+  SECTION("the data") { fs::remove(place.directory() + "/data.mdb"); }
+  SECTION("the seal key is there and cut") { spit(place.directory() + "/seal.key", "short"); }
+  SECTION("the head is there and torn") {
+    spit(place.directory() + "/head", "daybook head 1\nseq ");
+  }
+  const auto refused = LmdbLog::open(place.options());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ExitCode::kDamaged);
+}
+
+TEST_CASE("a journal of a newer format is refused", "[journal]") {
+  Place place;
+  fill(place);
+  Tables tables = read_tables(place.directory());
+  for (auto& [name, value] : table_of(tables, Table::kMeta)) {
+    if (name == layout::kMetaFormat) value[0] = 2;
+  }
+  forge(place, tables);
+  const auto refused = LmdbLog::open(place.options());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ExitCode::kDamaged);
+  CHECK(refused.error().message.find("format 2") != std::string::npos);
+}
+
+TEST_CASE("another journal's key or id does not verify", "[journal]") {
+  Place place;
+  fill(place);
+  std::string key = slurp(place.directory() + "/seal.key");
+  key[0] = static_cast<char>(key[0] ^ 1);
+  spit(place.directory() + "/seal.key", key);
+  CHECK(verified(place).first_bad_seq == 1);
+}
+
+// 0: sound and the events are those of `expected`; 1: damage was found; 2: served wrong events.
+[[noreturn]] void judge_in_child(const Place& place, const std::vector<Record>& expected) {
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  ::dup2(nowhere, STDERR_FILENO);
+  const Result<Verification> found = verify({place.directory(), {}, {}});
+  if (!found || !found->sound()) ::_exit(1);
+  auto reader = LmdbReader::open(place.directory());
+  std::vector<Record> events;
+  const auto keep = [&events](const Record& event) {
+    events.push_back(event);
+    return true;
+  };
+  if (!reader || !(*reader)->scan(1, ~Seq{0}, KindSet().set(), keep)) ::_exit(1);
+  ::_exit(events == expected ? 0 : 2);
+}
+
+TEST_CASE("a flipped bit anywhere in the file is harmless or reported, never served", "[journal]") {
+  Place place;
+  fill(place);
+  const std::string path = place.directory() + "/data.mdb";
+  const std::string sound = slurp(path);
+  std::vector<Record> expected;
+  {
+    DiskLog disk(place.options());
+    expected = read_all(disk.log());
+  }
+  int harmless = 0;
+  int reported = 0;
+  const std::size_t step = sound.size() * 8 / 400 | 1;
+  for (std::size_t bit = 5; bit < sound.size() * 8; bit += step) {
+    std::string damaged = sound;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+    spit(path, damaged);
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) judge_in_child(place, expected);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    const bool served_wrong = WIFEXITED(status) && WEXITSTATUS(status) == 2;
+    REQUIRE_FALSE(served_wrong);
+    const bool fine = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    ++(fine ? harmless : reported);  // dying of it is a report too: that is why it is a child
+  }
+  CHECK(harmless > 0);
+  CHECK(reported > 0);
+}
+
+}  // namespace daybook::journal_verify_test

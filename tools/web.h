@@ -1,0 +1,45 @@
+// One HTTP exchange after the other, blocking, for setup and doctor: the daemon's own transport,
+// turned until the reply is whole. The same TLS rules, limits and proxy.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "adapters/net/network.h"
+#include "adapters/net/reactor.h"
+#include "core/ports.h"
+#include "core/result.h"
+#include "core/settings.h"
+
+namespace daybook {
+
+// How settings become the transport's options; the daemon's too.
+HttpOptions http_options(const Settings& settings);
+
+struct WebAnswer {
+  int status = 0;
+  std::string body;
+};
+
+class Web {
+ public:
+  static constexpr std::size_t kBodyBytesMax = 4u << 20;
+
+  explicit Web(const Settings& settings) : network_(reactor_, http_options(settings)) {}
+
+  // `base` is an http(s) URL, `path` is appended to it; a body makes it a POST with JSON. An Error
+  // (kUnavailable) says in plain words what failed, without any secret.
+  Result<WebAnswer> fetch(const std::string& label, const std::string& base, const Secret& path,
+                          std::vector<CallHeader> headers, const std::string& body,
+                          Duration patience);
+
+ private:
+  Result<WebAnswer> wait_for(CallId call);
+
+  Reactor reactor_;
+  Network network_;
+  CallId next_call_ = 1;
+};
+
+}  // namespace daybook
