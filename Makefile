@@ -20,7 +20,7 @@ BUILD := $(if $(filter release,$(PRESET)),build,build/$(PRESET))
 
 PACKAGES := build-essential cmake ninja-build pkg-config libuv1-dev liblmdb-dev node-llhttp \
   libmbedtls-dev libisal-dev libprotobuf-dev protobuf-compiler libsimdjson-dev \
-  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev libmd4c-dev \
+  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev \
   catch2 librapidcheck-dev libbenchmark-dev ca-certificates openssl
 CHECK_PACKAGES := clang-format clang-tidy
 

@@ -277,6 +277,7 @@ bool is_owned(std::string_view head) {
 
 Findings unwanted_words(const File& file) {
   Findings findings;
+  if (!is_code(file.path)) return findings;
   const std::string code = code_of(file.text);
   const auto complain = [&](std::size_t position, std::string what) {
     findings.push_back({file.path, line_at(file.text, position), std::move(what)});
