@@ -395,7 +395,7 @@ Findings missing_openings(const Tree& tree) {
                                   [](std::string_view line) { return !line.starts_with("//"); });
     const auto count = static_cast<std::size_t>(end - lines.begin());
     const bool beside_header = headers.contains(own_header(file.path));
-    const std::size_t least = !is_product(file.path) ? 1 : beside_header ? 0 : kOpeningLinesMin;
+    const std::size_t least = beside_header ? 0 : kOpeningLinesMin;
     if (count < least || count > kOpeningLinesMax) {
       findings.push_back(
           {file.path, 1, "opens with " + std::to_string(count) + " lines of comment"});

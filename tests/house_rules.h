@@ -17,7 +17,8 @@ inline constexpr std::size_t kHeaderLinesMax = 250;
 inline constexpr std::size_t kSourceLinesMax = 600;
 inline constexpr std::size_t kFunctionLinesMax = 70;
 inline constexpr std::size_t kColumnsMax = 100;
-inline constexpr std::size_t kOpeningLinesMin = 3;  // of the comment that opens a file
+// Of the comment that opens a file. No more is asked than that there is one: padding says nothing.
+inline constexpr std::size_t kOpeningLinesMin = 1;
 inline constexpr std::size_t kOpeningLinesMax = 15;
 
 struct File {
