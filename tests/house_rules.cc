@@ -37,7 +37,7 @@ const std::vector<Layer>& layers() {
        {"simdjson.h", "nlohmann/", "fmt/", "md4c", "google/protobuf/"}},
       {"adapters/wire",
        {"core/", "adapters/wire/"},
-       {"llhttp.h", "mbedtls/", "simdjson.h", "nlohmann/", "fmt/"}},
+       {"llhttp.h", "mbedtls/", "simdjson.h", "nlohmann/", "fmt/", "arpa/inet.h"}},
       {"adapters/net", {"core/", "adapters/wire/", "adapters/net/"}, {"uv.h", "fmt/"}, true},
       {"tools",
        {"core/", "journal/", "adapters/", "tools/"},
