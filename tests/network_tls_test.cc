@@ -86,9 +86,7 @@ TEST_CASE("a connection to the same origin resumes its session", "[network]") {
 TEST_CASE("a certificate that is not accepted fails the call before anything is sent",
           "[network]") {
   Fixture fixture;
-  Server server([&](Peer& peer) {
-    serve_tls(peer.socket(), *fixture.identity, answer("never"));
-  });
+  Server server([&](Peer& peer) { serve_tls(peer.socket(), *fixture.identity, answer("never")); });
   fixture.workshop.authority("stranger", "/CN=Stranger");
   HttpOptions options;
   options.ca_file = fixture.workshop.path("stranger.pem");
@@ -139,7 +137,8 @@ TEST_CASE("an https origin is reached through a proxy's tunnel", "[network]") {
 TEST_CASE("through a tunnel the far end's certificate and answer count", "[network]") {
   Fixture fixture;
   fixture.workshop.leaf("far", {.extensions = "subjectAltName=DNS:api.example.org"});
-  const tls_server::Identity far(fixture.workshop.path("far.pem"), fixture.workshop.path("far.key"));
+  const tls_server::Identity far(fixture.workshop.path("far.pem"),
+                                 fixture.workshop.path("far.key"));
   Server proxy([&](Peer& peer) {
     peer.read_request();
     peer.send("HTTP/1.1 200 Connection established\r\n\r\n");
@@ -185,7 +184,8 @@ TEST_CASE("plain http through a proxy uses the absolute form", "[network]") {
   HttpCall call = call_to(8080);
   call.origin = Origin{false, "models.lan", 8080};
   CHECK(world.run(call).body() == "proxied");
-  CHECK(asked.starts_with("POST http://models.lan:8080/path HTTP/1.1\r\nHost: models.lan:8080\r\n"));
+  CHECK(
+      asked.starts_with("POST http://models.lan:8080/path HTTP/1.1\r\nHost: models.lan:8080\r\n"));
 }
 
 TEST_CASE("TLS that ends without saying so cuts the answer", "[network]") {

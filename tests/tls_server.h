@@ -38,12 +38,11 @@ class Identity {
     must(mbedtls_ctr_drbg_seed(&random_, mbedtls_entropy_func, &entropy_, nullptr, 0));
     must(mbedtls_x509_crt_parse_file(&chain_, chain_file.c_str()));
     must(mbedtls_pk_parse_keyfile(&key_, key_file.c_str(), nullptr));
-    must(mbedtls_ssl_config_defaults(&config_, MBEDTLS_SSL_IS_SERVER,
-                                     MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT));
+    must(mbedtls_ssl_config_defaults(&config_, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                     MBEDTLS_SSL_PRESET_DEFAULT));
     mbedtls_ssl_conf_rng(&config_, mbedtls_ctr_drbg_random, &random_);
     must(mbedtls_ssl_conf_own_cert(&config_, &chain_, &key_));
-    mbedtls_ssl_conf_max_version(&config_, MBEDTLS_SSL_MAJOR_VERSION_3,
-                                 choices_.minor_version_max);
+    mbedtls_ssl_conf_max_version(&config_, MBEDTLS_SSL_MAJOR_VERSION_3, choices_.minor_version_max);
     if (!choices_.suites.empty()) {
       choices_.suites.push_back(0);
       mbedtls_ssl_conf_ciphersuites(&config_, choices_.suites.data());

@@ -153,8 +153,8 @@ TEST_CASE("an intermediate that is no authority is refused, a good one is not", 
                                                  : "basicConstraints=CA:FALSE",
                               .subject = "/CN=Between"});
   workshop().leaf("below", {.issuer = "between"});
-  std::ofstream(workshop().path("chain.pem")) << read_file(workshop().path("below.pem"))
-                                              << read_file(workshop().path("between.pem"));
+  std::ofstream(workshop().path("chain.pem"))
+      << read_file(workshop().path("below.pem")) << read_file(workshop().path("between.pem"));
   const tls_server::Identity identity(workshop().path("chain.pem"), workshop().path("below.key"));
   const auto context = trusting("authority");
   const Handshake handshake = shake(*context, identity);

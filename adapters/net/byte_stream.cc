@@ -43,8 +43,8 @@ Result<std::unique_ptr<ByteStream>> ByteStream::open(uv_loop_t* loop, int descri
         opened.get(), [&](uv_tty_t* raw) { return uv_tty_init(loop, raw, descriptor, 0); });
   } else if (type == UV_FILE) {
     opened->file_ = descriptor;
-    code = opened->turn_.open(opened.get(),
-                              [&](uv_idle_t* raw) { return uv_idle_init(loop, raw); });
+    code =
+        opened->turn_.open(opened.get(), [&](uv_idle_t* raw) { return uv_idle_init(loop, raw); });
   } else {
     opened->pipe_.open(opened.get(), [&](uv_pipe_t* raw) { return uv_pipe_init(loop, raw, 0); });
     code = uv_pipe_open(opened->pipe_.get(), descriptor);

@@ -83,7 +83,7 @@ class Connection {
   Stage stage_ = Stage::kConnecting;
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<http::ResponseReader> tunnel_;  // while the proxy's answer is awaited
-  std::unique_ptr<tls::Client> tls_;                 // for an https origin, past the tunnel
+  std::unique_ptr<tls::Client> tls_;              // for an https origin, past the tunnel
   std::string plaintext_;
   UvHandle<uv_tcp_t> socket_;
   bool write_failed_ = false;

@@ -50,8 +50,8 @@ class LocalStreams : private ByteStream::Owner {
 
   struct PendingWrite {
     CallId stream = 0;
-    bool close = false;   // after it
-    bool wanted = true;   // its reply
+    bool close = false;  // after it
+    bool wanted = true;  // its reply
   };
 
   void on_stream_bytes(CallId stream, std::string_view bytes) override;

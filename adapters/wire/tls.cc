@@ -122,10 +122,9 @@ Result<std::unique_ptr<Context>> Context::create(const std::string& bundle_pem,
   // The terminating NUL counts: it tells mbedTLS that this is PEM. A positive code is the number of
   // certificates it could not read, which a system's bundle may have.
   const auto* bytes = reinterpret_cast<const unsigned char*>(bundle_pem.c_str());
-  const int parsed =
-      bundle_pem.empty()
-          ? -1
-          : mbedtls_x509_crt_parse(&parts->authorities, bytes, bundle_pem.size() + 1);
+  const int parsed = bundle_pem.empty() ? -1
+                                        : mbedtls_x509_crt_parse(&parts->authorities, bytes,
+                                                                 bundle_pem.size() + 1);
   if (parsed < 0 || parts->authorities.version == 0) {
     return Error{"no certificate could be read from " + std::string(bundle_name) +
                      "; install the package ca-certificates or set tls.ca_file",
@@ -280,9 +279,8 @@ Client::State Client::feed(std::string_view ciphertext, std::string* plaintext) 
 void Client::write(std::string_view plaintext) {
   CHECK(parts_->state == State::kOpen, "TLS: plaintext was written before the handshake was done");
   while (!plaintext.empty() && parts_->state == State::kOpen) {
-    const int code =
-        mbedtls_ssl_write(&parts_->ssl, reinterpret_cast<const unsigned char*>(plaintext.data()),
-                          plaintext.size());
+    const int code = mbedtls_ssl_write(
+        &parts_->ssl, reinterpret_cast<const unsigned char*>(plaintext.data()), plaintext.size());
     if (code < 0) {
       parts_->fail(code);
     } else {
