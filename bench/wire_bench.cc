@@ -14,9 +14,11 @@ namespace daybook::wire_bench {
 const std::string& event_300() {
   static const std::string event = [] {
     std::string json =
-        R"({"id":"gen-1732183200-abcdefghijklmnopqrst","provider":"Somebody","model":"openai/gpt-4o",)"
+        R"({"id":"gen-1732183200-abcdefghijklmnopqrst","provider":"Somebody",)"
+        R"("model":"openai/gpt-4o",)"
         R"("object":"chat.completion.chunk","created":1732183200,"choices":[{"index":0,"delta":)"
-        R"({"role":"assistant","content":" world"},"finish_reason":null,"native_finish_reason":null,)"
+        R"({"role":"assistant","content":" world"},"finish_reason":null,)"
+        R"("native_finish_reason":null,)"
         R"("logprobs":null}],"system_fingerprint":"fp_0123456789"})";
     return "data: " + json + "\n\n";
   }();
