@@ -148,6 +148,7 @@ Seq Gateway::record(Fact fact, Time now) {
       undecided.push_back(append(std::move(decision), now));
     }
   }
+  if (in_flight_.at(seq).has_gateway_started()) recovered_seq_ = next_ - 1;
   return seq;
 }
 
@@ -304,6 +305,8 @@ void Gateway::take_replies(Time now) {
 }
 
 void Gateway::start_due(std::size_t index, Time now) {
+  // A post or turn left open by a dead process is settled by GatewayStarted, never carried on.
+  if (work_.seq < recovered_seq_) return;
   Connected& connected = adapters_[index];
   const CallId base = CallId{index} << kAdapterShift;
   for (int asked = 0; asked < kDuePerTurn; ++asked) {
@@ -382,6 +385,7 @@ bool Gateway::durable() const {
 
 Time Gateway::wake_at(Time now) const {
   if (more_due_ || !batch_.empty()) return now;
+  if (work_.seq < recovered_seq_) return kNever;
   Time earliest = kNever;
   for (const Connected& connected : adapters_) {
     earliest = std::min(earliest, connected.adapter->wake_at(now));

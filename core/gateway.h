@@ -103,6 +103,7 @@ class Gateway : public History, public Prompts {
   std::map<Seq, Event> in_flight_;  // recorded and not yet durable
   Seq next_ = 1;
   Seq snapshot_seq_ = 0;
+  Seq recovered_seq_ = 0;  // nothing is due before the restart's own decisions are durable
   Time last_time_{};
   bool taking_in_ = true;
   bool more_due_ = false;

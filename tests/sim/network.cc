@@ -123,12 +123,12 @@ void SimNetwork::collect(Time now) {
 
 void SimNetwork::send_back(const Output& output, Time now) {
   const auto found = exchanges_.find(output.exchange);
-  if (found == exchanges_.end()) return;
+  if (found == exchanges_.end() || found->second.broken) return;
   Exchange& exchange = found->second;
   std::string bytes = output.bytes;
   const bool limited = exchange.fate == Fate::kCutBack || exchange.fate == Fate::kSilentBack;
-  const bool broken = limited && exchange.received + bytes.size() > exchange.response_bytes_max;
-  if (broken) bytes.resize(exchange.response_bytes_max - exchange.received);
+  exchange.broken = limited && exchange.received + bytes.size() > exchange.response_bytes_max;
+  if (exchange.broken) bytes.resize(exchange.response_bytes_max - exchange.received);
   exchange.received += bytes.size();
   // Odd splits: what was written at once is read in pieces.
   while (bytes.size() > 1 && chance_.per_thousand(250)) {
@@ -138,8 +138,8 @@ void SimNetwork::send_back(const Output& output, Time now) {
   }
   const bool closed =
       output.after == Output::After::kClose || output.after == Output::After::kReset;
-  if (broken && exchange.fate == Fate::kSilentBack) exchange.response_bytes_max = 0;
-  queue(found, std::move(bytes), closed || (broken && exchange.fate == Fate::kCutBack), now);
+  queue(found, std::move(bytes), closed || (exchange.broken && exchange.fate == Fate::kCutBack),
+        now);
 }
 
 void SimNetwork::queue(Exchanges::iterator exchange, std::string bytes, bool closed, Time now) {

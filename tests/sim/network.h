@@ -67,6 +67,7 @@ class SimNetwork : public Transport {
     Time began{};
     Time last_delivery{};
     std::size_t received = 0;
+    bool broken = false;  // nothing more gets through
     std::unique_ptr<http::ResponseReader> reader;
     std::string body;
   };

@@ -83,6 +83,7 @@ int run_all(const Wish& wish) {
 }  // namespace daybook::sim
 
 int main(int count, char** arguments) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   daybook::sim::Wish wish;
   if (!daybook::sim::read_arguments(count, arguments, &wish)) {
     std::fprintf(stderr, "usage: daybook_sim --seed N | --seed A..B [--runs M]\n");

@@ -154,7 +154,7 @@ void Simulation::boot() {
     return;
   }
   machine_ = std::make_unique<Machine>();
-  machine_->gateway = *std::move(gateway);
+  machine_->gateway = std::move(gateway).value();
   machine_->telegram =
       std::make_unique<Telegram>(settings_, machine_->gateway->work(), [](std::string_view) {});
   std::vector<Adapter*> adapters = {machine_->telegram.get()};
@@ -223,7 +223,13 @@ void Simulation::disk_turns() {
 }
 
 bool Simulation::step() {
-  now_ = next_time();
+  const Time next = next_time();
+  standstill_ = next == now_ ? standstill_ + 1 : 0;
+  if (standstill_ == kStandstillMax) {
+    complaints_.emplace_back("the loop spins: something says it is due and is not");
+    return false;
+  }
+  now_ = next;
   if (now_ >= storm_ends_ && !calm_) {
     calm_ = true;
     network_.calm();
@@ -278,7 +284,7 @@ std::vector<Event> Simulation::journal() {
   std::vector<Event> events;
   const Result<void> scanned = log_.scan(1, log_.last(), all_kinds(), [&](const Record& record) {
     Result<Event> event = from_record(record);
-    if (event) events.push_back(*std::move(event));
+    if (event) events.push_back(std::move(event).value());
     return event.has_value();
   });
   if (!scanned) complaints_.push_back(scanned.error().message);

@@ -34,6 +34,7 @@ class Simulation {
  public:
   static constexpr std::int64_t kChats = 3;
   static constexpr std::uint64_t kStepsMax = 400'000;
+  static constexpr int kStandstillMax = 500;  // steps in one millisecond
   static constexpr Duration kStorm{120'000};
   static constexpr Duration kCalmMax{7'200'000};
 
@@ -90,6 +91,7 @@ class Simulation {
   Time storm_ends_;
   Time disk_at_ = kNever;  // when the commit under way is done
   Time boot_at_;
+  int standstill_ = 0;
   bool calm_ = false;
   int crashes_ = 0;
   std::vector<Action> actions_;

@@ -43,7 +43,9 @@ Environment DaemonWorld::environment(const Environment& more) const {
 Process& DaemonWorld::start(const Environment& more) {
   daemon_.reset();
   write_settings();
-  daemon_ = std::make_unique<Process>(daemon_arguments(), environment(more));
+  // Whoever waits for the screen learns of the daemon's end too.
+  daemon_ = std::make_unique<Process>(daemon_arguments(), environment(more),
+                                      [this] { bot_.server().with([] {}); });
   return *daemon_;
 }
 
@@ -74,6 +76,10 @@ bool DaemonWorld::wait_shown(std::int64_t chat, const std::string& text,
 bool DaemonWorld::wait_answered(std::int64_t chat, std::string_view question,
                                 std::chrono::seconds patience) {
   return wait_shown(chat, answer_for(question), patience);
+}
+
+bool DaemonWorld::wait_or_end(const std::function<bool(const BotApi&)>& condition) {
+  return bot_.wait([&](const BotApi& api) { return !daemon_->running() || condition(api); });
 }
 
 std::vector<std::string> DaemonWorld::screen(std::int64_t chat) {

@@ -2,6 +2,7 @@
 // a settings file and a data directory, all of the test's own.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ class DaemonWorld {
   // Waits until the question's whole answer is on the screen.
   bool wait_answered(std::int64_t chat, std::string_view question,
                      std::chrono::seconds patience = kPatience);
+  // Waits until the condition holds or the daemon has ended.
+  bool wait_or_end(const std::function<bool(const BotApi&)>& condition);
   // What the bot's messages in this chat show now.
   std::vector<std::string> screen(std::int64_t chat);
   // What any fake has to complain about.

@@ -77,7 +77,9 @@ std::string TemporaryDirectory::write(const std::string& name, std::string_view 
   return file;
 }
 
-Process::Process(std::vector<std::string> arguments, const Environment& environment) {
+Process::Process(std::vector<std::string> arguments, const Environment& environment,
+                 std::function<void()> ended)
+    : ended_(std::move(ended)) {
   // Writing to a program that ended is told by its status, not by a signal to us.
   ::signal(SIGPIPE, SIG_IGN);
   const Pipe input = make_pipe();
@@ -131,11 +133,14 @@ void Process::read_all(int output, int errors) {
   // Ended but not reaped until the lock is ours: signal() never meets a recycled id.
   siginfo_t info{};
   ::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOWAIT);
-  std::lock_guard<std::mutex> lock(mutex_);
-  int status = 0;
-  ::waitpid(id_, &status, 0);
-  status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  changed_.notify_all();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    int status = 0;
+    ::waitpid(id_, &status, 0);
+    status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    changed_.notify_all();
+  }
+  if (ended_) ended_();
 }
 
 void Process::signal(int number) {

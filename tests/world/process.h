@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -38,8 +39,10 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 class Process {
  public:
   // arguments[0] is the program's path. The environment is exactly this one, and what a sanitizer
-  // needs. Standard input is open until close_input().
-  Process(std::vector<std::string> arguments, const Environment& environment);
+  // needs. Standard input is open until close_input(). `ended` is called once, in another thread,
+  // when the program has ended and wait() would say so.
+  Process(std::vector<std::string> arguments, const Environment& environment,
+          std::function<void()> ended = {});
   // Kills what still runs.
   ~Process();
   Process(const Process&) = delete;
@@ -68,6 +71,7 @@ class Process {
   std::string output_;
   std::string errors_;
   std::optional<int> status_;
+  std::function<void()> ended_;
   std::thread reader_;
 };
 
