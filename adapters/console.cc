@@ -1,3 +1,5 @@
+// Lines in, growing text out.
+//
 // Printing follows the committed text of one delivery: written so far against wanted so far.
 #include "adapters/console.h"
 

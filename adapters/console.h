@@ -1,8 +1,10 @@
-// The console channel: the daemon's own stdin and stdout, be they a terminal or a pipe. A line is a message; answers stream.
+// The console channel: the daemon's own stdin and stdout, be they a terminal or a pipe. A line is a
+// message; answers stream.
 //
-// Law: what is printed cannot be taken back, so an answer is "posted" only once all of it is out: a crash before that prints
-// it again from the beginning. Text is only ever appended; when a retried attempt says something else, that is said in words.
-// One answer prints at a time. Rejected: redrawing lines with escape codes; a pipe cannot.
+// Law: what is printed cannot be taken back, so an answer is "posted" only once all of it is out: a
+// crash before that prints it again from the beginning. Text is only ever appended; when a retried
+// attempt says something else, that is said in words. One answer prints at a time. Rejected:
+// redrawing lines with escape codes; a pipe cannot.
 #pragma once
 
 #include <optional>
@@ -20,7 +22,8 @@ inline constexpr std::size_t kConsolePartCharacters = 1u << 20;
 
 class Console : public Adapter {
  public:
-  // `work` must outlive the console. `interactive`: a person types, so a prompt is shown. `person` names who.
+  // `work` must outlive the console. `interactive`: a person types, so a prompt is shown. `person`
+  // names who.
   Console(const Work& work, bool interactive, std::string person);
 
   [[nodiscard]] std::string_view name() const override { return "console"; }

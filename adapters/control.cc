@@ -15,17 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Content that is wrong for its type reads as absent.
-std::string string_of(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::int64_t integer_of(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
 // "12345" of "telegram:12345/7".
 std::int64_t chat_of(std::string_view place) {
   const std::size_t colon = place.find(':');
@@ -283,22 +272,24 @@ std::vector<Fact> Control::serve(Connection& connection, Time now) {
 }
 
 std::vector<Fact> Control::answer(Connection& connection, std::string_view line, Time now) {
-  const Json request = Json::parse(line, nullptr, false);
-  if (request.is_discarded() || !request.is_object()) {
+  const Result<JsonValue> read = reader_.read(line);
+  if (!read || !read->is_object()) {
     refuse(connection, {"a request to daybookd is not a JSON object", ExitCode::kUsage});
     return {};
   }
-  const std::string verb = string_of(request, "verb");
+  const JsonValue request = *read;
+  const std::string_view verb = request["verb"].string_or("");
   if (verb == "status") {
     done(connection, R"({"done":true,"status":)" + host_.status_json() + "}");
     return {};
   }
   std::vector<Fact> facts;
   if (verb == "say") {
-    facts = say(connection, string_of(request, "place"), string_of(request, "text"), line, now);
+    facts =
+        say(connection, request["place"].string_or(""), request["text"].string_or(""), line, now);
   } else if (verb == "pair") {
-    facts = pair(connection, string_of(request, "action"), string_of(request, "code"),
-                 integer_of(request, "user"), now);
+    facts = pair(connection, request["action"].string_or(""), request["code"].string_or(""),
+                 request["user"].integer_or(0), now);
   } else if (verb == "reload") {
     facts = reload(connection);
   } else {

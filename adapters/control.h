@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/json_document.h"
 #include "core/directory.h"
 #include "core/ports.h"
 #include "core/result.h"
@@ -108,6 +109,7 @@ class Control final : public Adapter {
 
   std::string path_;
   ControlHost& host_;
+  JsonReader reader_{kLineBytesMax};
   std::map<CallId, Connection> connections_;
   std::vector<CallId> unwanted_;  // beyond the limit: to be closed
   CallId next_call_ = 1;

@@ -1,4 +1,6 @@
-// Speeches take their words in rotation: a long one does not hold back a short one.
+// The built-in model speaks. Speeches take their words in rotation, so that a long one does not
+// hold back a short one, and a speech is dropped as soon as an event has moved its turn on.
+// What it says is computed once, when it begins: the prompt of a turn never changes.
 #include "adapters/echo.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// Every event is a whole GenerateContentResponse that holds the new parts alone; candidates, content
-// and parts may each be missing. A reply that is no stream is one such object, or an array of them.
+// Every event is a whole GenerateContentResponse that holds the new parts alone; candidates,
+// content and parts may each be missing. A reply that is no stream is one such object, or an array
+// of them.
 #include "adapters/gemini.h"
 
 #include <nlohmann/json.hpp>
@@ -34,14 +35,14 @@ class GeminiDecoder final : public StreamDecoder {
   };
 
   error_code read(std::string_view data, Output output);
-  error_code response(ondemand::object object, Output output);
-  error_code candidates(ondemand::value value, Output output);
-  error_code candidate(ondemand::object object, Output output);
-  error_code content(ondemand::value value, Output output);
-  error_code parts(ondemand::value value, Output output);
-  error_code part(ondemand::object object, Output output);
-  error_code usage(ondemand::value value, Usage& into);
-  error_code feedback(ondemand::value value, Answer& answer);
+  error_code response(ondemand::object& object, Output output);
+  error_code candidates(ondemand::value& value, Output output);
+  error_code candidate(ondemand::object& object, Output output);
+  error_code content(ondemand::value& value, Output output);
+  error_code parts(ondemand::value& value, Output output);
+  error_code part(ondemand::object& object, Output output);
+  error_code usage(ondemand::value& value, Usage& into);
+  error_code feedback(ondemand::value& value, Answer& answer);
 
   JsonBuffer& buffer_;
   JsonText text_;
@@ -88,7 +89,7 @@ error_code GeminiDecoder::read(std::string_view data, Output output) {
   return SUCCESS;
 }
 
-error_code GeminiDecoder::response(ondemand::object object, Output output) {
+error_code GeminiDecoder::response(ondemand::object& object, Output output) {
   for (auto each : object) {
     ondemand::field field;
     if (const error_code error = std::move(each).get(field)) return error;
@@ -112,7 +113,7 @@ error_code GeminiDecoder::response(ondemand::object object, Output output) {
   return SUCCESS;
 }
 
-error_code GeminiDecoder::candidates(ondemand::value value, Output output) {
+error_code GeminiDecoder::candidates(ondemand::value& value, Output output) {
   ondemand::array array;
   if (value.get_array().get(array) != SUCCESS) return SUCCESS;
   bool first = true;
@@ -125,7 +126,7 @@ error_code GeminiDecoder::candidates(ondemand::value value, Output output) {
   return SUCCESS;
 }
 
-error_code GeminiDecoder::candidate(ondemand::object object, Output output) {
+error_code GeminiDecoder::candidate(ondemand::object& object, Output output) {
   Answer& answer = output.answer;
   std::string reason;
   std::string words;
@@ -147,7 +148,7 @@ error_code GeminiDecoder::candidate(ondemand::object object, Output output) {
   return SUCCESS;
 }
 
-error_code GeminiDecoder::content(ondemand::value value, Output output) {
+error_code GeminiDecoder::content(ondemand::value& value, Output output) {
   ondemand::object object;
   if (value.get_object().get(object) != SUCCESS) return SUCCESS;
   for (auto each : object) {
@@ -159,7 +160,7 @@ error_code GeminiDecoder::content(ondemand::value value, Output output) {
   return SUCCESS;
 }
 
-error_code GeminiDecoder::parts(ondemand::value value, Output output) {
+error_code GeminiDecoder::parts(ondemand::value& value, Output output) {
   ondemand::array array;
   if (value.get_array().get(array) != SUCCESS) return SUCCESS;
   for (auto each : array) {
@@ -170,7 +171,7 @@ error_code GeminiDecoder::parts(ondemand::value value, Output output) {
   return SUCCESS;
 }
 
-error_code GeminiDecoder::part(ondemand::object object, Output output) {
+error_code GeminiDecoder::part(ondemand::object& object, Output output) {
   std::string_view token;
   bool thought = false;
   for (auto each : object) {
@@ -190,7 +191,7 @@ error_code GeminiDecoder::part(ondemand::object object, Output output) {
   return SUCCESS;
 }
 
-error_code GeminiDecoder::usage(ondemand::value value, Usage& into) {
+error_code GeminiDecoder::usage(ondemand::value& value, Usage& into) {
   ondemand::object object;
   if (value.get_object().get(object) != SUCCESS) return SUCCESS;
   std::uint64_t prompt = 0, tools = 0, cached = 0, candidate_tokens = 0, thoughts = 0;
@@ -212,7 +213,7 @@ error_code GeminiDecoder::usage(ondemand::value value, Usage& into) {
   return SUCCESS;
 }
 
-error_code GeminiDecoder::feedback(ondemand::value value, Answer& answer) {
+error_code GeminiDecoder::feedback(ondemand::value& value, Answer& answer) {
   ondemand::object object;
   if (value.get_object().get(object) != SUCCESS) return SUCCESS;
   std::string reason;

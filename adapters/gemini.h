@@ -1,7 +1,7 @@
 // Google's generateContent, streamed: POST {base}/models/{model}:streamGenerateContent?alt=sse.
 //
-// Law: finishReason alone makes an answer whole, for this protocol has no other end marker; usage is
-// cumulative, so the last one counts. The key travels in a header, never in the address.
+// Law: finishReason alone makes an answer whole, for this protocol has no other end marker; usage
+// is cumulative, so the last one counts. The key travels in a header, never in the address.
 #pragma once
 
 #include <memory>

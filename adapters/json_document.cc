@@ -1,4 +1,7 @@
-// The raw-text helpers walk text that simdjson has already found valid, so they only need to know where a value ends.
+// What simdjson does not do for us.
+//
+// The raw-text helpers walk text that simdjson has already found valid, so they only need to know
+// where a value ends.
 #include "adapters/json_document.h"
 
 #include <algorithm>
@@ -152,7 +155,8 @@ Result<JsonValue> JsonReader::read(std::string_view text) {
     parser_ = simdjson::dom::parser();
     buffer_ = std::string();
   }
-  // resize() would keep the old bytes' copy; assign() and a zeroed tail give the parser its padding.
+  // resize() would keep the old bytes' copy; assign() and a zeroed tail give the parser its
+  // padding.
   buffer_.reserve(text.size() + simdjson::SIMDJSON_PADDING);
   buffer_.assign(text);
   buffer_.append(simdjson::SIMDJSON_PADDING, '\0');

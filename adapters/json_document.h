@@ -1,10 +1,11 @@
-// Reading JSON from outside, whole: every value is seen and checked before the first is used. For the Bot API and the control
-// socket; provider deltas are read on demand elsewhere.
+// Reading JSON from outside, whole: every value is seen and checked before the first is used. For
+// the Bot API and the control socket; provider deltas are read on demand elsewhere.
 //
-// Law: a document is taken whole or refused whole (RFC 8259: UTF-8, nothing after the value, integers exact or refused). One
-// thing is mended: a lone surrogate escape reads as U+FFFD, because one odd emoji in one message must not block a batch.
-// Values are views into the reader, so reading allocates next to nothing. Rejected: a tree of std::variant; it costs one
-// allocation a field and gains nothing here.
+// Law: a document is taken whole or refused whole (RFC 8259: UTF-8, nothing after the value,
+// integers exact or refused). One thing is mended: a lone surrogate escape reads as U+FFFD, because
+// one odd emoji in one message must not block a batch. Values are views into the reader, so reading
+// allocates next to nothing. Rejected: a tree of std::variant; it costs one allocation a field and
+// gains nothing here.
 #pragma once
 
 #include <simdjson.h>
@@ -22,8 +23,9 @@ namespace daybook {
 inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kJsonBytesMax = 16u << 20;
 
-// One value, or the absence of one: a question asked of the wrong type or of a missing field answers "none", so that a chain
-// of lookups needs one check at its end. Valid until its reader reads again.
+// One value, or the absence of one: a question asked of the wrong type or of a missing field
+// answers "none", so that a chain of lookups needs one check at its end. Valid until its reader
+// reads again.
 class JsonValue {
  public:
   JsonValue() = default;
@@ -58,7 +60,8 @@ class JsonValue {
   std::optional<simdjson::dom::element> element_;
 };
 
-// Owns the padded copy and the tape; both are reused, and given back after an unusually large document.
+// Owns the padded copy and the tape; both are reused, and given back after an unusually large
+// document.
 class JsonReader {
  public:
   explicit JsonReader(std::size_t bytes_max = kJsonBytesMax) : bytes_max_(bytes_max) {}
@@ -74,11 +77,12 @@ class JsonReader {
   simdjson::dom::parser parser_;
 };
 
-// The bytes of one field's value, as they came, in a text that a reader took and whose value is an object. Empty: no such
-// field, or its name is spelled with escapes.
+// The bytes of one field's value, as they came, in a text that a reader took and whose value is an
+// object. Empty: no such field, or its name is spelled with escapes.
 std::string_view json_field_text(std::string_view object, std::string_view field);
 
-// The bytes of each element, as they came, in a text whose value is an array and was taken by a reader.
+// The bytes of each element, as they came, in a text whose value is an array and was taken by a
+// reader.
 std::vector<std::string_view> json_element_texts(std::string_view array);
 
 }  // namespace daybook

@@ -1,5 +1,6 @@
-// The common string has no backslash and is copied once, straight from the token; the rest goes
-// through a small unescaper of our own.
+// Strings and numbers of a stream of JSON. The common string has no backslash and is copied once,
+// straight from its token; the others go through a small unescaper of our own, which holds a high
+// surrogate until it is known what follows.
 #include "adapters/json_text.h"
 
 #include <cmath>
@@ -165,7 +166,7 @@ bool JsonText::append(std::string_view token, std::string* out) {
   return true;
 }
 
-std::string json_string(simdjson::ondemand::value value) {
+std::string json_string(simdjson::ondemand::value& value) {
   std::string text;
   JsonText reader;
   if (!reader.append(value.raw_json_token(), &text)) return {};
@@ -173,7 +174,7 @@ std::string json_string(simdjson::ondemand::value value) {
   return text;
 }
 
-std::uint64_t json_count(simdjson::ondemand::value value) {
+std::uint64_t json_count(simdjson::ondemand::value& value) {
   std::uint64_t count = 0;
   if (value.get_uint64().get(count) == simdjson::SUCCESS) return count;
   double number = 0;

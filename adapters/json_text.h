@@ -45,9 +45,9 @@ class JsonText {
 };
 
 // A whole string on its own; empty when the value is no string.
-std::string json_string(simdjson::ondemand::value value);
+std::string json_string(simdjson::ondemand::value& value);
 
 // A count that a peer may write as 12, 12.0, null or not at all; never negative.
-std::uint64_t json_count(simdjson::ondemand::value value);
+std::uint64_t json_count(simdjson::ondemand::value& value);
 
 }  // namespace daybook

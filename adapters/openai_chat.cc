@@ -1,5 +1,6 @@
-// Fields are taken in the order they come, in one pass on demand. Reasoning text has three names in
-// use; some servers send it under two at once, so the first that is not empty counts alone.
+// Chat completions. Fields are taken in the order they come, in one pass on demand. Reasoning text
+// has three names in use; some servers send it under two at once, so the first that is not empty
+// counts alone.
 #include "adapters/openai_chat.h"
 
 #include <cmath>
@@ -24,7 +25,7 @@ Finish chat_finish(std::string_view reason) {
   return STOP;
 }
 
-std::uint64_t chat_nanodollars(ondemand::value value) {
+std::uint64_t chat_nanodollars(ondemand::value& value) {
   double dollars = 0;
   constexpr double kDollarsMost = 1e9;
   if (value.get_double().get(dollars) != SUCCESS || !(dollars > 0)) return 0;
@@ -32,7 +33,7 @@ std::uint64_t chat_nanodollars(ondemand::value value) {
 }
 
 // prompt_tokens_details and completion_tokens_details.
-error_code read_chat_details(ondemand::value value, Usage& usage) {
+error_code read_chat_details(ondemand::value& value, Usage& usage) {
   ondemand::object details;
   if (value.get_object().get(details) != SUCCESS) return SUCCESS;
   for (auto each : details) {
@@ -44,7 +45,7 @@ error_code read_chat_details(ondemand::value value, Usage& usage) {
   return SUCCESS;
 }
 
-error_code read_chat_usage(ondemand::value value, Usage& usage) {
+error_code read_chat_usage(ondemand::value& value, Usage& usage) {
   ondemand::object object;
   if (value.get_object().get(object) != SUCCESS) return SUCCESS;
   usage.set_reported(true);
@@ -76,12 +77,12 @@ class ChatDecoder final : public StreamDecoder {
 
  private:
   error_code read(std::string_view data, std::vector<Delta>& deltas, Answer& answer);
-  error_code top_field(ondemand::field field, std::vector<Delta>& deltas, Answer& answer);
-  error_code choices(ondemand::value value, std::vector<Delta>& deltas, Answer& answer);
-  error_code choice(ondemand::object object, std::vector<Delta>& deltas, Answer& answer);
-  error_code delta(ondemand::value value, std::vector<Delta>& deltas, Answer& answer);
-  error_code text_of(ondemand::value value, JsonText& reader, std::string& text);
-  void finished(ondemand::value reason, Answer& answer);
+  error_code top_field(ondemand::field& field, std::vector<Delta>& deltas, Answer& answer);
+  error_code choices(ondemand::value& value, std::vector<Delta>& deltas, Answer& answer);
+  error_code choice(ondemand::object& object, std::vector<Delta>& deltas, Answer& answer);
+  error_code delta(ondemand::value& value, std::vector<Delta>& deltas, Answer& answer);
+  error_code text_of(ondemand::value& value, JsonText& reader, std::string& text);
+  void finished(ondemand::value& reason, Answer& answer);
 
   JsonBuffer& buffer_;
   JsonText text_;
@@ -128,7 +129,7 @@ error_code ChatDecoder::read(std::string_view data, std::vector<Delta>& deltas, 
   return SUCCESS;
 }
 
-error_code ChatDecoder::top_field(ondemand::field field, std::vector<Delta>& deltas,
+error_code ChatDecoder::top_field(ondemand::field& field, std::vector<Delta>& deltas,
                                   Answer& answer) {
   const ondemand::raw_json_string key = field.key();
   if (key == "choices") return choices(field.value(), deltas, answer);
@@ -147,7 +148,8 @@ error_code ChatDecoder::top_field(ondemand::field field, std::vector<Delta>& del
   return SUCCESS;
 }
 
-error_code ChatDecoder::choices(ondemand::value value, std::vector<Delta>& deltas, Answer& answer) {
+error_code ChatDecoder::choices(ondemand::value& value, std::vector<Delta>& deltas,
+                                Answer& answer) {
   ondemand::array array;
   if (value.get_array().get(array) != SUCCESS) return SUCCESS;
   bool first = true;
@@ -161,7 +163,7 @@ error_code ChatDecoder::choices(ondemand::value value, std::vector<Delta>& delta
   return SUCCESS;
 }
 
-error_code ChatDecoder::choice(ondemand::object object, std::vector<Delta>& deltas,
+error_code ChatDecoder::choice(ondemand::object& object, std::vector<Delta>& deltas,
                                Answer& answer) {
   for (auto each : object) {
     ondemand::field field;
@@ -178,7 +180,7 @@ error_code ChatDecoder::choice(ondemand::object object, std::vector<Delta>& delt
   return SUCCESS;
 }
 
-void ChatDecoder::finished(ondemand::value value, Answer& answer) {
+void ChatDecoder::finished(ondemand::value& value, Answer& answer) {
   const std::string reason = json_string(value);
   if (reason.empty() || answer.finish != FINISH_UNSPECIFIED) return;
   if (reason == "error") {
@@ -190,13 +192,13 @@ void ChatDecoder::finished(ondemand::value value, Answer& answer) {
   if (answer.finish == FILTERED && answer.reason.empty()) answer.reason = reason;
 }
 
-error_code ChatDecoder::text_of(ondemand::value value, JsonText& reader, std::string& text) {
+error_code ChatDecoder::text_of(ondemand::value& value, JsonText& reader, std::string& text) {
   const std::string_view token = value.raw_json_token();
   if (!token.starts_with('"')) return SUCCESS;
   return reader.append(token, &text) ? SUCCESS : simdjson::STRING_ERROR;
 }
 
-error_code ChatDecoder::delta(ondemand::value value, std::vector<Delta>& deltas, Answer& answer) {
+error_code ChatDecoder::delta(ondemand::value& value, std::vector<Delta>& deltas, Answer& answer) {
   ondemand::object object;
   if (value.get_object().get(object) != SUCCESS) return SUCCESS;
   Delta text{TEXT, {}};

@@ -1,6 +1,6 @@
-// The common loop. An attempt lives in attempts_ from its call until the call's last reply; its turn
-// stays in started_ until an event moves the turn on, so that a fact on its way to the disk cannot
-// start it again.
+// The common loop. An attempt lives in attempts_ from its call until its last reply; its turn stays
+// in started_ until an event moves the turn on, so that a fact on its way to the disk cannot start
+// it again.
 #include "adapters/provider.h"
 
 #include <algorithm>

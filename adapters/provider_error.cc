@@ -1,5 +1,6 @@
-// Errors are rare and small, so this side of the wire reads them with the DOM and with patience:
-// every field may be missing, of another type, or hold a second JSON text.
+// What a provider means when it says no. Errors are rare and small, so this side of the wire reads
+// them with the DOM and with patience: every field may be missing, of another type, or hold a
+// second JSON text.
 #include "adapters/provider_error.h"
 
 #include <simdjson.h>

@@ -1,5 +1,6 @@
-// Waiting times by hand: every number is read digit by digit with a ceiling, because a peer may
-// send 10^30 and a library would answer with an error, infinity or undefined behaviour.
+// Waiting times, read by hand: every number is taken digit by digit with a ceiling, because a peer
+// may send 10^30 and a library would answer with an error, infinity or undefined behaviour. Dates
+// are checked against the calendar.
 #include "adapters/retry_after.h"
 
 #include <algorithm>

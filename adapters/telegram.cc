@@ -1,4 +1,7 @@
-// Answers are gathered whole before anything is made of them: each is one JSON object (Bot API, "Making requests").
+// The adapter's own part of the channel: whose call ended, and what that starts.
+//
+// Answers are gathered whole before anything is made of them: each is one JSON object (Bot API,
+// "Making requests").
 #include "adapters/telegram.h"
 
 #include <algorithm>

@@ -1,8 +1,10 @@
-// The Telegram channel (Bot API over HTTPS): hears by long poll, speaks by posts and edits, and introduces itself at start.
+// The Telegram channel (Bot API over HTTPS): hears by long poll, speaks by posts and edits, and
+// introduces itself at start.
 //
-// Law: it holds no truth. What is owed and where to poll from are read from the committed position; what is kept here may be
-// lost at any moment. The first poll starts at once, but its answer waits for getMe: without our name nobody can tell which
-// commands are ours. A webhook that somebody set is never removed from here: that is a person's decision (`daybook setup`).
+// Law: it holds no truth. What is owed and where to poll from are read from the committed position;
+// what is kept here may be lost at any moment. The first poll starts at once, but its answer waits
+// for getMe: without our name nobody can tell which commands are ours. A webhook that somebody set
+// is never removed from here: that is a person's decision (`daybook setup`).
 #pragma once
 
 #include <functional>
@@ -25,8 +27,8 @@ namespace daybook {
 
 class Telegram : public Adapter {
  public:
-  // `work` and what `warn` refers to must outlive the adapter. `warn` takes one plain sentence for the log. A token or api_root
-  // that cannot be right shows in fatal().
+  // `work` and what `warn` refers to must outlive the adapter. `warn` takes one plain sentence for
+  // the log. A token or api_root that cannot be right shows in fatal().
   Telegram(const Settings& settings, const Work& work, telegram::Warn warn);
   Telegram(const Telegram&) = delete;
   Telegram& operator=(const Telegram&) = delete;

@@ -1,3 +1,5 @@
+// How a call to the Bot API is spelled.
+//
 // Methods are called by POST with a JSON body (Bot API, "Making requests").
 #include "adapters/telegram_api.h"
 

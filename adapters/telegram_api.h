@@ -1,6 +1,8 @@
-// Where the Bot API is and how a call to it is made. The one holder of the bot token in this channel.
+// Where the Bot API is and how a call to it is made. The one holder of the bot token in this
+// channel.
 //
-// Law: the token appears in a call's target, which is a Secret, and nowhere else: labels, facts and warnings never carry it.
+// Law: the token appears in a call's target, which is a Secret, and nowhere else: labels, facts and
+// warnings never carry it.
 #pragma once
 
 #include <string>
@@ -13,7 +15,8 @@ namespace daybook::telegram {
 
 // Doubles with every failure in a row (from 1), up to `most`.
 Duration back_off(std::uint32_t failures, Duration least, Duration most);
-// A quarter more at most, the same for the same input: many clients that failed together come back apart.
+// A quarter more at most, the same for the same input: many clients that failed together come back
+// apart.
 Duration with_jitter(Duration pause, std::uint64_t salt);
 
 class Api {

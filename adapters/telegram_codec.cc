@@ -1,4 +1,7 @@
-// Nothing here keeps state. Text from outside is cut on code points before it enters an event; the update itself is kept raw.
+// Updates, bodies and answers, one function each.
+//
+// Nothing here keeps state. Text from outside is cut on code points before it enters an event; the
+// update itself is kept raw.
 #include "adapters/telegram_codec.h"
 
 #include <algorithm>
@@ -50,7 +53,8 @@ std::pair<std::string, JsonValue> payload_of(const JsonValue& update) {
   return {"none", {}};
 }
 
-// The external id: ids restart at random after an idle week, so the number alone does not name an update for ever.
+// The external id: ids restart at random after an idle week, so the number alone does not name an
+// update for ever.
 std::string external_id(std::int64_t update_id, std::string_view kind, std::int64_t chat,
                         std::string_view inner_id, std::int64_t date, std::int64_t edit_date) {
   std::string text(kind);
@@ -62,7 +66,8 @@ std::string external_id(std::int64_t update_id, std::string_view kind, std::int6
 
 Chat chat_of(const JsonValue& message) {
   Chat chat{message["chat"]["id"].integer_or(0), 0};
-  // The thread of a plain reply is no topic, and the General topic (1) must not be named when sending.
+  // The thread of a plain reply is no topic, and the General topic (1) must not be named when
+  // sending.
   const std::int64_t thread = message["message_thread_id"].integer_or(0);
   if (message["is_topic_message"].boolean_or(false) && thread > 1) chat.thread = thread;
   return chat;
@@ -290,7 +295,7 @@ bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// Of a Bot API "no" with this code (RELIABILITY of a refusal: nothing was done).
+// Of a Bot API "no" with this code (nothing was done).
 Outcome::Kind refusal(std::int64_t code, std::string_view description) {
   const std::string words = lower(description);
   if (code == 401) return Outcome::Kind::kUnauthorized;

@@ -1,8 +1,11 @@
-// The Bot API as values: an update becomes a fact, a call becomes a body, an answer becomes one of a few outcomes. Pure.
+// The Bot API as values: an update becomes a fact, a call becomes a body, an answer becomes one of
+// a few outcomes. Pure.
 //
-// Law: every update that carries an id becomes exactly one fact, be it a refusal, so that the offset can move past anything.
-// Law: every way a call can end is one Outcome, and only kUnknown leaves it open whether Telegram acted (Bot API, "Making
-// requests"). Rejected: matching whole descriptions; the server rewords them, so their stable middles are looked for.
+// Law: every update that carries an id becomes exactly one fact, be it a refusal, so that the
+// offset can move past anything.
+// Law: every way a call can end is one Outcome, and only kUnknown leaves it open whether Telegram
+// acted (Bot API, "Making requests"). Rejected: matching whole descriptions; the server rewords
+// them, so their stable middles are looked for.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,7 @@
-// How each outcome of a send is classed is the table in settle(): only a post that was handed over whole and not answered is
-// ambiguous; everything else either happened, or surely did not.
+// Posts, edits and courtesies, as they become due.
+//
+// How each outcome of a send is classed is the table in settle(): only a post that was handed over
+// whole and not answered is ambiguous; everything else either happened, or surely did not.
 #include "adapters/telegram_outbox.h"
 
 #include <algorithm>
@@ -85,19 +87,12 @@ bool Outbox::paced_out(Time now) const {
   return recent_.size() >= kCallsPerSecond && recent_.front() + kSecond > now;
 }
 
-Time Outbox::next_change(std::string_view name, const Place& place, Time now) const {
-  if (place.slowdown <= 1 || now >= place.slowed_until) return Time{};
-  const Duration interval =
-      rules_.group(name) ? rules_.edit_interval_group : rules_.edit_interval_private;
-  return place.changed_at + interval * static_cast<std::int64_t>(place.slowdown);
-}
-
 bool Outbox::held(std::string_view name, Time now) const {
   if (now < global_hold_) return true;
   const auto found = places_.find(name);
   if (found == places_.end()) return false;
   const Place& place = found->second;
-  return place.call != 0 || now < place.limited_until || now < next_change(name, place, now);
+  return place.call != 0 || now < place.limited_until;
 }
 
 std::optional<Due> Outbox::due(const Moment& moment) {
@@ -155,7 +150,6 @@ Due Outbox::carry_out(DeliveryAction action, Time now) {
                     Sent{Sent::What::kDelivery, name, std::move(action)}, now);
     Place& place = places_[name];
     place.call = std::get<Call>(due).id;
-    place.changed_at = now;
     return due;
   };
   if (action.kind == Kind::kPost) {
@@ -214,8 +208,6 @@ void Outbox::answer_button(std::string callback_id) {
 
 void Outbox::limit(const std::string& name, Place& place, Duration pause, Time now) {
   place.limited_until = std::max(place.limited_until, now + pause);
-  place.slowed_until = place.limited_until + kSlowedFor;
-  place.slowdown = std::min(place.slowdown * 2, kSlowdownMax);
   const auto limited = std::count_if(places_.begin(), places_.end(), [&](const auto& entry) {
     return entry.first != name && now < entry.second.limited_until;
   });
@@ -309,8 +301,7 @@ void Outbox::forget_quiet_places(Time now) {
   std::erase_if(places_, [&](const auto& entry) {
     const Place& place = entry.second;
     return place.call == 0 && place.typing == 0 && place.failures == 0 &&
-           now >= place.limited_until && now >= place.slowed_until &&
-           now >= place.typed_at + kTypingEvery;
+           now >= place.limited_until && now >= place.typed_at + kTypingEvery;
   });
 }
 
@@ -328,7 +319,6 @@ Time Outbox::wake_at(Time now) const {
   for (const auto& [name, place] : places_) {
     if (!waiting) break;
     consider(place.limited_until);
-    consider(next_change(name, place, now));
   }
   for (const std::string& name : work_.deliveries.silent_places(kChannel)) {
     const auto found = places_.find(name);

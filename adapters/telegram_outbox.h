@@ -1,8 +1,10 @@
-// What we do in chats: posts, edits, deletions, "typing", answers to buttons. Carries out what core/delivery.h says is owed.
+// What we do in chats: posts, edits, deletions, "typing", answers to buttons. Carries out what
+// core/delivery.h says is owed.
 //
-// Law: one call per chat at a time, at most kCallsPerSecond over all chats, none to a chat before the time that Telegram
-// named. Every call that carries an answer ends in exactly one fact; "typing" and button answers end in none. What is kept
-// here (back-off, pacing) may be lost without harm: what is owed stands in the journal.
+// Law: one call per chat at a time, at most kCallsPerSecond over all chats, none to a chat before
+// the time that Telegram named. Every call that carries an answer ends in exactly one fact;
+// "typing" and button answers end in none. What is kept here (back-off, pacing) may be lost without
+// harm: what is owed stands in the journal.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +29,6 @@ inline constexpr Duration kRetryPauseMin{1'000};
 inline constexpr Duration kRetryPauseMax{30'000};
 inline constexpr Duration kAmbiguousPause{
     3'000};  // before a post that may be on the screen is repeated
-inline constexpr Duration kSlowedFor{600'000};     // how long a 429 keeps a chat's edits slow
-inline constexpr std::uint32_t kSlowdownMax = 16;  // times the edit interval
 inline constexpr std::size_t kLimitedPlacesGlobal =
     3;  // so many limited at once mean that the whole bot is
 inline constexpr Duration kGlobalHoldMax{60'000};
@@ -58,10 +58,7 @@ class Outbox {
     CallId call = 0;  // a delivery on its way
     CallId typing = 0;
     Time limited_until{};  // by a 429
-    Time slowed_until{};
-    Time changed_at{};  // when its last delivery was sent
     Time typed_at{};
-    std::uint32_t slowdown = 1;
     std::uint32_t failures = 0;  // in a row
   };
   struct Sent {
@@ -88,7 +85,6 @@ class Outbox {
 
   [[nodiscard]] bool paced_out(Time now) const;
   [[nodiscard]] bool held(std::string_view name, Time now) const;
-  [[nodiscard]] Time next_change(std::string_view name, const Place& place, Time now) const;
   [[nodiscard]] bool maybe_shown(const DeliveryAction& action) const;
   void forget_quiet_places(Time now);
 

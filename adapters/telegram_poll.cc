@@ -1,3 +1,5 @@
+// When to ask for updates, and how long to wait after trouble.
+//
 // One poll at a time, and none while the last batch is on its way to the disk.
 #include "adapters/telegram_poll.h"
 
@@ -53,7 +55,8 @@ std::vector<ReadUpdate> Poll::finished(const Outcome& outcome, const JsonValue& 
   if (outcome.kind == Outcome::Kind::kConflict) {
     ++conflicts_;
     pause(back_off(conflicts_, kConflictPauseMin, kPollPauseMax), now);
-    // Our own poll from before a restart may still hang there: the first conflict means nothing yet.
+    // Our own poll from before a restart may still hang there: the first conflict means nothing
+    // yet.
     if (conflicts_ == 2)
       warn_("Telegram lets another poll or a webhook take the updates: " + outcome.detail);
     return {};

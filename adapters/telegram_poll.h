@@ -1,8 +1,10 @@
-// The long poll: when to ask Telegram for updates, with which offset, and what its answers mean. Sans-IO.
+// The long poll: when to ask Telegram for updates, with which offset, and what its answers mean.
+// Sans-IO.
 //
-// Law: an offset confirms (and so deletes) everything below it, hence it is the id of a committed event plus one, never what
-// memory says was received, never negative (Bot API, getUpdates). Batches wait for the journal: the next poll starts only
-// when the facts of the last one are durable. Rejected: a webhook; a personal daemon needs no inbound port.
+// Law: an offset confirms (and so deletes) everything below it, hence it is the id of a committed
+// event plus one, never what memory says was received, never negative (Bot API, getUpdates).
+// Batches wait for the journal: the next poll starts only when the facts of the last one are
+// durable. Rejected: a webhook; a personal daemon needs no inbound port.
 #pragma once
 
 #include <functional>
@@ -37,12 +39,14 @@ class Poll {
 
   [[nodiscard]] bool owns(CallId call) const { return call != 0 && call == call_; }
 
-  // The poll's call has ended. `updates` is the parsed result of a kDone, `raw` the text of each; `malformed` says that a whole
-  // answer could not be read. Returns facts in the order of the updates.
+  // The poll's call has ended. `updates` is the parsed result of a kDone, `raw` the text of each;
+  // `malformed` says that a whole answer could not be read. Returns facts in the order of the
+  // updates.
   std::vector<ReadUpdate> finished(const Outcome& outcome, const JsonValue& updates,
                                    const std::vector<std::string_view>& raw, const Self& self,
                                    Time now);
-  // An answer of a good status that is no Bot API answer, or one that our limits refuse: ask for less, later.
+  // An answer of a good status that is no Bot API answer, or one that our limits refuse: ask for
+  // less, later.
   void unreadable(std::string_view why, Time now);
 
   [[nodiscard]] Time wake_at(Time now) const;
@@ -62,8 +66,8 @@ class Poll {
   int limit_ = kPollLimit;
   bool gap_checked_ = false;
 
-  // The last batch that brought anything. If the journal's last update is still the one from before it, the whole batch had
-  // been recorded earlier, and its last id is the one to go on from.
+  // The last batch that brought anything. If the journal's last update is still the one from before
+  // it, the whole batch had been recorded earlier, and its last id is the one to go on from.
   struct Batch {
     std::optional<Offsets::Last> before;
     std::int64_t last_update_id = 0;

@@ -1,8 +1,8 @@
 // The model rows this program ships with: what a model holds and what it costs.
 //
 // A table of public facts that ages; it is copied into the journal as CatalogueLoaded when it
-// changes, so that an old prompt stays explainable. Ids are spelled as OpenRouter spells them; core/model.cc
-// finds them by the last part, dots and dashes alike.
+// changes, so that an old prompt stays explainable. Ids are spelled as OpenRouter spells them;
+// core/model.cc finds them by the last part, dots and dashes alike.
 #include <array>
 
 #include "core/model.h"

@@ -277,6 +277,11 @@ void Gateway::show(Seq seq) {
 
 void Gateway::turn(Time now) {
   more_due_ = false;
+  if (stopping_) {
+    // Nothing follows GatewayStopped: what a call still brings is asked for again after the start.
+    absorb();
+    return;
+  }
   now = std::max(now, last_time_);
   take_replies(now);
   absorb();

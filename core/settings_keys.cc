@@ -11,9 +11,9 @@ constexpr std::string_view kProviderRowPrefix = "providers.NAME.";
 constexpr std::size_t kProviderNameBytesMax = 32;
 constexpr std::int64_t kSecond = 1'000;
 constexpr std::int64_t kSystemPromptBytesMax = 32'768;
-constexpr std::int64_t kWordBytesMax = 200;
+constexpr std::int64_t kWordSettingBytesMax = 200;
 constexpr std::int64_t kPathBytesMax = 1'024;
-constexpr std::int64_t kUrlBytesMax = 1'024;
+constexpr std::int64_t kAddressBytesMax = 1'024;
 
 constexpr std::string_view kSystemPrompt =
     "You are a helpful assistant in a chat. Answer in the language you are spoken to, plainly and "
@@ -29,7 +29,7 @@ std::vector<SettingKey> agent_rows() {
        "how much of the model's context window a prompt may fill"},
       {"agent.max_history_messages", kNumber, setting_number(50), 1, 10'000, "", true,
        "how many earlier messages a prompt may hold"},
-      {"agent.model", kWord, std::nullopt, 1, kWordBytesMax, "", true,
+      {"agent.model", kWord, std::nullopt, 1, kWordSettingBytesMax, "", true,
        "the model a new conversation starts with"},
       {"agent.system_prompt", kText, setting_text(kSystemPrompt), 0, kSystemPromptBytesMax, "",
        true, "what the model is told before every conversation"},
@@ -46,7 +46,7 @@ std::vector<SettingKey> gateway_rows() {
       {"log.format", kChoice, setting_text("text"), 0, 0, "text|json", true, "how log lines look"},
       {"log.level", kChoice, setting_text("info"), 0, 0, "trace|debug|info|warn|error|off", true,
        "the least severe log lines that are written"},
-      {"network.proxy", kUrl, setting_text(""), 0, kUrlBytesMax, "", false,
+      {"network.proxy", kUrl, setting_text(""), 0, kAddressBytesMax, "", false,
        "an HTTP proxy for every outgoing connection, http://host:port"},
   };
 }
@@ -57,14 +57,14 @@ std::vector<SettingKey> provider_rows_of_table() {
       {"providers.NAME.api_key", kSecret, setting_text(""), 0, 0, "", false, "the key"},
       {"providers.NAME.api_key_file", kPath, setting_text(""), 1, kPathBytesMax, "", false,
        "a file that holds the key and that only you can read"},
-      {"providers.NAME.base_url", kUrl, setting_text(""), 1, kUrlBytesMax, "", false,
+      {"providers.NAME.base_url", kUrl, setting_text(""), 1, kAddressBytesMax, "", false,
        "where the API is, up to and without /chat/completions"},
       {"providers.NAME.insecure", kSwitch, SettingValue(false), 0, 0, "", false,
        "allow plain http:// to another machine"},
       {"providers.NAME.kind", kChoice, setting_text("openai"), 0, 0, "openai|gemini|echo", false,
        "the protocol it speaks; openai is any chat-completions server"},
-      {"providers.NAME.models", kWords, SettingValue(std::vector<std::string>{}), 0, kWordBytesMax,
-       "", false, "the models to offer in /models"},
+      {"providers.NAME.models", kWords, SettingValue(std::vector<std::string>{}), 0,
+       kWordSettingBytesMax, "", false, "the models to offer in /models"},
   };
 }
 
@@ -75,7 +75,7 @@ std::vector<SettingKey> telegram_rows() {
        "how long open answers may go on when the gateway is told to stop"},
       {"telegram.allow", kIds, SettingValue(std::vector<std::int64_t>{}), 0, 0, "", false,
        "numeric ids of users and groups that may talk without pairing"},
-      {"telegram.api_root", kUrl, setting_text("https://api.telegram.org"), 1, kUrlBytesMax, "",
+      {"telegram.api_root", kUrl, setting_text("https://api.telegram.org"), 1, kAddressBytesMax, "",
        false, "where the Bot API is"},
       {"telegram.edit_chars", kNumber, setting_number(100), 1, 4'096, "", false,
        "a growing answer is shown again after this many new characters"},

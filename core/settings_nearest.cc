@@ -9,7 +9,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::size_t kWordBytesMax = 64;  // longer ones are no typing errors
+constexpr std::size_t kNearWordBytesMax = 64;  // longer ones are no typing errors
 
 char lower_letter(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -19,7 +19,7 @@ std::size_t slips_allowed(std::string_view left, std::string_view right) {
 }
 
 std::size_t slips_between(std::string_view left, std::string_view right) {
-  using Row = std::array<std::size_t, kWordBytesMax + 1>;
+  using Row = std::array<std::size_t, kNearWordBytesMax + 1>;
   std::array<Row, 3> rows{};  // the one before the last, the last, this one
   for (std::size_t j = 0; j <= right.size(); ++j) rows[1][j] = j;
   for (std::size_t i = 1; i <= left.size(); ++i) {
@@ -42,10 +42,10 @@ std::size_t slips_between(std::string_view left, std::string_view right) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string* best = nullptr;
-  std::size_t best_slips = kWordBytesMax;
-  if (word.empty() || word.size() > kWordBytesMax) return {};
+  std::size_t best_slips = kNearWordBytesMax;
+  if (word.empty() || word.size() > kNearWordBytesMax) return {};
   for (const std::string& candidate : candidates) {
-    if (candidate.empty() || candidate.size() > kWordBytesMax) continue;
+    if (candidate.empty() || candidate.size() > kNearWordBytesMax) continue;
     const std::size_t slips = slips_between(word, candidate);
     if (slips > slips_allowed(word, candidate) || slips >= best_slips) continue;
     // Two letters that are both wrong are another word.

@@ -242,11 +242,10 @@ void LmdbLog::wake() {
 
 // A missed head costs only the moment from which a cut tail shows; the next one makes up for it.
 void LmdbLog::write_head() {
-  using namespace std::chrono;
-  head_written_ = steady_clock::now();
+  head_written_ = std::chrono::steady_clock::now();
   const Reading::Seal& sealed = committer_.sealed();
   if (sealed.last == head_seq_) return;
-  const Time now{duration_cast<milliseconds>(system_clock::now().time_since_epoch())};
+  const auto now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
   const std::string text = files::format_head({sealed.last, sealed.digest, now});
   if (files::replace(options_.directory, files::kHead, text)) head_seq_ = sealed.last;
 }

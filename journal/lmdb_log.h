@@ -1,4 +1,4 @@
-// The journal on disk: the Log port over LMDB. DESIGN: one writer thread owns the only write
+// The journal on disk: the Log port over LMDB. One writer thread owns the only write
 // transaction; it joins whatever waits into one commit, and reports back through take_durable().
 //
 // Law: a batch is reported only after its commit has returned success, and nothing is assumed of

@@ -33,8 +33,8 @@ std::string little_endian_u64(std::uint64_t number) {
 }
 
 Status write_genesis(Environment& environment, const std::string& journal_id) {
-  using namespace std::chrono;
-  const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
   std::string format;
   record::append_u32(format, layout::kFormat);
   const std::pair<std::string_view, std::string> entries[] = {

@@ -293,9 +293,9 @@ Cursor::~Cursor() {
   if (cursor_ != nullptr) mdb_cursor_close(cursor_);
 }
 
-Status Cursor::move(int operation) {
+Status Cursor::move(int operation, std::string_view wanted) {
   if (opened_ != 0) return Status(opened_);
-  MDB_val key = to_val(key_);
+  MDB_val key = to_val(wanted);
   MDB_val found{};
   const Status status(mdb_cursor_get(cursor_, &key, &found, static_cast<MDB_cursor_op>(operation)));
   key_ = status.ok() ? to_view(key) : std::string_view();
@@ -310,10 +310,7 @@ Status Cursor::previous() { return move(MDB_PREV); }
 
 Status Cursor::seek(std::uint64_t key) { return seek_key(to_view(key)); }
 
-Status Cursor::seek_key(std::string_view key) {
-  key_ = key;
-  return move(MDB_SET_RANGE);
-}
+Status Cursor::seek_key(std::string_view key) { return move(MDB_SET_RANGE, key); }
 
 std::uint64_t Cursor::number() const {
   std::uint64_t number = 0;

@@ -150,7 +150,7 @@ class Cursor {
   [[nodiscard]] std::string_view value() const { return value_; }
 
  private:
-  Status move(int operation);
+  Status move(int operation, std::string_view wanted = {});
 
   MDB_cursor* cursor_ = nullptr;
   int opened_ = 0;

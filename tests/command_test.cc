@@ -1,3 +1,4 @@
+// Laws of slash commands: what is one, what is plain text, and to whom it speaks.
 #include "core/command.h"
 
 #include <rapidcheck.h>

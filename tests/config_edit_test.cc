@@ -1,3 +1,4 @@
+// Laws of editing one setting: nothing else in the file changes, or nothing at all.
 #include "tools/config_edit.h"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// What a reader is still owed, and when: posts, edits, splits, and the one ambiguous state.
 #include "core/delivery.h"
 
 #include <rapidcheck.h>

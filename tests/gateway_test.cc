@@ -1,3 +1,4 @@
+// The loop body: a fact and its decisions in one transaction, effects only after the commit.
 #include "core/gateway.h"
 
 #include <catch2/catch.hpp>

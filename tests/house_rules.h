@@ -17,7 +17,8 @@ inline constexpr std::size_t kHeaderLinesMax = 250;
 inline constexpr std::size_t kSourceLinesMax = 600;
 inline constexpr std::size_t kFunctionLinesMax = 70;
 inline constexpr std::size_t kColumnsMax = 100;
-inline constexpr std::size_t kOpeningLinesMin = 3;  // of the comment that opens a file
+// Of the comment that opens a file. No more is asked than that there is one: padding says nothing.
+inline constexpr std::size_t kOpeningLinesMin = 1;
 inline constexpr std::size_t kOpeningLinesMax = 15;
 
 struct File {
@@ -51,7 +52,8 @@ Findings clocks_and_dice(const File& file);  // in core and sans-IO files: time 
 Findings exceptions(const File& file);       // but around libraries that throw
 Findings unwanted_words(const File& file);   // using namespace, raw new, notes for later
 Findings hidden_references(
-    const File& file);  // a rule number or paper that a reader cannot look up
+    const File& file);                  // a rule number or paper that a reader cannot look up
+Findings overclaims(const File& file);  // more than anybody can guarantee, in any text
 
 // ---- rules over the tree
 

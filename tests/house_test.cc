@@ -36,7 +36,9 @@ const Tree& tree() {
         files.push_back({entry.path().lexically_relative(root).string(), read(entry.path())});
       }
     }
-    files.push_back({"CMakeLists.txt", read(root / "CMakeLists.txt")});
+    for (const char* name : {"CMakeLists.txt", "README.md", "ARCHITECTURE.md"}) {
+      files.push_back({name, read(root / name)});
+    }
     std::sort(files.begin(), files.end(),
               [](const File& left, const File& right) { return left.path < right.path; });
     return files;
@@ -50,7 +52,7 @@ std::string everywhere(Rule rule) {
   Findings all;
   for (const File& file : tree()) {
     const std::string_view path = file.path;
-    if (!house::ends_with_any(path, {".h", ".cc", ".proto"})) continue;
+    if (!house::ends_with_any(path, {".h", ".cc", ".proto", ".md"})) continue;
     const Findings found = rule(file);
     all.insert(all.end(), found.begin(), found.end());
   }
@@ -163,14 +165,14 @@ TEST_CASE("a file opens by saying what it is for, or leaves it to its header", "
   const auto opening = [](const char* path, std::size_t lines) {
     return house::missing_openings({{path, times(lines, "// word\n") + "int a;\n"}}).empty();
   };
-  CHECK_FALSE(opening("core/a.h", 2));
-  CHECK(opening("core/a.h", 3));
-  CHECK(opening("core/a.h", 15));
-  CHECK_FALSE(opening("core/a.h", 16));
-  CHECK_FALSE(opening("core/a.cc", 2));
-  CHECK_FALSE(opening("tests/a_test.cc", 0));
-  CHECK(opening("tests/a_test.cc", 1));
-  const File header{"core/a.h", times(3, "// word\n")};
+  for (const char* path : {"core/a.h", "core/a.cc", "tests/a_test.cc"}) {
+    INFO(path);
+    CHECK_FALSE(opening(path, 0));
+    CHECK(opening(path, 1));
+    CHECK(opening(path, 15));
+    CHECK_FALSE(opening(path, 16));
+  }
+  const File header{"core/a.h", "// word\n"};
   CHECK(house::missing_openings({header, {"core/a.cc", "int a;\n"}}).empty());
 }
 
@@ -226,6 +228,12 @@ TEST_CASE("a comment refers to nothing its reader cannot look up", "[house]") {
             .empty());
   CHECK_FALSE(house::broken_references({{"core/a.cc", "// See core/gone.h.\n"}}).empty());
   CHECK(house::broken_references({{"core/a.cc", "// See core/a.cc.\n"}}).empty());
+  CHECK_FALSE(house::broken_references({{"README.md", "See `core/gone.h`.\n"}}).empty());
+}
+
+TEST_CASE("no text claims more than anybody can guarantee", "[house]") {
+  CHECK_FALSE(house::overclaims({"README.md", std::string("It is tamper") + "-proof.\n"}).empty());
+  CHECK(house::overclaims({"README.md", "Damage shows.\n"}).empty());
 }
 
 TEST_CASE("a confined library is included by one file, in its place", "[house]") {
@@ -294,6 +302,7 @@ TEST_CASE("failure is a Result throughout", "[house][tree]") {
 TEST_CASE("no unwanted word is left", "[house][tree]") {
   CHECK(everywhere(house::unwanted_words) == "");
   CHECK(everywhere(house::hidden_references) == "");
+  CHECK(everywhere(house::overclaims) == "");
   CHECK(report(house::broken_references(tree())) == "");
 }
 

@@ -289,6 +289,42 @@ TEST_CASE("a reader in another process sees what is durable while the daemon run
   ::close(go[1]);
 }
 
+TEST_CASE("a reader follows when the writer grows the map", "[journal]") {
+  Place place;
+  int go[2];
+  int answer[2];
+  REQUIRE(::pipe2(go, O_CLOEXEC) == 0);
+  REQUIRE(::pipe2(answer, O_CLOEXEC) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    char byte = 0;
+    if (::read(go[0], &byte, 1) != 1) ::_exit(1);
+    auto reader = LmdbReader::open(place.directory());
+    if (!reader || (*reader)->last() != 1 || ::write(answer[1], "a", 1) != 1) ::_exit(2);
+    if (::read(go[0], &byte, 1) != 1) ::_exit(3);
+    ::_exit((*reader)->last() == 501 && (*reader)->get(501).value() ? 0 : 4);
+  }
+  LmdbLog::Options options = place.options();
+  options.map_bytes = 256u << 10;
+  DiskLog disk(options);
+  disk.log().append(batch_of(1, 1));
+  disk.settle();
+  REQUIRE(::write(go[1], "g", 1) == 1);
+  char byte = 0;
+  REQUIRE(::read(answer[0], &byte, 1) == 1);
+  Batch large = batch_of(2, 500);
+  for (Record& event : large.records) event.content = std::string(4'000, 'w');
+  disk.log().append(large);
+  disk.settle();
+  REQUIRE(::write(go[1], "g", 1) == 1);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  for (const int end : {go[0], go[1], answer[0], answer[1]}) ::close(end);
+}
+
 TEST_CASE("a full disk keeps the queued batches and writes them when there is space", "[journal]") {
   Place place;
   fs::create_directories(place.directory());

@@ -1,3 +1,4 @@
+// What is read, what is mended and what is refused of JSON from outside.
 #include "adapters/json_document.h"
 
 #include <rapidcheck.h>
@@ -37,8 +38,8 @@ TEST_CASE("a chain of lookups through what is not there answers none", "[json]")
 
 TEST_CASE("integers are exact to the last bit of int64 or no integers at all", "[json]") {
   JsonReader reader;
-  const auto root = reader.read(
-      R"([9223372036854775807,-9223372036854775808,9223372036854775808,7.0,1e2,-0,4503599627370497])");
+  const auto root = reader.read(R"([9223372036854775807,-9223372036854775808,9223372036854775808,)"
+                                R"(7.0,1e2,-0,4503599627370497])");
   REQUIRE(root);
   const auto all = root->elements();
   CHECK(all[0].integer() == std::numeric_limits<std::int64_t>::max());
@@ -52,8 +53,8 @@ TEST_CASE("integers are exact to the last bit of int64 or no integers at all", "
 
 TEST_CASE("a lone surrogate reads as U+FFFD and a pair as its character", "[json]") {
   JsonReader reader;
-  const auto root = reader.read(
-      R"(["\ud83d\ude00","\ud83d","\ude00","\ud83dx","\ud83d\u0041","\ude00\ud83d","\\ud83d","\uD83D\uDE00"])");
+  const auto root = reader.read(R"(["\ud83d\ude00","\ud83d","\ude00","\ud83dx","\ud83d\u0041",)"
+                                R"("\ude00\ud83d","\\ud83d","\uD83D\uDE00"])");
   REQUIRE(root);
   const auto all = root->elements();
   CHECK(all[0].string() == "\xF0\x9F\x98\x80");

@@ -1,3 +1,4 @@
+// Laws of model names: which rule fits, sizes, and the sentences of a refusal.
 #include "core/model.h"
 
 #include <algorithm>

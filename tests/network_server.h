@@ -107,11 +107,14 @@ class Server {
     ::shutdown(listener_, SHUT_RDWR);
     acceptor_.join();
     ::close(listener_);
-    {
-      const std::lock_guard lock(mutex_);
-      for (const int socket : open_) ::shutdown(socket, SHUT_RDWR);
-    }
+    hang_up();
     for (std::thread& thread : threads_) thread.join();
+  }
+
+  // Ends every open connection, as seen from the other side.
+  void hang_up() {
+    const std::lock_guard lock(mutex_);
+    for (const int socket : open_) ::shutdown(socket, SHUT_RDWR);
   }
 
   [[nodiscard]] std::uint16_t port() const { return port_; }

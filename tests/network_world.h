@@ -34,8 +34,8 @@ struct Story {
 
 class World {
  public:
-  explicit World(HttpOptions options = {})
-      : network_(std::make_unique<Network>(reactor_, std::move(options))) {}
+  explicit World(HttpOptions options = {}, StdioDescriptors stdio = {})
+      : network_(std::make_unique<Network>(reactor_, std::move(options), stdio)) {}
 
   CallId start(decltype(Call::what) what) {
     const CallId id = ++last_id_;

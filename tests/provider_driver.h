@@ -80,8 +80,10 @@ class Driver {
   }
 
   std::optional<Due> due() { return adapter->due(Moment{now, true, taking_in}); }
+  // The next call to start; calls given up on the way are forgotten, as a transport would.
   std::optional<Call> due_call() {
     auto next = due();
+    while (next && std::holds_alternative<Cancel>(*next)) next = due();
     if (!next || !std::holds_alternative<Call>(*next)) return std::nullopt;
     return std::get<Call>(std::move(*next));
   }

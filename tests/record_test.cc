@@ -61,10 +61,10 @@ TEST_CASE("golden bytes of version 1", "[journal]") {
   REQUIRE(encoded.parts.size() == 1);
   CHECK(encoded.parts[0].key == 256'000'000);
   CHECK(hex(encoded.bytes) ==
-        "0deb84c001150070110100007b68e5cf8b010001000000010000000000000000"
+        "e3c09ff001150070110100007b68e5cf8b010001000000010000000000000000"
         "05636c656172776f726473");
   CHECK(hex(view(encoded.hashes[0])) ==
-        "189a01aae85caad71ce8faaa91ae18fbd7c36dd715f76966804122b5b3149d1a");
+        "d0b8b7e02b5dc5650c23eb2a21b1b171719b6eae65b52d115372a4312510e29e");
   CHECK(decode(encoded) == golden());
 }
 

@@ -1,3 +1,4 @@
+// A conversation as a fold: loaded from its chain it equals the one folded live.
 #include "core/session.h"
 
 #include <catch2/catch.hpp>

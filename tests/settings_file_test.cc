@@ -1,3 +1,4 @@
+// Laws of the six layers on a disk of their own: files, variables, modes, the example.
 #include "tools/settings_file.h"
 
 #include <sys/stat.h>

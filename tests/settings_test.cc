@@ -1,3 +1,4 @@
+// Laws of settings: layers, ranges, refusals, masks, near names and addresses.
 #include "core/settings.h"
 
 #include <rapidcheck.h>

@@ -1,3 +1,4 @@
+// Simulated worlds: whatever breaks, the guarantees hold, and a seed gives the same run again.
 #include <catch2/catch.hpp>
 
 #include "tests/sim/chance.h"

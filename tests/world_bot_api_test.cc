@@ -1,3 +1,4 @@
+// The fake Bot API keeps Telegram's rules, so that tests against it mean something.
 #include "tests/world/bot_api.h"
 
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// The fake model server streams as real ones do, odd splits and comments included.
 #include "tests/world/chat_server.h"
 
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// The fakes' own request reader: strict, and the same however bytes are cut.
 #include "tests/world/http_request_parser.h"
 
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// Programs under test run with nothing of ours but what they are given.
 #include "tests/world/process.h"
 
 #include <signal.h>

@@ -1,3 +1,4 @@
+// The same fakes over loopback sockets: kept connections, cuts, resets.
 #include "tests/world/socket_server.h"
 
 #include <arpa/inet.h>

@@ -19,8 +19,8 @@ struct Connection::Write {
   std::string bytes;
 };
 
-Connection::Connection(uv_loop_t* loop, Route route, Owner* owner)
-    : loop_(loop), route_(std::move(route)), owner_(owner) {
+Connection::Connection(uv_loop_t* loop, TlsStore& tls, Route route, Owner* owner)
+    : loop_(loop), tls_store_(tls), route_(std::move(route)), owner_(owner) {
   const Origin& first = route_.proxy ? *route_.proxy : route_.origin;
   connector_ = std::make_unique<Connector>(
       loop_, first.host, first.port,
@@ -31,6 +31,10 @@ Connection::~Connection() = default;
 
 void Connection::close() {
   owner_ = nullptr;
+  if (stage_ == Stage::kOpen && tls_ != nullptr) {
+    tls_->close();
+    flush_tls();
+  }
   stage_ = Stage::kClosed;
   connector_.reset();
   socket_.close();
@@ -102,11 +106,35 @@ void Connection::tunnel_bytes(std::string_view bytes) {
   begin_origin();
 }
 
-void Connection::begin_origin() { enter(Stage::kOpen); }
+void Connection::begin_origin() {
+  if (!route_.origin.tls) {
+    enter(Stage::kOpen);
+    return;
+  }
+  auto client = tls_store_.start(route_.origin);
+  if (!client) {
+    fail(ReplyFailed::Reason::kTls, client.error().message);
+    return;
+  }
+  tls_ = std::move(*client);
+  flush_tls();
+  enter(Stage::kHandshaking);
+}
 
 void Connection::send(std::string bytes) {
   CHECK(stage_ == Stage::kOpen, "bytes were sent on a connection that is not open");
-  write_raw(std::move(bytes));
+  if (tls_ == nullptr) {
+    write_raw(std::move(bytes));
+    return;
+  }
+  tls_->write(bytes);
+  write_failed_ = write_failed_ || tls_->state() != tls::Client::State::kOpen;
+  flush_tls();
+}
+
+void Connection::flush_tls() {
+  std::string output = tls_->take_output();
+  if (!output.empty()) write_raw(std::move(output));
 }
 
 void Connection::write_raw(std::string bytes) {
@@ -144,19 +172,44 @@ void Connection::on_write(uv_write_t* request, int status) {
 void Connection::on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
   auto* connection = static_cast<Connection*>(stream->data);
   if (connection == nullptr || size == 0) return;
-  if (size < 0) {
-    const std::string why = size == UV_EOF ? "closed the connection" : "broke the connection";
-    connection->fail(ReplyFailed::Reason::kClosed, connection->route_.origin.host + " " + why);
-    return;
-  }
+  if (size < 0) return connection->ended(size == UV_EOF);
   connection->received({buffer->base, static_cast<std::size_t>(size)});
+}
+
+void Connection::ended(bool cleanly) {
+  std::string detail = route_.proxy ? route_.proxy->host : route_.origin.host;
+  detail += cleanly ? " closed the connection" : " broke the connection";
+  if (cleanly && tls_ != nullptr) detail += " without saying so first";
+  fail(stage_ == Stage::kHandshaking ? ReplyFailed::Reason::kTls : ReplyFailed::Reason::kClosed,
+       std::move(detail));
 }
 
 void Connection::received(std::string_view bytes) {
   if (tunnel_ != nullptr) {
     tunnel_bytes(bytes);
+  } else if (tls_ != nullptr) {
+    tls_bytes(bytes);
   } else if (owner_ != nullptr) {
     owner_->on_bytes(bytes);
+  }
+}
+
+void Connection::tls_bytes(std::string_view bytes) {
+  plaintext_.clear();
+  const tls::Client::State state = tls_->feed(bytes, &plaintext_);
+  flush_tls();
+  const bool opened = state == tls::Client::State::kOpen || !plaintext_.empty();
+  if (stage_ == Stage::kHandshaking && opened) {
+    tls_store_.keep(route_.origin, *tls_);
+    enter(Stage::kOpen);
+  }
+  if (!plaintext_.empty() && owner_ != nullptr) owner_->on_bytes(plaintext_);
+  if (stage_ == Stage::kClosed) return;
+  if (state == tls::Client::State::kFailed) {
+    if (stage_ == Stage::kHandshaking) tls_store_.forget(route_.origin);
+    fail(ReplyFailed::Reason::kTls, tls_->error());
+  } else if (state == tls::Client::State::kClosed) {
+    fail(ReplyFailed::Reason::kClosed, route_.origin.host + " closed the connection");
   }
 }
 

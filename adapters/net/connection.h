@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "adapters/net/connector.h"
+#include "adapters/net/tls_store.h"
 #include "adapters/net/uv_handle.h"
 #include "adapters/wire/http_response.h"
 #include "core/ports.h"
@@ -44,7 +45,8 @@ class Connection {
     virtual void on_closed(const Trouble& trouble) = 0;
   };
 
-  Connection(uv_loop_t* loop, Route route, Owner* owner);
+  // References must outlive it.
+  Connection(uv_loop_t* loop, TlsStore& tls, Route route, Owner* owner);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -56,7 +58,6 @@ class Connection {
 
   void set_owner(Owner* owner) { owner_ = owner; }
   [[nodiscard]] Stage stage() const { return stage_; }
-  [[nodiscard]] const Route& route() const { return route_; }
 
  private:
   struct Write;
@@ -68,16 +69,22 @@ class Connection {
   void tunnel_bytes(std::string_view bytes);
   void begin_origin();
   void received(std::string_view bytes);
+  void tls_bytes(std::string_view bytes);
+  void flush_tls();
+  void ended(bool cleanly);
   void write_raw(std::string bytes);
   void enter(Stage stage);
   void fail(ReplyFailed::Reason reason, std::string detail);
 
   uv_loop_t* loop_;
+  TlsStore& tls_store_;
   const Route route_;
   Owner* owner_;
   Stage stage_ = Stage::kConnecting;
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<http::ResponseReader> tunnel_;  // while the proxy's answer is awaited
+  std::unique_ptr<tls::Client> tls_;              // for an https origin, past the tunnel
+  std::string plaintext_;
   UvHandle<uv_tcp_t> socket_;
   bool write_failed_ = false;
   std::string read_buffer_;

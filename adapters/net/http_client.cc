@@ -15,7 +15,7 @@ bool is_this_machine(std::string_view host) {
 }  // namespace
 
 HttpClient::HttpClient(Reactor& reactor, Replies& replies, HttpOptions options)
-    : reactor_(reactor), replies_(replies), options_(std::move(options)) {
+    : reactor_(reactor), replies_(replies), options_(std::move(options)), tls_(options_.ca_file) {
   idle_timer_.open(this, [&](uv_timer_t* raw) { return uv_timer_init(reactor_.loop(), raw); });
 }
 
@@ -69,7 +69,7 @@ ExchangeHost::Lease HttpClient::lease(const HttpCall& call, bool fresh, Connecti
   }
   Connection::Route route{call.origin, std::nullopt, options_.user_agent};
   if (proxied(call.origin)) route.proxy = options_.proxy;
-  return {std::make_unique<Connection>(reactor_.loop(), std::move(route), owner), false};
+  return {std::make_unique<Connection>(reactor_.loop(), tls_, std::move(route), owner), false};
 }
 
 Result<std::string> HttpClient::request(const HttpCall& call) {

@@ -43,6 +43,7 @@ class HttpClient : public ExchangeHost {
   void sweep();
 
   [[nodiscard]] std::size_t idle_connections() const;
+  [[nodiscard]] std::size_t resumed_connections() const { return tls_.resumed(); }
 
   // For the exchanges.
   Lease lease(const HttpCall& call, bool fresh, Connection::Owner* owner) override;
@@ -75,6 +76,7 @@ class HttpClient : public ExchangeHost {
   Reactor& reactor_;
   Replies& replies_;
   const HttpOptions options_;
+  TlsStore tls_;
   std::map<CallId, std::unique_ptr<HttpExchange>> exchanges_;
   std::map<PoolKey, std::vector<std::unique_ptr<Idle>>> idle_;
   UvHandle<uv_timer_t> idle_timer_;

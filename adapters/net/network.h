@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/net/http_client.h"
+#include "adapters/net/local_streams.h"
 #include "adapters/net/reactor.h"
 #include "adapters/net/replies.h"
 #include "core/ports.h"
@@ -18,7 +19,7 @@ namespace daybook {
 class Network : public Transport {
  public:
   // The reactor must outlive it.
-  Network(Reactor& reactor, HttpOptions options);
+  explicit Network(Reactor& reactor, HttpOptions options = {}, StdioDescriptors stdio = {});
   ~Network() override;
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -28,11 +29,14 @@ class Network : public Transport {
   std::vector<std::pair<CallId, Reply>> take_replies() override;
 
   [[nodiscard]] std::size_t idle_connections() const { return http_.idle_connections(); }
+  // TLS handshakes that were abbreviated, since the start.
+  [[nodiscard]] std::size_t resumed_connections() const { return http_.resumed_connections(); }
 
  private:
   Reactor& reactor_;
   Replies replies_;
   HttpClient http_;
+  LocalStreams local_;
 };
 
 }  // namespace daybook

@@ -20,6 +20,18 @@ std::string_view status_line_error(std::string_view line) {
   return {};
 }
 
+bool is_name_byte(char byte) {
+  if (is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z')) return true;
+  return std::string_view("!#$%&'*+-.^_`|~").find(byte) != std::string_view::npos;
+}
+
+// A word, then the colon with nothing between.
+bool has_field_name(std::string_view line) {
+  const auto end =
+      std::find_if(line.begin(), line.end(), [](char byte) { return !is_name_byte(byte); });
+  return end != line.begin() && end != line.end() && *end == ':';
+}
+
 int hex_value(char byte) {
   if (is_digit(byte)) return byte - '0';
   if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
@@ -70,6 +82,8 @@ void HeadGuard::line(std::string_view line) {
     error_ = "the answer has more than 100 header fields";
   } else if (line.front() == ' ' || line.front() == '\t') {
     error_ = "a header of the answer is folded over two lines";
+  } else if (!has_field_name(line)) {
+    error_ = "a header of the answer has no proper name";
   }
 }
 

@@ -74,7 +74,8 @@ class BotApi : public Server {
   std::vector<Output> poll(Time now) override;
   [[nodiscard]] Time wake_at() const override;
 
-  // ---- people. A positive chat is private and its user has the same id; a negative one is a group.
+  // ---- people. A positive chat is private and its user has the same id; a negative one is a
+  // group.
   std::int64_t say(std::int64_t chat, std::string_view text, Time now, std::int64_t user = 0);
   void edit(std::int64_t chat, std::int64_t message_id, std::string_view text, Time now);
   void remove(std::int64_t chat, std::int64_t message_id);  // the bot's message, by the person

@@ -15,8 +15,8 @@
 
 namespace daybook::world {
 
-// What the model says to this: the words of the question's first 40 bytes and twelve numbered words,
-// or N of them where the text holds "words:N". No blank at either end.
+// What the model says to this: the words of the question's first 40 bytes and twelve numbered
+// words, or N of them where the text holds "words:N". No blank at either end.
 std::string answer_for(std::string_view text);
 
 // How one answer goes.

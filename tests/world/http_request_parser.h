@@ -1,8 +1,8 @@
 // Reads HTTP/1.1 requests for the fake servers: strict on purpose, so that a client that writes
-// something a real front end might refuse is caught here. Deliberately not the gateway's own parser:
-// a writer tested against its own reader proves little.
+// something a real front end might refuse is caught here. Deliberately not the gateway's own
+// parser: a writer tested against its own reader proves little.
 //
-// Accepts Content-Length bodies only; wants Host and User-Agent (PROTOCOLS of our clients).
+// Accepts Content-Length bodies only; wants Host and User-Agent (our clients send both).
 #pragma once
 
 #include <optional>

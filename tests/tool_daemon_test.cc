@@ -1,0 +1,179 @@
+// The daemon and the verbs that talk to it, as processes: control socket, reload, stop, exit codes.
+#include "tools/daemon.h"
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "tests/world/daemon_world.h"
+
+namespace daybook::tool_daemon_test {
+
+using nlohmann::json;
+using world::Environment;
+using world::Finished;
+using world::Process;
+using world::run_program;
+using world::TemporaryDirectory;
+
+// A daemon on a directory of its own, with the offline model and no channel but the terminal.
+struct Alone {
+  TemporaryDirectory directory;
+  Environment environment{{"HOME", directory.path()}, {"PATH", "/usr/bin"}};
+  std::unique_ptr<Process> process;
+
+  std::string data() const { return directory.path() + "/data"; }
+  void start(std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybookd", "--data", data()};
+    words.insert(words.end(), more.begin(), more.end());
+    process = std::make_unique<Process>(words, environment);
+    REQUIRE(process->wait_for_errors("channels: "));
+    // The socket opens in the first iteration; status asks until it is there.
+    while (tool({"status"}).output.find("runs, pid") == std::string::npos) {
+      REQUIRE(process->running());
+    }
+  }
+  Finished tool(std::vector<std::string> words, std::string_view input = {}) const {
+    words.insert(words.begin(), {DAYBOOK_BINARY_DIR "/daybook", "--data", data()});
+    return run_program(words, environment, input);
+  }
+  int stop() {
+    process->signal(SIGTERM);
+    return process->wait().value_or(-1);
+  }
+};
+
+bool holds(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_CASE("ask streams the answer through the control socket", "[daemon]") {
+  Alone alone;
+  alone.start();
+  const Finished answer = alone.tool({"ask", "hello", "there"});
+  INFO(answer.errors);
+  REQUIRE(answer.status == 0);
+  CHECK(holds(answer.output, "hello there"));
+  const Finished events = alone.tool({"ask", "--json", "again"});
+  REQUIRE(events.status == 0);
+  CHECK(holds(events.output, "\"kind\":\"TurnCompleted\""));
+  CHECK(holds(alone.tool({"ask", "-"}, "from a pipe\n").output, "from a pipe"));
+  CHECK(holds(alone.tool({"ask", "/model echo"}).output, "echo"));
+  const Finished chat = alone.tool({"chat", "notes"}, "first\n/whoami\n");
+  INFO(chat.output + chat.errors);
+  CHECK(chat.status == 0);
+  CHECK(holds(chat.output, "terminal:notes"));
+  const Finished rows = alone.tool({"sessions"});
+  CHECK(holds(rows.output, "terminal:default"));
+  CHECK(holds(rows.output, "terminal:notes"));
+  CHECK(alone.tool({"ask", "--session", "telegram:999", "x"}).status == 64);
+  CHECK(alone.stop() == 0);
+  CHECK(alone.tool({"replay", "--check"}).status == 0);
+  CHECK(alone.tool({"verify"}).status == 0);
+  CHECK(alone.tool({"ask", "anybody?"}).status == 69);
+}
+
+TEST_CASE("a second daemon on the journal exits 75 and names the first", "[daemon]") {
+  Alone alone;
+  alone.start();
+  const Finished second =
+      run_program({DAYBOOK_BINARY_DIR "/daybookd", "--data", alone.data()}, alone.environment);
+  INFO(second.errors);
+  CHECK(second.status == 75);
+  CHECK(holds(second.errors, std::to_string(alone.process->id())));
+  CHECK(alone.stop() == 0);
+}
+
+TEST_CASE("reload takes good settings and keeps the old ones over bad ones", "[daemon]") {
+  Alone alone;
+  const std::string file = alone.directory.write("config.toml", "[agent]\nmodel = \"echo\"\n");
+  alone.start({"--config", file});
+  alone.directory.write("config.toml", "[agent]\nmodel = \"echo:slow\"\n");
+  CHECK(alone.tool({"reload"}).status == 0);
+  CHECK(holds(alone.tool({"status", "--json"}).output, "\"model\":\"echo:slow\""));
+  alone.directory.write("config.toml", "[agent]\nmodle = \"x\"\n");
+  const Finished refused = alone.tool({"reload"});
+  CHECK(refused.status == 78);
+  CHECK(holds(refused.errors, "agent.model"));
+  CHECK(holds(alone.tool({"status", "--json"}).output, "\"model\":\"echo:slow\""));
+  alone.directory.write("config.toml", "[agent]\nmodel = \"echo\"\n");
+  alone.process->signal(SIGHUP);
+  REQUIRE(alone.process->wait_for_errors("model echo ("));
+  CHECK(alone.stop() == 0);
+}
+
+TEST_CASE("wrong settings and command lines have their exit codes", "[daemon]") {
+  const TemporaryDirectory directory;
+  const Environment environment{{"HOME", directory.path()}};
+  const std::string file = directory.write("config.toml", "[agent]\nmodle = \"x\"\n");
+  const std::string data = directory.path() + "/data";
+  const Finished settings =
+      run_program({DAYBOOK_BINARY_DIR "/daybookd", "--data", data, "--config", file}, environment);
+  CHECK(settings.status == 78);
+  CHECK(holds(settings.errors, "agent.model"));
+  CHECK(run_program({DAYBOOK_BINARY_DIR "/daybookd", "--dance"}, environment).status == 64);
+  CHECK(run_program({DAYBOOK_BINARY_DIR "/daybookd", "--version"}, environment).status == 0);
+  const Finished check =
+      run_program({DAYBOOK_BINARY_DIR "/daybookd", "--check", "--data", data}, environment);
+  CHECK(check.status == 0);
+  CHECK(holds(check.errors, "no journal yet"));
+}
+
+TEST_CASE("a daemon killed before or after any event answers when it is back", "[daemon]") {
+  for (const std::string moment : {"before:", "after:"}) {
+    for (int seq = 4; seq <= 9; ++seq) {
+      const TemporaryDirectory directory;
+      Environment environment{{"HOME", directory.path()}};
+      const std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybookd", "--console", "--data",
+                                              directory.path() + "/data"};
+      Environment killing = environment;
+      killing.emplace_back("DAYBOOK_TEST_KILL", moment + std::to_string(seq));
+      INFO(moment << seq);
+      const Finished killed = run_program(words, killing, "hello\n");
+      CHECK(killed.status == 128 + SIGKILL);
+      const Finished again = run_program(words, environment, "");
+      INFO(again.errors);
+      CHECK(again.status == 0);
+      const Finished replay = run_program({DAYBOOK_BINARY_DIR "/daybook", "--data",
+                                           directory.path() + "/data", "replay", "--check"},
+                                          environment);
+      INFO(replay.errors);
+      CHECK(replay.status == 0);
+    }
+  }
+}
+
+TEST_CASE("settings are listed with their layers and changed in place", "[daemon]") {
+  const Alone alone;
+  CHECK(holds(alone.tool({"config"}).output, "agent.max_history_messages = 50"));
+  CHECK(alone.tool({"config", "get", "agent.max_history_messages"}).output == "50\n");
+  const Finished set = alone.tool({"config", "set", "agent.max_history_messages", "7"});
+  INFO(set.errors);
+  CHECK(set.status == 0);
+  CHECK(alone.tool({"config", "get", "agent.max_history_messages"}).output == "7\n");
+  CHECK(alone.tool({"config", "unset", "agent.max_history_messages"}).status == 0);
+  CHECK(alone.tool({"config", "get", "agent.max_history_messages"}).output == "50\n");
+  const Finished typo = alone.tool({"config", "get", "agent.modle"});
+  CHECK(typo.status == 64);
+  CHECK(holds(typo.errors, "did you mean agent.model?"));
+}
+
+TEST_CASE("setup without questions checks and writes what the environment gives", "[daemon]") {
+  world::Hosted<world::BotApi> bot(world::DaemonWorld::kToken);
+  const TemporaryDirectory directory;
+  const Environment environment{{"HOME", directory.path()},
+                                {"TELEGRAM_BOT_TOKEN", world::DaemonWorld::kToken},
+                                {"DAYBOOK_TELEGRAM_API_ROOT", bot.url()},
+                                {"DAYBOOK_JOURNAL_DIR", directory.path() + "/data"}};
+  const Finished setup =
+      run_program({DAYBOOK_BINARY_DIR "/daybook", "setup", "--non-interactive"}, environment);
+  INFO(setup.output + setup.errors);
+  CHECK(setup.status == 0);
+  CHECK(holds(setup.output, "https://t.me/daybook_test_bot"));
+  CHECK_FALSE(holds(setup.output, world::DaemonWorld::kToken));
+  const Finished doctor = run_program({DAYBOOK_BINARY_DIR "/daybook", "doctor"}, environment);
+  CHECK(doctor.status == 0);
+  CHECK(holds(doctor.output, "Telegram knows the bot"));
+}
+
+}  // namespace daybook::tool_daemon_test
