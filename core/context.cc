@@ -1,6 +1,7 @@
 #include "core/context.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/session.h"
@@ -55,10 +56,24 @@ void add_to_ranges(std::vector<Range>* ranges, Seq seq, bool adjacent) {
   ranges->back().set_last(seq);
 }
 
-bool in_ranges(Seq seq, const std::vector<Range>& ranges) {
-  return std::any_of(ranges.begin(), ranges.end(), [seq](const Range& range) {
-    return range.first() <= seq && seq <= range.last();
-  });
+// Entries stand in the order of the talk, which is not that of their seqs: a message that waited is
+// older than the answer before it. One range may only span what stands together.
+std::vector<bool> ranges_begin(const SessionState& session) {
+  const int count = session.entries_size();
+  std::vector<bool> begins(static_cast<std::size_t>(count), true);
+  Seq largest = 0;
+  for (int index = 1; index < count; ++index) {
+    const Seq before = session.entries(index - 1).seq();
+    largest = std::max(largest, before);
+    begins[static_cast<std::size_t>(index)] =
+        before != largest || session.entries(index).seq() < before;
+  }
+  Seq smallest = std::numeric_limits<Seq>::max();
+  for (int index = count - 1; index > 0; --index) {
+    if (smallest < session.entries(index).seq()) begins[static_cast<std::size_t>(index)] = true;
+    smallest = std::min(smallest, session.entries(index).seq());
+  }
+  return begins;
 }
 
 std::string transcript(const SessionState& scope, const Selection& selection, History& history) {
@@ -66,8 +81,8 @@ std::string transcript(const SessionState& scope, const Selection& selection, Hi
   if (scope.summary_text() != 0) {
     text += "\nSummary of what came before it:\n" + text_of(scope.summary_text(), history) + "\n";
   }
-  for (const Entry& entry : scope.entries()) {
-    if (!in_ranges(entry.seq(), selection.taken)) continue;
+  for (int index = selection.first_taken; index < scope.entries_size(); ++index) {
+    const Entry& entry = scope.entries(index);
     text += entry.role() == Entry::USER ? "\nUser: " : "\nAssistant: ";
     text += text_of(entry.seq(), history);
   }
@@ -119,11 +134,13 @@ Selection select_entries(const SessionState& session, std::uint32_t system_token
     tokens += cost;
     ++selection.messages_taken;
   }
+  selection.first_taken = begin;
+  const std::vector<bool> begins = ranges_begin(session);
   for (int index = 0; index < session.entries_size(); ++index) {
     const Entry& entry = session.entries(index);
     const bool taken = index >= begin;
     add_to_ranges(taken ? &selection.taken : &selection.dropped, entry.seq(),
-                  index != 0 && index != begin);
+                  !begins[static_cast<std::size_t>(index)] && index != begin);
     if (taken) continue;
     ++selection.messages_dropped;
     selection.tokens_dropped += entry.tokens();
@@ -150,8 +167,8 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
     const std::string summary = text_of(scope.summary_text(), history);
     prompt.messages.push_back({Entry::USER, quoted_summary(summary)});
   }
-  for (const Entry& entry : scope.entries()) {
-    if (!in_ranges(entry.seq(), built.selection.taken)) continue;
+  for (int index = built.selection.first_taken; index < scope.entries_size(); ++index) {
+    const Entry& entry = scope.entries(index);
     prompt.messages.push_back({entry.role(), text_of(entry.seq(), history)});
   }
   return built;

@@ -57,7 +57,8 @@ struct Selection {
   std::uint32_t messages_dropped = 0;
   std::uint32_t tokens = 0;  // estimate for the whole prompt
   std::uint32_t tokens_dropped = 0;
-  std::string rule;  // which limit dropped: "messages_max", "window_percent", or empty
+  std::string rule;     // which limit dropped: "messages_max", "window_percent", or empty
+  int first_taken = 0;  // index of the first entry taken; all after it are
 };
 Selection select_entries(const SessionState& session, std::uint32_t system_tokens,
                          const Window& window);

@@ -163,6 +163,34 @@ Complaints answers_whole(const Evidence& evidence) {
   return complaints;
 }
 
+Complaints prompts_in_order(const Evidence& evidence) {
+  std::map<Seq, const Said*> by_message;
+  for (const Said& said : evidence.said) {
+    const Event* message = received(evidence, said);
+    if (message != nullptr && is_text(said)) by_message[message->seq()] = &said;
+  }
+  std::set<std::string> answered;
+  for (const Event& event : evidence.events) {
+    if (!event.has_turn_completed()) continue;
+    for (Seq message : event_at(evidence, event.turn_completed().turn()).turn_started().answers()) {
+      if (by_message.contains(message)) answered.insert(by_message[message]->text);
+    }
+  }
+  const auto runs_on = [&](const std::string& text) {
+    const std::size_t end = text.find("\n\n");
+    // A summary may stand before a question, and quote it.
+    if (end == std::string::npos || text.find("ummar") != std::string::npos) return false;
+    return answered.contains(text.substr(0, end));
+  };
+  Complaints complaints;
+  for (const world::ChatRequest& request : evidence.models.requests()) {
+    for (const auto& [role, text] : request.messages) {
+      if (role == "user" && runs_on(text)) complaints.push_back("answer left out: " + quoted(text));
+    }
+  }
+  return complaints;
+}
+
 Complaints screens_match(const Evidence& evidence) {
   Complaints complaints;
   Wanted wanted = wanted_screens(evidence);
@@ -238,8 +266,9 @@ Complaints peers_content(const Evidence& evidence) {
 
 Complaints check_all(const Evidence& evidence) {
   Complaints all;
-  for (const auto& check : {seqs_are_contiguous, inbound_once, everything_answered, answers_whole,
-                            screens_match, nothing_unwritten, prompts_rebuild, peers_content}) {
+  for (const auto& check :
+       {seqs_are_contiguous, inbound_once, everything_answered, answers_whole, prompts_in_order,
+        screens_match, nothing_unwritten, prompts_rebuild, peers_content}) {
     const Complaints complaints = check(evidence);
     all.insert(all.end(), complaints.begin(), complaints.end());
   }
