@@ -44,6 +44,8 @@ class Simulation {
   Simulation& operator=(const Simulation&) = delete;
 
   Report run();
+  // What is durable now.
+  std::vector<Event> journal();
 
  private:
   // What a process holds; gone with it.
@@ -70,7 +72,6 @@ class Simulation {
   void people_speak();
   void disk_turns();
   [[nodiscard]] bool settled() const;
-  std::vector<Event> journal();
   void check_replay(Complaints* complaints);
   [[nodiscard]] std::string trace() const;
 
