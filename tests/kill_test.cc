@@ -25,7 +25,7 @@ using world::Finished;
 using world::Trap;
 
 constexpr std::int64_t kChat = DaemonWorld::kUser;
-constexpr const char* kFirst = "first words:24";
+constexpr const char* kFirst = "first words:34";
 constexpr const char* kSecond = "second words:3";
 
 struct Point {
@@ -198,7 +198,7 @@ Point trap_point(const std::string& target, int nth, Trap::Where where, std::siz
 std::vector<Point> wire_points() {
   using Where = Trap::Where;
   std::vector<Point> points;
-  for (std::size_t bytes = 1; bytes < 5'000; bytes += 170) {
+  for (std::size_t bytes = 1; bytes < 7'000; bytes += 130) {
     points.push_back(trap_point("/chat/completions", 1, Where::kSending, bytes));
   }
   for (const char* target : {"/chat/completions", "sendMessage", "editMessageText", "getUpdates"}) {
