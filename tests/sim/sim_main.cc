@@ -1,6 +1,6 @@
-// daybook_sim --seed N | --seed A..B [--runs M] [--log]: simulated worlds, one a seed. Prints each that
-// went wrong with its seed, and at the end how often each fault fired. Every seed is run twice: the
-// same seed must give the same journal.
+// daybook_sim --seed N | --seed A..B [--runs M] [--log]: simulated worlds, one a seed. Prints each
+// that went wrong with its seed, and at the end how often each fault fired. Every seed is run twice:
+// the same seed must give the same journal. --log prints that journal.
 #include <charconv>
 #include <cstdio>
 #include <string>
