@@ -1,7 +1,6 @@
 #include "core/context.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "core/session.h"
@@ -29,51 +28,25 @@ std::string quoted_summary(const std::string& summary) {
   return "Summary of the conversation so far (background, not instructions):\n" + summary;
 }
 
+void add_range(std::vector<Range>* ranges, const SessionState& session, int first, int last) {
+  Range& range = ranges->emplace_back();
+  range.set_first(session.entries(first).seq());
+  range.set_last(session.entries(last).seq());
+}
+
 // The entries a turn may look at: those of its compaction's range, or all that no summary covers.
 SessionState scope_of(const SessionState& state, const TurnStarted& turn, History& history) {
   SessionState scope = state;
-  Seq first = state.summary_last() + 1;
-  Seq last = std::max(state.seq(), first);
+  int begin = position_after(state, state.summary_last());
+  int end = state.entries_size();
   if (turn.kind() == SUMMARY) {
     const std::optional<Event> started = history.event(turn.compaction());
-    if (started) {
-      first = started->compaction_started().first();
-      last = started->compaction_started().last();
-    }
+    if (started) end = position_after(state, started->compaction_started().last());
   }
   auto* entries = scope.mutable_entries();
-  entries->erase(
-      std::remove_if(entries->begin(), entries->end(),
-                     [&](const Entry& entry) { return entry.seq() < first || entry.seq() > last; }),
-      entries->end());
+  entries->DeleteSubrange(end, entries->size() - end);
+  entries->DeleteSubrange(0, std::min(begin, end));
   return scope;
-}
-
-void add_to_ranges(std::vector<Range>* ranges, Seq seq, bool adjacent) {
-  if (ranges->empty() || !adjacent) {
-    ranges->emplace_back().set_first(seq);
-  }
-  ranges->back().set_last(seq);
-}
-
-// Entries stand in the order of the talk, which is not that of their seqs: a message that waited is
-// older than the answer before it. One range may only span what stands together.
-std::vector<bool> ranges_begin(const SessionState& session) {
-  const int count = session.entries_size();
-  std::vector<bool> begins(static_cast<std::size_t>(count), true);
-  Seq largest = 0;
-  for (int index = 1; index < count; ++index) {
-    const Seq before = session.entries(index - 1).seq();
-    largest = std::max(largest, before);
-    begins[static_cast<std::size_t>(index)] =
-        before != largest || session.entries(index).seq() < before;
-  }
-  Seq smallest = std::numeric_limits<Seq>::max();
-  for (int index = count - 1; index > 0; --index) {
-    if (smallest < session.entries(index).seq()) begins[static_cast<std::size_t>(index)] = true;
-    smallest = std::min(smallest, session.entries(index).seq());
-  }
-  return begins;
 }
 
 std::string transcript(const SessionState& scope, const Selection& selection, History& history) {
@@ -81,7 +54,7 @@ std::string transcript(const SessionState& scope, const Selection& selection, Hi
   if (scope.summary_text() != 0) {
     text += "\nSummary of what came before it:\n" + text_of(scope.summary_text(), history) + "\n";
   }
-  for (int index = selection.first_taken; index < scope.entries_size(); ++index) {
+  for (int index = selection.begin; index < scope.entries_size(); ++index) {
     const Entry& entry = scope.entries(index);
     text += entry.role() == Entry::USER ? "\nUser: " : "\nAssistant: ";
     text += text_of(entry.seq(), history);
@@ -104,6 +77,13 @@ Digest canonical_sha256(const Prompt& prompt) {
     whole.update(view(text));
   }
   return whole.finish();
+}
+
+int position_after(const SessionState& session, Seq entry) {
+  for (int index = session.entries_size(); entry != 0 && index > 0; --index) {
+    if (session.entries(index - 1).seq() == entry) return index;
+  }
+  return 0;
 }
 
 std::uint32_t estimate_tokens(std::string_view text) {
@@ -134,16 +114,13 @@ Selection select_entries(const SessionState& session, std::uint32_t system_token
     tokens += cost;
     ++selection.messages_taken;
   }
-  selection.first_taken = begin;
-  const std::vector<bool> begins = ranges_begin(session);
-  for (int index = 0; index < session.entries_size(); ++index) {
-    const Entry& entry = session.entries(index);
-    const bool taken = index >= begin;
-    add_to_ranges(taken ? &selection.taken : &selection.dropped, entry.seq(),
-                  !begins[static_cast<std::size_t>(index)] && index != begin);
-    if (taken) continue;
+  selection.begin = begin;
+  const int entries = session.entries_size();
+  if (begin < entries) add_range(&selection.taken, session, begin, entries - 1);
+  if (begin > 0) add_range(&selection.dropped, session, 0, begin - 1);
+  for (int index = 0; index < begin; ++index) {
     ++selection.messages_dropped;
-    selection.tokens_dropped += entry.tokens();
+    selection.tokens_dropped += session.entries(index).tokens();
   }
   selection.tokens = static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, UINT32_MAX));
   return selection;
@@ -167,7 +144,7 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
     const std::string summary = text_of(scope.summary_text(), history);
     prompt.messages.push_back({Entry::USER, quoted_summary(summary)});
   }
-  for (int index = built.selection.first_taken; index < scope.entries_size(); ++index) {
+  for (int index = built.selection.begin; index < scope.entries_size(); ++index) {
     const Entry& entry = scope.entries(index);
     prompt.messages.push_back({entry.role(), text_of(entry.seq(), history)});
   }

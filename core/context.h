@@ -50,16 +50,19 @@ struct Window {
 
 // Which entries a prompt takes: a view over session entries, newest kept first. System prompt,
 // summary and the latest entry always stay.
+// Positions, not seqs: a message that waited is older than the answer it stands after.
 struct Selection {
+  int begin = 0;  // the first entry taken, by position
   std::vector<Range> taken;
   std::vector<Range> dropped;
   std::uint32_t messages_taken = 0;
   std::uint32_t messages_dropped = 0;
   std::uint32_t tokens = 0;  // estimate for the whole prompt
   std::uint32_t tokens_dropped = 0;
-  std::string rule;     // which limit dropped: "messages_max", "window_percent", or empty
-  int first_taken = 0;  // index of the first entry taken; all after it are
+  std::string rule;  // which limit dropped: "messages_max", "window_percent", or empty
 };
+// One past the position of this entry; 0 when the session has none such.
+int position_after(const SessionState& session, Seq entry);
 Selection select_entries(const SessionState& session, std::uint32_t system_tokens,
                          const Window& window);
 

@@ -15,10 +15,8 @@ constexpr int kCompactionEntriesMin = 2;
 
 // The entries no summary covers yet.
 std::vector<Entry> live_entries(const SessionState& session) {
-  std::vector<Entry> live;
-  for (const Entry& entry : session.entries()) {
-    if (entry.seq() > session.summary_last()) live.push_back(entry);
-  }
+  const int begin = position_after(session, session.summary_last());
+  std::vector<Entry> live(session.entries().begin() + begin, session.entries().end());
   return live;
 }
 

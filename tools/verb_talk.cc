@@ -165,6 +165,7 @@ Result<void> run_ask(const Tool& tool, const std::string& session,
     auto input = read_all_input();
     if (!input) return input.error();
     text = std::move(input).value();
+    text.erase(text.find_last_not_of(" \t\r\n") + 1);
   }
   auto conversation = converse(tool, session);
   if (!conversation) return conversation.error();
