@@ -62,7 +62,6 @@ class Simulation {
 
   void plan_people();
   std::string something_to_say(std::int64_t chat, int nth);
-  void plan_faults();
   world::BotFault bot_fault(std::string_view method);
   world::ChatScript chat_script();
   void boot();
@@ -73,7 +72,7 @@ class Simulation {
   void disk_turns();
   [[nodiscard]] bool settled() const;
   void check_replay(Complaints* complaints);
-  [[nodiscard]] std::string trace() const;
+  std::string trace();
 
   Chance chance_;
   Chance disk_chance_;
