@@ -310,7 +310,7 @@ void Gateway::start_due(std::size_t index, Time now) {
   Connected& connected = adapters_[index];
   const CallId base = CallId{index} << kAdapterShift;
   for (int asked = 0; asked < kDuePerTurn; ++asked) {
-    const Moment moment{now, connected.barrier <= work_.seq, taking_in()};
+    const Moment moment{now, connected.barrier <= work_.seq, taking_in(), hurry_};
     std::optional<Due> due = connected.adapter->due(moment);
     if (!due) return;
     if (Fact* fact = std::get_if<Fact>(&*due)) {
