@@ -170,7 +170,7 @@ Fact refused(const Inbound& inbound, const Self& self, MessageRefused::Reason re
   MessageRefused& body = *fact.mutable_message_refused();
   set_common(body, inbound, self);
   body.set_reason(reason);
-  body.set_update_kind(std::string(kind));
+  body.set_update_kind(cut(kind, kNameBytesMax));
   if (std::string name = name_of(from); !name.empty()) {
     fact.mutable_content()->set_name(std::move(name));
   }
