@@ -168,7 +168,10 @@ void Control::begin_answer(Connection& connection, const Event& event) {
     return;
   }
   send(connection, event_json(event));
-  done(connection, R"({"done":true})");
+  Json line = {{"done", true}};
+  const std::string note = event.has_settings_loaded() ? host_.reload_note() : std::string();
+  if (!note.empty()) line["note"] = note;
+  done(connection, line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 void Control::on_event(const Event& event) {

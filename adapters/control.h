@@ -36,6 +36,8 @@ class ControlHost {
   [[nodiscard]] virtual std::string status_json() const = 0;
   // Reads the settings anew; the facts to record. An Error leaves the old settings in force.
   virtual Result<std::vector<Event>> reload() = 0;
+  // What of the last reload is not in force before a restart; empty: nothing.
+  [[nodiscard]] virtual std::string reload_note() const { return {}; }
   [[nodiscard]] virtual const Directory& directory() const = 0;
 };
 
@@ -102,7 +104,7 @@ class Control final : public Adapter {
   void list_pairings(Connection& connection, Time now);
 
   static bool recorded(const Expected& expected, const Event& event);
-  static void begin_answer(Connection& connection, const Event& event);
+  void begin_answer(Connection& connection, const Event& event);
   static bool settles(Connection& connection, const Event& event);
   static void follow(Connection& connection, const Event& event);
   static void send(Connection& connection, std::string_view line);

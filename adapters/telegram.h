@@ -40,6 +40,9 @@ class Telegram : public Adapter {
   [[nodiscard]] Time wake_at(Time now) const override;
   [[nodiscard]] bool idle() const override { return outbox_.idle(); }
 
+  // A post, edit or deletion is on its way.
+  [[nodiscard]] bool sending() const { return outbox_.sending(); }
+
   // Telegram refuses us for good: the daemon stops with this.
   [[nodiscard]] const std::optional<Error>& fatal() const { return fatal_; }
   // Without @; empty until Telegram has told.

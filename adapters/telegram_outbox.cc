@@ -331,11 +331,11 @@ Time Outbox::wake_at(Time now) const {
   return wake;
 }
 
-bool Outbox::idle() const {
-  const bool sending = std::any_of(sent_.begin(), sent_.end(), [](const auto& entry) {
-    return entry.second.what == Sent::What::kDelivery;
-  });
-  return !sending && work_.deliveries.settled(kChannel);
+bool Outbox::sending() const {
+  return std::any_of(sent_.begin(), sent_.end(),
+                     [](const auto& entry) { return entry.second.what == Sent::What::kDelivery; });
 }
+
+bool Outbox::idle() const { return !sending() && work_.deliveries.settled(kChannel); }
 
 }  // namespace daybook::telegram

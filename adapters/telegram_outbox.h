@@ -51,6 +51,8 @@ class Outbox {
   void answer_button(std::string callback_id);
 
   [[nodiscard]] Time wake_at(Time now) const;
+  // A delivery is on its way.
+  [[nodiscard]] bool sending() const;
   [[nodiscard]] bool idle() const;
 
  private:

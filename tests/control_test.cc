@@ -18,6 +18,9 @@ struct FakeHost final : ControlHost {
   bool reload_works = true;
 
   std::string status_json() const override { return R"({"version":"9"})"; }
+  std::string note;
+
+  std::string reload_note() const override { return note; }
   Result<std::vector<Event>> reload() override {
     if (!reload_works) return Error{"the file has a typo", ExitCode::kSettings};
     Event fact;
@@ -352,6 +355,10 @@ TEST_CASE("reload answers when the settings are durable, or says what is wrong",
   CHECK(world.lines().empty());
   world.commit(facts[0], 9, 0);
   CHECK(world.lines().back()["done"] == true);
+  world.host.note = "restart daybookd for network.proxy to take effect";
+  const auto again = world.write("{\"verb\":\"reload\"}\n");
+  world.commit(again[0], 10, 0);
+  CHECK(world.lines().back()["note"] == world.host.note);
   world.host.reload_works = false;
   CHECK(world.write("{\"verb\":\"reload\"}\n").empty());
   CHECK(world.lines().back()["error"] == "the file has a typo");

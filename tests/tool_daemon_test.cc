@@ -91,6 +91,9 @@ TEST_CASE("reload takes good settings and keeps the old ones over bad ones", "[d
   alone.directory.write("config.toml", "[agent]\nmodel = \"echo:slow\"\n");
   CHECK(alone.tool({"reload"}).status == 0);
   CHECK(holds(alone.tool({"status", "--json"}).output, "\"model\":\"echo:slow\""));
+  alone.directory.write(
+      "config.toml", "[agent]\nmodel = \"echo:slow\"\n[network]\nproxy = \"http://localhost:9\"\n");
+  CHECK(holds(alone.tool({"reload"}).output, "network.proxy"));
   alone.directory.write("config.toml", "[agent]\nmodle = \"x\"\n");
   const Finished refused = alone.tool({"reload"});
   CHECK(refused.status == 78);

@@ -165,6 +165,8 @@ Result<void> run_reload(const Tool& tool) {
         ExitCode::kUnavailable};
   }
   print_line("daybookd has the new settings.");
+  const std::string note = (**answer).value("note", "");
+  if (!note.empty()) print_line(terminal_text(note));
   return {};
 }
 
