@@ -62,6 +62,7 @@ class Telegram : public Adapter {
   std::optional<Due> due_step(const Moment& moment);
   std::vector<Fact> ended(CallId call, Answer answer, Time now);
   std::vector<Fact> poll_ended(const Answer& answer, Time now);
+  std::vector<Fact> heard(std::vector<telegram::ReadUpdate> updates);
   void step_ended(const telegram::Outcome& outcome, const JsonValue& result, Time now);
   void step_done(const JsonValue& result);
   telegram::Outcome classify(const Answer& answer, JsonValue* result);

@@ -87,6 +87,7 @@ class Outbox {
 
   [[nodiscard]] bool paced_out(Time now) const;
   [[nodiscard]] bool held(std::string_view name, Time now) const;
+  [[nodiscard]] bool owed_elsewhere() const;
   [[nodiscard]] bool maybe_shown(const DeliveryAction& action) const;
   void forget_quiet_places(Time now);
 

@@ -390,6 +390,7 @@ TEST_CASE("how long to wait is what Telegram says, bounded, or a default", "[tel
   CHECK(wait(R"({"ok":false,"error_code":429})", "3") == Duration(3'000));
   CHECK(wait("busy", "60") == Duration(60'000));
   CHECK(wait("busy", "soon") == telegram::kRetryAfterDefault);
+  CHECK(wait("busy", "0") == telegram::kRetryAfterMin);
   CHECK(wait("busy", "-4") == telegram::kRetryAfterDefault);
   CHECK(wait("busy", "99999999999") == telegram::kRetryAfterMax);
 }
