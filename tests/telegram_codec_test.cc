@@ -330,7 +330,7 @@ TEST_CASE("every answer is classed as done, not done, or unknown", "[telegram]")
       {400, refusal(400, "Bad Request: chat not found"), Kind::kRefused},
       {400, refusal(400, "Bad Request: message is too long"), Kind::kRefused},
       {400, refusal(400, "Bad Request: message text is empty"), Kind::kRefused},
-      {400, refusal(400, "Bad Request: message can't be edited"), Kind::kRefused},
+      {400, refusal(400, "Bad Request: message can't be edited"), Kind::kTargetLost},
       {400, refusal(400, "Bad Request: message thread not found"), Kind::kRefused},
       {400, refusal(400, "Bad Request: message is not modified: specified new"),
        Kind::kNotModified},
