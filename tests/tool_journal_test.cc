@@ -194,9 +194,11 @@ TEST_CASE("pairing without a daemon takes the lock and leaves the journal sound"
   CHECK(place.tool({"pair", "revoke", "7"}).status == 64);
   const Place empty;
   const Finished finished = empty.tool({"pair", "approve", "NOSUCHCD"});
-  CHECK(finished.status == 74);
-  CHECK(holds(finished.errors, "there is no journal in"));
-  CHECK_FALSE(record_offline(empty.data(), false, [](Gateway&) { return Event(); }).has_value());
+  CHECK(finished.status != 0);
+  CHECK(holds(finished.errors, empty.data()));
+  const auto none = record_offline(empty.data(), false, [](Gateway&) { return Event(); });
+  REQUIRE_FALSE(none.has_value());
+  CHECK(none.error().message.find("no journal") != std::string::npos);
   CHECK(access((empty.data() + "/data.mdb").c_str(), F_OK) != 0);
   CHECK(place.tool({"verify"}).status == 0);
   CHECK(place.tool({"replay", "--check"}).status == 0);
