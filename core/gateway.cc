@@ -239,6 +239,13 @@ std::optional<Event> Gateway::event(Seq seq) {
 Result<Prompt> Gateway::prompt(Seq turn) {
   const std::optional<Event> started = event(turn);
   if (!started) return Error{"there is no event " + std::to_string(turn), ExitCode::kDamaged};
+  // No entry or summary changes while a turn is open: what is staged gives the same bytes without
+  // reading the whole chain again.
+  const auto staged = sessions_.find(started->session());
+  if (staged != sessions_.end() && staged->second.busy() &&
+      staged->second.state().open().seq() == turn) {
+    return build_prompt(staged->second.state(), started->turn_started(), *this).prompt;
+  }
   return prompt_of(*started, *this);
 }
 
@@ -359,7 +366,7 @@ void Gateway::add_snapshots() {
     batch_.refs.push_back({row.place(), id, row.head()});
   }
   batch_.refs_upto = directory_.seq();
-  snapshot_seq_ = std::min(directory_.seq(), work_.seq);
+  snapshot_seq_ = directory_.seq();
 }
 
 void Gateway::stop(std::string reason, Time now) {

@@ -95,7 +95,7 @@ class Gateway : public History, public Prompts {
 
   Log& log_;
   Transport* transport_ = nullptr;
-  std::vector<Connected> adapters_;
+  std::deque<Connected> adapters_;  // references survive connect()
 
   Directory directory_;                    // staged
   std::map<SessionId, Session> sessions_;  // staged, loaded on first touch
