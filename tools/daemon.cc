@@ -365,6 +365,7 @@ void Daemon::close() {
   console_.reset();
   telegram_.reset();
   providers_.clear();
+  network_.reset();
   gateway_.reset();
   journal_.reset();
 }

@@ -42,8 +42,8 @@ class Daemon final : public ControlHost {
   // Until a signal, the end of the console's input, or trouble that cannot be lived with.
   Result<void> run();
 
-  // After run(): closes the journal. What the network still waits for (a resolver that hangs) is
-  // left to the end of the process.
+  // After run(): closes connections and the journal, waiting for neither peers nor resolver; the
+  // loop itself is left to the end of the process.
   void close();
 
   // Settings and journal, without starting anything.
