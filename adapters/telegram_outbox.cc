@@ -109,15 +109,19 @@ std::optional<Due> Outbox::due_delivery(const Moment& moment) {
   const auto busy = [&](std::string_view place) {
     return passed_over.contains(place) || held(place, moment.now);
   };
+  ChannelRules rules = rules_;
+  if (moment.hurry) {
+    rules.edit_interval_private = rules.edit_interval_group = Duration(0);
+    rules.edit_characters = 0;
+  }
   while (true) {
-    auto action = work_.deliveries.due(kChannel, rules_, moment.now, busy);
+    auto action = work_.deliveries.due(kChannel, rules, moment.now, busy);
     if (!action) return std::nullopt;
     if (action->kind != Kind::kAttempt) return carry_out(std::move(*action), moment.now);
     const Attempt attempt{action->source, action->part, action->attempt};
     const auto known = attempts_.find(action->place);
     const bool asked = known != attempts_.end() && known->second == attempt;
-    const bool first = action->attempt <= 1;
-    if (!asked && (moment.taking_in || !first)) {
+    if (!asked) {
       attempts_[action->place] = attempt;
       return attempted(*action);
     }

@@ -7,21 +7,45 @@
 
 namespace daybook {
 
-Fact admitted(const Directory& directory, Fact fact) {
-  if (!fact.has_message_received()) return fact;
-  const MessageReceived& received = fact.message_received();
-  if (directory.may_talk(channel_of(received.place()), received.user())) return fact;
+namespace {
+
+// What remains of an inbound fact whose sender may not talk.
+template <typename Inbound>
+Fact refusal_of(const Fact& fact, const Inbound& inbound, MessageRefused::Reason reason,
+                std::string_view kind) {
   Fact refused;
   refused.set_cause(fact.cause());
   refused.mutable_content()->set_name(fact.content().name());
   MessageRefused* body = refused.mutable_message_refused();
-  body->set_place(received.place());
-  body->set_source(received.source());
-  body->set_update_id(received.update_id());
-  body->set_external_id(received.external_id());
-  body->set_user(received.user());
-  body->set_reason(received.group() ? MessageRefused::CROWD : MessageRefused::STRANGER);
+  body->set_place(inbound.place());
+  body->set_source(inbound.source());
+  body->set_update_id(inbound.update_id());
+  body->set_external_id(inbound.external_id());
+  body->set_user(inbound.user());
+  body->set_reason(reason);
+  body->set_update_kind(std::string(kind));
   return refused;
+}
+
+}  // namespace
+
+Fact admitted(const Directory& directory, Fact fact) {
+  const auto may_talk = [&](const auto& inbound) {
+    return directory.may_talk(channel_of(inbound.place()), inbound.user());
+  };
+  if (fact.has_message_received() && !may_talk(fact.message_received())) {
+    const bool group = fact.message_received().group();
+    return refusal_of(fact, fact.message_received(),
+                      group ? MessageRefused::CROWD : MessageRefused::STRANGER, "");
+  }
+  // No pairing begins with these: whoever edits has written before.
+  if (fact.has_message_edited() && !may_talk(fact.message_edited())) {
+    return refusal_of(fact, fact.message_edited(), MessageRefused::CROWD, "edited_message");
+  }
+  if (fact.has_button_pressed() && !may_talk(fact.button_pressed())) {
+    return refusal_of(fact, fact.button_pressed(), MessageRefused::CROWD, "callback_query");
+  }
+  return fact;
 }
 
 std::string pairing_code(std::string_view entropy, Seq refused) {

@@ -210,6 +210,7 @@ Decisions start_summary(const State& state, const Session& session, const Event&
   Event event = new_turn(state, session, *model);
   TurnStarted* turn = event.mutable_turn_started();
   turn->set_kind(SUMMARY);
+  turn->set_messages_max(UINT32_MAX);  // a summary stands for all of its range
   turn->set_compaction(compaction.seq());
   Decisions decisions = with_prompt(state, session, std::move(event));
   // What a summary cannot read is left out of it, not of the conversation.

@@ -10,6 +10,9 @@ namespace daybook {
 
 namespace {
 
+// What is complete need not wait for a whole interval.
+constexpr Duration kCompletePause{500};
+
 // A place that nobody delivers to: its reader tails the journal.
 bool reads_journal(std::string_view place) { return channel_of(place) == "terminal"; }
 
@@ -111,7 +114,7 @@ Time edit_from(const Deliveries::Delivery& delivery, const PartState& part, bool
   const Duration interval = interval_of(delivery.state, rules);
   Duration wait = interval;
   if (complete) {
-    wait = std::min(interval, Duration(500));
+    wait = std::min(interval, kCompletePause);
   } else if (characters < part.characters() + rules.edit_characters) {
     wait = interval * 5 / 4;
   }
@@ -151,7 +154,7 @@ std::optional<Owed> next_owed(const Deliveries::Delivery& delivery, const Channe
   for (int index = static_cast<int>(texts.size());
        !owed && state.finished() && index < state.parts_size(); ++index) {
     const PartState& part = state.parts(index);
-    if (part.message_id() == 0 || part.gone()) continue;
+    if (part.gone() || (part.message_id() == 0 && !part.attempted())) continue;
     owed.emplace();
     owed->action.kind = DeliveryAction::Kind::kDelete;
     owed->action.part = static_cast<std::uint32_t>(index);
@@ -248,6 +251,8 @@ void Deliveries::close_if_shown(std::map<Seq, Delivery>::iterator delivery) {
   std::string_view rest = delivery->second.text;
   for (const PartState& part : state.parts()) {
     if (part.gone()) continue;
+    // A surplus part that was never posted owes nothing.
+    if (part.message_id() == 0 && !part.attempted() && blank(rest)) continue;
     if (part.message_id() == 0 || rest.empty()) return;
     const std::size_t cut = prefix_of(rest, part.characters());
     if (text_digest(rest.substr(0, cut)) != part.digest()) return;
@@ -349,7 +354,7 @@ std::optional<DeliveryAction> Deliveries::due(
   std::optional<Owed> best;
   for (const auto& [source, delivery] : open_) {
     if (channel_of(delivery.state.place()) != channel || busy(delivery.state.place())) continue;
-    if (too_early(delivery, rules, now)) continue;
+    if (quiet_until(delivery, rules) > now) continue;
     std::optional<Owed> owed = next_owed(delivery, rules);
     if (!owed || owed->from > now) continue;
     if (!best || owed->rank < best->rank) best = std::move(owed);
@@ -358,25 +363,26 @@ std::optional<DeliveryAction> Deliveries::due(
   return std::move(best->action);
 }
 
-bool Deliveries::too_early(const Delivery& delivery, const ChannelRules& rules, Time now) {
+// Spares splitting and hashing the whole text on every turn of the loop while nothing can be due.
+Time Deliveries::quiet_until(const Delivery& delivery, const ChannelRules& rules) {
   const DeliveryState& state = delivery.state;
-  if (state.finished() || state.parts_size() == 0) return false;
+  if (state.finished() || state.parts_size() == 0) return Time::min();
   const PartState& newest = state.parts(state.parts_size() - 1);
-  // Spares splitting and hashing the whole text on every turn of the loop while nothing can be due.
-  return newest.message_id() != 0 &&
-         from_milliseconds(newest.shown_at()) + std::min(interval_of(state, rules), Duration(500)) >
-             now;
+  if (newest.message_id() == 0) return Time::min();
+  const Duration interval = interval_of(state, rules);
+  // Only text of several parts can have one that is complete, and due sooner.
+  const bool one_part = delivery.text.size() <= rules.part_characters_max;
+  return from_milliseconds(newest.shown_at()) +
+         (one_part ? interval : std::min(interval, kCompletePause));
 }
 
 Time Deliveries::wake_at(std::string_view channel, const ChannelRules& rules, Time now) const {
   Time earliest = kNever;
   for (const auto& [source, delivery] : open_) {
     if (channel_of(delivery.state.place()) != channel) continue;
-    if (too_early(delivery, rules, now)) {
-      const PartState& newest = delivery.state.parts(delivery.state.parts_size() - 1);
-      earliest =
-          std::min(earliest, from_milliseconds(newest.shown_at()) +
-                                 std::min(interval_of(delivery.state, rules), Duration(500)));
+    const Time quiet = quiet_until(delivery, rules);
+    if (quiet > now) {
+      earliest = std::min(earliest, quiet);
     } else if (const auto owed = next_owed(delivery, rules); owed) {
       earliest = std::min(earliest, owed->from);
     }

@@ -97,7 +97,7 @@ class Deliveries {
   void close_if_shown(std::map<Seq, Delivery>::iterator delivery);
   void settle_lost_posts();
   void apply_outcome(const Event& event);
-  static bool too_early(const Delivery& delivery, const ChannelRules& rules, Time now);
+  static Time quiet_until(const Delivery& delivery, const ChannelRules& rules);
 
   std::map<Seq, Delivery> open_;  // by source
 };

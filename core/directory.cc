@@ -74,6 +74,7 @@ void Directory::apply_to_session(const Event& event) {
 }
 
 void Directory::request(const Event& event) {
+  std::erase_if(pairings_, [&](const auto& item) { return item.second.expires() <= event.time(); });
   const PairingRequested& requested = event.pairing_requested();
   PairingRow& row = pairings_[requested.user()];
   row.set_user(requested.user());

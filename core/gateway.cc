@@ -239,6 +239,13 @@ std::optional<Event> Gateway::event(Seq seq) {
 Result<Prompt> Gateway::prompt(Seq turn) {
   const std::optional<Event> started = event(turn);
   if (!started) return Error{"there is no event " + std::to_string(turn), ExitCode::kDamaged};
+  // No entry or summary changes while a turn is open: what is staged gives the same bytes without
+  // reading the whole chain again.
+  const auto staged = sessions_.find(started->session());
+  if (staged != sessions_.end() && staged->second.busy() &&
+      staged->second.state().open().seq() == turn) {
+    return build_prompt(staged->second.state(), started->turn_started(), *this).prompt;
+  }
   return prompt_of(*started, *this);
 }
 
@@ -310,7 +317,7 @@ void Gateway::start_due(std::size_t index, Time now) {
   Connected& connected = adapters_[index];
   const CallId base = CallId{index} << kAdapterShift;
   for (int asked = 0; asked < kDuePerTurn; ++asked) {
-    const Moment moment{now, connected.barrier <= work_.seq, taking_in()};
+    const Moment moment{now, connected.barrier <= work_.seq, taking_in(), hurry_};
     std::optional<Due> due = connected.adapter->due(moment);
     if (!due) return;
     if (Fact* fact = std::get_if<Fact>(&*due)) {
@@ -359,7 +366,7 @@ void Gateway::add_snapshots() {
     batch_.refs.push_back({row.place(), id, row.head()});
   }
   batch_.refs_upto = directory_.seq();
-  snapshot_seq_ = std::min(directory_.seq(), work_.seq);
+  snapshot_seq_ = directory_.seq();
 }
 
 void Gateway::stop(std::string reason, Time now) {

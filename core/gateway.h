@@ -52,6 +52,8 @@ class Gateway : public History, public Prompts {
 
   // From now on no new work is taken in; what is open goes on.
   void stop_taking_in() { taking_in_ = false; }
+  // The grace is over: adapters show at once what there is.
+  void hurry() { hurry_ = true; }
   [[nodiscard]] bool idle() const;     // nothing open, nothing owed, nothing in flight
   [[nodiscard]] bool durable() const;  // nothing in flight to the disk
 
@@ -93,7 +95,7 @@ class Gateway : public History, public Prompts {
 
   Log& log_;
   Transport* transport_ = nullptr;
-  std::vector<Connected> adapters_;
+  std::deque<Connected> adapters_;  // references survive connect()
 
   Directory directory_;                    // staged
   std::map<SessionId, Session> sessions_;  // staged, loaded on first touch
@@ -106,6 +108,7 @@ class Gateway : public History, public Prompts {
   Seq recovered_seq_ = 0;  // nothing is due before the restart's own decisions are durable
   Time last_time_{};
   bool taking_in_ = true;
+  bool hurry_ = false;
   bool more_due_ = false;
   bool stopping_ = false;
   bool work_saved_ = false;

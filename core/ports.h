@@ -135,9 +135,10 @@ struct Moment {
   Time now{};
   // every fact of this adapter is durable and was shown to it: what it knows of itself is current
   bool settled = true;
-  // false while stopping, or when the journal is behind or full: start no poll, no post's first
-  // attempt, no turn
+  // false while stopping, or when the journal is behind or full: start no poll and no turn
   bool taking_in = true;
+  // the process is about to end: show at once what there is
+  bool hurry = false;
 };
 
 class Adapter {

@@ -181,6 +181,11 @@ std::string text_so_far(Seq last_chunk, History& history) {
   for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
     text += chunk->content().text();
   }
+  if (text.size() > kAnswerBytesMax) {
+    std::size_t end = kAnswerBytesMax;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    text.resize(end);
+  }
   return text;
 }
 

@@ -155,6 +155,30 @@ TEST_CASE("messages that became surplus are deleted", "[core]") {
   CHECK(screen.deliveries.open().empty());
 }
 
+TEST_CASE("a surplus part that was never posted holds nothing up", "[core]") {
+  for (const bool attempted : {true, false}) {
+    Screen screen;
+    const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+    screen.apply(told::chunk(screen.next(), turn, 1, std::string(5000, 'x')));
+    screen.carry_out(*screen.due());
+    screen.carry_out(*screen.due());
+    screen.now = 1'000;
+    screen.carry_out(*screen.due());  // the second part's attempt, committed and not sent
+    if (!attempted) {
+      Event delayed = screen.next();
+      delayed.mutable_delivery_delayed()->set_source(turn);
+      delayed.mutable_delivery_delayed()->set_part(1);
+      delayed.mutable_delivery_delayed()->set_post(true);
+      screen.apply(std::move(delayed));
+    }
+    screen.apply(told::turn_retried(screen.next(), turn, 2));
+    screen.apply(told::turn_completed(screen.next(), turn, "short"));
+    screen.settle();
+    CHECK(screen.messages.begin()->second == "short");
+    CHECK(screen.deliveries.open().empty());
+  }
+}
+
 TEST_CASE("an attempt without an outcome is posted again after a restart, and bounded", "[core]") {
   Screen screen;
   const Seq notice = screen.apply(told::notice_issued(screen.next(), kPlace, "hello"));

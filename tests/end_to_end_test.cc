@@ -81,7 +81,9 @@ TEST_CASE("/stop ends a turn, closes its call and keeps what came", "[e2e]") {
   world.slow(Duration(50));
   world.start();
   world.say(kChat, "long words:3000");
-  REQUIRE(world.bot().wait([](const BotApi& api) { return !api.screen(kChat).empty(); }));
+  REQUIRE(world.bot().wait([](const BotApi& api) {
+    return !api.screen(kChat).empty() && api.screen(kChat)[0].text.find("word1") != std::string::npos;
+  }));
   world.say(kChat, "/stop");
   REQUIRE(world.bot().wait(
       [](const BotApi& api) { return api.screen(kChat)[0].text.ends_with("(stopped)"); }));
@@ -184,6 +186,32 @@ TEST_CASE("an edit whose answer was lost is done once it is not modified", "[e2e
   world.say(kChat, "and on");
   REQUIRE(world.wait_answered(kChat, "and on"));
   CHECK(world.screen(kChat).size() == 2);
+}
+
+TEST_CASE("an answer whose message was deleted while it grew is posted anew", "[e2e]") {
+  World world;
+  world.slow(Duration(50));
+  world.start();
+  world.say(kChat, "deleted words:40");
+  REQUIRE(world.bot().wait([](const BotApi& api) { return !api.screen(kChat).empty(); }));
+  world.bot().with([](BotApi& api) { api.remove(kChat, api.screen(kChat)[0].message_id); });
+  REQUIRE(world.wait_answered(kChat, "deleted words:40"));
+  CHECK(world.screen(kChat).size() == 1);
+}
+
+TEST_CASE("the command menu is set once", "[e2e]") {
+  World world;
+  world.start();
+  REQUIRE(world.bot().wait([](const BotApi& api) { return api.commands() != "[]"; }));
+  CHECK(world.bot().with([](BotApi& api) { return api.commands(); }).find("compact") !=
+        std::string::npos);
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  world.start();
+  world.say(kChat, "again");
+  REQUIRE(world.wait_answered(kChat, "again"));
+  REQUIRE(world.bot().wait([](const BotApi& api) { return api.calls("getMyCommands") == 2; }));
+  CHECK(world.bot().with([](BotApi& api) { return api.calls("setMyCommands"); }) == 1);
 }
 
 TEST_CASE("an HTML error page instead of an answer is not the end", "[e2e]") {

@@ -276,6 +276,46 @@ TEST_CASE("a stranger gets one code an hour and no turn; the code lets them in",
   CHECK(story.event(story.say("hey", "telegram:77", 77)).has_message_refused());
 }
 
+TEST_CASE("what a stranger edits or presses is refused without its words", "[core]") {
+  Story story;
+  Fact edited;
+  edited.mutable_message_edited()->set_place("telegram:77");
+  edited.mutable_message_edited()->set_source("telegram:1");
+  edited.mutable_message_edited()->set_user(77);
+  edited.mutable_message_edited()->set_update_id(5);
+  edited.mutable_content()->set_text("secret words");
+  const Event recorded = story.event(story.gateway->record(std::move(edited), story.now));
+  CHECK(recorded.has_message_refused());
+  CHECK(recorded.content().text().empty());
+  CHECK(recorded.message_refused().update_id() == 5);
+  CHECK(story.kinds_after(recorded.seq()).empty());
+}
+
+TEST_CASE("a summary reads all it stands for, whatever the message limit", "[core]") {
+  Story story;
+  Fact settings = Story::settings();
+  settings.mutable_settings_loaded()->set_max_history_messages(2);
+  story.gateway->record(std::move(settings), story.now);
+  for (int i = 0; i < 6; ++i) {
+    story.say("question" + std::to_string(i));
+    story.complete(story.turn(), "a");
+  }
+  story.say("/compact");
+  const std::string text = story.gateway->prompt(story.turn().seq())->messages.front().text;
+  CHECK(text.find("question0") != std::string::npos);
+  CHECK(text.find("question2") != std::string::npos);
+  CHECK(text.find("question3") == std::string::npos);
+}
+
+TEST_CASE("an endless answer is cut before it outgrows an event", "[core]") {
+  Story story;
+  story.say("go on");
+  for (int i = 0; i < 3; ++i) story.chunk(story.turn(), std::string(300'000, 'x'));
+  story.commit();
+  story.crash();
+  CHECK(story.last("TurnRetried").content().text().size() == kAnswerBytesMax);
+}
+
 TEST_CASE("echo answers on Telegram only when somebody chose it", "[core]") {
   Story story;
   Fact settings = Story::settings();

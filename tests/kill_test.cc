@@ -25,7 +25,7 @@ using world::Finished;
 using world::Trap;
 
 constexpr std::int64_t kChat = DaemonWorld::kUser;
-constexpr const char* kFirst = "first words:24";
+constexpr const char* kFirst = "first words:34";
 constexpr const char* kSecond = "second words:3";
 
 struct Point {
@@ -108,9 +108,22 @@ std::vector<Event> journal(World& world) {
   return events_of(world.tool({"log", "--json", "-n", "100000"}).output);
 }
 
-void judge(World& world, Outcome* outcome) {
+// The commit of the stop itself may be the one that kills.
+void stop(World& world, Outcome* outcome) {
   world.daemon().signal(SIGTERM);
-  if (world.daemon().wait() != 0) outcome->wrong += "no orderly stop; ";
+  std::optional<int> status = world.daemon().wait();
+  if (status == 128 + SIGKILL && !outcome->killed) {
+    outcome->killed = true;
+    world.start();
+    world.bot().wait([](const BotApi& api) { return api.polled(); });
+    world.daemon().signal(SIGTERM);
+    status = world.daemon().wait();
+  }
+  if (status != 0) outcome->wrong += "no orderly stop; ";
+}
+
+void judge(World& world, Outcome* outcome) {
+  stop(world, outcome);
   for (const std::vector<std::string>& verb :
        {std::vector<std::string>{"verify"}, {"replay", "--check"}}) {
     const Finished finished = world.tool(verb);
@@ -165,8 +178,9 @@ std::vector<Point> commit_points() {
   REQUIRE(world.wait_or_end(answered));
   world.daemon().signal(SIGTERM);
   REQUIRE(world.daemon().wait() == 0);
+  const Seq last = journal(world).size();
   std::vector<Point> points;
-  for (Seq seq = 1; seq <= journal(world).size(); ++seq) {
+  for (Seq seq = 1; seq <= last; ++seq) {
     for (const char* when : {"before:", "after:"}) {
       points.push_back({when + std::to_string(seq), when + std::to_string(seq)});
     }
@@ -184,7 +198,7 @@ Point trap_point(const std::string& target, int nth, Trap::Where where, std::siz
 std::vector<Point> wire_points() {
   using Where = Trap::Where;
   std::vector<Point> points;
-  for (std::size_t bytes = 1; bytes < 5'000; bytes += 170) {
+  for (std::size_t bytes = 1; bytes < 7'000; bytes += 130) {
     points.push_back(trap_point("/chat/completions", 1, Where::kSending, bytes));
   }
   for (const char* target : {"/chat/completions", "sendMessage", "editMessageText", "getUpdates"}) {

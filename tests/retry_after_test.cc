@@ -82,19 +82,19 @@ TEST_CASE("whatever the headers hold, a wait is between nothing and an hour", "[
                                               const std::string& milliseconds) {
     const auto wait = retry_after(
         {{"retry-after", seconds}, {"date", date}, {"retry-after-ms", milliseconds}}, Time{});
-    RC_ASSERT(!wait || (*wait >= Duration(0) && *wait <= kRetryWaitMax));
+    RC_ASSERT((!wait || (*wait >= Duration(0) && *wait <= kRetryWaitMax)));
   }));
   REQUIRE(rc::check("digits of any length", [](bool negative) {
     const auto digits = *rc::gen::container<std::string>(rc::gen::inRange('0', ':'));
     const auto wait = parse_retry_after((negative ? "-" : "") + digits, "", Time{});
     RC_ASSERT(wait.has_value() == !digits.empty());
-    RC_ASSERT(!wait || (*wait >= Duration(0) && *wait <= kRetryWaitMax));
+    RC_ASSERT((!wait || (*wait >= Duration(0) && *wait <= kRetryWaitMax)));
   }));
   REQUIRE(rc::check("letters of a date in any order", [] {
     const auto letters = rc::gen::elementOf(std::string("FriNov 20:,-16GMT0123456789"));
     const auto text = *rc::gen::container<std::string>(letters);
     const auto wait = parse_retry_after(text, "", Time{});
-    RC_ASSERT(!wait || (*wait >= Duration(0) && *wait <= kRetryWaitMax));
+    RC_ASSERT((!wait || (*wait >= Duration(0) && *wait <= kRetryWaitMax)));
   }));
 }
 

@@ -47,6 +47,7 @@ struct Hand {
   std::vector<Call> calls;  // started and not yet looked at
   std::vector<CallId> cancelled;
   bool taking_in = true;
+  bool hurry = false;
   std::set<std::string> seen;  // external ids
 
   explicit Hand(Settings given = settings_for_test())
@@ -68,7 +69,7 @@ struct Hand {
 
   void turn(bool settled = true) {
     for (int asked = 0; asked < 1'000; ++asked) {
-      auto due = telegram.due(Moment{now, settled, taking_in});
+      auto due = telegram.due(Moment{now, settled, taking_in, hurry});
       if (!due) return;
       if (auto* fact = std::get_if<Fact>(&*due)) {
         commit(std::move(*fact));

@@ -48,17 +48,28 @@ TEST_CASE("a post is attempted in the journal before it is sent", "[telegram]") 
   CHECK(hand.telegram.idle());
 }
 
-TEST_CASE("no first attempt is made while nothing is taken in", "[telegram]") {
+TEST_CASE("what is owed is posted even while nothing new is taken in", "[telegram]") {
   Hand hand;
   hand.introduce();
   hand.taking_in = false;
   hand.notice("telegram:77", "Hello");
   hand.turn();
-  CHECK(hand.work.deliveries.open().size() == 1);
-  CHECK(hand.count("sendMessage") == 0);
-  hand.taking_in = true;
-  hand.turn();
   CHECK(hand.count("sendMessage") == 1);
+}
+
+TEST_CASE("in a hurry growth is shown at once", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  const Seq turn = hand.start_turn("telegram:77");
+  hand.chunk(turn, "One ");
+  hand.turn();
+  hand.succeed(hand.take("sendMessage"), {{"message_id", 60}});
+  hand.chunk(turn, "two");
+  hand.turn();
+  CHECK(hand.count("editMessageText") == 0);
+  hand.hurry = true;
+  hand.turn();
+  CHECK(hand.count("editMessageText") == 1);
 }
 
 TEST_CASE("a growing answer is posted once and then edited", "[telegram]") {

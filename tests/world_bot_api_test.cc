@@ -206,4 +206,31 @@ TEST_CASE("who calls a chat before retry_after has passed is in violation", "[wo
   CHECK(bot.api.violations().size() == 1);
 }
 
+TEST_CASE("people edit their messages and delete the bot's", "[world]") {
+  Bot bot;
+  const std::int64_t asked = bot.api.say(kChat, "hi", kStart);
+  bot.api.edit(kChat, asked, "hi there", kStart);
+  const json updates = bot.call("getUpdates", json::object())["result"];
+  REQUIRE(updates.size() == 2);
+  CHECK(updates[1]["edited_message"]["text"] == "hi there");
+  CHECK(updates[1]["edited_message"]["message_id"] == asked);
+  const json post = bot.call("sendMessage", {{"chat_id", kChat}, {"text", "x"}});
+  const std::int64_t id = post["result"]["message_id"];
+  bot.api.remove(kChat, id);
+  CHECK(bot.api.screen(kChat).empty());
+  CHECK(bot.call("editMessageText",
+                 {{"chat_id", kChat}, {"message_id", id}, {"text", "y"}})["description"] ==
+        "Bad Request: message to edit not found");
+  CHECK(bot.api.log().back().status == 400);
+}
+
+TEST_CASE("commands are kept as they were set", "[world]") {
+  Bot bot;
+  CHECK(bot.call("getMyCommands", json::object())["result"].empty());
+  const json commands = {{{"command", "help"}, {"description", "what there is"}}};
+  CHECK(bot.call("setMyCommands", {{"commands", commands}})["ok"] == true);
+  CHECK(bot.call("getMyCommands", json::object())["result"] == commands);
+  CHECK(json::parse(bot.api.commands()) == commands);
+}
+
 }  // namespace daybook::world_bot_api_test

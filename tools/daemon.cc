@@ -24,6 +24,8 @@ namespace {
 
 // A second signal means at once; 128 + SIGINT, as shells say it.
 constexpr int kImpatientExit = 130;
+// After the grace: for one last edit to reach the screen.
+constexpr Duration kLastWords{1'000};
 
 bool same_secret(const Secret& one, const Secret& other) { return one.reveal() == other.reveal(); }
 
@@ -274,9 +276,15 @@ Result<bool> Daemon::iterate() {
   gateway_->turn(now);
   if (auto error = trouble(); error.has_value()) return *error;
   if (!stopping_.has_value() && input_is_over()) begin_stop("end of input", Duration(0));
-  if (stopping_.has_value() && (gateway_->idle() || now >= stopping_->deadline)) return false;
+  if (stopping_.has_value() && (gateway_->idle() || now >= stopping_->deadline + kLastWords)) {
+    return false;
+  }
+  if (stopping_.has_value() && now >= stopping_->deadline) gateway_->hurry();
   Time wake_at = gateway_->wake_at(now);
-  if (stopping_.has_value()) wake_at = std::min(wake_at, stopping_->deadline);
+  if (stopping_.has_value()) {
+    const Time next = stopping_->deadline;
+    wake_at = std::min(wake_at, now < next ? next : next + kLastWords);
+  }
   reactor_->run_once(wake_at);
   return true;
 }

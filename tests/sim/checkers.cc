@@ -44,6 +44,32 @@ std::pair<Seq, std::string> ended_turn(const Event& event) {
 
 const Event& event_at(const Evidence& evidence, Seq seq) { return evidence.events.at(seq - 1); }
 
+// One message of a turn or notice: source and part.
+using Part = std::pair<Seq, std::uint32_t>;
+
+// How often nobody could know whether its post is on the screen.
+std::map<Part, std::uint32_t> ambiguous_parts(const std::vector<Event>& events) {
+  std::set<Part> open;
+  std::map<Part, std::uint32_t> ambiguous;
+  for (const Event& event : events) {
+    if (event.has_post_attempted()) {
+      open.emplace(event.post_attempted().source(), event.post_attempted().part());
+    } else if (event.has_reply_posted()) {
+      open.erase({event.reply_posted().source(), event.reply_posted().part()});
+    } else if (event.has_delivery_failed()) {
+      open.erase({event.delivery_failed().source(), event.delivery_failed().part()});
+    } else if (event.has_delivery_delayed() && event.delivery_delayed().post()) {
+      const Part part{event.delivery_delayed().source(), event.delivery_delayed().part()};
+      open.erase(part);
+      if (event.delivery_delayed().ambiguous()) ++ambiguous[part];
+    } else if (event.has_gateway_started()) {
+      for (const Part& part : open) ++ambiguous[part];
+      open.clear();
+    }
+  }
+  return ambiguous;
+}
+
 struct Wanted {
   std::map<std::string, std::multiset<std::string>> by_place;  // must be shown
   std::set<Seq> given_up;                                      // sources that need not be
@@ -54,6 +80,9 @@ Wanted wanted_screens(const Evidence& evidence) {
   Wanted wanted;
   for (const Event& event : evidence.events) {
     if (event.has_delivery_failed()) wanted.given_up.insert(event.delivery_failed().source());
+  }
+  for (const auto& [part, times] : ambiguous_parts(evidence.events)) {
+    if (times >= kAmbiguousPostsMax) wanted.given_up.insert(part.first);
   }
   const auto want = [&](const std::string& place, Seq source, std::string_view text) {
     if (wanted.given_up.contains(source)) return;
@@ -163,6 +192,34 @@ Complaints answers_whole(const Evidence& evidence) {
   return complaints;
 }
 
+Complaints prompts_in_order(const Evidence& evidence) {
+  std::map<Seq, const Said*> by_message;
+  for (const Said& said : evidence.said) {
+    const Event* message = received(evidence, said);
+    if (message != nullptr && is_text(said)) by_message[message->seq()] = &said;
+  }
+  std::set<std::string> answered;
+  for (const Event& event : evidence.events) {
+    if (!event.has_turn_completed()) continue;
+    for (Seq message : event_at(evidence, event.turn_completed().turn()).turn_started().answers()) {
+      if (by_message.contains(message)) answered.insert(by_message[message]->text);
+    }
+  }
+  const auto runs_on = [&](const std::string& text) {
+    const std::size_t end = text.find("\n\n");
+    // A summary may stand before a question, and quote it.
+    if (end == std::string::npos || text.find("ummar") != std::string::npos) return false;
+    return answered.contains(text.substr(0, end));
+  };
+  Complaints complaints;
+  for (const world::ChatRequest& request : evidence.models.requests()) {
+    for (const auto& [role, text] : request.messages) {
+      if (role == "user" && runs_on(text)) complaints.push_back("answer left out: " + quoted(text));
+    }
+  }
+  return complaints;
+}
+
 Complaints screens_match(const Evidence& evidence) {
   Complaints complaints;
   Wanted wanted = wanted_screens(evidence);
@@ -238,8 +295,9 @@ Complaints peers_content(const Evidence& evidence) {
 
 Complaints check_all(const Evidence& evidence) {
   Complaints all;
-  for (const auto& check : {seqs_are_contiguous, inbound_once, everything_answered, answers_whole,
-                            screens_match, nothing_unwritten, prompts_rebuild, peers_content}) {
+  for (const auto& check :
+       {seqs_are_contiguous, inbound_once, everything_answered, answers_whole, prompts_in_order,
+        screens_match, nothing_unwritten, prompts_rebuild, peers_content}) {
     const Complaints complaints = check(evidence);
     all.insert(all.end(), complaints.begin(), complaints.end());
   }
@@ -248,29 +306,15 @@ Complaints check_all(const Evidence& evidence) {
 
 std::uint64_t ambiguous_posts(const std::vector<Event>& events, const std::string& place) {
   std::map<Seq, std::string> places;
-  std::set<std::pair<Seq, std::uint32_t>> open;
-  std::uint64_t ambiguous = 0;
-  const auto counts = [&](Seq source) { return place.empty() || places[source] == place; };
   for (const Event& event : events) {
     if (event.has_turn_started()) places[event.seq()] = event.turn_started().place();
     if (event.has_notice_issued()) places[event.seq()] = event.notice_issued().place();
-    if (event.has_post_attempted()) {
-      open.emplace(event.post_attempted().source(), event.post_attempted().part());
-    } else if (event.has_reply_posted()) {
-      open.erase({event.reply_posted().source(), event.reply_posted().part()});
-    } else if (event.has_delivery_failed()) {
-      open.erase({event.delivery_failed().source(), event.delivery_failed().part()});
-    } else if (event.has_delivery_delayed() && event.delivery_delayed().post()) {
-      open.erase({event.delivery_delayed().source(), event.delivery_delayed().part()});
-      if (event.delivery_delayed().ambiguous() && counts(event.delivery_delayed().source())) {
-        ++ambiguous;
-      }
-    } else if (event.has_gateway_started()) {
-      for (const auto& [source, part] : open) ambiguous += counts(source) ? 1 : 0;
-      open.clear();
-    }
   }
-  return ambiguous;
+  std::uint64_t sum = 0;
+  for (const auto& [part, times] : ambiguous_parts(events)) {
+    if (place.empty() || places[part.first] == place) sum += times;
+  }
+  return sum;
 }
 
 std::uint64_t extra_messages(const Evidence& evidence) {

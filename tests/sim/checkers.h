@@ -38,6 +38,8 @@ Complaints inbound_once(const Evidence& evidence);
 Complaints everything_answered(const Evidence& evidence);
 // What a turn says it got is what the model said, all of it.
 Complaints answers_whole(const Evidence& evidence);
+// A question that was answered stands in later prompts with its answer, never run into the next.
+Complaints prompts_in_order(const Evidence& evidence);
 // The screens show what the journal says they should, and nothing else beyond one extra message
 // per ambiguous post.
 Complaints screens_match(const Evidence& evidence);

@@ -13,7 +13,10 @@ namespace daybook::sim {
 using world::ExchangeId;
 using world::Output;
 
-Duration SimNetwork::delay() { return Duration(chance_.between(0, calm_ ? 2 : 12)); }
+Duration SimNetwork::delay() {
+  if (calm_) return Duration(chance_.between(0, 2));
+  return Duration(chance_.between(0, chance_.per_thousand(200) ? 80 : 12));
+}
 
 SimNetwork::Fate SimNetwork::draw_fate(const HttpCall& call) {
   if (calm_) return Fate::kWell;
@@ -23,7 +26,7 @@ SimNetwork::Fate SimNetwork::draw_fate(const HttpCall& call) {
   if (draw < 35) return Fate::kLostThere;
   // A stream is longer, so more can happen to it.
   if (draw < (call.stream ? 160u : 60u)) return Fate::kCutBack;
-  if (draw < (call.stream ? 170u : 65u)) return Fate::kSilentBack;
+  if (draw < (call.stream ? 175u : 70u)) return Fate::kSilentBack;
   return Fate::kWell;
 }
 
@@ -41,7 +44,9 @@ void SimNetwork::start(Call call) {
   DAYBOOK_CHECK(request.has_value(), "a request that a strict server can read");
   exchange.request = *std::move(request);
   exchange.fate = draw_fate(exchange.asked);
-  exchange.response_bytes_max = chance_.below(exchange.asked.stream ? 6'000 : 400);
+  const bool nothing_comes = chance_.per_thousand(350);
+  const std::uint64_t most = exchange.asked.stream ? 6'000 : 400;
+  exchange.response_bytes_max = nothing_comes ? 0 : chance_.below(most);
   exchange.reader = std::make_unique<http::ResponseReader>(http::Asked::kOrdinary);
   exchange.began = exchange.heard = now_;
   exchange.arrives = exchange.last_delivery = now_ + delay();
@@ -69,7 +74,7 @@ void SimNetwork::crash() {
                        exchange.fate == Fate::kLostThere;
     if (exchange.arrived) {
       exchange.server->gone(id, now_);
-    } else if (!never && chance_.per_thousand(500)) {
+    } else if (!never && chance_.per_thousand(800)) {
       orphans_.emplace(exchange.arrives, std::pair(exchange.server, exchange.request));
     }
   }

@@ -1,11 +1,12 @@
-// daybook_sim --seed N | --seed A..B [--runs M]: simulated worlds, one a seed. Prints each that
-// went wrong with its seed, and at the end how often each fault fired. Every seed is run twice: the
-// same seed must give the same journal.
+// daybook_sim --seed N | --seed A..B [--runs M] [--log]: simulated worlds, one a seed. Prints each
+// that went wrong with its seed, and at the end how often each fault fired. Every seed is run twice:
+// the same seed must give the same journal. --log prints that journal.
 #include <charconv>
 #include <cstdio>
 #include <string>
 #include <string_view>
 
+#include "core/notation.h"
 #include "tests/sim/simulation.h"
 
 namespace daybook::sim {
@@ -14,6 +15,7 @@ namespace {
 struct Wish {
   std::uint64_t first = 1;
   std::uint64_t runs = 1;
+  bool log = false;
 };
 
 bool read_number(std::string_view text, std::uint64_t* number) {
@@ -34,19 +36,27 @@ bool read_seeds(std::string_view text, Wish* wish) {
 }
 
 bool read_arguments(int count, char** arguments, Wish* wish) {
-  for (int i = 1; i < count; i += 2) {
+  for (int i = 1; i < count; ++i) {
     const std::string_view name = arguments[i];
-    if (i + 1 == count) return false;
-    const bool good = name == "--seed"   ? read_seeds(arguments[i + 1], wish)
-                      : name == "--runs" ? read_number(arguments[i + 1], &wish->runs)
-                                         : false;
-    if (!good) return false;
+    if (name == "--log") {
+      wish->log = true;
+    } else if (i + 1 == count) {
+      return false;
+    } else if (name == "--seed") {
+      if (!read_seeds(arguments[++i], wish)) return false;
+    } else if (name != "--runs" || !read_number(arguments[++i], &wish->runs)) {
+      return false;
+    }
   }
   return true;
 }
 
-bool run_one(std::uint64_t seed, Tally* tally, Report* sums) {
-  Report report = Simulation(seed).run();
+bool run_one(std::uint64_t seed, bool log, Tally* tally, Report* sums) {
+  Simulation simulation(seed);
+  Report report = simulation.run();
+  if (log) {
+    for (const Event& event : simulation.journal()) std::printf("%s\n", notation(event).c_str());
+  }
   if (Simulation(seed).run().trace != report.trace) {
     report.complaints.emplace_back("the same seed gave another journal");
   }
@@ -65,7 +75,7 @@ int run_all(const Wish& wish) {
   Report sums;
   std::uint64_t bad = 0;
   for (std::uint64_t seed = wish.first; seed < wish.first + wish.runs; ++seed) {
-    bad += run_one(seed, &tally, &sums) ? 0 : 1;
+    bad += run_one(seed, wish.log, &tally, &sums) ? 0 : 1;
   }
   for (const auto& [name, times] : tally) {
     std::printf("%8llu  %s\n", static_cast<unsigned long long>(times), name.c_str());
@@ -86,7 +96,7 @@ int main(int count, char** arguments) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   daybook::sim::Wish wish;
   if (!daybook::sim::read_arguments(count, arguments, &wish)) {
-    std::fprintf(stderr, "usage: daybook_sim --seed N | --seed A..B [--runs M]\n");
+    std::fprintf(stderr, "usage: daybook_sim --seed N | --seed A..B [--runs M] [--log]\n");
     return 64;
   }
   return daybook::sim::run_all(wish);

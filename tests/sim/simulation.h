@@ -44,6 +44,8 @@ class Simulation {
   Simulation& operator=(const Simulation&) = delete;
 
   Report run();
+  // What is durable now.
+  std::vector<Event> journal();
 
  private:
   // What a process holds; gone with it.
@@ -60,7 +62,6 @@ class Simulation {
 
   void plan_people();
   std::string something_to_say(std::int64_t chat, int nth);
-  void plan_faults();
   world::BotFault bot_fault(std::string_view method);
   world::ChatScript chat_script();
   void boot();
@@ -70,9 +71,8 @@ class Simulation {
   void people_speak();
   void disk_turns();
   [[nodiscard]] bool settled() const;
-  std::vector<Event> journal();
   void check_replay(Complaints* complaints);
-  [[nodiscard]] std::string trace() const;
+  std::string trace();
 
   Chance chance_;
   Chance disk_chance_;
