@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <ctime>
 #include <mutex>
 #include <string>
 
@@ -18,6 +17,7 @@ namespace daybook::journal_bench {
 namespace {
 
 using bench::BenchPlace;
+using bench::computed_seconds;
 using bench::RawLmdb;
 using bench::require;
 using Clock = std::chrono::steady_clock;
@@ -79,13 +79,6 @@ class BenchLog {
   bool woken_ = false;
   std::unique_ptr<LmdbLog> log_;
 };
-
-// What this thread has computed: reading waits for nobody, so other load is left out.
-double computed_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();

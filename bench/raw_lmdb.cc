@@ -1,7 +1,15 @@
 // The anchor is measured once: what is set beside it never touches a disk.
 #include "bench/raw_lmdb.h"
 
+#include <ctime>
+
 namespace daybook::bench {
+
+double computed_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 double raw_seconds_per_event() {
   static const double seconds = [] {
