@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <string>
 #include <thread>
 #include <utility>
@@ -77,6 +78,12 @@ class PacedServer {
         "send");
   }
 
+  static std::string chunk(const std::string& text) {
+    char size[32];
+    std::snprintf(size, sizeof size, "%zx\r\n", text.size());
+    return size + text + "\r\n";
+  }
+
   static std::string delta(const std::string& content, const char* finish) {
     return "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" + content +
            "\"},\"finish_reason\":" + finish + "}]}\n\n";
@@ -86,12 +93,14 @@ class PacedServer {
     const int socket = ::accept(listener_, nullptr, nullptr);
     char request[65'536];
     require(socket >= 0 && ::recv(socket, request, sizeof request, 0) > 0, "a request");
-    send(socket, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
+    send(socket,
+         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n");
     for (int i = 0; i < kDeltas; ++i) {
       std::this_thread::sleep_for(kGap);
-      send(socket, delta(std::to_string(moment()), "null"));
+      send(socket, chunk(delta(std::to_string(moment()), "null")));
     }
-    send(socket, delta("", "\"stop\"") + "data: [DONE]\n\n");
+    send(socket, chunk(delta("", "\"stop\"") + "data: [DONE]\n\n") + chunk(""));
     ::close(socket);
   }
 
@@ -105,7 +114,7 @@ class Witness final : public Adapter {
   [[nodiscard]] std::string_view name() const override { return "witness"; }
   void on_event(const Event& event) override {
     require(!event.has_turn_failed() && !event.has_notice_issued(),
-            event.content().DebugString().c_str());
+            event.content().detail().c_str());
     over_ = over_ || event.has_turn_completed();
     if (!event.has_chunk_received()) return;
     const std::int64_t sent = std::stoll(event.content().text());
