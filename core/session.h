@@ -36,8 +36,8 @@ Result<std::vector<Event>> walk_chain(Seq head, Seq until, History& history);
 // No answer grows beyond this: it must fit one event of the journal with room to spare.
 inline constexpr std::size_t kAnswerBytesMax = 512u << 10;
 
-// The text an attempt had given so far, cut at kAnswerBytesMax: its chunks from `last_chunk` back, TEXT only, joined in
-// order.
+// The text an attempt had given so far, cut at kAnswerBytesMax: its chunks from `last_chunk` back,
+// TEXT only, joined in order.
 std::string text_so_far(Seq last_chunk, History& history);
 
 }  // namespace daybook

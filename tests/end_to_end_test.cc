@@ -82,7 +82,8 @@ TEST_CASE("/stop ends a turn, closes its call and keeps what came", "[e2e]") {
   world.start();
   world.say(kChat, "long words:3000");
   REQUIRE(world.bot().wait([](const BotApi& api) {
-    return !api.screen(kChat).empty() && api.screen(kChat)[0].text.find("word1") != std::string::npos;
+    return !api.screen(kChat).empty() &&
+           api.screen(kChat)[0].text.find("word1") != std::string::npos;
   }));
   world.say(kChat, "/stop");
   REQUIRE(world.bot().wait(

@@ -1,5 +1,5 @@
 // daybook_sim --seed N | --seed A..B [--runs M] [--log]: simulated worlds, one a seed. Prints each
-// that went wrong with its seed, and at the end how often each fault fired. Every seed is run twice:
+// that went wrong with its seed, and at the end how often each fault fired. Every seed runs twice:
 // the same seed must give the same journal. --log prints that journal.
 #include <charconv>
 #include <cstdio>
