@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kConsoleChannel = "console";
 constexpr std::string_view kConsolePlace = "console:local";
+constexpr std::size_t kPersonBytesMax = 256;
 constexpr std::string_view kStartingOver = "\n[starting over]\n";
 
 bool same_attempt(const DeliveryAction& one, const DeliveryAction& other) {
@@ -53,10 +54,10 @@ Fact unprintable_fact(const DeliveryAction& action) {
   return fact;
 }
 
-// At most kConsoleLineBytesMax of valid UTF-8, never inside a code point.
-std::string readable(std::string_view line) {
+// At most so many bytes of valid UTF-8, never cut inside a code point.
+std::string readable(std::string_view line, std::size_t bytes_max = kConsoleLineBytesMax) {
   std::string text = utf8::repair(line);
-  std::size_t end = std::min(text.size(), kConsoleLineBytesMax);
+  std::size_t end = std::min(text.size(), bytes_max);
   while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   text.resize(end);
   return text;
@@ -65,7 +66,7 @@ std::string readable(std::string_view line) {
 }  // namespace
 
 Console::Console(const Work& work, bool interactive, std::string person)
-    : work_(work), interactive_(interactive), person_(utf8::repair(person)) {
+    : work_(work), interactive_(interactive), person_(readable(person, kPersonBytesMax)) {
   rules_.part_characters_max = kConsolePartCharacters;
   rules_.edit_interval_private = Duration(0);
   rules_.edit_interval_group = Duration(0);

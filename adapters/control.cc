@@ -15,6 +15,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kMayNotTalk =
+    "whoever talks at that place is not let in, so no answer would come: see `daybook pair list`";
+
 // "12345" of "telegram:12345/7".
 std::int64_t chat_of(std::string_view place) {
   const std::size_t colon = place.find(':');
@@ -71,6 +74,7 @@ void Control::send(Connection& connection, std::string_view line) {
   if (connection.output.size() + line.size() > kOutputBytesMax) {
     connection.output.clear();
     connection.closing = true;
+    connection.fell_behind = true;
     connection.waiting = Waiting::kNothing;
     return;
   }
@@ -103,8 +107,10 @@ bool Control::recorded(const Expected& expected, const Event& event) {
     case Waiting::kNothing:
       return false;
     case Waiting::kSay:
-      return event.has_message_received() && event.message_received().source() == "terminal" &&
-             event.message_received().place() == expected.place;
+      return (event.has_message_received() && event.message_received().source() == "terminal" &&
+              event.message_received().place() == expected.place) ||
+             (event.has_message_refused() && event.message_refused().source() == "terminal" &&
+              event.message_refused().place() == expected.place);
     case Waiting::kPair:
       return (event.has_pairing_approved() && event.pairing_approved().user() == expected.user) ||
              (event.has_access_revoked() && event.access_revoked().user() == expected.user);
@@ -153,13 +159,19 @@ void Control::follow(Connection& connection, const Event& event) {
 }
 
 void Control::begin_answer(Connection& connection, const Event& event) {
+  if (event.has_message_refused()) {
+    return refuse(connection, {kMayNotTalk, ExitCode::kUsage});
+  }
   if (connection.waiting == Waiting::kSay) {
     connection.message = event.seq();
     connection.session = event.session();
     return;
   }
   send(connection, event_json(event));
-  done(connection, R"({"done":true})");
+  Json line = {{"done", true}};
+  const std::string note = event.has_settings_loaded() ? host_.reload_note() : std::string();
+  if (!note.empty()) line["note"] = note;
+  done(connection, line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 void Control::on_event(const Event& event) {
@@ -182,6 +194,7 @@ std::optional<Due> Control::write_due(Connection& connection) {
       connection.closing || (connection.input_ended && connection.waiting == Waiting::kNothing);
   if (connection.output.empty() && !finished) return std::nullopt;
   connection.writing = next_call_++;
+  connection.write_began = now_;
   connection.close_sent = finished;
   return Call{connection.writing, WriteCall{connection.id, std::exchange(connection.output, {}),
                                             connection.close_sent}};
@@ -189,6 +202,7 @@ std::optional<Due> Control::write_due(Connection& connection) {
 
 std::optional<Due> Control::due(const Moment& moment) {
   taking_in_ = moment.taking_in;
+  now_ = moment.now;
   if (listening_ == 0 && moment.now >= listen_at_) {
     listening_ = next_call_++;
     return Call{listening_, ListenCall{path_}};
@@ -197,6 +211,13 @@ std::optional<Due> Control::due(const Moment& moment) {
     Fact fact = std::move(unread_.front());
     unread_.erase(unread_.begin());
     return fact;
+  }
+  const auto lost = std::find_if(connections_.begin(), connections_.end(),
+                                 [](const auto& entry) { return entry.second.fell_behind; });
+  if (lost != connections_.end()) {
+    const Cancel cancel{lost->first};
+    connections_.erase(lost);
+    return cancel;
   }
   for (auto& [id, connection] : connections_) {
     // A request that waited behind another one is read now, in the loop's own turn.
@@ -329,6 +350,7 @@ std::vector<Fact> Control::say(Connection& connection, std::string_view place,
   std::int64_t user = 0;
   if (!own) {
     user = chat_of(place) > 0 ? chat_of(place) : directory.owner();
+    if (!directory.may_talk(channel, user)) return refused(kMayNotTalk, ExitCode::kUsage);
     Fact quote;
     quote.set_session(row->id());
     quote.mutable_notice_issued()->set_place(std::string(place));
@@ -394,15 +416,27 @@ std::vector<Fact> Control::reload(Connection& connection) {
   return std::move(facts).value();
 }
 
-Time Control::wake_at(Time now) const {
-  if (listening_ == 0) return std::max(now, listen_at_);
-  return kNever;
+bool Control::stuck(const Connection& connection, Time now) {
+  return connection.writing != 0 && now >= connection.write_began + kWritePatience;
 }
 
+Time Control::wake_at(Time now) const {
+  Time wake = listening_ == 0 ? std::max(now, listen_at_) : kNever;
+  for (const auto& [id, connection] : connections_) {
+    if (connection.writing == 0 || stuck(connection, now)) continue;
+    wake = std::min(wake, connection.write_began + kWritePatience);
+  }
+  return wake;
+}
+
+// A client that is gone or does not read holds up nobody.
 bool Control::idle() const {
-  return expected_.empty() && unread_.empty() &&
-         std::all_of(connections_.begin(), connections_.end(), [](const auto& entry) {
-           return entry.second.output.empty() && entry.second.writing == 0;
+  const auto awaited = [&](const Expected& fact) { return connections_.contains(fact.connection); };
+  return unread_.empty() && std::none_of(expected_.begin(), expected_.end(), awaited) &&
+         std::all_of(connections_.begin(), connections_.end(), [&](const auto& entry) {
+           const Connection& connection = entry.second;
+           const bool flushed = connection.output.empty() && connection.writing == 0;
+           return flushed || stuck(connection, now_);
          });
 }
 

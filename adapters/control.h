@@ -36,6 +36,8 @@ class ControlHost {
   [[nodiscard]] virtual std::string status_json() const = 0;
   // Reads the settings anew; the facts to record. An Error leaves the old settings in force.
   virtual Result<std::vector<Event>> reload() = 0;
+  // What of the last reload is not in force before a restart; empty: nothing.
+  [[nodiscard]] virtual std::string reload_note() const { return {}; }
   [[nodiscard]] virtual const Directory& directory() const = 0;
 };
 
@@ -45,6 +47,7 @@ class Control final : public Adapter {
   static constexpr std::size_t kLineBytesMax = 256u << 10;
   static constexpr std::size_t kOutputBytesMax = 8u << 20;  // a slower reader is disconnected
   static constexpr Duration kListenRetry{5'000};
+  static constexpr Duration kWritePatience{2'000};  // a longer write holds up no stop
 
   Control(std::string path, ControlHost& host) : path_(std::move(path)), host_(host) {}
 
@@ -76,6 +79,8 @@ class Control final : public Adapter {
     std::string input;
     std::string output;
     CallId writing = 0;  // the WriteCall under way
+    Time write_began{};
+    bool fell_behind = false;  // does not read: to be cancelled
     bool input_ended = false;
     bool closing = false;  // after what is in output
     bool close_sent = false;
@@ -99,12 +104,13 @@ class Control final : public Adapter {
   void list_pairings(Connection& connection, Time now);
 
   static bool recorded(const Expected& expected, const Event& event);
-  static void begin_answer(Connection& connection, const Event& event);
+  void begin_answer(Connection& connection, const Event& event);
   static bool settles(Connection& connection, const Event& event);
   static void follow(Connection& connection, const Event& event);
   static void send(Connection& connection, std::string_view line);
   static void done(Connection& connection, std::string_view line);
   static void refuse(Connection& connection, const Error& error);
+  static bool stuck(const Connection& connection, Time now);
   std::optional<Due> write_due(Connection& connection);
 
   std::string path_;
@@ -117,6 +123,7 @@ class Control final : public Adapter {
   Time listen_at_{};
   std::string trouble_;
   bool taking_in_ = true;
+  Time now_{};                     // of the last due()
   std::vector<Fact> unread_;       // of requests that waited behind another one
   std::deque<Expected> expected_;  // oldest first
 };

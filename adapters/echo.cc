@@ -56,6 +56,8 @@ std::string echo_summary(const Prompt& prompt) {
          quoted(user.back()) + ".";
 }
 
+constexpr std::size_t kEchoDetailBytesMax = 500;
+
 // The length of the next word with the blanks behind it.
 std::size_t word_size(std::string_view text) {
   std::size_t end = text.find_first_not_of(" \n\t");
@@ -70,7 +72,7 @@ std::size_t word_size(std::string_view text) {
 std::string echo_answer(const Prompt& prompt, TurnKind kind) {
   if (kind == SUMMARY) return echo_summary(prompt);
   const std::string heard = prompt.messages.empty() ? "" : prompt.messages.back().text;
-  return "You said: \"" + heard +
+  return "You said: \"" + std::string(cut_at_character(heard, Echo::kHeardBytesMax)) +
          "\". (I am echo, the built-in offline model; set a provider key or run `daybook setup` "
          "for a real one.)";
 }
@@ -144,7 +146,8 @@ std::optional<Fact> Echo::begin(const OpenTurn& turn, Time now) {
   Fact fact;
   fact.set_session(speech.session);
   fact.set_cause(speech.cause);
-  fact.mutable_content()->set_detail(prompt.error().message);
+  fact.mutable_content()->set_detail(
+      std::string(cut_at_character(prompt.error().message, kEchoDetailBytesMax)));
   AttemptFailed& failed = *fact.mutable_attempt_failed();
   failed.set_turn(turn.seq());
   failed.set_attempt(speech.attempt);

@@ -26,6 +26,7 @@ class Echo final : public Adapter {
  public:
   static constexpr std::size_t kChunksPerRound = 32;
   static constexpr std::size_t kWordBytesMax = 256;
+  static constexpr std::size_t kHeardBytesMax = 256u << 10;
   static constexpr Duration kSlowWord{100};
 
   // References must outlive it.

@@ -277,6 +277,12 @@ void Provider::decode(Attempt& attempt, std::string_view data, Facts& facts) {
 
 void Provider::add_chunks(Attempt& attempt, Facts& facts) {
   for (Delta& delta : deltas_) {
+    const std::size_t before = delta.kind == TEXT ? attempt.text.size() : 0;
+    if (before + delta.text.size() > kAnswerBytesMax) {
+      attempt.answer.trouble = Trouble{
+          PEER, 0, 0, "the answer is longer than " + std::to_string(kAnswerBytesMax) + " bytes"};
+      break;
+    }
     attempt.began = true;
     if (delta.kind == TEXT) attempt.text += delta.text;
     Fact& fact = facts.emplace_back();
@@ -305,6 +311,7 @@ void Provider::complete(Attempt& attempt, Facts& facts) {
   deltas_.clear();
   attempt.decoder->finish(deltas_);
   add_chunks(attempt, facts);
+  if (attempt.answer.trouble) return fail(attempt, *attempt.answer.trouble, facts);
   const Answer& answer = attempt.answer;
   const bool refused = answer.finish == FILTERED || !answer.reason.empty();
   if (refused && attempt.text.empty()) {

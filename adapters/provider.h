@@ -78,6 +78,8 @@ class Provider final : public Adapter {
   static constexpr Duration kIdle{90'000};
   static constexpr Duration kTotal{900'000};
   static constexpr std::size_t kBodyBytesMax = 16u << 20;
+  // All words of an answer; one event must hold them.
+  static constexpr std::size_t kAnswerBytesMax = 512u << 10;
 
   // References must outlive it. Settings that cannot work become failed attempts, not a crash.
   Provider(ProviderSettings settings, std::unique_ptr<Dialect> dialect, const Work& work,

@@ -143,21 +143,24 @@ std::vector<Fact> Telegram::ended(CallId call, Answer answer, Time now) {
 
 std::vector<Fact> Telegram::poll_ended(const Answer& answer, Time now) {
   if (answer.failure && answer.failure->reason == ReplyFailed::Reason::kTooLarge) {
-    poll_.unreadable("they are larger than this program takes", now);
-    return {};
+    return heard(poll_.unreadable("they are larger than this program takes", {}, self_, now));
   }
   JsonValue result;
   const Outcome outcome = classify(answer, &result);
   if (outcome.kind == Outcome::Kind::kUnauthorized) refuse_token(outcome);
   const bool good = answer.status >= 200 && answer.status < 300 && !answer.failure;
   if (good && (outcome.kind != Outcome::Kind::kDone || !result.is_array())) {
-    poll_.unreadable("the answer is not what the Bot API gives", now);
-    return {};
+    return heard(
+        poll_.unreadable("the answer is not what the Bot API gives", answer.body, self_, now));
   }
   std::vector<std::string_view> raw;
   if (good) raw = json_element_texts(json_field_text(answer.body, "result"));
+  return heard(poll_.finished(outcome, result, raw, self_, now));
+}
+
+std::vector<Fact> Telegram::heard(std::vector<telegram::ReadUpdate> updates) {
   std::vector<Fact> facts;
-  for (auto& update : poll_.finished(outcome, result, raw, self_, now)) {
+  for (auto& update : updates) {
     outbox_.answer_button(std::move(update.callback_id));
     facts.push_back(std::move(update.fact));
   }

@@ -40,6 +40,9 @@ class Telegram : public Adapter {
   [[nodiscard]] Time wake_at(Time now) const override;
   [[nodiscard]] bool idle() const override { return outbox_.idle(); }
 
+  // A post, edit or deletion is on its way.
+  [[nodiscard]] bool sending() const { return outbox_.sending(); }
+
   // Telegram refuses us for good: the daemon stops with this.
   [[nodiscard]] const std::optional<Error>& fatal() const { return fatal_; }
   // Without @; empty until Telegram has told.
@@ -59,6 +62,7 @@ class Telegram : public Adapter {
   std::optional<Due> due_step(const Moment& moment);
   std::vector<Fact> ended(CallId call, Answer answer, Time now);
   std::vector<Fact> poll_ended(const Answer& answer, Time now);
+  std::vector<Fact> heard(std::vector<telegram::ReadUpdate> updates);
   void step_ended(const telegram::Outcome& outcome, const JsonValue& result, Time now);
   void step_done(const JsonValue& result);
   telegram::Outcome classify(const Answer& answer, JsonValue* result);

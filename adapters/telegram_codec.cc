@@ -170,7 +170,7 @@ Fact refused(const Inbound& inbound, const Self& self, MessageRefused::Reason re
   MessageRefused& body = *fact.mutable_message_refused();
   set_common(body, inbound, self);
   body.set_reason(reason);
-  body.set_update_kind(std::string(kind));
+  body.set_update_kind(cut(kind, kNameBytesMax));
   if (std::string name = name_of(from); !name.empty()) {
     fact.mutable_content()->set_name(std::move(name));
   }
@@ -288,7 +288,8 @@ Duration retry_after(const std::vector<std::pair<std::string, std::string>>& hea
     if (!seconds && name == "retry-after") seconds = parse_integer(value);
   }
   if (!seconds || *seconds < 0) return kRetryAfterDefault;
-  return std::chrono::seconds(std::min<std::int64_t>(*seconds, kRetryAfterMax.count() / 1'000));
+  return std::chrono::seconds(std::clamp<std::int64_t>(*seconds, kRetryAfterMin.count() / 1'000,
+                                                       kRetryAfterMax.count() / 1'000));
 }
 
 bool has(std::string_view text, std::string_view part) {
@@ -306,6 +307,7 @@ Outcome::Kind refusal(std::int64_t code, std::string_view description) {
   if (code >= 500) return Outcome::Kind::kUnknown;
   if (has(words, "message is not modified")) return Outcome::Kind::kNotModified;
   if (has(words, "message to edit not found")) return Outcome::Kind::kTargetLost;
+  if (has(words, "message can't be edited")) return Outcome::Kind::kTargetLost;
   if (has(words, "message to delete not found")) return Outcome::Kind::kTargetLost;
   if (has(words, "message_id_invalid")) return Outcome::Kind::kTargetLost;
   if (has(words, "message to be replied not found")) return Outcome::Kind::kReplyTargetLost;
@@ -359,6 +361,33 @@ std::optional<ReadUpdate> read_update(const JsonValue& update, std::string_view 
                                     body["date"].integer_or(0), body["edit_date"].integer_or(0));
   read.fact = refused(inbound, self, MessageRefused::UNSUPPORTED, kind, body["from"]);
   return read;
+}
+
+ReadUpdate unreadable_update(std::int64_t update_id, const Self& self) {
+  constexpr std::string_view kKind = "unreadable";
+  Inbound inbound;
+  inbound.update_id = update_id;
+  inbound.external_id = external_id(update_id, kKind, 0, "", 0, 0);
+  ReadUpdate read;
+  read.update_id = update_id;
+  read.fact = refused(inbound, self, MessageRefused::UNSUPPORTED, kKind, JsonValue());
+  return read;
+}
+
+std::optional<std::int64_t> find_update_id(std::string_view body) {
+  // Within a string of the update the quotes would be escaped.
+  constexpr std::string_view kKey = "\"update_id\"";
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::size_t at = body.find(kKey);
+  if (at == std::string_view::npos) return std::nullopt;
+  body.remove_prefix(at + kKey.size());
+  body.remove_prefix(std::min(body.find_first_not_of(kBlanks), body.size()));
+  if (!body.starts_with(':')) return std::nullopt;
+  body.remove_prefix(1);
+  body.remove_prefix(std::min(body.find_first_not_of(kBlanks), body.size()));
+  const auto id = parse_integer(body.substr(0, body.find_first_not_of("0123456789")));
+  if (!id || *id <= 0 || *id > kUpdateIdMax) return std::nullopt;
+  return id;
 }
 
 std::optional<std::int64_t> bot_id_of(std::string_view token) {

@@ -26,6 +26,7 @@ inline constexpr std::size_t kDetailBytesMax = 500;
 inline constexpr std::size_t kAttachmentsMax = 16;
 inline constexpr std::int64_t kUpdateIdMax = std::int64_t{1} << 52;
 inline constexpr Duration kRetryAfterDefault{5'000};  // a 429 that names no time
+inline constexpr Duration kRetryAfterMin{1'000};
 inline constexpr Duration kRetryAfterMax{24 * 3'600'000};
 
 // ---- where
@@ -60,6 +61,11 @@ struct ReadUpdate {
 // `raw` is the update's text as it came. nullopt: it carries no usable update_id.
 std::optional<ReadUpdate> read_update(const JsonValue& update, std::string_view raw,
                                       const Self& self);
+
+// An update of which nothing but its number could be told.
+ReadUpdate unreadable_update(std::int64_t update_id, const Self& self);
+// The first usable update_id in an answer that is no JSON, or not the Bot API's.
+std::optional<std::int64_t> find_update_id(std::string_view body);
 
 // ---- calls
 

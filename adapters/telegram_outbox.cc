@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/directory.h"
 
 namespace daybook::telegram {
 namespace {
@@ -309,6 +310,18 @@ void Outbox::forget_quiet_places(Time now) {
   });
 }
 
+// Whether a chat without a call under way may be owed something: the end of a call wakes the loop
+// by itself.
+bool Outbox::owed_elsewhere() const {
+  const auto& open = work_.deliveries.open();
+  return std::any_of(open.begin(), open.end(), [&](const auto& entry) {
+    const std::string& name = entry.second.state.place();
+    if (channel_of(name) != kChannel) return false;
+    const auto place = places_.find(name);
+    return place == places_.end() || place->second.call == 0;
+  });
+}
+
 Time Outbox::wake_at(Time now) const {
   Time wake = kNever;
   const auto consider = [&](Time at) {
@@ -316,7 +329,7 @@ Time Outbox::wake_at(Time now) const {
   };
   const Time owed = work_.deliveries.wake_at(kChannel, rules_, now);
   consider(owed);
-  if (owed <= now) consider(now + kLookAgain);
+  if (owed <= now && now >= global_hold_ && owed_elsewhere()) consider(now + kLookAgain);
   const bool waiting = owed != kNever || !buttons_.empty();
   if (waiting && paced_out(now)) consider(recent_.front() + kSecond);
   if (waiting) consider(global_hold_);
@@ -331,11 +344,11 @@ Time Outbox::wake_at(Time now) const {
   return wake;
 }
 
-bool Outbox::idle() const {
-  const bool sending = std::any_of(sent_.begin(), sent_.end(), [](const auto& entry) {
-    return entry.second.what == Sent::What::kDelivery;
-  });
-  return !sending && work_.deliveries.settled(kChannel);
+bool Outbox::sending() const {
+  return std::any_of(sent_.begin(), sent_.end(),
+                     [](const auto& entry) { return entry.second.what == Sent::What::kDelivery; });
 }
+
+bool Outbox::idle() const { return !sending() && work_.deliveries.settled(kChannel); }
 
 }  // namespace daybook::telegram

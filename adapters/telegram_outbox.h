@@ -51,6 +51,8 @@ class Outbox {
   void answer_button(std::string callback_id);
 
   [[nodiscard]] Time wake_at(Time now) const;
+  // A delivery is on its way.
+  [[nodiscard]] bool sending() const;
   [[nodiscard]] bool idle() const;
 
  private:
@@ -85,6 +87,7 @@ class Outbox {
 
   [[nodiscard]] bool paced_out(Time now) const;
   [[nodiscard]] bool held(std::string_view name, Time now) const;
+  [[nodiscard]] bool owed_elsewhere() const;
   [[nodiscard]] bool maybe_shown(const DeliveryAction& action) const;
   void forget_quiet_places(Time now);
 

@@ -12,7 +12,8 @@ Poll::Poll(Api& api, const Work& work, Warn warn)
 
 std::optional<std::int64_t> Poll::offset(Time now) const {
   const auto last = work_.offsets.last(api_.source());
-  if (batch_ && batch_->before == last) return batch_->last_update_id + 1;
+  const bool fresh = batch_ && now - batch_->time <= kOffsetAgeMax;
+  if (fresh && batch_->before == last) return batch_->last_update_id + 1;
   if (!last || last->update_id <= 0) return std::nullopt;
   if (now - last->time > kOffsetAgeMax) return std::nullopt;
   return last->update_id + 1;
@@ -74,10 +75,10 @@ std::vector<ReadUpdate> Poll::finished(const Outcome& outcome, const JsonValue& 
     if (auto update = read_update(elements[i], text, self)) read.push_back(std::move(*update));
   }
   if (read.empty() && !elements.empty()) {
-    unreadable("they carry no update_id", now);
-    return read;
+    return unreadable("they carry no update_id", {}, self, now);
   }
   failures_ = 0;
+  alone_failures_ = 0;
   conflicts_ = 0;
   limit_ = kPollLimit;
   if (read.empty()) {
@@ -85,17 +86,38 @@ std::vector<ReadUpdate> Poll::finished(const Outcome& outcome, const JsonValue& 
     not_before_ = std::max(not_before_, started_ + kPollPauseMin);
     return read;
   }
-  batch_ = Batch{work_.offsets.last(api_.source()), read.back().update_id};
+  remember(read.back().update_id, now);
   return read;
 }
 
-void Poll::unreadable(std::string_view why, Time now) {
+// A server that gives the same batch again must not be asked in a circle either.
+void Poll::remember(std::int64_t last_update_id, Time now) {
+  if (batch_ && batch_->last_update_id == last_update_id) pause(kPollPauseMin, now);
+  batch_ = Batch{work_.offsets.last(api_.source()), last_update_id, now};
+}
+
+std::vector<ReadUpdate> Poll::unreadable(std::string_view why, std::string_view body,
+                                         const Self& self, Time now) {
   call_ = 0;
   ++failures_;
+  if (limit_ == 1) ++alone_failures_;
+  const auto id = alone_failures_ >= kAloneFailuresMax ? find_update_id(body) : std::nullopt;
+  if (id) {
+    warn_("Telegram's update " + std::to_string(*id) + " cannot be read and is passed over");
+    failures_ = 0;
+    alone_failures_ = 0;
+    limit_ = kPollLimit;
+    pause(kPollPauseMin, now);
+    remember(*id, now);
+    std::vector<ReadUpdate> read;
+    read.push_back(unreadable_update(*id, self));
+    return read;
+  }
   // One update may be what cannot be read: fewer at a time leave it alone at last.
   limit_ = std::max(1, limit_ / 2);
   pause(with_jitter(back_off(failures_, kPollPauseMin, kPollPauseMax), failures_), now);
   if (failures_ == 3) warn_("Telegram's updates cannot be read: " + std::string(why));
+  return {};
 }
 
 Time Poll::wake_at(Time now) const {

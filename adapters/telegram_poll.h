@@ -28,6 +28,8 @@ inline constexpr Duration kOffsetAgeMax{
     6 * 24 * 3'600'000};  // ids restart at random after a week without updates
 inline constexpr Duration kUpdatesKept{24 * 3'600'000};  // by Telegram
 
+inline constexpr std::uint32_t kAloneFailuresMax = 3;
+
 using Warn = std::function<void(std::string_view)>;
 
 class Poll {
@@ -46,14 +48,17 @@ class Poll {
                                    const std::vector<std::string_view>& raw, const Self& self,
                                    Time now);
   // An answer of a good status that is no Bot API answer, or one that our limits refuse: ask for
-  // less, later.
-  void unreadable(std::string_view why, Time now);
+  // less, later. One update that alone cannot be read kAloneFailuresMax times is passed over, if
+  // `body` tells its number.
+  std::vector<ReadUpdate> unreadable(std::string_view why, std::string_view body, const Self& self,
+                                     Time now);
 
   [[nodiscard]] Time wake_at(Time now) const;
 
  private:
   [[nodiscard]] std::optional<std::int64_t> offset(Time now) const;
   void pause(Duration least, Time now);
+  void remember(std::int64_t last_update_id, Time now);
 
   Api& api_;
   const Work& work_;
@@ -61,8 +66,9 @@ class Poll {
   CallId call_ = 0;
   Time started_{};
   Time not_before_{};
-  std::uint32_t failures_ = 0;   // in a row
-  std::uint32_t conflicts_ = 0;  // in a row
+  std::uint32_t failures_ = 0;        // in a row
+  std::uint32_t conflicts_ = 0;       // in a row
+  std::uint32_t alone_failures_ = 0;  // in a row to read a batch of one
   int limit_ = kPollLimit;
   bool gap_checked_ = false;
 
@@ -71,6 +77,7 @@ class Poll {
   struct Batch {
     std::optional<Offsets::Last> before;
     std::int64_t last_update_id = 0;
+    Time time{};
   };
   std::optional<Batch> batch_;
 };

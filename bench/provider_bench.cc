@@ -13,6 +13,7 @@
 
 #include "adapters/gemini.h"
 #include "adapters/openai_chat.h"
+#include "bench/raw_lmdb.h"
 
 namespace {
 std::atomic<std::uint64_t> allocations_counted{0};
@@ -48,7 +49,6 @@ void finish(benchmark::State& state, std::uint64_t allocations_before, std::size
   const auto count = static_cast<double>(state.iterations());
   const auto allocations = allocations_counted.load() - allocations_before;
   state.counters["allocations"] = static_cast<double>(allocations) / count;
-  state.SetItemsProcessed(state.iterations());
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));
 }
 
@@ -58,11 +58,11 @@ void decode(benchmark::State& state, Dialect& dialect, const std::string& event)
   Answer answer;
   decoder->decode(event, deltas, answer);
   const std::uint64_t before = allocations_counted.load();
-  for (auto _ : state) {
+  bench::measure_against_raw(state, 1, [&] {
     deltas.clear();
     decoder->decode(event, deltas, answer);
     benchmark::DoNotOptimize(deltas.data());
-  }
+  });
   if (deltas.size() != 1 || deltas[0].text != " gateway") state.SkipWithError("wrong text");
   finish(state, before, event.size());
 }
@@ -71,13 +71,13 @@ void chat_delta(benchmark::State& state) {
   OpenAiChat dialect(ProviderSettings{});
   decode(state, dialect, kChatDelta);
 }
-BENCHMARK(chat_delta);
+BENCHMARK(chat_delta)->Name("provider/JSON chunk decode, chat completions");
 
 void gemini_delta(benchmark::State& state) {
   Gemini dialect(ProviderSettings{});
   decode(state, dialect, kGeminiDelta);
 }
-BENCHMARK(gemini_delta);
+BENCHMARK(gemini_delta)->Name("provider/JSON chunk decode, Gemini");
 
 template <class Find>
 void raw_parser(benchmark::State& state, const std::string& event, const Find& find) {
@@ -85,13 +85,13 @@ void raw_parser(benchmark::State& state, const std::string& event, const Find& f
   const simdjson::padded_string padded(event);
   std::string text;
   const std::uint64_t before = allocations_counted.load();
-  for (auto _ : state) {
+  bench::measure_against_raw(state, 1, [&] {
     auto document = parser.iterate(padded);
     std::string_view found;
     if (find(document).get(found)) state.SkipWithError("not found");
     text.assign(found);
     benchmark::DoNotOptimize(text.data());
-  }
+  });
   finish(state, before, event.size());
 }
 
@@ -100,13 +100,14 @@ void chat_delta_raw_parser(benchmark::State& state) {
     return document["choices"].at(0)["delta"]["content"].get_string();
   });
 }
-BENCHMARK(chat_delta_raw_parser);
+BENCHMARK(chat_delta_raw_parser)
+    ->Name("provider/JSON chunk decode, chat completions, simdjson alone");
 
 void gemini_delta_raw_parser(benchmark::State& state) {
   raw_parser(state, kGeminiDelta, [](auto& document) {
     return document["candidates"].at(0)["content"]["parts"].at(0)["text"].get_string();
   });
 }
-BENCHMARK(gemini_delta_raw_parser);
+BENCHMARK(gemini_delta_raw_parser)->Name("provider/JSON chunk decode, Gemini, simdjson alone");
 
 }  // namespace daybook::provider_bench

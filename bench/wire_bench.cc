@@ -8,6 +8,7 @@
 
 #include "adapters/wire/http_response.h"
 #include "adapters/wire/sse.h"
+#include "bench/raw_lmdb.h"
 
 namespace daybook::wire_bench {
 
@@ -38,43 +39,40 @@ void sse_event(benchmark::State& state) {
   std::string read;
   for (std::int64_t i = 0; i < state.range(0); ++i) read += event_300();
   sse::Decoder decoder;
-  for (auto _ : state) {
+  bench::measure_against_raw(state, static_cast<double>(state.range(0)), [&] {
     decoder.feed(read);
     while (const auto event = decoder.next()) benchmark::DoNotOptimize(event->data.data());
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+  });
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(read.size()));
 }
-BENCHMARK(sse_event)->Arg(1)->Arg(16);
+BENCHMARK(sse_event)->Name("wire/SSE decode")->Arg(1)->Arg(16);
 
 void sse_event_cut_in_two(benchmark::State& state) {
   const std::string& event = event_300();
   const std::size_t half = event.size() / 2;
   sse::Decoder decoder;
-  for (auto _ : state) {
+  bench::measure_against_raw(state, 1, [&] {
     decoder.feed(std::string_view(event).substr(0, half));
     while (decoder.next()) {
     }
     decoder.feed(std::string_view(event).substr(half));
     while (const auto found = decoder.next()) benchmark::DoNotOptimize(found->data.data());
-  }
-  state.SetItemsProcessed(state.iterations());
+  });
 }
-BENCHMARK(sse_event_cut_in_two);
+BENCHMARK(sse_event_cut_in_two)->Name("wire/SSE decode, cut in two");
 
 void http_chunk(benchmark::State& state) {
   const std::string chunk = chunk_of(event_300());
   http::ResponseReader reader(http::Asked::kOrdinary);
   std::vector<http::Piece> pieces;
   reader.feed(kHead, &pieces);
-  for (auto _ : state) {
+  bench::measure_against_raw(state, 1, [&] {
     pieces.clear();
     reader.feed(chunk, &pieces);
     benchmark::DoNotOptimize(pieces.data());
-  }
-  state.SetItemsProcessed(state.iterations());
+  });
 }
-BENCHMARK(http_chunk);
+BENCHMARK(http_chunk)->Name("wire/HTTP chunk parse");
 
 void http_whole_response(benchmark::State& state) {
   const std::string response =
@@ -82,15 +80,14 @@ void http_whole_response(benchmark::State& state) {
       "Content-Type: application/json\r\nContent-Length: 23\r\nConnection: keep-alive\r\n\r\n"
       "{\"ok\":true,\"result\":[]}";
   std::vector<http::Piece> pieces;
-  for (auto _ : state) {
+  bench::measure_against_raw(state, 1, [&] {
     http::ResponseReader reader(http::Asked::kOrdinary);
     pieces.clear();
     reader.feed(response, &pieces);
     benchmark::DoNotOptimize(pieces.data());
-  }
-  state.SetItemsProcessed(state.iterations());
+  });
 }
-BENCHMARK(http_whole_response);
+BENCHMARK(http_whole_response)->Name("wire/HTTP response parse");
 
 // One read, one chunk, one event, one delta: the slowest way a stream can come.
 void http_sse_json_delta(benchmark::State& state) {
@@ -103,7 +100,7 @@ void http_sse_json_delta(benchmark::State& state) {
   std::vector<http::Piece> pieces;
   reader.feed(kHead, &pieces);
   std::size_t text_bytes = 0;
-  for (auto _ : state) {
+  bench::measure_against_raw(state, 1, [&] {
     pieces.clear();
     reader.feed(chunk, &pieces);
     for (const http::Piece& piece : pieces) {
@@ -120,11 +117,10 @@ void http_sse_json_delta(benchmark::State& state) {
         if (found == simdjson::SUCCESS) text_bytes += text.size();
       }
     }
-  }
+  });
   if (text_bytes != static_cast<std::size_t>(state.iterations()) * 6)
     state.SkipWithError("lost text");
-  state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(http_sse_json_delta);
+BENCHMARK(http_sse_json_delta)->Name("wire/HTTP + SSE + JSON, one delta a read");
 
 }  // namespace daybook::wire_bench

@@ -17,6 +17,9 @@ Record to_record(const Event& event);
 // Bytes that do not parse are an Error with kDamaged.
 Result<Event> from_record(const Record& record);
 
+// The same without its words: for folds, which do not read them.
+Result<Event> clear_from_record(const Record& record);
+
 // "TurnStarted" of an event, as spelled in events.proto; "Unknown(77)" for a kind this program does
 // not know.
 std::string kind_name(std::uint8_t kind);

@@ -217,6 +217,13 @@ Deliveries Deliveries::restore(const WorkState& state, History& history) {
   return deliveries;
 }
 
+void Deliveries::read_growing(History& history) {
+  for (auto& [source, delivery] : open_) {
+    if (delivery.state.finished()) continue;
+    delivery.text = text_so_far(delivery.state.last_chunk(), history);
+  }
+}
+
 void Deliveries::save(WorkState* state) const {
   for (const auto& [source, delivery] : open_) *state->add_deliveries() = delivery.state;
 }

@@ -70,6 +70,10 @@ class Deliveries {
 
   void apply(const Event& event);
 
+  // Reads anew what answers that still grow have said so far: after chunks were applied without
+  // their words.
+  void read_growing(History& history);
+
   // The most urgent thing owed at places of this channel ("telegram"), among places for which
   // `busy` is false: whole answers first, then first posts, then growth. nullopt: nothing now.
   [[nodiscard]] std::optional<DeliveryAction> due(

@@ -107,7 +107,9 @@ Result<void> Gateway::load() {
   std::optional<Error> damaged;
   Result<void> scanned =
       log_.scan(snapshot_seq_ + 1, log_.last(), all_kinds(), [&](const Record& record) {
-        Result<Event> event = from_record(record);
+        // The words of chunks are read afterwards, and only of answers that still grow.
+        const bool chunk = record.kind == Event::kChunkReceived;
+        Result<Event> event = chunk ? clear_from_record(record) : from_record(record);
         if (!event) {
           damaged = event.error();
           return false;
@@ -118,6 +120,7 @@ Result<void> Gateway::load() {
       });
   if (!scanned) return scanned.error();
   if (damaged) return *damaged;
+  work_.deliveries.read_growing(*this);
   next_ = log_.last() + 1;
   last_time_ = directory_.time();
   return {};
@@ -220,7 +223,11 @@ const Session* Gateway::session(SessionId id) {
   return &sessions_.emplace(id, *std::move(loaded)).first->second;
 }
 
-std::optional<Event> Gateway::event(Seq seq) {
+std::optional<Event> Gateway::event(Seq seq) { return read(seq, from_record); }
+
+std::optional<Event> Gateway::clear_event(Seq seq) { return read(seq, clear_from_record); }
+
+std::optional<Event> Gateway::read(Seq seq, Result<Event> (*decode)(const Record&)) {
   if (const auto found = in_flight_.find(seq); found != in_flight_.end()) return found->second;
   Result<std::optional<Record>> record = log_.get(seq);
   if (!record) {
@@ -228,7 +235,7 @@ std::optional<Event> Gateway::event(Seq seq) {
     return std::nullopt;
   }
   if (!*record) return std::nullopt;
-  Result<Event> event = from_record(**record);
+  Result<Event> event = decode(**record);
   if (!event) {
     stopped_ = event.error();
     return std::nullopt;

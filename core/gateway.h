@@ -71,12 +71,14 @@ class Gateway : public History, public Prompts {
 
   // History, Prompts.
   std::optional<Event> event(Seq seq) override;
+  std::optional<Event> clear_event(Seq seq) override;
   Result<Prompt> prompt(Seq turn) override;
 
  private:
   explicit Gateway(Log& log) : log_(log) {}
 
   Result<void> load();
+  std::optional<Event> read(Seq seq, Result<Event> (*decode)(const Record&));
   bool known(const std::string& source, const std::string& id);
   bool place_in_session(Event* fact, Time now);
   Seq append(Event event, Time now);

@@ -15,6 +15,8 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 constexpr std::size_t kDigestBytesShown = 4;
+// Longer lists of messages show their length alone: a catalogue has dozens of rows.
+constexpr int kNestedShown = 6;
 constexpr std::size_t kSeqWidth = 5;
 
 // Length of the well-formed UTF-8 sequence that starts here; 0: none does (RFC 3629 §4).
@@ -137,6 +139,10 @@ std::string value_text(const Message& message, const FieldDescriptor& field, int
 std::string list_text(const Message& message, const FieldDescriptor& field) {
   std::string out = "[";
   const int size = message.GetReflection()->FieldSize(message, &field);
+  const bool nested = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+  if (nested && size > kNestedShown) {
+    return out + std::to_string(size) + " " + std::string(field.name()) + "]";
+  }
   for (int index = 0; index < size; ++index) {
     if (index > 0) out += ' ';
     out += value_text(message, field, index);

@@ -158,7 +158,7 @@ Result<Session> Session::load(SessionId id, Seq head, Seq last_chunk, History& h
 Result<std::vector<Event>> walk_chain(Seq head, Seq until, History& history) {
   std::vector<Event> chain;
   for (Seq seq = head; seq > until;) {
-    std::optional<Event> event = history.event(seq);
+    std::optional<Event> event = history.clear_event(seq);
     if (!event || event->prev() >= seq) {
       return Error{"the chain breaks at event " + std::to_string(seq) + ": run daybook verify",
                    ExitCode::kDamaged};

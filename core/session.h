@@ -30,7 +30,7 @@ class Session {
 };
 
 // The seqs of a session's chain from `head` back to its beginning or to `until` (excluded), newest
-// first, chunks skipped.
+// first, chunks skipped, words missing.
 Result<std::vector<Event>> walk_chain(Seq head, Seq until, History& history);
 
 // No answer grows beyond this: it must fit one event of the journal with room to spare.

@@ -18,6 +18,9 @@ struct FakeHost final : ControlHost {
   bool reload_works = true;
 
   std::string status_json() const override { return R"({"version":"9"})"; }
+  std::string note;
+
+  std::string reload_note() const override { return note; }
   Result<std::vector<Event>> reload() override {
     if (!reload_works) return Error{"the file has a typo", ExitCode::kSettings};
     Event fact;
@@ -33,6 +36,7 @@ struct World {
   Moment moment{kNow, true, true};
   std::string shown;  // what the client has read
   bool closed = false;
+  bool stuck = false;  // the client reads nothing
 
   World() {
     const auto listen = control.due(moment);
@@ -55,7 +59,13 @@ struct World {
         facts.push_back(*fact);
         continue;
       }
+      if (std::holds_alternative<Cancel>(*next)) {
+        CHECK(std::get<Cancel>(*next).id == kConnection);
+        closed = true;
+        continue;
+      }
       const Call& call = std::get<Call>(*next);
+      if (stuck) continue;
       const auto& bytes = std::get<WriteCall>(call.what);
       shown += bytes.bytes;
       closed = closed || bytes.close;
@@ -253,6 +263,7 @@ TEST_CASE("what a gone client asked for is not taken for another's", "[control]"
   World world;
   const auto first = world.write(kHello);
   world.control.on_reply(kConnection, ReplyFailed{}, kNow);
+  CHECK(world.control.idle());
   constexpr CallId kOther = kConnection + 1;
   world.control.on_reply(world.listener, ReplyAccepted{kOther}, kNow);
   const auto second = world.control.on_reply(kOther, ReplyBody{std::string(kHello)}, kNow);
@@ -274,6 +285,14 @@ TEST_CASE("another channel's place is quoted there, and only where talk has been
   event.set_seq(7);
   event.set_session(7);
   world.host.directory_.apply(event);
+  // Nobody who may talk is there, so nothing would ever answer.
+  CHECK(world.write(request).empty());
+  CHECK(world.lines().back()["code"] == 64);
+  CHECK(world.control.idle());
+
+  Event approved = approve_user(world.host.directory_, 12345, "telegram:12345", "setup");
+  approved.set_seq(8);
+  world.host.directory_.apply(approved);
   const auto facts = world.write(request);
   REQUIRE(facts.size() == 2);
   CHECK(facts[0].notice_issued().place() == "telegram:12345");
@@ -336,6 +355,10 @@ TEST_CASE("reload answers when the settings are durable, or says what is wrong",
   CHECK(world.lines().empty());
   world.commit(facts[0], 9, 0);
   CHECK(world.lines().back()["done"] == true);
+  world.host.note = "restart daybookd for network.proxy to take effect";
+  const auto again = world.write("{\"verb\":\"reload\"}\n");
+  world.commit(again[0], 10, 0);
+  CHECK(world.lines().back()["note"] == world.host.note);
   world.host.reload_works = false;
   CHECK(world.write("{\"verb\":\"reload\"}\n").empty());
   CHECK(world.lines().back()["error"] == "the file has a typo");
@@ -377,6 +400,36 @@ TEST_CASE("a reader that falls behind is disconnected", "[control]") {
   world.run();
   CHECK(world.closed);
   CHECK(world.shown.size() < Control::kOutputBytesMax);
+}
+
+TEST_CASE("a client that reads nothing is cut off and holds up no stop", "[control]") {
+  World world;
+  const auto facts = world.write(kHello);
+  world.commit(facts[0], 10, 7);
+  world.stuck = true;
+  world.commit(chunk(10, "first words"), 11, 7);
+  world.run();
+  CHECK_FALSE(world.control.idle());
+  CHECK(world.control.wake_at(kNow) == kNow + Control::kWritePatience);
+  world.moment.now = kNow + Control::kWritePatience;
+  world.run();
+  CHECK(world.control.idle());
+  CHECK(world.control.wake_at(world.moment.now) == kNever);
+  for (Seq seq = 12; seq < 30; ++seq) world.commit(chunk(10, std::string(1u << 20, 'x')), seq, 7);
+  world.run();
+  CHECK(world.closed);
+  CHECK(world.control.idle());
+}
+
+TEST_CASE("a message refused all the same ends its request", "[control]") {
+  World world;
+  REQUIRE(world.write(kHello).size() == 1);
+  Event refused;
+  refused.mutable_message_refused()->set_source("terminal");
+  refused.mutable_message_refused()->set_place("terminal:default");
+  world.commit(refused, 10, 0);
+  CHECK(world.lines().back()["code"] == 64);
+  CHECK(world.control.idle());
 }
 
 TEST_CASE("connections beyond the limit are told and closed", "[control]") {

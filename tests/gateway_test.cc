@@ -56,6 +56,40 @@ TEST_CASE("the prompt of every turn can be rebuilt to the recorded digest", "[co
   CHECK(last->messages.size() == 6);  // summary, second half of four exchanges, the new message
 }
 
+TEST_CASE("an open turn's prompt is the one its chain gives, whatever came meanwhile", "[core]") {
+  Story story;
+  story.say("first");
+  story.complete(story.turn(), "answer");
+  story.say("second");
+  story.commit();
+  const OpenTurn turn = story.turn();
+  story.chunk(turn, "half ");
+  story.say("meanwhile");
+  story.say("/model echo:slow");
+  story.fail(turn, NETWORK);
+  story.commit();
+  const Result<Prompt> live = story.gateway->prompt(turn.seq());
+  const Result<Prompt> chain = prompt_of(story.event(turn.seq()), *story.gateway);
+  REQUIRE(live);
+  REQUIRE(chain);
+  CHECK(canonical_sha256(*live) == canonical_sha256(*chain));
+  CHECK(live->messages.size() == 3);
+}
+
+TEST_CASE("an answer that grows is known whole after a reopen", "[core]") {
+  Story story;
+  story.say("q");
+  const OpenTurn turn = story.turn();
+  story.chunk(turn, "one ");
+  story.chunk(turn, "two ");
+  story.chunk(turn, "three");
+  story.commit();
+  story.open();
+  const auto& open = story.gateway->work().deliveries.open();
+  REQUIRE(open.contains(turn.seq()));
+  CHECK(open.at(turn.seq()).text == "one two three");
+}
+
 TEST_CASE("messages that arrive meanwhile wait in order and are answered in order", "[core]") {
   Story story;
   story.say("one");

@@ -246,6 +246,33 @@ TEST_CASE("stdin is read to its end and stdout written, pipes or files", "[netwo
   ::close(output[0]);
 }
 
+TEST_CASE("stdin is read no faster than it is taken, and not at all while held", "[network]") {
+  const Directory directory;
+  constexpr std::size_t kSize = 4 * LocalStreams::kUntakenBytesMax;
+  std::ofstream(directory.file("in")) << std::string(kSize, 'x');
+  const int input = ::open(directory.file("in").c_str(), O_RDONLY | O_CLOEXEC);
+  const int output = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  World world({}, {input, output});
+  world.network().hold_input(true);
+  const CallId stdio = world.start(StdioCall{});
+  for (int i = 0; i < 100; ++i) world.reactor().run_once(Time{});
+  CHECK(world.network().take_replies().empty());
+  world.network().hold_input(false);
+  std::size_t taken = 0;
+  while (taken < kSize) {
+    for (int i = 0; i < 100; ++i) world.reactor().run_once(Time{});
+    std::size_t now = 0;
+    for (const auto& [id, reply] : world.network().take_replies()) {
+      if (const auto* body = std::get_if<ReplyBody>(&reply)) now += body->bytes.size();
+    }
+    REQUIRE(now > 0);
+    CHECK(now <= LocalStreams::kUntakenBytesMax);
+    taken += now;
+  }
+  CHECK(taken == kSize);
+  CHECK(world.finish(stdio).ended);
+}
+
 TEST_CASE("a write to a reader that has gone fails", "[network]") {
   int input[2];
   int output[2];

@@ -115,6 +115,9 @@ TEST_CASE("plain http to another machine is refused unless it is allowed", "[net
     REQUIRE(story.failed);
     CHECK(story.failure.reason == Reason::kRefused);
     CHECK(story.failure.detail.find("https") != std::string::npos);
+    HttpCall lookalike = call;
+    lookalike.origin.host = "127.models.invalid";
+    CHECK(world.run(lookalike).failure.reason == Reason::kRefused);
   }
   HttpOptions options;
   options.insecure_hosts = {"127.0.0.1", "models.invalid"};

@@ -208,4 +208,29 @@ TEST_CASE("TLS that ends without saying so cuts the answer", "[network]") {
   CHECK(story.failure.detail.find("without saying so") != std::string::npos);
 }
 
+TEST_CASE("an answer that comes with the handshake's last bytes was not asked for", "[network]") {
+  const Fixture fixture;
+  const bool closes = GENERATE(true, false);
+  Server server([&](Peer& peer) {
+    tls_server::Connection tls(*fixture.identity);
+    char bytes[16384];
+    while (!tls.open()) {
+      const ssize_t size = ::recv(peer.socket(), bytes, sizeof bytes, 0);
+      if (size <= 0) return;
+      tls.feed({bytes, static_cast<std::size_t>(size)});
+      if (tls.open()) tls.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
+      if (tls.open() && closes) tls.close();
+      peer.send(tls.take_output());
+    }
+    peer.wait_for_end();
+  });
+  World world(fixture.options());
+  const Story& story = world.run(Fixture::https(server.port()));
+  REQUIRE(story.failed);
+  CHECK(story.heads.empty());
+  CHECK(story.failure.reason == Reason::kProtocol);
+  CHECK_FALSE(story.failure.handed_over);
+  CHECK(story.failure.detail.find("answered before it was asked") != std::string::npos);
+}
+
 }  // namespace daybook::network_tls_test

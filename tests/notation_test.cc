@@ -49,6 +49,18 @@ TEST_CASE("lists, nested messages, enums and digests have one spelling each", "[
         "TurnStarted kind=SUMMARY answers=[48 49] taken=[{first=10 last=49}] sha256=01abff00");
 }
 
+TEST_CASE("a long list of messages shows its length, a list of numbers all of them", "[notation]") {
+  Event event;
+  for (int i = 0; i < 6; ++i) event.mutable_catalogue_loaded()->add_rows()->set_id("m");
+  CHECK(notation(event, {.head = false}) ==
+        "CatalogueLoaded rows=[{id=m} {id=m} {id=m} {id=m} {id=m} {id=m}]");
+  event.mutable_catalogue_loaded()->add_rows()->set_id("m");
+  CHECK(notation(event, {.head = false}) == "CatalogueLoaded rows=[7 rows]");
+  Event turn;
+  for (Seq seq = 1; seq <= 8; ++seq) turn.mutable_turn_started()->add_answers(seq);
+  CHECK(notation(turn, {.head = false}) == "TurnStarted answers=[1 2 3 4 5 6 7 8]");
+}
+
 TEST_CASE("raw updates show their size alone", "[notation]") {
   Event event = event_at(3, 2, 0);
   event.mutable_message_received()->set_place("console:local");

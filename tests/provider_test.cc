@@ -418,4 +418,23 @@ TEST_CASE("an error wrapped in an error is unwrapped", "[provider]") {
   REQUIRE(outcome.end->content().detail() == "prompt is too long");
 }
 
+TEST_CASE("an answer longer than an event may hold fails as the peer's fault", "[provider]") {
+  Driver driver(remote());
+  const std::string half(Provider::kAnswerBytesMax / 2, 'a');
+  Outcome outcome = driver.stream(delta(half) + delta(half) + delta("b") + kStop);
+  REQUIRE(outcome.end.has_value());
+  REQUIRE_FALSE(outcome.completed());
+  REQUIRE(outcome.failed().error() == PEER);
+  REQUIRE(outcome.end->content().detail().find("longer than 524288 bytes") != std::string::npos);
+  REQUIRE(outcome.text.size() == Provider::kAnswerBytesMax);
+  REQUIRE(outcome.end->content().text().size() == Provider::kAnswerBytesMax);
+  const std::string whole(Provider::kAnswerBytesMax + 1, 'a');
+  outcome = driver.answer(
+      {200, {{"content-type", "application/json"}}},
+      R"({"choices":[{"message":{"content":")" + whole + R"("},"finish_reason":"stop"}]})");
+  REQUIRE(outcome.end.has_value());
+  REQUIRE(outcome.failed().error() == PEER);
+  REQUIRE(outcome.text.empty());
+}
+
 }  // namespace daybook::provider_test

@@ -43,6 +43,19 @@ TEST_CASE("time never runs backwards", "[reactor]") {
   }
 }
 
+TEST_CASE("time starts no earlier than it is told to, and goes on from there", "[reactor]") {
+  Reactor reactor;
+  const Time later = reactor.now() + Duration(3'600'000);
+  reactor.not_before(later);
+  CHECK(reactor.now() == later);
+  const Time wake_at = later + Duration(20);
+  while (reactor.now() < wake_at) reactor.run_once(wake_at);
+  CHECK(reactor.now() < later + Duration(1'800'000));
+  const Time before = reactor.now();
+  reactor.not_before(before - Duration(1'000));
+  CHECK(reactor.now() == before);
+}
+
 TEST_CASE("signals are noted and taken once", "[reactor]") {
   Reactor reactor;
   reactor.watch_signals();

@@ -330,7 +330,7 @@ TEST_CASE("every answer is classed as done, not done, or unknown", "[telegram]")
       {400, refusal(400, "Bad Request: chat not found"), Kind::kRefused},
       {400, refusal(400, "Bad Request: message is too long"), Kind::kRefused},
       {400, refusal(400, "Bad Request: message text is empty"), Kind::kRefused},
-      {400, refusal(400, "Bad Request: message can't be edited"), Kind::kRefused},
+      {400, refusal(400, "Bad Request: message can't be edited"), Kind::kTargetLost},
       {400, refusal(400, "Bad Request: message thread not found"), Kind::kRefused},
       {400, refusal(400, "Bad Request: message is not modified: specified new"),
        Kind::kNotModified},
@@ -390,6 +390,7 @@ TEST_CASE("how long to wait is what Telegram says, bounded, or a default", "[tel
   CHECK(wait(R"({"ok":false,"error_code":429})", "3") == Duration(3'000));
   CHECK(wait("busy", "60") == Duration(60'000));
   CHECK(wait("busy", "soon") == telegram::kRetryAfterDefault);
+  CHECK(wait("busy", "0") == telegram::kRetryAfterMin);
   CHECK(wait("busy", "-4") == telegram::kRetryAfterDefault);
   CHECK(wait("busy", "99999999999") == telegram::kRetryAfterMax);
 }

@@ -196,7 +196,7 @@ TEST_CASE("an edit in trouble is merely late", "[telegram]") {
   }
 }
 
-TEST_CASE("a message that a person deleted is posted anew", "[telegram]") {
+TEST_CASE("a chat whose call is under way wakes nobody", "[telegram]") {
   Hand hand;
   hand.introduce();
   const Seq turn = hand.start_turn("telegram:77");
@@ -205,8 +205,22 @@ TEST_CASE("a message that a person deleted is posted anew", "[telegram]") {
   hand.succeed(hand.take("sendMessage"), {{"message_id", 60}});
   hand.complete(turn, "One two");
   hand.pass(2s);
-  const auto facts =
-      hand.refuse(hand.take("editMessageText"), 400, "Bad Request: message to edit not found");
+  hand.take("editMessageText");
+  CHECK(hand.telegram.wake_at(hand.now) == kNever);
+}
+
+TEST_CASE("a message that a person deleted is posted anew", "[telegram]") {
+  const std::string why = GENERATE(as<std::string>{}, "Bad Request: message to edit not found",
+                                   "Bad Request: message can't be edited");
+  Hand hand;
+  hand.introduce();
+  const Seq turn = hand.start_turn("telegram:77");
+  hand.chunk(turn, "One ");
+  hand.turn();
+  hand.succeed(hand.take("sendMessage"), {{"message_id", 60}});
+  hand.complete(turn, "One two");
+  hand.pass(2s);
+  const auto facts = hand.refuse(hand.take("editMessageText"), 400, why);
   CHECK(facts.at(0).delivery_delayed().lost());
   hand.pass(1s);
   CHECK(Hand::body(hand.take("sendMessage"))["text"] == "One two");

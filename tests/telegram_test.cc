@@ -179,6 +179,7 @@ TEST_CASE("a batch that the journal knows already is gone past", "[telegram]") {
   const std::size_t before = hand.recorded.size();
   hand.succeed(poll, {update(5, "a"), update(6, "b")});
   CHECK(hand.recorded.size() == before);
+  hand.pass(telegram::kPollPauseMin);
   CHECK(Hand::body(hand.take("getUpdates"))["offset"] == 7);
 }
 
@@ -250,6 +251,48 @@ TEST_CASE("updates that cannot be read are asked for in smaller batches", "[tele
   }
   hand.succeed(hand.take("getUpdates"), Json::array({update(1, "a")}));
   CHECK(Hand::body(hand.take("getUpdates"))["limit"] == 100);
+}
+
+TEST_CASE("an update that alone cannot be read is passed over by its number", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  hand.succeed(hand.take("getUpdates"), Json::array({update(40, "a")}));
+  std::size_t asked = 0;
+  while (hand.recorded.size() == 1) {
+    REQUIRE(++asked < 20);
+    const Call poll = hand.take("getUpdates");
+    CHECK(Hand::body(poll)["offset"] == 41);
+    hand.answer(poll, 200, R"({"ok":true,"result":[{ "update_id" : 41, "message":{"text":"br)");
+    hand.pass(40s);
+  }
+  CHECK(asked == 6 + 3);
+  const MessageRefused& refused = hand.recorded[1].message_refused();
+  CHECK(refused.reason() == MessageRefused::UNSUPPORTED);
+  CHECK(refused.update_kind() == "unreadable");
+  CHECK(refused.update_id() == 41);
+  CHECK_FALSE(refused.external_id().empty());
+  const Call next = hand.take("getUpdates");
+  CHECK(Hand::body(next)["offset"] == 42);
+  CHECK(Hand::body(next)["limit"] == 100);
+}
+
+TEST_CASE("a server that gives one batch for ever is not asked in a circle", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  hand.succeed(hand.take("getUpdates"), Json::array({update(5, "a")}));
+  hand.succeed(hand.take("getUpdates"), Json::array({update(5, "a")}));
+  CHECK(hand.count("getUpdates") == 0);
+  hand.pass(telegram::kPollPauseMin);
+  CHECK(hand.count("getUpdates") == 1);
+}
+
+TEST_CASE("a remembered batch is trusted no longer than a recorded one", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  hand.succeed(hand.take("getUpdates"), Json::array({update(5, "a")}));
+  hand.succeed(hand.take("getUpdates"), Json::array({update(5, "a")}));
+  hand.pass(7 * 24h);
+  CHECK_FALSE(Hand::body(hand.take("getUpdates")).contains("offset"));
 }
 
 TEST_CASE("a conflict backs off from 3 s and is reported once it lasts", "[telegram]") {

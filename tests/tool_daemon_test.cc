@@ -1,11 +1,16 @@
 // The daemon and the verbs that talk to it, as processes: control socket, reload, stop, exit codes.
 #include "tools/daemon.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <catch2/catch.hpp>
+
 #include <csignal>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/world/daemon_world.h"
+#include "tools/control_client.h"
 
 namespace daybook::tool_daemon_test {
 
@@ -84,6 +89,25 @@ TEST_CASE("a second daemon on the journal exits 75 and names the first", "[daemo
   CHECK(alone.stop() == 0);
 }
 
+TEST_CASE("a control socket that cannot be opened is told once", "[daemon]") {
+  Alone alone;
+  REQUIRE(mkdir(alone.data().c_str(), 0700) == 0);
+  std::ofstream(control_socket_path(alone.data())) << "in the way";
+  Process process({DAYBOOK_BINARY_DIR "/daybookd", "--data", alone.data()}, alone.environment);
+  CHECK(process.wait_for_errors("daybook cannot talk to this daemon: "));
+  process.signal(SIGTERM);
+  CHECK(process.wait() == 0);
+}
+
+TEST_CASE("no socket is left behind by an orderly end", "[daemon]") {
+  Alone alone;
+  alone.start();
+  const std::string path = control_socket_path(alone.data());
+  CHECK(access(path.c_str(), F_OK) == 0);
+  CHECK(alone.stop() == 0);
+  CHECK(access(path.c_str(), F_OK) != 0);
+}
+
 TEST_CASE("reload takes good settings and keeps the old ones over bad ones", "[daemon]") {
   Alone alone;
   const std::string file = alone.directory.write("config.toml", "[agent]\nmodel = \"echo\"\n");
@@ -91,6 +115,9 @@ TEST_CASE("reload takes good settings and keeps the old ones over bad ones", "[d
   alone.directory.write("config.toml", "[agent]\nmodel = \"echo:slow\"\n");
   CHECK(alone.tool({"reload"}).status == 0);
   CHECK(holds(alone.tool({"status", "--json"}).output, "\"model\":\"echo:slow\""));
+  alone.directory.write(
+      "config.toml", "[agent]\nmodel = \"echo:slow\"\n[network]\nproxy = \"http://localhost:9\"\n");
+  CHECK(holds(alone.tool({"reload"}).output, "network.proxy"));
   alone.directory.write("config.toml", "[agent]\nmodle = \"x\"\n");
   const Finished refused = alone.tool({"reload"});
   CHECK(refused.status == 78);

@@ -2,9 +2,12 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
 #include <set>
 
 #include "tests/world/process.h"
+#include "tools/writing.h"
 
 namespace daybook::tool_journal_test {
 
@@ -189,6 +192,14 @@ TEST_CASE("pairing without a daemon takes the lock and leaves the journal sound"
   CHECK(holds(place.tool({"pair"}).output, "nobody yet"));
   CHECK(place.tool({"pair", "approve", "NOSUCHCD"}).status == 64);
   CHECK(place.tool({"pair", "revoke", "7"}).status == 64);
+  const Place empty;
+  const Finished finished = empty.tool({"pair", "approve", "NOSUCHCD"});
+  CHECK(finished.status != 0);
+  CHECK(holds(finished.errors, empty.data()));
+  const auto none = record_offline(empty.data(), false, [](Gateway&) { return Event(); });
+  REQUIRE_FALSE(none.has_value());
+  CHECK(none.error().message.find("no journal") != std::string::npos);
+  CHECK(access((empty.data() + "/data.mdb").c_str(), F_OK) != 0);
   CHECK(place.tool({"verify"}).status == 0);
   CHECK(place.tool({"replay", "--check"}).status == 0);
 }

@@ -100,6 +100,28 @@ TEST_CASE("decisions made again are the recorded ones", "[replay]") {
   }
 }
 
+TEST_CASE("events of a kind from tomorrow are skipped and counted", "[replay]") {
+  MemoryLog log;
+  talk(log);
+  MemoryLog later;
+  Batch batch;
+  const Seq first = log.last() - 1;
+  for (Seq seq = 1; seq <= log.last(); ++seq) {
+    Record record = **log.get(seq);
+    // The end of the journal, whose facts nothing else follows from.
+    if (seq > first) record.kind = 250;
+    batch.records.push_back(record);
+  }
+  later.append(std::move(batch));
+  later.commit_all();
+  later.take_durable();
+  const auto report = replay_check(later, 0);
+  REQUIRE(report.has_value());
+  CHECK(report->divergence == "");
+  CHECK(report->skipped == 1);
+  CHECK(report->events == log.last());
+}
+
 TEST_CASE("a decision that would be another one today is named with both lines", "[replay]") {
   MemoryLog log;
   talk(log);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <functional>
+#include <utility>
 
 #include "adapters/provider.h"
 #include "adapters/telegram.h"
@@ -40,6 +41,23 @@ bool same_telegram(const Settings& one, const Settings& other) {
          one.telegram.api_root == other.telegram.api_root &&
          one.telegram.edit_interval == other.telegram.edit_interval &&
          one.telegram.edit_chars == other.telegram.edit_chars;
+}
+
+// The keys whose change the network takes up only when it is made anew.
+std::vector<std::string> restart_keys(const Settings& before, const Settings& after) {
+  std::vector<std::string> keys;
+  if (before.network.proxy != after.network.proxy) keys.emplace_back("network.proxy");
+  if (before.tls.ca_file != after.tls.ca_file) keys.emplace_back("tls.ca_file");
+  if (http_options(before).insecure_hosts == http_options(after).insecure_hosts) return keys;
+  for (const ProviderSettings& provider : after.providers) {
+    const ProviderSettings* old = before.provider(provider.name);
+    const bool same = old != nullptr
+                          ? old->insecure == provider.insecure &&
+                                (!provider.insecure || old->base_url == provider.base_url)
+                          : !provider.insecure;
+    if (!same) keys.push_back("providers." + provider.name + ".insecure");
+  }
+  return keys;
 }
 
 // For tests that kill the daemon between any two events: "before:42" dies when the commit that
@@ -100,7 +118,6 @@ Result<void> Daemon::check() {
 Result<void> Daemon::open() {
   reactor_.emplace();
   reactor_->watch_signals();
-  started_ = reactor_->now();
   LmdbLog::Options options;
   options.directory = settings_.values.journal.dir;
   options.commit_interval = settings_.values.journal.commit_interval;
@@ -113,6 +130,9 @@ Result<void> Daemon::open() {
   auto gateway = Gateway::open(*journal_);
   if (!gateway) return gateway.error();
   gateway_ = std::move(gateway).value();
+  // Else time would stand still for the gateway if the clock was set back since the last event.
+  reactor_->not_before(gateway_->directory().time());
+  started_ = reactor_->now();
   network_.emplace(*reactor_, http_options(settings_.values));
   return {};
 }
@@ -139,14 +159,21 @@ void Daemon::connect_provider(const ProviderSettings& provider, std::vector<Adap
 }
 
 void Daemon::connect_telegram(std::vector<Adapter*>* adapters) {
-  if (settings_.values.telegram.token.empty()) return;
+  if (settings_.values.telegram.token.empty()) {
+    if (telegram_ != nullptr) telegram_->replace(std::make_unique<SilentAdapter>("telegram"));
+    return;
+  }
   const auto warn = [this](std::string_view sentence) { log_.log().warn("{}", sentence); };
   auto telegram = std::make_unique<Telegram>(settings_.values, gateway_->work(), warn);
   if (telegram_ != nullptr) {
     telegram_->replace(std::move(telegram));
     return;
   }
-  telegram_ = std::make_unique<Slot>(std::move(telegram));
+  // A post on its way is never cut off: whether it was made could not be told any more.
+  telegram_ = std::make_unique<Slot>(std::move(telegram), [](const Adapter& adapter) {
+    const auto* present = dynamic_cast<const Telegram*>(&adapter);
+    return present == nullptr || !present->sending();
+  });
   adapters->push_back(telegram_.get());
 }
 
@@ -175,9 +202,13 @@ void Daemon::connect() {
   gateway_->connect(std::move(adapters), *network_);
 }
 
+bool Daemon::telegram_on() const {
+  return telegram_ != nullptr && dynamic_cast<const Telegram*>(&telegram_->current()) != nullptr;
+}
+
 std::vector<std::string> Daemon::channels() const {
   std::vector<std::string> names;
-  if (telegram_ != nullptr) names.emplace_back("telegram");
+  if (telegram_on()) names.emplace_back("telegram");
   if (console_ != nullptr) names.emplace_back("console");
   if (control_ != nullptr) names.emplace_back("terminal");
   return names;
@@ -235,6 +266,12 @@ Result<std::vector<Event>> Daemon::reload() {
   log_.configure(settings_.values.log.level, settings_.values.log.format, Redactor(secrets));
   for (const std::string& warning : loaded->warnings) log_.log().warn("{}", warning);
   exchange_adapters(before);
+  reload_note_.clear();
+  for (const std::string& key : restart_keys(before, settings_.values)) {
+    const std::string sentence = "restart daybookd for " + key + " to take effect";
+    log_.log().warn("{}", sentence);
+    reload_note_ += (reload_note_.empty() ? "" : "; ") + sentence;
+  }
   log_.log().info("the settings were read anew; model {} ({})", settings_.values.agent.model,
                   why_this_model(settings_));
   return std::vector<Event>{settings_loaded(settings_.values)};
@@ -260,8 +297,13 @@ bool Daemon::input_is_over() const {
          gateway_->work().deliveries.settled("console");
 }
 
+// A second signal is somebody's impatience; the end of input is nobody's.
+void Daemon::heed_stop_signal() {
+  if (std::exchange(signalled_, true)) std::_Exit(kImpatientExit);
+  if (!stopping_.has_value()) begin_stop("SIGTERM or SIGINT", settings_.values.shutdown.grace);
+}
+
 void Daemon::begin_stop(const std::string& reason, Duration grace) {
-  if (stopping_.has_value()) std::_Exit(kImpatientExit);
   log_.log().info("stopping: {}", reason);
   notify_service("STOPPING=1");
   gateway_->stop_taking_in();
@@ -271,15 +313,18 @@ void Daemon::begin_stop(const std::string& reason, Duration grace) {
 Result<bool> Daemon::iterate() {
   const Time now = reactor_->now();
   const Signals signals = reactor_->take_signals();
-  if (signals.stop) begin_stop("SIGTERM or SIGINT", settings_.values.shutdown.grace);
+  if (signals.stop) heed_stop_signal();
   if (signals.reload && !stopping_.has_value()) reload_on_signal();
+  if (stopping_.has_value() && now >= stopping_->deadline) gateway_->hurry();
+  network_->hold_input(gateway_->waiting_for_space() ||
+                       journal_->backlog_bytes() >= Gateway::kBacklogBytesMax);
   gateway_->turn(now);
   if (auto error = trouble(); error.has_value()) return *error;
+  tell_control_trouble();
   if (!stopping_.has_value() && input_is_over()) begin_stop("end of input", Duration(0));
   if (stopping_.has_value() && (gateway_->idle() || now >= stopping_->deadline + kLastWords)) {
     return false;
   }
-  if (stopping_.has_value() && now >= stopping_->deadline) gateway_->hurry();
   Time wake_at = gateway_->wake_at(now);
   if (stopping_.has_value()) {
     const Time next = stopping_->deadline;
@@ -291,13 +336,38 @@ Result<bool> Daemon::iterate() {
 
 Result<void> Daemon::finish() {
   gateway_->stop(stopping_->reason, reactor_->now());
+  const Time deadline = std::max(stopping_->deadline, reactor_->now() + kLastWords);
   while (!gateway_->durable()) {
     if (gateway_->stopped().has_value()) return *gateway_->stopped();
-    if (reactor_->take_signals().stop) std::_Exit(kImpatientExit);
-    reactor_->run_once(reactor_->now() + settings_.values.shutdown.grace);
+    if (reactor_->take_signals().stop) heed_stop_signal();
+    const bool late = reactor_->now() >= deadline;
+    if (late && gateway_->waiting_for_space()) {
+      return Error{
+          "the disk is full; what was not acknowledged is asked for again at the next start",
+          ExitCode::kInputOutput};
+    }
+    // The journal wakes the loop when it has written, or cannot.
+    reactor_->run_once(late ? kNever : deadline);
     gateway_->turn(reactor_->now());
   }
   return {};
+}
+
+void Daemon::tell_control_trouble() {
+  const std::string now = control_ == nullptr ? std::string() : control_->trouble();
+  if (now == control_trouble_) return;
+  control_trouble_ = now;
+  if (!now.empty()) log_.log().warn("daybook cannot talk to this daemon: {}", now);
+}
+
+void Daemon::close() {
+  control_.reset();
+  console_.reset();
+  telegram_.reset();
+  providers_.clear();
+  network_.reset();
+  gateway_.reset();
+  journal_.reset();
 }
 
 Result<void> Daemon::run() {
@@ -329,6 +399,7 @@ std::string Daemon::status_json() const {
   if (gateway_->waiting_for_space()) {
     trouble.push_back("the disk is full: nothing is taken in until there is space");
   }
+  if (!control_trouble_.empty()) trouble.push_back("the control socket: " + control_trouble_);
   if (stopping_.has_value()) trouble.push_back("stopping: " + stopping_->reason);
   if (!trouble.empty()) status["trouble"] = std::move(trouble);
   return status.dump(-1, ' ', false, StatusJson::error_handler_t::replace);

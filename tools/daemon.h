@@ -42,12 +42,17 @@ class Daemon final : public ControlHost {
   // Until a signal, the end of the console's input, or trouble that cannot be lived with.
   Result<void> run();
 
+  // After run(): closes connections and the journal, waiting for neither peers nor resolver; the
+  // loop itself is left to the end of the process.
+  void close();
+
   // Settings and journal, without starting anything.
   Result<void> check();
 
   // ControlHost.
   [[nodiscard]] std::string status_json() const override;
   Result<std::vector<Event>> reload() override;
+  [[nodiscard]] std::string reload_note() const override { return reload_note_; }
   [[nodiscard]] const Directory& directory() const override { return gateway_->directory(); }
 
  private:
@@ -63,10 +68,13 @@ class Daemon final : public ControlHost {
 
   // True: go on turning.
   Result<bool> iterate();
+  void heed_stop_signal();
+  void tell_control_trouble();
   void begin_stop(const std::string& reason, Duration grace);
   [[nodiscard]] bool input_is_over() const;
   Result<void> finish();
   [[nodiscard]] std::optional<Error> trouble() const;
+  [[nodiscard]] bool telegram_on() const;
   [[nodiscard]] std::vector<std::string> channels() const;
 
   DaemonOptions options_;
@@ -89,6 +97,9 @@ class Daemon final : public ControlHost {
     Time deadline{};
   };
   std::optional<Stopping> stopping_;
+  bool signalled_ = false;       // a stop signal came
+  std::string control_trouble_;  // as last told
+  std::string reload_note_;      // what the last reload could not put in force
 };
 
 }  // namespace daybook

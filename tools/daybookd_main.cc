@@ -1,6 +1,7 @@
 // daybookd: the gateway daemon. Reads the command line, runs the daemon, ends with its exit code.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include "tools/daemon.h"
@@ -9,7 +10,6 @@ namespace {
 
 using daybook::DaemonLog;
 using daybook::DaemonOptions;
-using daybook::Error;
 using daybook::ExitCode;
 using daybook::Layer;
 
@@ -34,7 +34,14 @@ void describe(CLI::App& app, CommandLine& line) {
       "holds the journal, 78 settings.");
 }
 
-int run(const CommandLine& line) {
+// Ends the process when all is said and the journal is closed. Not by returning: the runtime would
+// wait for its threads, and one may hang in the system's resolver.
+[[noreturn]] void leave(int code) {
+  std::fflush(nullptr);
+  std::_Exit(code);
+}
+
+[[noreturn]] void run(const CommandLine& line) {
   DaemonOptions options;
   options.request = daybook::process_request();
   options.request.config_file = line.config;
@@ -47,15 +54,12 @@ int run(const CommandLine& line) {
     entries.push_back({"agent.model", line.model, Layer::kCommandLine, "--model", 0});
   }
   DaemonLog log(stderr);
-  daybook::Result<void> result;
-  {
-    daybook::Daemon daemon(std::move(options), log);
-    result = line.check ? daemon.check() : daemon.run();
-  }
-  if (result) return 0;
-  const Error& error = result.error();
-  log.log().critical("{}", error.message);
-  return static_cast<int>(error.code);
+  daybook::Daemon daemon(std::move(options), log);
+  const daybook::Result<void> result = line.check ? daemon.check() : daemon.run();
+  daemon.close();
+  if (!result) log.log().critical("{}", result.error().message);
+  log.log().flush();
+  leave(result ? 0 : static_cast<int>(result.error().code));
 }
 
 }  // namespace
@@ -74,7 +78,7 @@ int main(int argc, char** argv) {
       const int code = app.exit(error);
       return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
     }
-    return run(line);
+    run(line);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "daybookd: %s\n", error.what());
     return static_cast<int>(ExitCode::kInternal);

@@ -18,6 +18,7 @@ struct ReplayReport {
   Seq facts = 0;
   Seq decisions = 0;
   Seq snapshots = 0;       // compared
+  Seq skipped = 0;         // of kinds that this version does not know
   std::string divergence;  // empty: identical
 };
 

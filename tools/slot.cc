@@ -5,18 +5,26 @@
 
 namespace daybook {
 
-bool Slot::exchangeable(const Moment& moment) const {
-  return next_ != nullptr && moment.settled && current_->idle();
+bool Slot::exchangeable() const {
+  if (next_ == nullptr || !settled_) return false;
+  return at_rest_ ? at_rest_(*current_) : current_->idle();
 }
 
 std::optional<Due> Slot::due(const Moment& moment) {
-  if (exchangeable(moment)) {
+  settled_ = moment.settled;
+  if (exchangeable()) {
     current_ = std::move(next_);
     ++generation_;
     cancelled_.merge(running_);
     running_.clear();
   }
   if (!cancelled_.empty()) return Cancel{cancelled_.extract(cancelled_.begin()).value()};
+  if (next_ != nullptr && at_rest_) return std::nullopt;
+  return ask_current(moment);
+}
+
+std::optional<Due> Slot::ask_current(Moment moment) {
+  moment.taking_in = moment.taking_in && next_ == nullptr;
   const CallId base = generation_ << kGenerationShift;
   auto due = current_->due(moment);
   if (!due.has_value()) return due;
@@ -42,7 +50,8 @@ std::vector<Fact> Slot::on_reply(CallId call, Reply reply, Time now) {
 }
 
 Time Slot::wake_at(Time now) const {
-  if (!cancelled_.empty() || (next_ != nullptr && current_->idle())) return now;
+  if (!cancelled_.empty() || exchangeable()) return now;
+  if (next_ != nullptr && at_rest_) return kNever;
   return current_->wake_at(now);
 }
 

@@ -19,6 +19,10 @@ Result<void> run_check(JournalView& view, Seq until) {
   }
   print_line(std::to_string(report->events) + " events, " + std::to_string(report->decisions) +
              " decisions, identical");
+  if (report->skipped > 0) {
+    print_line(std::to_string(report->skipped) +
+               " events of kinds that this version does not know were skipped");
+  }
   return {};
 }
 

@@ -216,7 +216,7 @@ class Setup {
   static Result<void> make_owner(const std::string& directory, const FirstMessage& message) {
     const std::string who = message.name + ", user " + std::to_string(message.user);
     if (!ask_yes_no(terminal_text("  " + who + " wrote. Make them the owner?"))) return {};
-    auto event = record_offline(directory, [&message](Gateway& gateway) -> Result<Event> {
+    auto event = record_offline(directory, true, [&message](Gateway& gateway) -> Result<Event> {
       return approve_user(gateway.directory(), message.user, message.place, "setup");
     });
     if (!event) return event.error();

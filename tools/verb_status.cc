@@ -123,7 +123,7 @@ Result<void> change_access(const Tool& tool, const Json& request,
     auto view = JournalView::open(*directory);  // never makes a journal where there is none
     if (!view) return view.error();
     view->reset();
-    auto event = record_offline(*directory, make);
+    auto event = record_offline(*directory, false, make);
     if (!event) return event.error();
     print_line(tool.json ? event_json(*event) : notation(*event));
     return {};
@@ -165,6 +165,8 @@ Result<void> run_reload(const Tool& tool) {
         ExitCode::kUnavailable};
   }
   print_line("daybookd has the new settings.");
+  const std::string note = (**answer).value("note", "");
+  if (!note.empty()) print_line(terminal_text(note));
   return {};
 }
 

@@ -49,10 +49,11 @@ Result<Event> gateway_started(bool recovery) {
   return fact;
 }
 
-Result<Event> record_offline(const std::string& directory,
+Result<Event> record_offline(const std::string& directory, bool create,
                              const std::function<Result<Event>(Gateway&)>& make) {
   LmdbLog::Options options;
   options.directory = directory;
+  options.create_if_missing = create;
   auto log = LmdbLog::open(std::move(options));
   if (!log) return log.error();
   auto gateway = Gateway::open(**log);

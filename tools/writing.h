@@ -11,8 +11,9 @@
 namespace daybook {
 
 // `make` sees the folded journal and gives the fact to record. The recorded event is returned once
-// it is durable. kBusy when a daemon (or another tool) holds the journal.
-Result<Event> record_offline(const std::string& directory,
+// it is durable. kBusy when a daemon (or another tool) holds the journal. Where there is none, one
+// is made only if `create`: who amends must not begin a journal beside the right one.
+Result<Event> record_offline(const std::string& directory, bool create,
                              const std::function<Result<Event>(Gateway&)>& make);
 
 // What the gateway says about itself when it opens a journal. `recovery`: open turns are taken up.

@@ -89,6 +89,14 @@ void ByteStream::read() {
   uv_read_start(stream(), allocate, on_read);
 }
 
+void ByteStream::stop_reading() {
+  if (turn_) {
+    uv_idle_stop(turn_.get());
+  } else {
+    uv_read_stop(stream());
+  }
+}
+
 void ByteStream::on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
   auto* self = static_cast<ByteStream*>(stream->data);
   if (self == nullptr || size == 0) return;

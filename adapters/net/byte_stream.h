@@ -44,6 +44,8 @@ class ByteStream {
   ByteStream& operator=(const ByteStream&) = delete;
 
   void read();
+  // Until the next read().
+  void stop_reading();
   // False: too much is unsent already; nothing was taken.
   bool write(CallId write, std::string bytes);
   // Nothing more is told to the owner.

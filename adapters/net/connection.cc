@@ -197,9 +197,14 @@ void Connection::received(std::string_view bytes) {
 void Connection::tls_bytes(std::string_view bytes) {
   plaintext_.clear();
   const tls::Client::State state = tls_->feed(bytes, &plaintext_);
+  // Told before an alert joins the queue: what follows a request must not hide that it went out.
+  if (stage_ == Stage::kOpen && sent_all() && owner_ != nullptr) owner_->on_sent();
   flush_tls();
-  const bool opened = state == tls::Client::State::kOpen || !plaintext_.empty();
-  if (stage_ == Stage::kHandshaking && opened) {
+  if (stage_ == Stage::kHandshaking && !plaintext_.empty()) {
+    fail(ReplyFailed::Reason::kProtocol, "it answered before it was asked");
+    return;
+  }
+  if (stage_ == Stage::kHandshaking && state == tls::Client::State::kOpen) {
     tls_store_.keep(route_.origin, *tls_);
     enter(Stage::kOpen);
   }

@@ -4,16 +4,9 @@
 #include <utility>
 
 #include "adapters/wire/http_request.h"
+#include "core/settings.h"
 
 namespace daybook {
-namespace {
-
-bool is_this_machine(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
-}  // namespace
-
 HttpClient::HttpClient(Reactor& reactor, Replies& replies, HttpOptions options)
     : reactor_(reactor), replies_(replies), options_(std::move(options)), tls_(options_.ca_file) {
   idle_timer_.open(this, [&](uv_timer_t* raw) { return uv_timer_init(reactor_.loop(), raw); });
@@ -23,7 +16,7 @@ HttpClient::~HttpClient() = default;
 
 void HttpClient::start(CallId id, HttpCall call) {
   sweep();
-  if (!call.origin.tls && !is_this_machine(call.origin.host) &&
+  if (!call.origin.tls && !is_loopback(call.origin.host) &&
       !options_.insecure_hosts.contains(call.origin.host)) {
     replies_.fail(id, ReplyFailed::Reason::kRefused, false,
                   call.label + ": plain http to " + call.origin.host +
@@ -57,7 +50,7 @@ std::size_t HttpClient::idle_connections() const {
 }
 
 bool HttpClient::proxied(const Origin& origin) const {
-  return options_.proxy.has_value() && !is_this_machine(origin.host);
+  return options_.proxy.has_value() && !is_loopback(origin.host);
 }
 
 ExchangeHost::Lease HttpClient::lease(const HttpCall& call, bool fresh, Connection::Owner* owner) {

@@ -122,6 +122,7 @@ void HttpExchange::send() {
 }
 
 void HttpExchange::on_sent() {
+  handed_over_ = handed_over_ || requested_;
   if (phase_ == Phase::kSending) enter(Phase::kWaiting, call_.deadlines.first_byte);
 }
 

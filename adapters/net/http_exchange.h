@@ -86,7 +86,7 @@ class HttpExchange : public Connection::Owner {
   bool reused_ = false;
   bool retried_ = false;
   bool requested_ = false;    // the request was given to this connection
-  bool handed_over_ = false;  // on an earlier attempt
+  bool handed_over_ = false;  // the whole request went out once; never taken back
 };
 
 }  // namespace daybook

@@ -26,7 +26,11 @@ void LocalStreams::start(CallId id, const StdioCall&) {
     replies_.fail(id, ReplyFailed::Reason::kClosed, false, error.message);
     return;
   }
-  (*input)->read();
+  if (hold_input_) {
+    paused_.insert(id);
+  } else {
+    (*input)->read();
+  }
   streams_[id] = std::move(*input);
   outputs_[id] = std::move(*output);
 }
@@ -106,6 +110,28 @@ void LocalStreams::on_written(CallId stream, CallId write, bool done) {
 
 void LocalStreams::on_stream_bytes(CallId stream, std::string_view bytes) {
   replies_.push(stream, ReplyBody{std::string(bytes)});
+  if ((stream & kConnectionBit) != 0) return;
+  untaken_bytes_ += bytes.size();
+  if (!hold_input_ && untaken_bytes_ < kUntakenBytesMax) return;
+  streams_.at(stream)->stop_reading();
+  paused_.insert(stream);
+}
+
+void LocalStreams::hold_input(bool hold) {
+  hold_input_ = hold;
+  resume_input();
+}
+
+void LocalStreams::input_taken() {
+  untaken_bytes_ = 0;
+  resume_input();
+}
+
+void LocalStreams::resume_input() {
+  if (hold_input_ || untaken_bytes_ >= kUntakenBytesMax) return;
+  for (const CallId stream : std::exchange(paused_, {})) {
+    if (const auto found = streams_.find(stream); found != streams_.end()) found->second->read();
+  }
 }
 
 void LocalStreams::on_stream_end(CallId stream, bool gone) {

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct StdioDescriptors {
 class LocalStreams : private ByteStream::Owner {
  public:
   static constexpr std::size_t kConnectionsMax = 64;
+  // Of stdin, read and not yet taken: it is read on only when somebody took them.
+  static constexpr std::size_t kUntakenBytesMax = 1u << 20;
   static constexpr CallId kConnectionBit = CallId{1} << 47;
   static constexpr CallId kAdapterBits = CallId{0xFFFF} << 48;
 
@@ -38,6 +41,10 @@ class LocalStreams : private ByteStream::Owner {
   void start(CallId id, WriteCall call);
   // Ends a listener, a stream or a connection; of a write only the reply. Unknown ids do nothing.
   void cancel(CallId id);
+  // While true stdin is not read: who types faster than the journal writes has to wait.
+  void hold_input(bool hold);
+  // What was read so far has been taken.
+  void input_taken();
   // Frees what ended since; only outside the loop's callbacks.
   void sweep() { ended_.clear(); }
 
@@ -60,6 +67,7 @@ class LocalStreams : private ByteStream::Owner {
 
   static void on_connection(uv_stream_t* raw, int status);
   void accept(const Listener& listener);
+  void resume_input();
   ByteStream* writable(CallId stream) const;
   void drop(CallId stream);
   void drop_output(CallId stream);
@@ -74,6 +82,9 @@ class LocalStreams : private ByteStream::Owner {
   std::map<CallId, PendingWrite> writes_;                  // the kernel has not all of it yet
   std::vector<std::unique_ptr<ByteStream>> ended_;
   CallId accepted_ = 0;
+  std::set<CallId> paused_;  // of streams_: not read at present
+  std::size_t untaken_bytes_ = 0;
+  bool hold_input_ = false;
 };
 
 }  // namespace daybook

@@ -28,6 +28,7 @@ void Network::cancel(CallId call) {
 std::vector<std::pair<CallId, Reply>> Network::take_replies() {
   http_.sweep();
   local_.sweep();
+  local_.input_taken();
   return replies_.take();
 }
 

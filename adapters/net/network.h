@@ -28,6 +28,9 @@ class Network : public Transport {
   void cancel(CallId call) override;
   std::vector<std::pair<CallId, Reply>> take_replies() override;
 
+  // While true stdin is not read.
+  void hold_input(bool hold) { local_.hold_input(hold); }
+
   [[nodiscard]] std::size_t idle_connections() const { return http_.idle_connections(); }
   // TLS handshakes that were abbreviated, since the start.
   [[nodiscard]] std::size_t resumed_connections() const { return http_.resumed_connections(); }

@@ -79,6 +79,13 @@ void Reactor::run_once(Time wake_at) {
   sample_clock();
 }
 
+void Reactor::not_before(Time time) {
+  if (time <= now_) return;
+  wall_base_ = time;
+  monotonic_base_ = uv_hrtime();
+  now_ = time;
+}
+
 void Reactor::sample_clock() {
   const std::chrono::nanoseconds elapsed(uv_hrtime() - monotonic_base_);
   const Time steady = wall_base_ + std::chrono::duration_cast<Duration>(elapsed);

@@ -55,6 +55,10 @@ class Reactor {
   // Sampled when run_once() last returned.
   [[nodiscard]] Time now() const { return now_; }
 
+  // From here on time is at `time` at least: a journal's last event may lie ahead of a wall clock
+  // that was set back.
+  void not_before(Time time);
+
   [[nodiscard]] Waker waker() { return Waker(async_.get()); }
 
   // Replies wait already: the next run_once() does not sleep.

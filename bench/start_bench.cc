@@ -1,0 +1,202 @@
+// The daemon as a process: from exec to its first poll over a journal of a million events, and what
+// it takes while nothing happens.
+//
+// Every start gets a copy of its own: a start settles the turns that it finds open. Set
+// DAYBOOK_BENCH_JOURNAL to a directory to keep the journal there and use it again.
+#include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "bench/typical.h"
+#include "tests/world/daemon_world.h"
+
+namespace daybook::start_bench {
+namespace {
+
+namespace fs = std::filesystem;
+using bench::require;
+using Clock = std::chrono::steady_clock;
+
+constexpr bench::Extent kExtent{1'000'000, 200, true};
+constexpr std::chrono::seconds kSettling{2};
+constexpr std::chrono::seconds kWatching{10};
+constexpr double kMebibyte = 1 << 20;
+
+class Original {
+ public:
+  Original() {
+    const char* kept = std::getenv("DAYBOOK_BENCH_JOURNAL");
+    path_ = kept != nullptr ? kept : temporary_.path() + "/journal";
+    const std::string note = path_ + ".note";
+    if (std::ifstream in(note); in) {
+      in >> filled_.last_update_id;
+      for (std::int64_t chat = 0; in >> chat;) filled_.open_chats.push_back(chat);
+      return;
+    }
+    filled_ = bench::write_journal(path_, kExtent);
+    std::ofstream out(note);
+    out << filled_.last_update_id;
+    for (const std::int64_t chat : filled_.open_chats) out << ' ' << chat;
+  }
+  void copy_to(const std::string& place) const {
+    fs::create_directories(place);
+    fs::permissions(place, fs::perms::owner_all);
+    fs::copy(path_, place, fs::copy_options::recursive);
+    // Else the daemon's first commit would write our whole copy to the disk.
+    for (const auto& file : fs::directory_iterator(place)) {
+      const int descriptor = ::open(file.path().c_str(), O_RDONLY | O_CLOEXEC);
+      require(descriptor >= 0 && ::fsync(descriptor) == 0, "fsync");
+      ::close(descriptor);
+    }
+  }
+  [[nodiscard]] const bench::Filled& filled() const { return filled_; }
+
+ private:
+  world::TemporaryDirectory temporary_;
+  std::string path_;
+  bench::Filled filled_;
+};
+
+const Original& original() {
+  static const Original journal;
+  return journal;
+}
+
+class Daemon {
+ public:
+  Daemon() : world_(DAYBOOK_BINARY_DIR) {
+    original().copy_to(world_.data());
+    world_.set("agent", "model = \"echo\"");
+    world_.set("log", "level = \"info\"");
+    world_.bot().with([](world::BotApi& bot) {
+      // They are known to the bot, and what they said is long confirmed.
+      const auto& filled = original().filled();
+      const auto chats = static_cast<std::int64_t>(filled.open_chats.size());
+      bot.set_next_update_id(filled.last_update_id - chats + 1);
+      for (const std::int64_t chat : filled.open_chats) bot.say(chat, "?", world::real_now());
+    });
+  }
+
+  double seconds_to_poll() {
+    const auto start = Clock::now();
+    id_ = world_.start().id();
+    const bool polls =
+        world_.bot().wait([](const world::BotApi& bot) { return bot.calls("getUpdates") > 0; });
+    const std::chrono::duration<double> took = Clock::now() - start;
+    require(polls && world_.daemon().running(), world_.daemon().errors().c_str());
+    return took.count();
+  }
+
+  // Until the turns that were open are answered.
+  void wait_until_idle() {
+    const bool answered = world_.bot().wait([](const world::BotApi& bot) {
+      for (const std::int64_t chat : original().filled().open_chats) {
+        const auto screen = bot.screen(chat);
+        if (screen.empty() || screen.back().text.find("(I am echo") == std::string::npos) {
+          return false;
+        }
+      }
+      return true;
+    });
+    require(answered, "the open turns are answered");
+    std::this_thread::sleep_for(kSettling);
+  }
+
+  // Resident memory but for the journal's map, which the kernel may take back at any time.
+  [[nodiscard]] double memory_bytes() const {
+    std::ifstream maps(process() + "/smaps");
+    double bytes = 0;
+    bool ours = true;
+    for (std::string line; std::getline(maps, line);) {
+      const bool head = line.find('-') < line.find(' ') && line.find(':') > line.find(' ');
+      if (head) ours = line.find("data.mdb") == std::string::npos;
+      if (ours && line.starts_with("Rss:")) bytes += 1024 * std::stod(line.substr(4));
+    }
+    return bytes;
+  }
+
+  // Of all threads since exec: what other load cannot stretch.
+  [[nodiscard]] double computed_seconds() const {
+    double sum = 0;
+    for (const auto& thread : fs::directory_iterator(process() + "/task")) {
+      std::ifstream statistics(thread.path() / "schedstat");
+      double nanoseconds = 0;
+      if (statistics >> nanoseconds) sum += 1e-9 * nanoseconds;
+    }
+    return sum;
+  }
+
+  [[nodiscard]] double wakes() const {
+    double sum = 0;
+    for (const auto& thread : fs::directory_iterator(process() + "/task")) {
+      std::ifstream status(thread.path() / "status");
+      for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("voluntary_ctxt_switches:")) sum += std::stod(line.substr(24));
+      }
+    }
+    return sum;
+  }
+
+ private:
+  [[nodiscard]] std::string process() const { return "/proc/" + std::to_string(id_); }
+
+  world::DaemonWorld world_;
+  pid_t id_ = 0;
+};
+
+// The floor: the same program started and ended without doing anything.
+double seconds_of_nothing() {
+  const auto start = Clock::now();
+  const auto done = world::run_program({DAYBOOK_BINARY_DIR "/daybookd", "--version"}, {});
+  require(done.status == 0, "daybookd --version");
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void exec_to_poll(benchmark::State& state) {
+  double best = 1e9;
+  double computed = 1e9;
+  double floor = 1e9;
+  for (auto _ : state) {
+    Daemon daemon;
+    const double took = daemon.seconds_to_poll();
+    computed = std::min(computed, daemon.computed_seconds());
+    state.SetIterationTime(took);
+    best = std::min(best, took);
+    floor = std::min(floor, seconds_of_nothing());
+  }
+  state.counters["best ms"] = best * 1'000;
+  state.counters["CPU ms"] = computed * 1'000;
+  state.counters["floor ms"] = floor * 1'000;
+  state.counters["bar ms"] = 100;
+}
+BENCHMARK(exec_to_poll)
+    ->Name("daemon/exec to first poll, 1 M events")
+    ->UseManualTime()
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond);
+
+void idle(benchmark::State& state) {
+  for (auto _ : state) {
+    Daemon daemon;
+    daemon.seconds_to_poll();
+    daemon.wait_until_idle();
+    const double wakes = daemon.wakes();
+    std::this_thread::sleep_for(kWatching);
+    state.counters["wakes/s"] = (daemon.wakes() - wakes) / static_cast<double>(kWatching.count());
+    state.counters["bar wakes/s"] = 2;
+    state.counters["RSS MiB"] = daemon.memory_bytes() / kMebibyte;
+    state.counters["bar MiB"] = 12;
+    state.SetIterationTime(static_cast<double>(kWatching.count()));
+  }
+}
+BENCHMARK(idle)->Name("daemon/idle")->UseManualTime()->Iterations(1);
+
+}  // namespace
+}  // namespace daybook::start_bench
