@@ -310,6 +310,17 @@ void Daemon::begin_stop(const std::string& reason, Duration grace) {
   stopping_ = Stopping{reason, reactor_->now() + grace};
 }
 
+void Daemon::tell_full_disk() {
+  if (gateway_->waiting_for_space() == full_disk_told_) return;
+  full_disk_told_ = !full_disk_told_;
+  if (full_disk_told_) {
+    log_.log().warn("the disk that holds {} is full: nothing new is taken in until there is space",
+                    settings_.values.journal.dir);
+  } else {
+    log_.log().info("there is space again: going on");
+  }
+}
+
 Result<bool> Daemon::iterate() {
   const Time now = reactor_->now();
   const Signals signals = reactor_->take_signals();
@@ -321,6 +332,7 @@ Result<bool> Daemon::iterate() {
   gateway_->turn(now);
   if (auto error = trouble(); error.has_value()) return *error;
   tell_control_trouble();
+  tell_full_disk();
   if (!stopping_.has_value() && input_is_over()) begin_stop("end of input", Duration(0));
   if (stopping_.has_value() && (gateway_->idle() || now >= stopping_->deadline + kLastWords)) {
     return false;

@@ -70,6 +70,7 @@ class Daemon final : public ControlHost {
   Result<bool> iterate();
   void heed_stop_signal();
   void tell_control_trouble();
+  void tell_full_disk();
   void begin_stop(const std::string& reason, Duration grace);
   [[nodiscard]] bool input_is_over() const;
   Result<void> finish();
@@ -97,6 +98,7 @@ class Daemon final : public ControlHost {
     Time deadline{};
   };
   std::optional<Stopping> stopping_;
+  bool full_disk_told_ = false;
   bool signalled_ = false;       // a stop signal came
   std::string control_trouble_;  // as last told
   std::string reload_note_;      // what the last reload could not put in force
