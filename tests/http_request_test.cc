@@ -44,8 +44,8 @@ TEST_CASE("the authority names a port only where it is unusual, and brackets IPv
 }
 
 TEST_CASE("a line end or NUL in any field is refused and never shown", "[http]") {
-  const std::string bad = GENERATE(as<std::string>(), "a\r\nX: y", "a\nb", "a\rb",
-                                   std::string("a\0b", 3), "a\x7F");
+  const std::string bad =
+      GENERATE(as<std::string>(), "a\r\nX: y", "a\nb", "a\rb", std::string("a\0b", 3), "a\x7F");
   const auto refused = [](const HttpCall& call) {
     const auto text = http::write_request(call, "daybook/1");
     REQUIRE_FALSE(text);
