@@ -74,64 +74,139 @@ void compress_portable(Sha256State& state, const std::uint8_t* blocks, std::size
 }
 
 #if defined(__x86_64__)
+namespace {
+
+#define DAYBOOK_SHA __attribute__((target("sha,sse4.1,ssse3"), always_inline)) inline
+
+// One message on its way: the instructions want its eight words as ABEF and CDGH.
+struct Lane {
+  __m128i abef;
+  __m128i cdgh;
+  __m128i words[4];  // of the block
+
+  DAYBOOK_SHA void begin(const Sha256State& state) {
+    const auto* from = reinterpret_cast<const __m128i*>(state.data());
+    const __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128(from), 0xb1);
+    const __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128(from + 1), 0x1b);
+    abef = _mm_alignr_epi8(cdab, efgh, 8);
+    cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
+  }
+
+  DAYBOOK_SHA void end(Sha256State& state) const {
+    auto* into = reinterpret_cast<__m128i*>(state.data());
+    const __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
+    const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+    _mm_storeu_si128(into, _mm_blend_epi16(feba, dchg, 0xf0));
+    _mm_storeu_si128(into + 1, _mm_alignr_epi8(dchg, feba, 8));
+  }
+
+  DAYBOOK_SHA void load(const std::uint8_t* block) {
+    const __m128i byte_swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+    const auto* input = reinterpret_cast<const __m128i*>(block);
+    for (int i = 0; i < 4; ++i) {
+      words[i] = _mm_shuffle_epi8(_mm_loadu_si128(input + i), byte_swap);
+    }
+  }
+
+  // The i-th four rounds of sixteen.
+  DAYBOOK_SHA void mix(std::size_t i) {
+    const auto* constant = reinterpret_cast<const __m128i*>(kSha256Round.data() + 4 * i);
+    const __m128i keyed = _mm_add_epi32(words[i & 3], _mm_load_si128(constant));
+    cdgh = _mm_sha256rnds2_epu32(cdgh, abef, keyed);
+    abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(keyed, 0x0e));
+    if (i >= 12) return;
+    const __m128i last = words[(i + 3) & 3];
+    const __m128i middle = _mm_alignr_epi8(last, words[(i + 2) & 3], 4);
+    const __m128i first = _mm_sha256msg1_epu32(words[i & 3], words[(i + 1) & 3]);
+    words[i & 3] = _mm_sha256msg2_epu32(_mm_add_epi32(first, middle), last);
+  }
+
+  DAYBOOK_SHA void add(const Lane& before) {
+    abef = _mm_add_epi32(abef, before.abef);
+    cdgh = _mm_add_epi32(cdgh, before.cdgh);
+  }
+};
+
+}  // namespace
+
 __attribute__((target("sha,sse4.1,ssse3"))) void compress_accelerated(Sha256State& state,
                                                                       const std::uint8_t* blocks,
                                                                       std::size_t count) {
-  const __m128i byte_swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-  auto* words = reinterpret_cast<__m128i*>(state.data());
-
-  // The instructions want the eight words as ABEF and CDGH.
-  __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128(words), 0xb1);
-  __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128(words + 1), 0x1b);
-  __m128i abef = _mm_alignr_epi8(cdab, efgh, 8);
-  __m128i cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
-
+  Lane lane;
+  lane.begin(state);
   for (; count > 0; --count, blocks += kSha256BlockBytes) {
-    const __m128i abef_before = abef;
-    const __m128i cdgh_before = cdgh;
-    const auto* input = reinterpret_cast<const __m128i*>(blocks);
-    __m128i message[4];
-    for (int i = 0; i < 4; ++i) {
-      message[i] = _mm_shuffle_epi8(_mm_loadu_si128(input + i), byte_swap);
-    }
+    const Lane before = lane;
+    lane.load(blocks);
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) {
-      const auto* constant = reinterpret_cast<const __m128i*>(kSha256Round.data() + 4 * i);
-      const __m128i keyed = _mm_add_epi32(message[i & 3], _mm_load_si128(constant));
-      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, keyed);
-      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(keyed, 0x0e));
-      if (i >= 12) continue;
-      const __m128i last = message[(i + 3) & 3];
-      const __m128i middle = _mm_alignr_epi8(last, message[(i + 2) & 3], 4);
-      const __m128i first = _mm_sha256msg1_epu32(message[i & 3], message[(i + 1) & 3]);
-      message[i & 3] = _mm_sha256msg2_epu32(_mm_add_epi32(first, middle), last);
-    }
-    abef = _mm_add_epi32(abef, abef_before);
-    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+    for (std::size_t i = 0; i < 16; ++i) lane.mix(i);
+    lane.add(before);
   }
+  lane.end(state);
+}
 
-  const __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
-  const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
-  _mm_storeu_si128(words, _mm_blend_epi16(feba, dchg, 0xf0));
-  _mm_storeu_si128(words + 1, _mm_alignr_epi8(dchg, feba, 8));
+__attribute__((target("sha,sse4.1,ssse3"))) void compress_both(Sha256State& first,
+                                                               const std::uint8_t* first_blocks,
+                                                               Sha256State& second,
+                                                               const std::uint8_t* second_blocks,
+                                                               std::size_t count) {
+  Lane one;
+  Lane other;
+  one.begin(first);
+  other.begin(second);
+  for (std::size_t at = 0; at < count * kSha256BlockBytes; at += kSha256BlockBytes) {
+    const Lane one_before = one;
+    const Lane other_before = other;
+    one.load(first_blocks + at);
+    other.load(second_blocks + at);
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < 16; ++i) {
+      one.mix(i);
+      other.mix(i);
+    }
+    one.add(one_before);
+    other.add(other_before);
+  }
+  one.end(first);
+  other.end(second);
 }
 #else
 void compress_accelerated(Sha256State&, const std::uint8_t*, std::size_t) {
+  CHECK(false, "this processor has no SHA instructions");
+}
+
+void compress_both(Sha256State&, const std::uint8_t*, Sha256State&, const std::uint8_t*,
+                   std::size_t) {
   CHECK(false, "this processor has no SHA instructions");
 }
 #endif
 
 }  // namespace sha256_ways
 
-Sha256::Sha256() : state_(kSha256Start) {}
+namespace {
 
-void Sha256::compress(const std::uint8_t* blocks, std::size_t count) {
+void compress_blocks(Sha256State& state, const std::uint8_t* blocks, std::size_t count) {
   if (sha256_is_accelerated()) {
-    sha256_ways::compress_accelerated(state_, blocks, count);
+    sha256_ways::compress_accelerated(state, blocks, count);
   } else {
-    sha256_ways::compress_portable(state_, blocks, count);
+    sha256_ways::compress_portable(state, blocks, count);
   }
 }
+
+void store_big_endian(std::uint64_t number, std::uint8_t* into) {
+  for (int i = 0; i < 8; ++i) into[i] = static_cast<std::uint8_t>(number >> (56 - 8 * i));
+}
+
+Digest digest_of(const Sha256State& state) {
+  Digest digest;
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    digest[i] = static_cast<std::uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
+  }
+  return digest;
+}
+
+}  // namespace
+
+Sha256::Sha256() : state_(kSha256Start) {}
 
 void Sha256::update(std::string_view bytes) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
@@ -144,10 +219,10 @@ void Sha256::update(std::string_view bytes) {
     data += taken;
     left -= taken;
     if (held + taken < kSha256BlockBytes) return;
-    compress(buffer_.data(), 1);
+    compress_blocks(state_, buffer_.data(), 1);
   }
   const std::size_t blocks = left / kSha256BlockBytes;
-  if (blocks > 0) compress(data, blocks);
+  if (blocks > 0) compress_blocks(state_, data, blocks);
   data += blocks * kSha256BlockBytes;
   std::copy_n(data, left % kSha256BlockBytes, buffer_.begin());
 }
@@ -158,16 +233,40 @@ Digest Sha256::finish() {
   std::copy_n(buffer_.begin(), held, tail.begin());
   tail[held] = 0x80;
   const std::size_t tail_bytes = held < 56 ? kSha256BlockBytes : 2 * kSha256BlockBytes;
-  const std::uint64_t bits = bytes_ * 8;
-  for (std::size_t i = 0; i < 8; ++i) {
-    tail[tail_bytes - 1 - i] = static_cast<std::uint8_t>(bits >> (8 * i));
+  store_big_endian(bytes_ * 8, tail.data() + tail_bytes - sizeof bytes_);
+  compress_blocks(state_, tail.data(), tail_bytes / kSha256BlockBytes);
+  return digest_of(state_);
+}
+
+void TwinSha256::Lane::lay_out(const Sha256& hash, Pieces pieces) {
+  CHECK(hash.bytes_ % kSha256BlockBytes == 0, "twins begin at a block");
+  state = hash.state_;
+  std::size_t size = 0;
+  for (const std::string_view piece : pieces) size += piece.size();
+  const std::size_t padded = (size + 8 + kSha256BlockBytes) / kSha256BlockBytes * kSha256BlockBytes;
+  bytes.resize(padded);
+  std::uint8_t* at = bytes.data();
+  for (const std::string_view piece : pieces) at = std::copy(piece.begin(), piece.end(), at);
+  *at++ = 0x80;
+  std::fill(at, bytes.data() + padded - 8, std::uint8_t{0});
+  store_big_endian((hash.bytes_ + size) * 8, bytes.data() + padded - 8);
+}
+
+std::array<Digest, 2> TwinSha256::finish(const Sha256& first, Pieces first_pieces,
+                                         const Sha256& second, Pieces second_pieces) {
+  lanes_[0].lay_out(first, first_pieces);
+  lanes_[1].lay_out(second, second_pieces);
+  std::size_t both = 0;
+  if (sha256_is_accelerated()) {
+    both = std::min(lanes_[0].bytes.size(), lanes_[1].bytes.size());
+    sha256_ways::compress_both(lanes_[0].state, lanes_[0].bytes.data(), lanes_[1].state,
+                               lanes_[1].bytes.data(), both / kSha256BlockBytes);
   }
-  compress(tail.data(), tail_bytes / kSha256BlockBytes);
-  Digest digest;
-  for (std::size_t i = 0; i < digest.size(); ++i) {
-    digest[i] = static_cast<std::uint8_t>(state_[i / 4] >> (24 - 8 * (i % 4)));
+  for (Lane& lane : lanes_) {
+    compress_blocks(lane.state, lane.bytes.data() + both,
+                    (lane.bytes.size() - both) / kSha256BlockBytes);
   }
-  return digest;
+  return {digest_of(lanes_[0].state), digest_of(lanes_[1].state)};
 }
 
 Digest sha256(std::string_view bytes) {
@@ -195,6 +294,12 @@ Digest HmacSha256::finish() {
   const Digest inner = inner_.finish();
   outer_.update(view(inner));
   return outer_.finish();
+}
+
+std::array<Digest, 2> HmacSha256::finish_both(TwinSha256& twin, TwinSha256::Pieces first,
+                                              TwinSha256::Pieces second) const {
+  const std::array<Digest, 2> inner = twin.finish(inner_, first, inner_, second);
+  return twin.finish(outer_, {view(inner[0])}, outer_, {view(inner[1])});
 }
 
 Digest hmac_sha256(std::string_view key, std::string_view bytes) {

