@@ -33,6 +33,18 @@ struct Record {
   friend bool operator==(const Record&, const Record&) = default;
 };
 
+// The same without owning its bytes: good for as long as whoever gave it says.
+struct RecordView {
+  Seq seq = 0;
+  Time time{};
+  std::uint8_t kind = 0;
+  SessionId session = 0;
+  Seq cause = 0;
+  Seq prev = 0;
+  std::string_view clear;
+  std::string_view content;
+};
+
 // (source, id) names an inbound update for ever; the log refuses to lose it and finds it again.
 struct ExternalId {
   std::string source;

@@ -109,7 +109,7 @@ Result<bool> Reading::hand_over(const Copied& copied,
     if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
     if (!visit(event)) return false;
   }
-  if (decoder.open()) return damaged(event.seq, "one of its parts is missing");
+  if (decoder.open()) return damaged(decoder.event().seq, "one of its parts is missing");
   return true;
 }
 

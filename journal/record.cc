@@ -177,20 +177,21 @@ Decoder::Answer Decoder::damaged(std::string_view problem) {
   return Answer::kDamaged;
 }
 
-Decoder::Answer Decoder::finish(std::string_view body, Record& into) {
+Decoder::Answer Decoder::finish(std::string_view body) {
   std::uint64_t clear_bytes = 0;
   const std::size_t length_bytes = read_varint(body, clear_bytes);
   if (length_bytes == 0) return damaged("its length cannot be read");
   body.remove_prefix(length_bytes);
   if (clear_bytes > body.size()) return damaged("it is shorter than it says");
-  into.clear.assign(body.substr(0, clear_bytes));
-  into.content.assign(body.substr(clear_bytes));
+  event_.clear = body.substr(0, clear_bytes);
+  event_.content = body.substr(clear_bytes);
   next_part_ = 0;
   return Answer::kDone;
 }
 
-Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value, Record& into) {
+Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value) {
   if (value.size() < kHeaderBytes) return damaged("it is too short");
+  if (value.size() > kValueBytesMax) return damaged("it is too long");
   if (load_u32(value) != crc_of(key, value)) return damaged("its checksum does not match");
   const auto flags = static_cast<std::uint8_t>(value[kFlagsAt]);
   const bool newer = value[kVersionAt] != kVersion || (flags & ~(kContinued | kContinuation)) != 0;
@@ -206,24 +207,38 @@ Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value, Record&
     if (prev > 0 && prev >= seq) return damaged("it points before the beginning");
     if (cause > 0 && cause >= seq) return damaged("its cause lies before the beginning");
     const auto time = static_cast<std::int64_t>(load_masked(value, kTimeAt, kMaskU48));
-    into.seq = seq;
-    into.time = from_milliseconds(time);
-    into.kind = static_cast<std::uint8_t>(value[kKindAt]);
-    into.session = load_masked(value, kSessionAt, kMaskU40);
-    into.prev = prev == 0 ? 0 : seq - prev;
-    into.cause = cause == 0 ? 0 : seq - cause;
-  } else if (into.seq != seq) {
+    event_.seq = seq;
+    event_.time = from_milliseconds(time);
+    event_.kind = static_cast<std::uint8_t>(value[kKindAt]);
+    event_.session = load_masked(value, kSessionAt, kMaskU40);
+    event_.prev = prev == 0 ? 0 : seq - prev;
+    event_.cause = cause == 0 ? 0 : seq - cause;
+  } else if (event_.seq != seq) {
     return damaged("one of its parts is missing");
   }
 
   const std::string_view part = value.substr(kHeaderBytes);
   const bool more = (flags & kContinued) != 0;
-  if (!open() && !more) return finish(part, into);
+  if (!open() && !more) return finish(part);
   if (next_part_ == 0) body_.clear();
   body_.append(part);
-  if (!more) return finish(body_, into);
+  if (!more) return finish(body_);
   if (++next_part_ == kPartsMax) return damaged("it has too many parts");
   return Answer::kMore;
+}
+
+Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value, Record& into) {
+  const Answer answer = feed(key, value);
+  if (answer != Answer::kDone) return answer;
+  into.seq = event_.seq;
+  into.time = event_.time;
+  into.kind = event_.kind;
+  into.session = event_.session;
+  into.cause = event_.cause;
+  into.prev = event_.prev;
+  into.clear.assign(event_.clear);
+  into.content.assign(event_.content);
+  return answer;
 }
 
 }  // namespace daybook::record

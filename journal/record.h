@@ -62,17 +62,22 @@ class Decoder {
  public:
   enum class Answer { kDone, kMore, kDamaged };
 
-  // kDone: `into` is the event. kDamaged: problem() says why; the decoder is ready for a new event.
+  // kDone: event() is it. kDamaged: problem() says why; the decoder is ready for a new event.
+  Answer feed(std::uint64_t key, std::string_view value);
+  // The same, and kDone copies it out.
   Answer feed(std::uint64_t key, std::string_view value, Record& into);
 
+  // Valid until the next feed(), and no longer than the value that was fed last.
+  [[nodiscard]] const RecordView& event() const { return event_; }
   [[nodiscard]] std::string_view problem() const { return problem_; }
   // True in the middle of an event.
   [[nodiscard]] bool open() const { return next_part_ != 0; }
 
  private:
   Answer damaged(std::string_view problem);
-  Answer finish(std::string_view body, Record& into);
+  Answer finish(std::string_view body);
 
+  RecordView event_;
   std::string body_;
   std::uint64_t next_part_ = 0;
   std::string_view problem_;
