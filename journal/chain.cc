@@ -1,10 +1,11 @@
-// One pass over events and seals side by side, a transaction a block.
+// One pass over events and seals side by side, a transaction a block: read and check, then hash,
+// then compare the seals.
 #include "journal/chain.h"
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 #include <utility>
-
-#include "journal/layout.h"
 
 namespace daybook {
 namespace {
@@ -20,99 +21,187 @@ std::string range_text(Seq first, Seq last) {
   return std::to_string(first) + " to " + std::to_string(last);
 }
 
-}  // namespace
-
-ChainWalk::ChainWalk(store::Environment& environment, std::string seal_key, Reading::Seal from)
-    : environment_(environment),
-      seal_key_(std::move(seal_key)),
-      sealed_(from),
-      next_(from.last + 1) {}
-
-std::optional<ChainWalk::Damage> ChainWalk::run(const std::function<void(Seq)>& progress) {
-  for (bool end = false; !end;) {
-    std::optional<Damage> damage = walk_block(end);
-    if (damage) return damage;
-    if (progress) progress(sealed_.last);
-  }
-  return std::nullopt;
+std::string_view bytes_of(const std::uint64_t& key) {
+  return {reinterpret_cast<const char*>(&key), sizeof key};
 }
 
-std::optional<ChainWalk::Damage> ChainWalk::walk_block(bool& end) {
+}  // namespace
+
+void ClearBlock::clear() {
+  events_.clear();
+  bytes_.clear();
+}
+
+void ClearBlock::add(const RecordView& event) {
+  events_.push_back({event, bytes_.size(), event.clear.size()});
+  events_.back().event.clear = {};
+  events_.back().event.content = {};
+  bytes_.append(event.clear);
+}
+
+RecordView ClearBlock::at(std::size_t index) const {
+  const Item& item = events_[index];
+  RecordView event = item.event;
+  event.clear = std::string_view(bytes_).substr(item.offset, item.size);
+  return event;
+}
+
+ChainWalk::ChainWalk(store::Environment& environment, std::string_view seal_key, Reading::Seal from)
+    : environment_(environment), code_(seal_key), sealed_(from), next_(from.last + 1) {}
+
+std::optional<ChainWalk::Damage> ChainWalk::run(Seq until) {
+  std::optional<Damage> damage;
+  for (bool end = false; !end && !damage;) damage = walk_block(until, end);
+  return damage;
+}
+
+std::optional<ChainWalk::Damage> ChainWalk::walk_block(Seq until, bool& end) {
   Visit visit(environment_);
   Status status = visit.begin();
   if (!status.ok()) return Damage{next_, status.text()};
   Cursor events(visit, Table::kEvents);
   Cursor seals(visit, Table::kSeals);
-  Status seal_found = seals.seek(sealed_.last + 1);
+  Status seal_found = seals.seek(next_);
+  singles_.clear();
+  commits_.clear();
 
-  const std::uint64_t stop_after = events_ + kWalkBlockEvents;
-  for (status = events.seek(record::key_of(next_)); status.ok(); status = events.next()) {
-    std::optional<Damage> damage = take_value(events.number(), events.value(), seals, seal_found);
-    if (damage) return damage;
-    if (events_ >= stop_after && !decoder_.open()) return std::nullopt;
+  std::optional<Damage> damage;
+  const Seq stop_after = next_ + kWalkBlockEvents;
+  const auto more = [&] { return decoder_.open() || (next_ != stop_after && next_ - 1 != until); };
+  status = events.seek(record::key_of(next_));
+  for (; status.ok() && !damage && more(); status = events.next()) {
+    damage = take_value(events.number(), events.value());
+    if (!damage && !decoder_.open()) damage = take_seal(next_ - 1, seals, seal_found);
   }
+  // What lies before the damage comes first.
+  hash_singles();
+  if (std::optional<Damage> broken = check_commits(); broken) return broken;
+  if (damage) return damage;
+  end = next_ - 1 == until;
+  if (end && sealed_.last != until) return unsealed();
+  if (end || status.ok()) return std::nullopt;
   if (!status.not_found()) return Damage{next_, status.text()};
   end = true;
   return judge_end(seals, seal_found);
 }
 
-std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::string_view value,
-                                                       Cursor& seals, Status& seal_found) {
+std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::string_view value) {
   const Seq seq = record::seq_of(key);
   if (seq != next_) return Damage{next_, "it is missing"};
-  record::hash_part(hash_, key, value);
-  const auto answer = decoder_.feed(key, value, event_);
-  if (answer == record::Decoder::Answer::kMore) return std::nullopt;
+  const bool in_parts = decoder_.open();
+  const auto answer = decoder_.feed(key, value);
   if (answer == record::Decoder::Answer::kDamaged) {
     return Damage{seq, std::string(decoder_.problem())};
   }
-  hashes_.push_back(hash_.finish());
-  hash_ = Sha256();
-  ++events_;
+  const bool done = answer == record::Decoder::Answer::kDone;
+  if (in_parts || !done) record::hash_part(hash_, key, value);
+  if (!done) return std::nullopt;
+  if (in_parts) {
+    hashes_.push_back(std::exchange(hash_, Sha256()).finish());
+  } else {
+    singles_.push_back({hashes_.size(), key, value});
+    hashes_.emplace_back();
+  }
+  if (block_ != nullptr) block_->add(decoder_.event());
   ++next_;
-  if (!seal_found.ok() || seals.number() != seq) return std::nullopt;
-  std::optional<Damage> damage = take_seal(seq, seals.value());
-  if (!damage) seal_found = seals.next();
+  return std::nullopt;
+}
+
+std::optional<ChainWalk::Damage> ChainWalk::take_seal(Seq last, Cursor& seals, Status& found) {
+  if (!found.ok() && !found.not_found()) return Damage{last, "its seal: " + found.text()};
+  if (!found.ok() || seals.number() != last) return std::nullopt;
+  Reading::Seal& seal = commits_.emplace_back();
+  seal.last = last;
+  // One of another length stays zero and does not match.
+  if (seals.value().size() == seal.digest.size()) {
+    std::memcpy(seal.digest.data(), seals.value().data(), seal.digest.size());
+  }
+  found = seals.next();
+  return std::nullopt;
+}
+
+void ChainWalk::hash_singles() {
+  const std::size_t paired = singles_.size() / 2 * 2;
+  const Sha256 fresh;
+  for (std::size_t i = 0; i < paired; i += 2) {
+    const Single& one = singles_[i];
+    const Single& other = singles_[i + 1];
+    const auto digests = twin_.finish(fresh, {bytes_of(one.key), one.value}, fresh,
+                                      {bytes_of(other.key), other.value});
+    hashes_[one.slot] = digests[0];
+    hashes_[other.slot] = digests[1];
+  }
+  if (paired == singles_.size()) return;
+  Sha256 hash;
+  record::hash_part(hash, singles_.back().key, singles_.back().value);
+  hashes_[singles_.back().slot] = hash.finish();
+}
+
+std::optional<ChainWalk::Damage> ChainWalk::check_commits() {
+  std::vector<layout::Link> links;
+  links.reserve(commits_.size());
+  std::size_t used = 0;
+  Reading::Seal previous = sealed_;
+  for (const Reading::Seal& commit : commits_) {
+    const std::size_t count = commit.last - previous.last;
+    links.push_back({previous.digest, previous.last + 1, std::span(hashes_).subspan(used, count)});
+    used += count;
+    previous = commit;
+  }
+  std::optional<Damage> damage;
+  std::array<Digest, 2> expected;
+  for (std::size_t i = 0; i < links.size() && !damage; ++i) {
+    if (i % 2 == 0) {
+      const layout::Link& other = links[std::min(i + 1, links.size() - 1)];
+      expected = layout::next_seals(code_, twin_, links[i], other);
+    }
+    if (commits_[i].digest == expected[i % 2]) {
+      damage = accept(commits_[i]);
+    } else {
+      const Seq first = links[i].first;
+      damage = Damage{
+          first, "the seal of events " + range_text(first, commits_[i].last) + " does not match"};
+    }
+  }
+  hashes_.erase(hashes_.begin(), hashes_.begin() + static_cast<std::ptrdiff_t>(used));
   return damage;
 }
 
-std::optional<ChainWalk::Damage> ChainWalk::take_seal(Seq last, std::string_view digest) {
+// Of a seal that matches.
+std::optional<ChainWalk::Damage> ChainWalk::accept(const Reading::Seal& seal) {
   const Seq first = sealed_.last + 1;
-  std::vector<const Digest*> hashes;
-  hashes.reserve(hashes_.size());
-  for (const Digest& hash : hashes_) hashes.push_back(&hash);
-  const Digest expected = layout::next_seal(seal_key_, sealed_.digest, first, hashes);
-  if (digest != view(expected)) {
-    return Damage{first, "the seal of events " + range_text(first, last) + " does not match"};
+  for (const Checkpoint& checkpoint : checkpoints_) {
+    const Reading::Seal& known = checkpoint.seal;
+    if (known.last < first || known.last > seal.last) continue;
+    if (known.last == seal.last && known.digest == seal.digest) continue;
+    return Damage{first, "the chain at event " + std::to_string(known.last) +
+                             " is not the one that " + checkpoint.source + " knows"};
   }
-  if (checkpoint_ && checkpoint_->last == last && checkpoint_->digest != expected) {
-    return Damage{first, "the chain is not the one whose head was written down"};
-  }
-  if (checkpoint_ && checkpoint_->last >= first && checkpoint_->last < last) {
-    return Damage{first, "no commit ends at the head that was written down"};
-  }
-  sealed_ = {last, expected};
-  hashes_.clear();
+  sealed_ = seal;
   ++seals_;
   return std::nullopt;
 }
 
-std::optional<ChainWalk::Damage> ChainWalk::judge_end(Cursor& seals, Status seal_found) {
+std::optional<ChainWalk::Damage> ChainWalk::judge_end(Cursor& seals, Status found) {
   if (decoder_.open()) return Damage{next_, "one of its parts is missing"};
-  if (seal_found.ok()) {
+  if (found.ok()) {
     return Damage{next_,
                   "events " + range_text(next_, seals.number()) + " are missing: the tail was cut"};
   }
-  if (!seal_found.not_found()) return Damage{next_, seal_found.text()};
-  if (sealed_.last + 1 != next_) {
-    return Damage{sealed_.last + 1,
-                  "no seal covers events " + range_text(sealed_.last + 1, next_ - 1)};
-  }
-  if (checkpoint_ && checkpoint_->last > sealed_.last) {
-    return Damage{
-        next_, "events " + range_text(next_, checkpoint_->last) + " are missing: the tail was cut"};
+  if (!found.not_found()) return Damage{next_, found.text()};
+  if (sealed_.last + 1 != next_) return unsealed();
+  for (const Checkpoint& checkpoint : checkpoints_) {
+    if (checkpoint.seal.last <= sealed_.last) continue;
+    return Damage{next_, "events " + range_text(next_, checkpoint.seal.last) + ", which " +
+                             checkpoint.source +
+                             " knows, are missing: the tail was cut, or an older copy put back"};
   }
   return std::nullopt;
+}
+
+ChainWalk::Damage ChainWalk::unsealed() const {
+  const Seq first = sealed_.last + 1;
+  return {first, "no seal covers events " + range_text(first, next_ - 1)};
 }
 
 }  // namespace daybook

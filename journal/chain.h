@@ -1,59 +1,104 @@
 // Walks the chain: every event whole, in order, pointing backwards, under a seal that matches.
 //
 // Law: it names the first event it cannot vouch for, and judges only what is durable: each block
-// is one transaction's view, so it may run beside a writer.
+// is one transaction's view, so it may run beside a writer. A seal depends on the one stored before
+// it and on its own events alone, so a walk may begin at any seal that another walk ends at, and
+// walks laid end to end vouch for the whole. Values are hashed where they lie, two at a time.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "journal/layout.h"
 #include "journal/reading.h"
 #include "journal/record.h"
 #include "journal/store.h"
 
 namespace daybook {
 
+// Events without their words, copied out of the map to be judged later.
+class ClearBlock {
+ public:
+  void clear();
+  void add(const RecordView& event);
+  [[nodiscard]] std::size_t size() const { return events_.size(); }
+  // Valid until the next change.
+  [[nodiscard]] RecordView at(std::size_t index) const;
+
+ private:
+  struct Item {
+    RecordView event;  // its `clear` is told by offset and size
+    std::size_t offset = 0;
+    std::size_t size = 0;
+  };
+
+  std::vector<Item> events_;
+  std::string bytes_;
+};
+
 class ChainWalk {
  public:
+  static constexpr Seq kToTheEnd = ~Seq{0};
+
   struct Damage {
     Seq seq = 0;
     std::string what;
   };
+  // A place in the chain that is known from elsewhere.
+  struct Checkpoint {
+    Reading::Seal seal;
+    std::string source;  // who knows it: "the head file"
+  };
 
   // Starts after the seal `from`, which is trusted: first_seal() to begin at the beginning.
-  ChainWalk(store::Environment& environment, std::string seal_key, Reading::Seal from);
+  ChainWalk(store::Environment& environment, std::string_view seal_key, Reading::Seal from);
 
-  // To the end. nullopt: all is well. `progress` hears the seq reached after every block.
-  std::optional<Damage> run(const std::function<void(Seq)>& progress);
+  // To be met on the way.
+  void expect(Checkpoint checkpoint) { checkpoints_.push_back(std::move(checkpoint)); }
+  // What is walked over is added here, sound or not: what covered() says is.
+  void gather(ClearBlock* block) { block_ = block; }
 
-  // A seal known from elsewhere, to be met on the way: a checkpoint.
-  void expect(Reading::Seal checkpoint) { checkpoint_ = checkpoint; }
+  // Up to the seal of event `until`, which was seen there. nullopt: all is well.
+  std::optional<Damage> run(Seq until = kToTheEnd);
 
-  [[nodiscard]] std::uint64_t events() const { return events_; }
   [[nodiscard]] std::uint64_t seals() const { return seals_; }
+  // Every event up to this one is vouched for.
   [[nodiscard]] Seq covered() const { return sealed_.last; }
 
  private:
-  std::optional<Damage> walk_block(bool& end);
-  std::optional<Damage> take_value(std::uint64_t key, std::string_view value, store::Cursor& seals,
-                                   store::Status& seal_found);
-  std::optional<Damage> take_seal(Seq last, std::string_view digest);
-  std::optional<Damage> judge_end(store::Cursor& seals, store::Status seal_found);
+  // Events that lie in one value each; they are hashed in pairs.
+  struct Single {
+    std::size_t slot = 0;  // in hashes_
+    std::uint64_t key = 0;
+    std::string_view value;
+  };
+
+  std::optional<Damage> walk_block(Seq until, bool& end);
+  std::optional<Damage> take_value(std::uint64_t key, std::string_view value);
+  std::optional<Damage> take_seal(Seq last, store::Cursor& seals, store::Status& found);
+  void hash_singles();
+  std::optional<Damage> check_commits();
+  std::optional<Damage> accept(const Reading::Seal& seal);
+  std::optional<Damage> judge_end(store::Cursor& seals, store::Status found);
+  [[nodiscard]] Damage unsealed() const;
 
   store::Environment& environment_;
-  std::string seal_key_;
+  HmacSha256 code_;
   Reading::Seal sealed_;  // the last seal that matched
-  std::optional<Reading::Seal> checkpoint_;
+  std::vector<Checkpoint> checkpoints_;
+  ClearBlock* block_ = nullptr;
 
   Seq next_ = 1;
   record::Decoder decoder_;
-  Record event_;
-  Sha256 hash_;
+  Sha256 hash_;                 // of an event in several values
   std::vector<Digest> hashes_;  // of the events since sealed_
-  std::uint64_t events_ = 0;
   std::uint64_t seals_ = 0;
+
+  // Of one block.
+  std::vector<Single> singles_;
+  std::vector<Reading::Seal> commits_;  // as stored, not yet compared
+  TwinSha256 twin_;
 };
 
 }  // namespace daybook

@@ -16,6 +16,17 @@ std::uint32_t snapshot_crc(std::string_view key, std::string_view value) {
   return record::crc32c(value.substr(sizeof(std::uint32_t)), record::crc32c(key));
 }
 
+std::string range_bytes(Seq first, std::size_t count) {
+  std::string bytes;
+  record::append_u64(bytes, first);
+  record::append_u64(bytes, first + count - 1);
+  return bytes;
+}
+
+std::string_view joined(std::span<const Digest> hashes) {
+  return {reinterpret_cast<const char*>(hashes.data()), hashes.size_bytes()};
+}
+
 }  // namespace
 
 std::string dedupe_key(std::string_view source, std::string_view id) {
@@ -79,14 +90,19 @@ Digest first_seal(std::string_view key, std::string_view journal_id) {
 
 Digest next_seal(std::string_view key, const Digest& previous, Seq first,
                  const std::vector<const Digest*>& hashes) {
-  std::string range;
-  record::append_u64(range, first);
-  record::append_u64(range, first + hashes.size() - 1);
   HmacSha256 code(key);
   code.update(view(previous));
-  code.update(range);
+  code.update(range_bytes(first, hashes.size()));
   for (const Digest* hash : hashes) code.update(view(*hash));
   return code.finish();
+}
+
+std::array<Digest, 2> next_seals(const HmacSha256& code, TwinSha256& twin, const Link& one,
+                                 const Link& other) {
+  const std::string one_range = range_bytes(one.first, one.hashes.size());
+  const std::string other_range = range_bytes(other.first, other.hashes.size());
+  return code.finish_both(twin, {view(one.previous), one_range, joined(one.hashes)},
+                          {view(other.previous), other_range, joined(other.hashes)});
 }
 
 }  // namespace daybook::layout

@@ -1,7 +1,9 @@
 // Keys and values of the tables beside events. FORMAT.md describes them.
 #pragma once
 
+#include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -37,5 +39,15 @@ std::optional<Ref> parse_ref(std::string_view name, std::string_view value);
 Digest first_seal(std::string_view key, std::string_view journal_id);
 Digest next_seal(std::string_view key, const Digest& previous, Seq first,
                  const std::vector<const Digest*>& hashes);
+
+// One commit's place in the chain.
+struct Link {
+  Digest previous{};
+  Seq first = 0;
+  std::span<const Digest> hashes;
+};
+// next_seal() of both, side by side. `code` is HMAC under the seal key.
+std::array<Digest, 2> next_seals(const HmacSha256& code, TwinSha256& twin, const Link& one,
+                                 const Link& other);
 
 }  // namespace daybook::layout

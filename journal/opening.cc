@@ -151,12 +151,12 @@ Result<void> preflight(Opened& opened, const std::string& directory) {
   ChainWalk walk(*opened.environment, opened.seal_key, *start);
   if (head->has_value()) {
     const Reading::Seal checkpoint{(*head)->seq, (*head)->seal};
-    if (checkpoint.last > start->last) walk.expect(checkpoint);
+    if (checkpoint.last > start->last) walk.expect({checkpoint, "its head file"});
     if (checkpoint.last == start->last && checkpoint.digest != start->digest) {
       return damaged_journal(directory, "its chain is not the one whose head was written down");
     }
   }
-  const std::optional<ChainWalk::Damage> damage = walk.run({});
+  const std::optional<ChainWalk::Damage> damage = walk.run();
   if (!damage) return {};
   return damaged_journal(directory,
                          "at event " + std::to_string(damage->seq) + ", " + damage->what);

@@ -196,6 +196,17 @@ Result<void> Environment::reopen() {
   return started;
 }
 
+// Another process has grown the map; the visit that found out has entered. Tools that open
+// read-only never visit inside a visit.
+int Environment::follow_map() {
+  leave();
+  shut_gate();
+  const int code = mdb_env_set_mapsize(environment_, 0);
+  open_gate();
+  enter();
+  return code;
+}
+
 Status Environment::check_readers() {
   int dead = 0;
   return Status(mdb_reader_check(environment_, &dead));
@@ -216,7 +227,7 @@ void Environment::leave() {
 // Readers go first: one that visits inside a visit must not wait for a gate that waits for it.
 void Environment::shut_gate() {
   std::unique_lock lock(mutex_);
-  gate_.wait(lock, [this] { return visits_ == 0; });
+  gate_.wait(lock, [this] { return visits_ == 0 && !shut_; });
   shut_ = true;
 }
 
@@ -258,9 +269,7 @@ Status Visit::begin() {
   };
   int code = attempt();
   if (code == MDB_MAP_RESIZED && environment_.options_.read_only) {
-    // Another process has grown it. Safe here: only single-threaded tools open read-only, and
-    // their visits do not nest.
-    code = mdb_env_set_mapsize(env, 0);
+    code = environment_.follow_map();
     if (code == 0) code = attempt();
   }
   if (code == 0) {

@@ -96,6 +96,7 @@ class Environment {
   void leave();
   void shut_gate();
   void open_gate();
+  int follow_map();
   MDB_txn* take_spare();
   void keep_spare(MDB_txn* transaction);
 

@@ -1,11 +1,11 @@
 // The whole walk, and then the tables that point into it.
 #include "journal/verify.h"
 
-#include "journal/chain.h"
 #include "journal/layout.h"
 #include "journal/opening.h"
 #include "journal/reading.h"
 #include "journal/record.h"
+#include "journal/sweep.h"
 
 namespace daybook {
 namespace {
@@ -91,21 +91,26 @@ Result<Verification> verify(const VerifyOptions& options) {
     checkpoint = *head;
   }
 
-  store::Environment& environment = *opened->environment;
-  const Digest beginning = layout::first_seal(*key, opened->journal_id);
-  ChainWalk walk(environment, *key, Reading::Seal{0, beginning});
-  if (checkpoint && checkpoint->seq > 0) walk.expect({checkpoint->seq, checkpoint->seal});
+  SweepOptions options_of_sweep;
+  options_of_sweep.seal_key = *key;
+  options_of_sweep.from = {0, layout::first_seal(*key, opened->journal_id)};
+  options_of_sweep.jobs = options.jobs;
+  options_of_sweep.range_events = options.range_events;
+  options_of_sweep.progress = options.progress;
+  if (checkpoint && checkpoint->seq > 0) {
+    options_of_sweep.checkpoints.push_back({{checkpoint->seq, checkpoint->seal}, "the head file"});
+  }
+  const Swept swept = sweep(*opened->environment, options_of_sweep);
 
   Verification found;
-  const std::optional<ChainWalk::Damage> damage = walk.run(options.progress);
-  found.events = walk.events();
-  found.seals = walk.seals();
-  if (damage) {
-    found.first_bad_seq = damage->seq;
-    found.what = damage->what;
+  found.events = swept.covered;
+  found.seals = swept.seals;
+  if (swept.damage) {
+    found.first_bad_seq = swept.damage->seq;
+    found.what = swept.damage->what;
     return found;
   }
-  found.what = judge_small_tables(environment);
+  found.what = judge_small_tables(*opened->environment);
   return found;
 }
 

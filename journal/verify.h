@@ -28,6 +28,8 @@ struct Verification {
 struct VerifyOptions {
   std::string directory;
   std::optional<files::Head> checkpoint;  // instead of the head file
+  unsigned jobs = 1;                      // threads
+  Seq range_events = 4'096;               // what a thread takes at once
   std::function<void(Seq reached)> progress;
 };
 

@@ -61,9 +61,25 @@ void spit(const std::string& path, std::string_view bytes) {
   REQUIRE(file.flush());
 }
 
+VerifyOptions options_of(const Place& place) {
+  VerifyOptions options;
+  options.directory = place.directory();
+  return options;
+}
+
+// One thread and several, whole and in small ranges: the answer is the same.
 Verification verified(const Place& place) {
-  const Result<Verification> found = verify({place.directory(), {}, {}});
+  VerifyOptions options = options_of(place);
+  const Result<Verification> found = verify(options);
   if (!found) FAIL(found.error().message);
+  options.jobs = 3;
+  options.range_events = 7;
+  const Result<Verification> shared = verify(options);
+  if (!shared) FAIL(shared.error().message);
+  CHECK(shared->what == found->what);
+  CHECK(shared->first_bad_seq == found->first_bad_seq);
+  CHECK(shared->events == found->events);
+  CHECK(shared->seals == found->seals);
   return *found;
 }
 
@@ -145,9 +161,11 @@ TEST_CASE("verify tells how far it has come", "[journal]") {
   Place place;
   fill(place, 1, 2'510);
   std::vector<Seq> reached;
-  REQUIRE(verify({place.directory(), {}, [&](Seq seq) { reached.push_back(seq); }}));
-  CHECK(reached.size() == 3);
-  CHECK(reached.back() == 2'510);
+  VerifyOptions options = options_of(place);
+  options.range_events = 1'000;
+  options.progress = [&](Seq seq) { reached.push_back(seq); };
+  REQUIRE(verify(options));
+  CHECK(reached == std::vector<Seq>{1'000, 2'000, 2'510});
 }
 
 TEST_CASE("a flipped bit anywhere in an event's value is found and named", "[journal]") {
@@ -328,7 +346,7 @@ TEST_CASE("a cut, empty or overwritten file is refused and left as it is", "[jou
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ExitCode::kDamaged);
   CHECK(refused.error().message.find(place.directory()) != std::string::npos);
-  CHECK(verify({place.directory(), {}, {}}).error().code == ExitCode::kDamaged);
+  CHECK(verify(options_of(place)).error().code == ExitCode::kDamaged);
   CHECK(slurp(path) == damaged);
 }
 
@@ -372,7 +390,7 @@ TEST_CASE("another journal's key or id does not verify", "[journal]") {
 [[noreturn]] void judge_in_child(const Place& place, const std::vector<Record>& expected) {
   const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   ::dup2(nowhere, STDERR_FILENO);
-  const Result<Verification> found = verify({place.directory(), {}, {}});
+  const Result<Verification> found = verify(options_of(place));
   if (!found || !found->sound()) ::_exit(1);
   auto reader = LmdbReader::open(place.directory());
   std::vector<Record> events;

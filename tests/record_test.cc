@@ -189,6 +189,13 @@ TEST_CASE("a seal depends on its key, its predecessor, its place and every hash"
   CHECK(seal != layout::next_seal("key", start, 2, {&one, &two}));
   CHECK(seal != layout::next_seal("key", start, 1, {&two, &one}));
   CHECK(seal != layout::next_seal("key", start, 1, {&one}));
+
+  const std::array<Digest, 2> hashes = {one, two};
+  TwinSha256 twin;
+  const auto seals = layout::next_seals(HmacSha256("key"), twin, {start, 1, hashes},
+                                        {seal, 3, std::span(hashes).first(1)});
+  CHECK(seals[0] == seal);
+  CHECK(seals[1] == layout::next_seal("key", seal, 3, {&one}));
 }
 
 }  // namespace daybook::record_test

@@ -1,0 +1,128 @@
+// Threads take ranges in order and hand them over in the same order.
+#include "journal/sweep.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "core/check.h"
+
+namespace daybook {
+namespace {
+
+class Sweeper {
+ public:
+  Sweeper(store::Environment& environment, const SweepOptions& options)
+      : environment_(environment), options_(options), next_from_(options.from) {
+    swept_.covered = options.from.last;
+  }
+
+  Swept run() {
+    std::vector<std::thread> helpers;
+    for (unsigned i = 1; i < options_.jobs; ++i) helpers.emplace_back([this] { work(); });
+    work();
+    for (std::thread& helper : helpers) helper.join();
+    return std::move(swept_);
+  }
+
+ private:
+  struct Range {
+    std::uint64_t index = 0;
+    Reading::Seal from;
+    Seq until = ChainWalk::kToTheEnd;
+  };
+
+  void work() {
+    ClearBlock block;
+    while (const std::optional<Range> range = next_range()) {
+      ChainWalk walk(environment_, options_.seal_key, range->from);
+      for (const ChainWalk::Checkpoint& checkpoint : options_.checkpoints) walk.expect(checkpoint);
+      block.clear();
+      if (options_.judge) walk.gather(&block);
+      std::optional<ChainWalk::Damage> damage = walk.run(range->until);
+      wait_for_turn(range->index);
+      if (!finished()) hand_over(walk, block, std::move(damage));
+      pass_turn();
+    }
+  }
+
+  std::optional<Range> next_range() {
+    const std::lock_guard lock(mutex_);
+    if (exhausted_) return std::nullopt;
+    Range range;
+    range.index = issued_++;
+    range.from = next_from_;
+    Reading reading(environment_);
+    const auto end = reading.seal_at(next_from_.last + options_.range_events);
+    // What cannot be read here, the walk to the end finds and names.
+    if (end && *end && (*end)->last > next_from_.last) {
+      next_from_ = **end;
+      range.until = next_from_.last;
+    } else {
+      exhausted_ = true;
+    }
+    return range;
+  }
+
+  void wait_for_turn(std::uint64_t index) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return turn_ == index; });
+  }
+
+  void pass_turn() {
+    {
+      const std::lock_guard lock(mutex_);
+      ++turn_;
+    }
+    changed_.notify_all();
+  }
+
+  bool finished() {
+    const std::lock_guard lock(mutex_);
+    return swept_.damage.has_value();
+  }
+
+  // Only whoever has the turn.
+  void hand_over(const ChainWalk& walk, const ClearBlock& block,
+                 std::optional<ChainWalk::Damage> damage) {
+    Seq covered = walk.covered();
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      const RecordView event = block.at(i);
+      if (event.seq > covered) break;
+      std::string complaint = options_.judge(event);
+      if (complaint.empty()) continue;
+      damage = ChainWalk::Damage{event.seq, std::move(complaint)};
+      covered = event.seq - 1;
+      break;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      swept_.covered = covered;
+      swept_.seals += walk.seals();
+      swept_.damage = std::move(damage);
+      exhausted_ = exhausted_ || swept_.damage.has_value();
+    }
+    if (options_.progress) options_.progress(covered);
+  }
+
+  store::Environment& environment_;
+  const SweepOptions& options_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Reading::Seal next_from_;
+  std::uint64_t issued_ = 0;
+  std::uint64_t turn_ = 0;
+  bool exhausted_ = false;
+  Swept swept_;
+};
+
+}  // namespace
+
+Swept sweep(store::Environment& environment, const SweepOptions& options) {
+  CHECK(options.jobs >= 1 && options.jobs <= kSweepJobsMax, "the number of threads was limited");
+  return Sweeper(environment, options).run();
+}
+
+}  // namespace daybook

@@ -1,0 +1,42 @@
+// The whole chain, walked in ranges by several threads, its events judged in order.
+//
+// Law: what it answers does not depend on the number of threads. A range ends at a stored seal, so
+// each vouches for itself (journal/chain.h); a thread that is done waits for its turn, judges what
+// its range holds and hands on. So memory is one range a thread, and the first damage is the first.
+// Rejected: one thread that judges while the others hash; it idles on few processors.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/log.h"
+#include "journal/chain.h"
+#include "journal/store.h"
+
+namespace daybook {
+
+inline constexpr unsigned kSweepJobsMax = 64;
+
+struct SweepOptions {
+  std::string seal_key;
+  Reading::Seal from;  // trusted
+  std::vector<ChainWalk::Checkpoint> checkpoints;
+  unsigned jobs = 1;
+  Seq range_events = 4'096;  // at least: a range ends with a commit
+  // Hears every event that is vouched for, in order, without its words; never from two threads at a
+  // time. What it complains of ends the sweep.
+  std::function<std::string(const RecordView&)> judge;
+  std::function<void(Seq covered)> progress;
+};
+
+struct Swept {
+  Seq covered = 0;  // every event up to here is sound
+  std::uint64_t seals = 0;
+  std::optional<ChainWalk::Damage> damage;  // the first
+};
+
+Swept sweep(store::Environment& environment, const SweepOptions& options);
+
+}  // namespace daybook
