@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/places.h"
 #include "tests/world/daemon_world.h"
 
 namespace daybook::end_to_end_failures_test {
@@ -20,7 +21,7 @@ using world::Finished;
 constexpr std::int64_t kChat = DaemonWorld::kUser;
 
 struct World : DaemonWorld {
-  World() : DaemonWorld(DAYBOOK_BINARY_DIR) {}
+  World() : DaemonWorld(build_directory()) {}
 };
 
 std::string contents(const std::filesystem::path& file) {

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/places.h"
 #include "tests/world/daemon_world.h"
 
 namespace daybook::end_to_end_test {
@@ -20,7 +21,7 @@ using world::Finished;
 constexpr std::int64_t kChat = DaemonWorld::kUser;
 
 struct World : DaemonWorld {
-  World() : DaemonWorld(DAYBOOK_BINARY_DIR) {}
+  World() : DaemonWorld(build_directory()) {}
 
   void script(ChatServer::Director director) {
     chat().with([&](ChatServer& server) { server.direct(std::move(director)); });

@@ -9,6 +9,7 @@
 
 #include "tests/house_reader.h"
 #include "tests/house_rules.h"
+#include "tests/places.h"
 
 namespace daybook::house_test {
 
@@ -27,7 +28,7 @@ std::string read(const std::filesystem::path& path) {
 // Every text of ours, read once.
 const Tree& tree() {
   static const Tree kTree = [] {
-    const std::filesystem::path root = DAYBOOK_SOURCE_DIR;
+    const std::filesystem::path root = source_directory();
     Tree files;
     for (const char* folder : {"core", "journal", "adapters", "tools", "tests", "bench"}) {
       if (!std::filesystem::exists(root / folder)) continue;

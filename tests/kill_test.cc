@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/places.h"
 #include "tests/sim/checkers.h"
 #include "tests/world/daemon_world.h"
 
@@ -53,7 +54,7 @@ struct Sums {
 };
 
 struct World : DaemonWorld {
-  World() : DaemonWorld(DAYBOOK_BINARY_DIR) {
+  World() : DaemonWorld(build_directory()) {
     chat().with([](ChatServer& server) {
       server.direct([](const ChatRequest&, int) {
         return ChatScript{.each = Duration(40), .comments = true};

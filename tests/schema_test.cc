@@ -15,6 +15,7 @@
 
 #include "core/events.pb.h"
 #include "core/state.pb.h"
+#include "tests/places.h"
 
 namespace daybook::schema_test {
 
@@ -24,7 +25,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-const char* const kGoldenFile = DAYBOOK_SOURCE_DIR "/tests/golden/events.txt";
+const std::string kGoldenFile = source_directory() + "/tests/golden/events.txt";
 
 // ---- a message with every field set, each by its name
 

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "core/settings_keys.h"
+#include "tests/places.h"
 #include "tools/settings_environment.h"
 #include "tools/toml_document.h"
 
@@ -328,7 +329,7 @@ TEST_CASE("this process's own request has a directory and a user", "[settings]")
 }
 
 std::string example_text() {
-  std::ifstream file(DAYBOOK_SOURCE_DIR "/tools/config.toml.example");
+  std::ifstream file(source_directory() + "/tools/config.toml.example");
   std::stringstream text;
   text << file.rdbuf();
   return text.str();

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/places.h"
 #include "tests/world/daemon_world.h"
 #include "tools/control_client.h"
 
@@ -29,7 +30,7 @@ struct Alone {
 
   std::string data() const { return directory.path() + "/data"; }
   void start(std::vector<std::string> more = {}) {
-    std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybookd", "--data", data()};
+    std::vector<std::string> words = {build_directory() + "/daybookd", "--data", data()};
     words.insert(words.end(), more.begin(), more.end());
     process = std::make_unique<Process>(words, environment);
     REQUIRE(process->wait_for_errors("channels: "));
@@ -39,7 +40,7 @@ struct Alone {
     }
   }
   Finished tool(std::vector<std::string> words, std::string_view input = {}) const {
-    words.insert(words.begin(), {DAYBOOK_BINARY_DIR "/daybook", "--data", data()});
+    words.insert(words.begin(), {build_directory() + "/daybook", "--data", data()});
     return run_program(words, environment, input);
   }
   int stop() {
@@ -82,7 +83,7 @@ TEST_CASE("a second daemon on the journal exits 75 and names the first", "[daemo
   Alone alone;
   alone.start();
   const Finished second =
-      run_program({DAYBOOK_BINARY_DIR "/daybookd", "--data", alone.data()}, alone.environment);
+      run_program({build_directory() + "/daybookd", "--data", alone.data()}, alone.environment);
   INFO(second.errors);
   CHECK(second.status == 75);
   CHECK(holds(second.errors, std::to_string(alone.process->id())));
@@ -93,7 +94,7 @@ TEST_CASE("a control socket that cannot be opened is told once", "[daemon]") {
   Alone alone;
   REQUIRE(mkdir(alone.data().c_str(), 0700) == 0);
   std::ofstream(control_socket_path(alone.data())) << "in the way";
-  Process process({DAYBOOK_BINARY_DIR "/daybookd", "--data", alone.data()}, alone.environment);
+  Process process({build_directory() + "/daybookd", "--data", alone.data()}, alone.environment);
   CHECK(process.wait_for_errors("daybook cannot talk to this daemon: "));
   process.signal(SIGTERM);
   CHECK(process.wait() == 0);
@@ -135,13 +136,13 @@ TEST_CASE("wrong settings and command lines have their exit codes", "[daemon]") 
   const std::string file = directory.write("config.toml", "[agent]\nmodle = \"x\"\n");
   const std::string data = directory.path() + "/data";
   const Finished settings =
-      run_program({DAYBOOK_BINARY_DIR "/daybookd", "--data", data, "--config", file}, environment);
+      run_program({build_directory() + "/daybookd", "--data", data, "--config", file}, environment);
   CHECK(settings.status == 78);
   CHECK(holds(settings.errors, "agent.model"));
-  CHECK(run_program({DAYBOOK_BINARY_DIR "/daybookd", "--dance"}, environment).status == 64);
-  CHECK(run_program({DAYBOOK_BINARY_DIR "/daybookd", "--version"}, environment).status == 0);
+  CHECK(run_program({build_directory() + "/daybookd", "--dance"}, environment).status == 64);
+  CHECK(run_program({build_directory() + "/daybookd", "--version"}, environment).status == 0);
   const Finished check =
-      run_program({DAYBOOK_BINARY_DIR "/daybookd", "--check", "--data", data}, environment);
+      run_program({build_directory() + "/daybookd", "--check", "--data", data}, environment);
   CHECK(check.status == 0);
   CHECK(holds(check.errors, "no journal yet"));
 }
@@ -151,8 +152,8 @@ TEST_CASE("a daemon killed before or after any event answers when it is back", "
     for (int seq = 4; seq <= 9; ++seq) {
       const TemporaryDirectory directory;
       Environment environment{{"HOME", directory.path()}};
-      const std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybookd", "--console", "--data",
-                                              directory.path() + "/data"};
+      const std::vector<std::string> words = {build_directory() + "/daybookd", "--console",
+                                              "--data", directory.path() + "/data"};
       Environment killing = environment;
       killing.emplace_back("DAYBOOK_TEST_KILL", moment + std::to_string(seq));
       INFO(moment << seq);
@@ -161,7 +162,7 @@ TEST_CASE("a daemon killed before or after any event answers when it is back", "
       const Finished again = run_program(words, environment, "");
       INFO(again.errors);
       CHECK(again.status == 0);
-      const Finished replay = run_program({DAYBOOK_BINARY_DIR "/daybook", "--data",
+      const Finished replay = run_program({build_directory() + "/daybook", "--data",
                                            directory.path() + "/data", "replay", "--check"},
                                           environment);
       INFO(replay.errors);
@@ -193,12 +194,12 @@ TEST_CASE("setup without questions checks and writes what the environment gives"
                                 {"DAYBOOK_TELEGRAM_API_ROOT", bot.url()},
                                 {"DAYBOOK_JOURNAL_DIR", directory.path() + "/data"}};
   const Finished setup =
-      run_program({DAYBOOK_BINARY_DIR "/daybook", "setup", "--non-interactive"}, environment);
+      run_program({build_directory() + "/daybook", "setup", "--non-interactive"}, environment);
   INFO(setup.output + setup.errors);
   CHECK(setup.status == 0);
   CHECK(holds(setup.output, "https://t.me/daybook_test_bot"));
   CHECK_FALSE(holds(setup.output, world::DaemonWorld::kToken));
-  const Finished doctor = run_program({DAYBOOK_BINARY_DIR "/daybook", "doctor"}, environment);
+  const Finished doctor = run_program({build_directory() + "/daybook", "doctor"}, environment);
   CHECK(doctor.status == 0);
   CHECK(holds(doctor.output, "Telegram knows the bot"));
 }

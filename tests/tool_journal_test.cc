@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "tests/places.h"
 #include "tests/world/process.h"
 #include "tools/writing.h"
 
@@ -26,13 +27,13 @@ struct Place {
   std::string data() const { return directory.path() + "/data"; }
 
   Finished daemon(std::string_view input, std::vector<std::string> more = {}) const {
-    std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybookd", "--console", "--data",
+    std::vector<std::string> words = {build_directory() + "/daybookd", "--console", "--data",
                                       data()};
     words.insert(words.end(), more.begin(), more.end());
     return run_program(words, environment(), input);
   }
   Finished tool(std::vector<std::string> words) const {
-    words.insert(words.begin(), {DAYBOOK_BINARY_DIR "/daybook", "--data", data()});
+    words.insert(words.begin(), {build_directory() + "/daybook", "--data", data()});
     return run_program(words, environment());
   }
 };
@@ -121,7 +122,7 @@ TEST_CASE("old prompts and decisions hold after settings change and a restart", 
   changed.emplace_back("DAYBOOK_AGENT_SYSTEM_PROMPT", "Be brief.");
   changed.emplace_back("DAYBOOK_AGENT_MAX_HISTORY_MESSAGES", "2");
   const Finished talk = run_program(
-      {DAYBOOK_BINARY_DIR "/daybookd", "--console", "--data", place.data()}, changed, "more\n");
+      {build_directory() + "/daybookd", "--console", "--data", place.data()}, changed, "more\n");
   INFO(talk.errors);
   REQUIRE(talk.status == 0);
   CHECK(place.tool({"replay", "--check"}).status == 0);
