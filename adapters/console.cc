@@ -65,7 +65,7 @@ std::string readable(std::string_view line, std::size_t bytes_max = kConsoleLine
 
 }  // namespace
 
-Console::Console(const Work& work, bool interactive, std::string person)
+Console::Console(const Work& work, bool interactive, const std::string& person)
     : work_(work), interactive_(interactive), person_(readable(person, kPersonBytesMax)) {
   rules_.part_characters_max = kConsolePartCharacters;
   rules_.edit_interval_private = Duration(0);

@@ -24,7 +24,7 @@ class Console : public Adapter {
  public:
   // `work` must outlive the console. `interactive`: a person types, so a prompt is shown. `person`
   // names who.
-  Console(const Work& work, bool interactive, std::string person);
+  Console(const Work& work, bool interactive, const std::string& person);
 
   [[nodiscard]] std::string_view name() const override { return "console"; }
   void on_event(const Event& event) override;

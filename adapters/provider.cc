@@ -223,7 +223,7 @@ void Provider::on_head(Attempt& attempt, ReplyHead head) {
   }
 }
 
-void Provider::on_body(Attempt& attempt, std::string bytes, Facts& facts) {
+void Provider::on_body(Attempt& attempt, const std::string& bytes, Facts& facts) {
   if (attempt.stage != Stage::kRunning) return;
   if (!attempt.streaming) {
     const std::size_t most = succeeded(attempt.status) ? kBodyBytesMax : kErrorBodyBytesMax;

@@ -123,7 +123,7 @@ class Provider final : public Adapter {
   Call call_for(ProviderRequest request, Attempt attempt);
 
   void on_head(Attempt& attempt, ReplyHead head);
-  void on_body(Attempt& attempt, std::string bytes, Facts& facts);
+  void on_body(Attempt& attempt, const std::string& bytes, Facts& facts);
   void on_end(Attempt& attempt, Time now, Facts& facts);
   void on_failure(Attempt& attempt, const ReplyFailed& failure, Time now, Facts& facts);
   void decode(Attempt& attempt, std::string_view data, Facts& facts);
