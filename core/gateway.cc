@@ -342,7 +342,7 @@ void Gateway::start_due(std::size_t index, Time now) {
 }
 
 bool Gateway::taking_in() const {
-  return taking_in_ && !waiting_for_space_ && log_.backlog_bytes() < kBacklogBytesMax;
+  return taking_in_ && !directory_.space_low() && !waiting_for_space_ && log_.backlog_bytes() < kBacklogBytesMax;
 }
 
 void Gateway::flush() {
