@@ -45,12 +45,13 @@ Fact printed_fact(Seq source, std::uint32_t part, std::string_view text) {
   return fact;
 }
 
-Fact unprintable_fact(const DeliveryAction& action) {
+Fact failed_fact(const DeliveryAction& action, std::string_view why, bool ambiguous) {
   Fact fact;
   fact.set_cause(action.source);
   fact.mutable_delivery_failed()->set_source(action.source);
   fact.mutable_delivery_failed()->set_part(action.part);
-  fact.mutable_content()->set_detail("standard output is closed");
+  fact.mutable_delivery_failed()->set_ambiguous(ambiguous);
+  fact.mutable_content()->set_detail(std::string(why));
   return fact;
 }
 
@@ -144,7 +145,10 @@ std::optional<Due> Console::due_next(const Moment& moment) {
     asked_ = *action;
     return attempt_fact(*action);
   }
-  if (broken_) return unprintable_fact(*action);
+  if (action->kind == DeliveryAction::Kind::kGiveUp) {
+    return failed_fact(*action, kGivenUpDetail, true);
+  }
+  if (broken_) return failed_fact(*action, "standard output is closed", false);
   printing_ = Printing{action->source, {}, false, 0};
   if (std::exchange(prompted_, false)) return write("\n");
   return print_more();

@@ -43,6 +43,12 @@ Fact failed(const DeliveryAction& action, const Outcome& outcome, bool ambiguous
   return fact;
 }
 
+Fact given_up(const DeliveryAction& action) {
+  Outcome outcome;
+  outcome.detail = kGivenUpDetail;
+  return failed(action, outcome, true);
+}
+
 Fact shown(const DeliveryAction& action, std::int64_t message_id) {
   Fact fact;
   fact.set_cause(action.source);
@@ -118,6 +124,7 @@ std::optional<Due> Outbox::due_delivery(const Moment& moment) {
   while (true) {
     auto action = work_.deliveries.due(kChannel, rules, moment.now, busy);
     if (!action) return std::nullopt;
+    if (action->kind == Kind::kGiveUp) return given_up(*action);
     if (action->kind != Kind::kAttempt) return carry_out(std::move(*action), moment.now);
     const Attempt attempt{action->source, action->part, action->attempt};
     const auto known = attempts_.find(action->place);

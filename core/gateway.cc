@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::string_view kDirectorySnapshot = "directory";
 constexpr std::string_view kWorkSnapshot = "work";
-constexpr std::uint32_t kSnapshotVersion = 1;
 
 // An adapter's calls carry its index in the top 16 bits.
 constexpr int kAdapterShift = 48;
@@ -342,7 +341,8 @@ void Gateway::start_due(std::size_t index, Time now) {
 }
 
 bool Gateway::taking_in() const {
-  return taking_in_ && !directory_.space_low() && !waiting_for_space_ && log_.backlog_bytes() < kBacklogBytesMax;
+  return taking_in_ && !directory_.space_low() && !waiting_for_space_ &&
+         log_.backlog_bytes() < kBacklogBytesMax;
 }
 
 void Gateway::flush() {

@@ -29,6 +29,8 @@ class Gateway : public History, public Prompts {
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
   // Directory and work snapshots are rewritten after this many events.
   static constexpr Seq kSnapshotEvery = 16'384;
+  // Raised whenever a fold would add up old events differently; older snapshots are ignored.
+  static constexpr std::uint32_t kSnapshotVersion = 2;
 
   // References must outlive the gateway. Reads snapshots and the tail; writes nothing.
   static Result<std::unique_ptr<Gateway>> open(Log& log);

@@ -265,6 +265,28 @@ TEST_CASE("a crash before the end prints the answer again from its beginning", "
   CHECK(hand.recorded.back().reply_posted().source() == source);
 }
 
+TEST_CASE("an answer that crashes kept from being printed whole is given up by an event",
+          "[console]") {
+  Hand hand;
+  hand.turn();
+  const Seq source = hand.notice("hello");
+  for (std::uint32_t attempt = 1; attempt <= kAmbiguousPostsMax; ++attempt) {
+    Fact attempted;
+    attempted.mutable_post_attempted()->set_source(source);
+    attempted.mutable_post_attempted()->set_attempt(attempt);
+    hand.commit(std::move(attempted));
+    Fact restarted;
+    restarted.mutable_gateway_started()->set_recovery(true);
+    hand.commit(std::move(restarted));
+  }
+  CHECK_FALSE(hand.console.idle());
+  hand.turn();
+  CHECK(hand.screen.empty());
+  REQUIRE(hand.recorded.back().has_delivery_failed());
+  CHECK(hand.recorded.back().content().detail() == kGivenUpDetail);
+  CHECK(hand.console.idle());
+}
+
 TEST_CASE("a long text is one print and a fact for each of its parts", "[console]") {
   Hand hand;
   hand.turn();

@@ -169,6 +169,11 @@ TEST_CASE("a post that is never answered is not repeated for ever", "[telegram]"
   }
   CHECK(posts == kAmbiguousPostsMax);
   CHECK(hand.telegram.idle());
+  const Event& given_up = hand.recorded.back();
+  REQUIRE(given_up.has_delivery_failed());
+  CHECK(given_up.delivery_failed().ambiguous());
+  CHECK(given_up.content().detail() == kGivenUpDetail);
+  CHECK(hand.work.deliveries.open().empty());
 }
 
 TEST_CASE("an edit in trouble is merely late", "[telegram]") {
