@@ -8,6 +8,7 @@
 
 #include "adapters/wire/utf8.h"
 #include "core/command.h"
+#include "core/directory.h"
 
 namespace daybook {
 namespace {
@@ -229,6 +230,19 @@ Time Console::wake_at(Time now) const {
 bool Console::idle() const {
   const bool printing = printing_ && !printing_->ended && !broken_;
   return (write_ == 0 || broken_) && !printing && work_.deliveries.settled(kConsoleChannel);
+}
+
+// Of an answer that has not ended only what it has said so far can still be printed.
+bool Console::idle_by(Time /*until*/) const {
+  const auto owed = [&](const auto& entry) {
+    const Deliveries::Delivery& delivery = entry.second;
+    if (channel_of(delivery.state.place()) != kConsoleChannel) return false;
+    if (delivery.state.finished()) return true;
+    const bool prints = printing_ && printing_->source == entry.first && !broken_;
+    return prints && !delivery.text.empty() && delivery.text != printing_->written;
+  };
+  const auto& open = work_.deliveries.open();
+  return (write_ == 0 || broken_) && std::none_of(open.begin(), open.end(), owed);
 }
 
 }  // namespace daybook

@@ -90,6 +90,14 @@ Outbox::Outbox(Api& api, const Work& work, const Settings& settings) : api_(api)
   rules_.edit_characters = settings.telegram.edit_chars;
 }
 
+ChannelRules Outbox::rules(bool hurry) const {
+  ChannelRules rules = rules_;
+  if (!hurry) return rules;
+  rules.edit_interval_private = rules.edit_interval_group = Duration(0);
+  rules.edit_characters = 0;
+  return rules;
+}
+
 bool Outbox::paced_out(Time now) const {
   return recent_.size() >= kCallsPerSecond && recent_.front() + kSecond > now;
 }
@@ -116,13 +124,9 @@ std::optional<Due> Outbox::due_delivery(const Moment& moment) {
   const auto busy = [&](std::string_view place) {
     return passed_over.contains(place) || held(place, moment.now);
   };
-  ChannelRules rules = rules_;
-  if (moment.hurry) {
-    rules.edit_interval_private = rules.edit_interval_group = Duration(0);
-    rules.edit_characters = 0;
-  }
+  const ChannelRules how = rules(moment.hurry);
   while (true) {
-    auto action = work_.deliveries.due(kChannel, rules, moment.now, busy);
+    auto action = work_.deliveries.due(kChannel, how, moment.now, busy);
     if (!action) return std::nullopt;
     if (action->kind == Kind::kGiveUp) return given_up(*action);
     if (action->kind != Kind::kAttempt) return carry_out(std::move(*action), moment.now);
@@ -357,5 +361,15 @@ bool Outbox::sending() const {
 }
 
 bool Outbox::idle() const { return !sending() && work_.deliveries.settled(kChannel); }
+
+// Before it ends a stop hurries, so only what Telegram told to wait for is out of its reach.
+bool Outbox::idle_by(Time until) const {
+  if (sending()) return false;
+  const auto out_of_reach = [&](std::string_view name) {
+    const auto place = places_.find(name);
+    return global_hold_ > until || (place != places_.end() && place->second.limited_until > until);
+  };
+  return !work_.deliveries.due(kChannel, rules(true), until, out_of_reach);
+}
 
 }  // namespace daybook::telegram

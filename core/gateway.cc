@@ -392,6 +392,13 @@ bool Gateway::idle() const {
                      [](const Connected& connected) { return connected.adapter->idle(); });
 }
 
+bool Gateway::idle_by(Time until) const {
+  if (more_due_ || !in_flight_.empty()) return false;
+  return std::all_of(adapters_.begin(), adapters_.end(), [until](const Connected& connected) {
+    return connected.adapter->idle_by(until);
+  });
+}
+
 bool Gateway::durable() const {
   return in_flight_.empty() && batch_.empty() && log_.backlog_bytes() == 0 &&
          (!stopping_ || work_saved_);

@@ -178,6 +178,26 @@ TEST_CASE("an answer streams as it is committed and is posted when all of it is 
   CHECK(hand.console.idle());
 }
 
+TEST_CASE("a stop waits for what is to be printed, not for words that nobody says", "[console]") {
+  Hand hand;
+  hand.turn();
+  const Seq turn = hand.start_turn();
+  hand.chunk(turn, "One ");
+  CHECK(hand.console.idle_by(hand.now));
+  hand.hold_writes = true;
+  hand.chunk(turn, "two");
+  CHECK_FALSE(hand.console.idle_by(hand.now));
+  hand.written();
+  CHECK(hand.console.idle_by(hand.now));
+  hand.retry(turn, 2);
+  CHECK(hand.console.idle_by(hand.now));
+  hand.complete(turn, "One two");
+  CHECK_FALSE(hand.console.idle_by(hand.now));
+  hand.written();
+  hand.turn();
+  CHECK(hand.console.idle_by(hand.now));
+}
+
 TEST_CASE("nothing is printed before its attempt is durable", "[console]") {
   Hand hand;
   hand.turn();

@@ -357,8 +357,9 @@ Result<bool> Daemon::iterate() {
   tell_control_trouble();
   tell_full_disk();
   if (!stopping_.has_value() && input_is_over()) begin_stop("end of input", Duration(0));
-  if (stopping_.has_value() && (gateway_->idle() || now >= stopping_->deadline + kLastWords)) {
-    return false;
+  if (stopping_.has_value()) {
+    const Time end = stopping_->deadline + kLastWords;
+    if (now >= end || gateway_->idle_by(end)) return false;
   }
   Time wake_at = gateway_->wake_at(now);
   if (!gateway_->waiting_for_space() && !stopping_.has_value()) {
