@@ -8,6 +8,7 @@
 
 #include "adapters/wire/utf8.h"
 #include "core/command.h"
+#include "core/directory.h"
 
 namespace daybook {
 namespace {
@@ -45,12 +46,13 @@ Fact printed_fact(Seq source, std::uint32_t part, std::string_view text) {
   return fact;
 }
 
-Fact unprintable_fact(const DeliveryAction& action) {
+Fact failed_fact(const DeliveryAction& action, std::string_view why, bool ambiguous) {
   Fact fact;
   fact.set_cause(action.source);
   fact.mutable_delivery_failed()->set_source(action.source);
   fact.mutable_delivery_failed()->set_part(action.part);
-  fact.mutable_content()->set_detail("standard output is closed");
+  fact.mutable_delivery_failed()->set_ambiguous(ambiguous);
+  fact.mutable_content()->set_detail(std::string(why));
   return fact;
 }
 
@@ -144,7 +146,10 @@ std::optional<Due> Console::due_next(const Moment& moment) {
     asked_ = *action;
     return attempt_fact(*action);
   }
-  if (broken_) return unprintable_fact(*action);
+  if (action->kind == DeliveryAction::Kind::kGiveUp) {
+    return failed_fact(*action, kGivenUpDetail, true);
+  }
+  if (broken_) return failed_fact(*action, "standard output is closed", false);
   printing_ = Printing{action->source, {}, false, 0};
   if (std::exchange(prompted_, false)) return write("\n");
   return print_more();
@@ -225,6 +230,19 @@ Time Console::wake_at(Time now) const {
 bool Console::idle() const {
   const bool printing = printing_ && !printing_->ended && !broken_;
   return (write_ == 0 || broken_) && !printing && work_.deliveries.settled(kConsoleChannel);
+}
+
+// Of an answer that has not ended only what it has said so far can still be printed.
+bool Console::idle_by(Time /*until*/) const {
+  const auto owed = [&](const auto& entry) {
+    const Deliveries::Delivery& delivery = entry.second;
+    if (channel_of(delivery.state.place()) != kConsoleChannel) return false;
+    if (delivery.state.finished()) return true;
+    const bool prints = printing_ && printing_->source == entry.first && !broken_;
+    return prints && !delivery.text.empty() && delivery.text != printing_->written;
+  };
+  const auto& open = work_.deliveries.open();
+  return (write_ == 0 || broken_) && std::none_of(open.begin(), open.end(), owed);
 }
 
 }  // namespace daybook

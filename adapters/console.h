@@ -32,6 +32,7 @@ class Console : public Adapter {
   std::vector<Fact> on_reply(CallId call, Reply reply, Time now) override;
   [[nodiscard]] Time wake_at(Time now) const override;
   [[nodiscard]] bool idle() const override;
+  [[nodiscard]] bool idle_by(Time until) const override;
 
   // Nobody will type any more: finish what is open and stop.
   [[nodiscard]] bool at_end() const { return at_end_; }

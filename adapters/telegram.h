@@ -39,6 +39,7 @@ class Telegram : public Adapter {
   std::vector<Fact> on_reply(CallId call, Reply reply, Time now) override;
   [[nodiscard]] Time wake_at(Time now) const override;
   [[nodiscard]] bool idle() const override { return outbox_.idle(); }
+  [[nodiscard]] bool idle_by(Time until) const override { return outbox_.idle_by(until); }
 
   // A post, edit or deletion is on its way.
   [[nodiscard]] bool sending() const { return outbox_.sending(); }

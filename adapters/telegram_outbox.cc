@@ -43,6 +43,12 @@ Fact failed(const DeliveryAction& action, const Outcome& outcome, bool ambiguous
   return fact;
 }
 
+Fact given_up(const DeliveryAction& action) {
+  Outcome outcome;
+  outcome.detail = kGivenUpDetail;
+  return failed(action, outcome, true);
+}
+
 Fact shown(const DeliveryAction& action, std::int64_t message_id) {
   Fact fact;
   fact.set_cause(action.source);
@@ -84,6 +90,14 @@ Outbox::Outbox(Api& api, const Work& work, const Settings& settings) : api_(api)
   rules_.edit_characters = settings.telegram.edit_chars;
 }
 
+ChannelRules Outbox::rules(bool hurry) const {
+  ChannelRules rules = rules_;
+  if (!hurry) return rules;
+  rules.edit_interval_private = rules.edit_interval_group = Duration(0);
+  rules.edit_characters = 0;
+  return rules;
+}
+
 bool Outbox::paced_out(Time now) const {
   return recent_.size() >= kCallsPerSecond && recent_.front() + kSecond > now;
 }
@@ -110,14 +124,11 @@ std::optional<Due> Outbox::due_delivery(const Moment& moment) {
   const auto busy = [&](std::string_view place) {
     return passed_over.contains(place) || held(place, moment.now);
   };
-  ChannelRules rules = rules_;
-  if (moment.hurry) {
-    rules.edit_interval_private = rules.edit_interval_group = Duration(0);
-    rules.edit_characters = 0;
-  }
+  const ChannelRules how = rules(moment.hurry);
   while (true) {
-    auto action = work_.deliveries.due(kChannel, rules, moment.now, busy);
+    auto action = work_.deliveries.due(kChannel, how, moment.now, busy);
     if (!action) return std::nullopt;
+    if (action->kind == Kind::kGiveUp) return given_up(*action);
     if (action->kind != Kind::kAttempt) return carry_out(std::move(*action), moment.now);
     const Attempt attempt{action->source, action->part, action->attempt};
     const auto known = attempts_.find(action->place);
@@ -350,5 +361,15 @@ bool Outbox::sending() const {
 }
 
 bool Outbox::idle() const { return !sending() && work_.deliveries.settled(kChannel); }
+
+// Before it ends a stop hurries, so only what Telegram told to wait for is out of its reach.
+bool Outbox::idle_by(Time until) const {
+  if (sending()) return false;
+  const auto out_of_reach = [&](std::string_view name) {
+    const auto place = places_.find(name);
+    return global_hold_ > until || (place != places_.end() && place->second.limited_until > until);
+  };
+  return !work_.deliveries.due(kChannel, rules(true), until, out_of_reach);
+}
 
 }  // namespace daybook::telegram

@@ -54,6 +54,7 @@ class Outbox {
   // A delivery is on its way.
   [[nodiscard]] bool sending() const;
   [[nodiscard]] bool idle() const;
+  [[nodiscard]] bool idle_by(Time until) const;
 
  private:
   struct Place {
@@ -85,6 +86,7 @@ class Outbox {
   Fact settle(const DeliveryAction& action, const Outcome& outcome, Place& place, Time now);
   void limit(const std::string& name, Place& place, Duration pause, Time now);
 
+  [[nodiscard]] ChannelRules rules(bool hurry) const;
   [[nodiscard]] bool paced_out(Time now) const;
   [[nodiscard]] bool held(std::string_view name, Time now) const;
   [[nodiscard]] bool owed_elsewhere() const;

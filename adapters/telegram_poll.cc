@@ -19,21 +19,29 @@ std::optional<std::int64_t> Poll::offset(Time now) const {
   return last->update_id + 1;
 }
 
+// What the journal should know before the next poll about the ones before it.
+std::optional<Fact> Poll::asked_or_gap(Time now) {
+  const Time recorded = work_.offsets.asked(api_.source()).value_or(Time{});
+  Fact fact;
+  if (nothing_at_ > recorded + kAskedEvery) {
+    fact.mutable_updates_asked()->set_source(api_.source());
+    return fact;
+  }
+  const Time asked = std::max(recorded, nothing_at_);
+  if (asked == Time{} || now - asked <= kUpdatesKept || asked == gap_since_) return std::nullopt;
+  gap_since_ = asked;
+  fact.mutable_updates_gap()->set_source(api_.source());
+  fact.mutable_updates_gap()->set_last_asked(to_milliseconds(asked));
+  return fact;
+}
+
 std::optional<Due> Poll::due(const Moment& moment) {
   if (call_ != 0) {
     if (moment.taking_in) return std::nullopt;
     return Cancel{std::exchange(call_, 0)};
   }
   if (!moment.settled || !moment.taking_in || moment.now < not_before_) return std::nullopt;
-  if (!std::exchange(gap_checked_, true)) {
-    const auto last = work_.offsets.last(api_.source());
-    if (last && moment.now - last->time > kUpdatesKept) {
-      Fact fact;
-      fact.mutable_updates_gap()->set_source(api_.source());
-      fact.mutable_updates_gap()->set_last_asked(to_milliseconds(last->time));
-      return fact;
-    }
-  }
+  if (auto fact = asked_or_gap(moment.now)) return *std::move(fact);
   HttpCall call = api_.request("getUpdates", get_updates_body(offset(moment.now), limit_));
   call.pool = "telegram poll";
   call.repeatable = true;
@@ -82,6 +90,7 @@ std::vector<ReadUpdate> Poll::finished(const Outcome& outcome, const JsonValue& 
   conflicts_ = 0;
   limit_ = kPollLimit;
   if (read.empty()) {
+    nothing_at_ = now;
     // A server that does not wait must not be asked in a circle.
     not_before_ = std::max(not_before_, started_ + kPollPauseMin);
     return read;

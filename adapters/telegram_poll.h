@@ -27,6 +27,8 @@ inline constexpr Duration kConflictPauseMin{3'000};
 inline constexpr Duration kOffsetAgeMax{
     6 * 24 * 3'600'000};  // ids restart at random after a week without updates
 inline constexpr Duration kUpdatesKept{24 * 3'600'000};  // by Telegram
+// How often polls that bring nothing leave a trace, so that silence can be told from absence.
+inline constexpr Duration kAskedEvery{3'600'000};
 
 inline constexpr std::uint32_t kAloneFailuresMax = 3;
 
@@ -57,6 +59,7 @@ class Poll {
 
  private:
   [[nodiscard]] std::optional<std::int64_t> offset(Time now) const;
+  std::optional<Fact> asked_or_gap(Time now);
   void pause(Duration least, Time now);
   void remember(std::int64_t last_update_id, Time now);
 
@@ -70,7 +73,8 @@ class Poll {
   std::uint32_t conflicts_ = 0;       // in a row
   std::uint32_t alone_failures_ = 0;  // in a row to read a batch of one
   int limit_ = kPollLimit;
-  bool gap_checked_ = false;
+  Time nothing_at_{};  // when a poll last brought nothing
+  Time gap_since_{};   // the one told of
 
   // The last batch that brought anything. If the journal's last update is still the one from before
   // it, the whole batch had been recorded earlier, and its last id is the one to go on from.

@@ -36,6 +36,8 @@ constexpr Trigger kTriggers[] = {
     {Event::kCompactionCompleted, decide_compaction_ended},
     {Event::kCompactionFailed, decide_compaction_ended},
     {Event::kPairingApproved, decide_approved},
+    {Event::kSpaceRanLow, decide_space},
+    {Event::kSpaceRecovered, decide_space},
 };
 
 }  // namespace
@@ -61,6 +63,17 @@ Event notice(const Session& session, const Event* message, std::string text,
       issued->set_reply_to(message->message_received().message_id());
     }
   }
+  return event;
+}
+
+Event notice_at(const State& state, const std::string& place, std::string text,
+                std::string_view topic) {
+  Event event;
+  const SessionRow* row = state.directory.at(place);
+  event.set_session(row != nullptr ? row->id() : 0);
+  event.mutable_notice_issued()->set_place(place);
+  event.mutable_notice_issued()->set_topic(std::string(topic));
+  event.mutable_content()->set_text(std::move(text));
   return event;
 }
 

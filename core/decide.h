@@ -62,8 +62,14 @@ Decisions end_compaction(const State& state, const Session& session, const Event
 Decisions decide_refused(const State& state, const Event& event);
 Decisions decide_approved(const State& state, const Event& event);
 
+// decide_space.cc
+Decisions decide_space(const State& state, const Event& event);
+
 // A notice to the session's place that settles `message` (null: nothing in particular).
 Event notice(const Session& session, const Event* message, std::string text,
              std::string_view topic);
+// A notice to a place that need not have a session yet.
+Event notice_at(const State& state, const std::string& place, std::string text,
+                std::string_view topic);
 
 }  // namespace daybook

@@ -9,15 +9,7 @@ namespace daybook {
 
 namespace {
 
-Event notice_at(const State& state, const std::string& place, std::string text) {
-  Event event;
-  const SessionRow* row = state.directory.at(place);
-  event.set_session(row != nullptr ? row->id() : 0);
-  event.mutable_notice_issued()->set_place(place);
-  event.mutable_notice_issued()->set_topic("pairing");
-  event.mutable_content()->set_text(std::move(text));
-  return event;
-}
+constexpr std::string_view kTopic = "pairing";
 
 bool asked_lately(const State& state, std::int64_t user) {
   const PairingRow* row = state.directory.pairing(user);
@@ -52,13 +44,15 @@ Decisions decide_refused(const State& state, const Event& event) {
       state, refused.place(),
       "I do not know you yet. Your pairing code is " + code +
           ", good for an hour. Whoever runs this gateway lets you in with: daybook pair approve " +
-          code));
+          code,
+      kTopic));
   if (const std::string owner = state.directory.owner_place();
       !owner.empty() && owner != refused.place()) {
     decisions.push_back(
         notice_at(state, owner,
                   event.content().name() + " (user " + std::to_string(refused.user()) +
-                      ") asks to talk to me. To let them in: daybook pair approve " + code));
+                      ") asks to talk to me. To let them in: daybook pair approve " + code,
+                  kTopic));
   }
   return decisions;
 }
@@ -68,7 +62,7 @@ Decisions decide_approved(const State& state, const Event& event) {
   if (approved.place().empty()) return {};
   std::string text = "You are in. Write to me and a model answers; /help says what else I can do.";
   if (approved.owner()) text += " You own this gateway: alarms and pairing requests come to you.";
-  return {notice_at(state, approved.place(), std::move(text))};
+  return {notice_at(state, approved.place(), std::move(text), kTopic)};
 }
 
 }  // namespace daybook

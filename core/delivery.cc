@@ -56,7 +56,6 @@ PartState* part_of(DeliveryState* state, std::uint32_t part) {
 void make_ambiguous(PartState* part) {
   part->set_attempted(false);
   part->set_ambiguous(part->ambiguous() + 1);
-  if (part->ambiguous() >= kAmbiguousPostsMax) part->set_failed(true);
 }
 
 bool dead(const DeliveryState& state) {
@@ -105,6 +104,10 @@ Owed post_of(const Deliveries::Delivery& delivery, std::uint32_t index, const Pa
   owed.action.kind = DeliveryAction::Kind::kPost;
 #endif
   owed.action.reply_to = index == 0 ? delivery.state.reply_to() : 0;
+  if (!part.attempted() && part.ambiguous() >= kAmbiguousPostsMax) {
+    owed.action.kind = DeliveryAction::Kind::kGiveUp;
+    owed.from = Time{};
+  }
   return owed;
 }
 

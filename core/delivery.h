@@ -5,9 +5,9 @@
 // A turn keeps its messages over attempts: a retried answer is edited into the message the first
 // attempt posted. Only a post is not idempotent. due() first asks for its PostAttempted (kAttempt);
 // once that is committed it asks for the post itself (kPost). An attempt without an outcome at the
-// next GatewayStarted, or one reported ambiguous, is posted again, at most kAmbiguousPostsMax
-// times: the one policy, here. Rejected: storing outgoing calls as events; they would be stale on
-// replay.
+// next GatewayStarted, or one reported ambiguous, is posted again, until kAmbiguousPostsMax posts
+// have ended so; then it is due to give up (kGiveUp), and the DeliveryFailed that follows ends it:
+// the one policy, here. Rejected: storing outgoing calls as events; they would be stale on replay.
 #pragma once
 
 #include <functional>
@@ -25,6 +25,9 @@
 namespace daybook {
 
 inline constexpr std::uint32_t kAmbiguousPostsMax = 3;
+// What the DeliveryFailed of a kGiveUp says.
+inline constexpr std::string_view kGivenUpDetail =
+    "given up: every post of it ended without an answer, so it may be on the screen";
 
 // How a channel shows text.
 struct ChannelRules {
@@ -48,6 +51,7 @@ struct DeliveryAction {
     kPost,     // send `text` to `place` now
     kEdit,     // make `message_id` show `text`
     kDelete,   // remove `message_id`: the text became shorter
+    kGiveUp,   // record DeliveryFailed{source, part, ambiguous}, kGivenUpDetail
   };
   Kind kind = Kind::kPost;
   Seq source = 0;

@@ -41,6 +41,8 @@ void Directory::apply(const Event& event) {
   } else if (event.has_catalogue_loaded()) {
     state_.set_catalogue_seq(event.seq());
     *state_.mutable_catalogue() = event.catalogue_loaded();
+  } else if (event.has_space_ran_low() || event.has_space_recovered()) {
+    state_.set_space_low(event.has_space_ran_low());
   } else if (event.has_pairing_requested()) {
     request(event);
   } else if (event.has_pairing_approved()) {

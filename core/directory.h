@@ -38,6 +38,8 @@ class Directory {
   [[nodiscard]] const PairingRow* pairing(std::int64_t user) const;
   [[nodiscard]] const PairingRow* pairing_by_digest(std::string_view code_digest) const;
   [[nodiscard]] const std::map<std::int64_t, PairingRow>& pairings() const { return pairings_; }
+  // The disk has little room: no new work until it has more.
+  [[nodiscard]] bool space_low() const { return state_.space_low(); }
   [[nodiscard]] const DirectoryState& state() const {
     return state_;
   }  // without sessions and pairings

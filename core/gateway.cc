@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::string_view kDirectorySnapshot = "directory";
 constexpr std::string_view kWorkSnapshot = "work";
-constexpr std::uint32_t kSnapshotVersion = 1;
 
 // An adapter's calls carry its index in the top 16 bits.
 constexpr int kAdapterShift = 48;
@@ -342,7 +341,8 @@ void Gateway::start_due(std::size_t index, Time now) {
 }
 
 bool Gateway::taking_in() const {
-  return taking_in_ && !waiting_for_space_ && log_.backlog_bytes() < kBacklogBytesMax;
+  return taking_in_ && !directory_.space_low() && !waiting_for_space_ &&
+         log_.backlog_bytes() < kBacklogBytesMax;
 }
 
 void Gateway::flush() {
@@ -390,6 +390,13 @@ bool Gateway::idle() const {
   if (!work_.calls.open().empty() || !in_flight_.empty()) return false;
   return std::all_of(adapters_.begin(), adapters_.end(),
                      [](const Connected& connected) { return connected.adapter->idle(); });
+}
+
+bool Gateway::idle_by(Time until) const {
+  if (more_due_ || !in_flight_.empty()) return false;
+  return std::all_of(adapters_.begin(), adapters_.end(), [until](const Connected& connected) {
+    return connected.adapter->idle_by(until);
+  });
 }
 
 bool Gateway::durable() const {

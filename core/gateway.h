@@ -29,6 +29,8 @@ class Gateway : public History, public Prompts {
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
   // Directory and work snapshots are rewritten after this many events.
   static constexpr Seq kSnapshotEvery = 16'384;
+  // Raised whenever a fold would add up old events differently; older snapshots are ignored.
+  static constexpr std::uint32_t kSnapshotVersion = 2;
 
   // References must outlive the gateway. Reads snapshots and the tail; writes nothing.
   static Result<std::unique_ptr<Gateway>> open(Log& log);
@@ -54,7 +56,10 @@ class Gateway : public History, public Prompts {
   void stop_taking_in() { taking_in_ = false; }
   // The grace is over: adapters show at once what there is.
   void hurry() { hurry_ = true; }
-  [[nodiscard]] bool idle() const;     // nothing open, nothing owed, nothing in flight
+  [[nodiscard]] bool idle() const;  // nothing open, nothing owed, nothing in flight
+  // A stop at `until` gains nothing by waiting: a turn that waits for its time, or that has not
+  // begun, goes on at the next start.
+  [[nodiscard]] bool idle_by(Time until) const;
   [[nodiscard]] bool durable() const;  // nothing in flight to the disk
 
   // When turn() should run though nothing happens.

@@ -1,6 +1,6 @@
 // The last update recorded of each source, in order of record (ids restart at random after an idle
-// week, so never a maximum). Committed events only: what a channel confirms to its source is
-// computed from here.
+// week, so never a maximum), and when the source was last asked. Committed events only: what a
+// channel confirms to its source is computed from here.
 #pragma once
 
 #include <map>
@@ -29,9 +29,15 @@ class Offsets {
   };
   // nullopt: nothing of this source was ever recorded.
   [[nodiscard]] std::optional<Last> last(std::string_view source) const;
+  // When the source last gave an answer that is on record, be it an update or nothing new.
+  [[nodiscard]] std::optional<Time> asked(std::string_view source) const;
 
  private:
-  std::map<std::string, Last, std::less<>> last_;
+  struct Row {
+    Last last;  // of no update: 0
+    Time asked{};
+  };
+  std::map<std::string, Row, std::less<>> rows_;
 };
 
 }  // namespace daybook

@@ -161,8 +161,10 @@ class Adapter {
   // When due() should be asked again though nothing happens; kNever if it need not.
   [[nodiscard]] virtual Time wake_at(Time now) const = 0;
 
-  // Nothing is under way that a stop should wait for.
+  // Nothing is under way, and nothing owed, that a stop should wait for.
   [[nodiscard]] virtual bool idle() const = 0;
+  // The same for a stop at `until`: what is owed and cannot be done by then holds nothing up.
+  [[nodiscard]] virtual bool idle_by(Time /*until*/) const { return idle(); }
 };
 
 class Transport {

@@ -294,6 +294,7 @@ Result<std::string> read_seal_key(const std::string& directory) {
 std::uint64_t free_bytes(const std::string& directory) {
   struct statvfs space {};
   if (::statvfs(directory.c_str(), &space) != 0) return 0;
+  if (space.f_blocks == 0) return UINT64_MAX;
   return static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
 }
 

@@ -24,7 +24,9 @@ inline constexpr const char* kLock = "daemon.lock";
 // Where a new journal is made before it is moved into place. Left over from a crash it is deleted.
 inline constexpr const char* kCreating = "creating.tmp";
 inline constexpr std::size_t kSmallFileBytesMax = 4'096;
+// Less free space than this: no new work is taken in, until there is enough again.
 inline constexpr std::uint64_t kLowSpaceBytes = 64u << 20;
+inline constexpr std::uint64_t kEnoughSpaceBytes = 80u << 20;
 
 // Closes what it holds.
 class Descriptor {
@@ -79,7 +81,7 @@ Result<std::optional<Head>> read_head(const std::string& directory);
 Result<std::string> random_bytes(std::size_t count);
 Result<std::string> read_seal_key(const std::string& directory);
 
-// 0 when it cannot be told.
+// 0 when it cannot be told; the largest number when the file system does not count its blocks.
 std::uint64_t free_bytes(const std::string& directory);
 // What to say about the file system it lies on; nullopt when it is a known local one.
 std::optional<std::string> doubt_about_file_system(const std::string& directory);

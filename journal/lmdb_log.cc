@@ -146,9 +146,18 @@ void LmdbLog::write_loop() {
     commit_began_ = std::chrono::steady_clock::now();
     if (!commit(group)) return;
     report(group);
-    if (commit_began_ - head_written_ >= options_.head_interval) write_head();
+    if (commit_began_ - head_written_ < options_.head_interval) continue;
+    write_head();
+    if (!free_dead_readers()) return;
   }
   write_head();
+}
+
+// A reader that was killed keeps its slot, and every page that its view of the journal needs.
+bool LmdbLog::free_dead_readers() {
+  const Status status = opened_.environment->check_readers();
+  if (!status.ok()) stop(status.error("cannot free the slots of readers in", options_.directory));
+  return status.ok();
 }
 
 // False: closing, and nothing is left to do.

@@ -41,6 +41,7 @@ class LmdbLog final : public Log {
     bool create_if_missing = true;
     CommitWatcher at_commit;  // called on the writer thread
     std::chrono::milliseconds space_poll{1'000};
+    // a commit this long after the last time writes the head and frees the slots of dead readers
     std::chrono::milliseconds head_interval{60'000};
   };
 
@@ -82,6 +83,7 @@ class LmdbLog final : public Log {
   void report(std::vector<Queued>& group);
   void stop(Error error);  // any thread
   void write_head();
+  bool free_dead_readers();
   [[nodiscard]] bool disk_is_full(store::Status status) const;
   void wake();
 

@@ -178,6 +178,26 @@ TEST_CASE("an answer streams as it is committed and is posted when all of it is 
   CHECK(hand.console.idle());
 }
 
+TEST_CASE("a stop waits for what is to be printed, not for words that nobody says", "[console]") {
+  Hand hand;
+  hand.turn();
+  const Seq turn = hand.start_turn();
+  hand.chunk(turn, "One ");
+  CHECK(hand.console.idle_by(hand.now));
+  hand.hold_writes = true;
+  hand.chunk(turn, "two");
+  CHECK_FALSE(hand.console.idle_by(hand.now));
+  hand.written();
+  CHECK(hand.console.idle_by(hand.now));
+  hand.retry(turn, 2);
+  CHECK(hand.console.idle_by(hand.now));
+  hand.complete(turn, "One two");
+  CHECK_FALSE(hand.console.idle_by(hand.now));
+  hand.written();
+  hand.turn();
+  CHECK(hand.console.idle_by(hand.now));
+}
+
 TEST_CASE("nothing is printed before its attempt is durable", "[console]") {
   Hand hand;
   hand.turn();
@@ -263,6 +283,28 @@ TEST_CASE("a crash before the end prints the answer again from its beginning", "
   hand.turn();
   CHECK(hand.screen == "hello\n");
   CHECK(hand.recorded.back().reply_posted().source() == source);
+}
+
+TEST_CASE("an answer that crashes kept from being printed whole is given up by an event",
+          "[console]") {
+  Hand hand;
+  hand.turn();
+  const Seq source = hand.notice("hello");
+  for (std::uint32_t attempt = 1; attempt <= kAmbiguousPostsMax; ++attempt) {
+    Fact attempted;
+    attempted.mutable_post_attempted()->set_source(source);
+    attempted.mutable_post_attempted()->set_attempt(attempt);
+    hand.commit(std::move(attempted));
+    Fact restarted;
+    restarted.mutable_gateway_started()->set_recovery(true);
+    hand.commit(std::move(restarted));
+  }
+  CHECK_FALSE(hand.console.idle());
+  hand.turn();
+  CHECK(hand.screen.empty());
+  REQUIRE(hand.recorded.back().has_delivery_failed());
+  CHECK(hand.recorded.back().content().detail() == kGivenUpDetail);
+  CHECK(hand.console.idle());
 }
 
 TEST_CASE("a long text is one print and a fact for each of its parts", "[console]") {

@@ -39,7 +39,10 @@ struct Screen {
       return;
     }
     Event event = next();
-    if (action.kind == Kind::kPost) {
+    if (action.kind == Kind::kGiveUp) {
+      event.mutable_delivery_failed()->set_source(action.source);
+      event.mutable_delivery_failed()->set_part(action.part);
+    } else if (action.kind == Kind::kPost) {
       messages[next_message] = action.text;
       event.mutable_reply_posted()->set_source(action.source);
       event.mutable_reply_posted()->set_part(action.part);
@@ -192,8 +195,35 @@ TEST_CASE("an attempt without an outcome is posted again after a restart, and bo
     restarted.mutable_gateway_started()->set_recovery(true);
     screen.apply(std::move(restarted));
   }
+  REQUIRE(screen.due());
+  CHECK(screen.due()->kind == Kind::kGiveUp);
+  CHECK_FALSE(screen.deliveries.settled("telegram"));
+  CHECK(screen.deliveries.open().count(notice) == 1);
+  screen.carry_out(*screen.due());
   CHECK_FALSE(screen.due());
   CHECK(screen.deliveries.open().count(notice) == 0);
+}
+
+TEST_CASE("an answer that grows is given up at once when its posts are, and closes when it ends",
+          "[core]") {
+  Screen screen;
+  const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+  screen.apply(told::chunk(screen.next(), turn, 1, "Hel"));
+  for (std::uint32_t post = 1; post <= kAmbiguousPostsMax; ++post) {
+    screen.carry_out(*screen.due());
+    Event unknown = screen.next();
+    unknown.mutable_delivery_delayed()->set_source(turn);
+    unknown.mutable_delivery_delayed()->set_post(true);
+    unknown.mutable_delivery_delayed()->set_ambiguous(true);
+    screen.apply(std::move(unknown));
+  }
+  REQUIRE(screen.due());
+  CHECK(screen.due()->kind == Kind::kGiveUp);
+  screen.carry_out(*screen.due());
+  CHECK_FALSE(screen.due());
+  screen.apply(told::turn_completed(screen.next(), turn, "Hello"));
+  CHECK_FALSE(screen.due());
+  CHECK(screen.deliveries.open().empty());
 }
 
 TEST_CASE("a tool that opens the journal settles no post of the daemon", "[core]") {

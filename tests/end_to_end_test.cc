@@ -273,6 +273,35 @@ TEST_CASE("a refusal by the provider is one plain sentence in the chat", "[e2e]"
   CHECK(text.find("Your message is kept") != std::string::npos);
 }
 
+TEST_CASE("a turn that waits to be tried again holds up no stop and goes on afterwards", "[e2e]") {
+  World world;
+  world.set("shutdown", "grace = \"10m\"");
+  world.script([](const ChatRequest&, int nth) {
+    return nth > 1 ? ChatScript{}
+                   : ChatScript::refusal(429, R"({"error":{"message":"slow","code":429}})",
+                                         {{"Retry-After", "200"}});
+  });
+  world.start();
+  world.say(kChat, "later");
+  REQUIRE(world.chat().wait([](const ChatServer& server) { return !server.requests().empty(); }));
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  world.start();
+  CHECK(world.wait_answered(kChat, "later"));
+}
+
+TEST_CASE("a message that Telegram makes wait holds up no stop", "[e2e]") {
+  World world;
+  world.set("shutdown", "grace = \"10m\"");
+  world.bot().with(
+      [](BotApi& api) { api.fail("sendMessage", 1, BotFault::too_many_requests(900)); });
+  world.start();
+  world.say(kChat, "/whoami");
+  REQUIRE(world.bot().wait([](const BotApi& api) { return api.calls("sendMessage") == 1; }));
+  world.daemon().signal(SIGTERM);
+  CHECK(world.daemon().wait() == 0);
+}
+
 TEST_CASE("SIGTERM in the middle of an answer leaves one whole answer after a restart", "[e2e]") {
   World world;
   world.set("shutdown", "grace = \"100ms\"");

@@ -390,6 +390,19 @@ TEST_CASE("history beyond the limits is left out of the prompt and on record", "
   CHECK(prompt->system == "Be brief.");
 }
 
+TEST_CASE("a stop waits for no turn that nobody runs", "[core]") {
+  Story story;
+  story.say("one");
+  CHECK_FALSE(story.gateway->idle_by(story.now));  // on its way to the disk
+  story.commit();
+  CHECK_FALSE(story.gateway->idle());
+  CHECK(story.gateway->idle_by(story.now));
+  story.fail(story.turn(), RATE, "", 60'000);
+  story.commit();
+  CHECK_FALSE(story.gateway->idle());
+  CHECK(story.gateway->idle_by(story.now));
+}
+
 TEST_CASE("a gateway opened from snapshots and tail equals one that read everything", "[core]") {
   Story story;
   for (int i = 0; i < 3; ++i) {

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "journal/store.h"
 #include "tests/journal_place.h"
 #include "tests/log_contract.h"
 
@@ -287,6 +288,76 @@ TEST_CASE("a reader in another process sees what is durable while the daemon run
   CHECK(WEXITSTATUS(status) == 0);
   ::close(go[0]);
   ::close(go[1]);
+}
+
+// A child process that acts whenever it is told to, once for each answer.
+class Helper {
+ public:
+  explicit Helper(const std::function<bool(int round)>& act) {
+    REQUIRE(::pipe2(go_, O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(answer_, O_CLOEXEC) == 0);
+    child_ = ::fork();
+    REQUIRE(child_ >= 0);
+    if (child_ != 0) return;
+    char byte = 0;
+    for (int round = 0; ::read(go_[0], &byte, 1) == 1; ++round) {
+      const char answer = act(round) ? 'y' : 'n';
+      if (::write(answer_[1], &answer, 1) != 1) break;
+    }
+    ::_exit(0);
+  }
+  ~Helper() {
+    kill();
+    for (const int end : {go_[0], go_[1], answer_[0], answer_[1]}) ::close(end);
+  }
+  Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
+
+  bool act() {
+    char answer = 0;
+    REQUIRE(::write(go_[1], "g", 1) == 1);
+    REQUIRE(::read(answer_[0], &answer, 1) == 1);
+    return answer == 'y';
+  }
+  void kill() {
+    if (child_ == 0) return;
+    ::kill(child_, SIGKILL);
+    ::waitpid(std::exchange(child_, 0), nullptr, 0);
+  }
+
+ private:
+  int go_[2] = {};
+  int answer_[2] = {};
+  pid_t child_ = 0;
+};
+
+TEST_CASE("slots of readers that were killed are freed while the daemon runs", "[journal]") {
+  Place place;
+  std::unique_ptr<store::Environment> environment;
+  std::vector<std::unique_ptr<store::Visit>> visits;
+  Helper greedy([&](int) {
+    environment = *store::Environment::open({place.directory(), 0, true, false});
+    do {
+      visits.push_back(std::make_unique<store::Visit>(*environment));
+    } while (visits.back()->begin().ok());
+    return visits.size() > 100;
+  });
+  Helper late([&](int) { return LmdbReader::open(place.directory()).has_value(); });
+  LmdbLog::Options options = place.options();
+  options.head_interval = std::chrono::milliseconds(0);
+  DiskLog disk(options);
+  disk.log().append(batch_of(1, 1));
+  disk.settle();
+  REQUIRE(greedy.act());
+  CHECK_FALSE(late.act());
+  greedy.kill();
+  CHECK_FALSE(late.act());
+  // The slots are looked after behind a commit, so they are free when the next one is reported.
+  for (Seq seq = 2; seq <= 3; ++seq) {
+    disk.log().append(batch_of(seq, 1));
+    disk.settle();
+  }
+  CHECK(late.act());
 }
 
 TEST_CASE("a reader follows when the writer grows the map", "[journal]") {

@@ -54,6 +54,25 @@ TEST_CASE("an update without an id moves nothing", "[core]") {
   CHECK(offsets.last("telegram:1")->update_id == 5);
 }
 
+TEST_CASE("a source is asked whenever it answers, and having nothing moves no offset", "[core]") {
+  Offsets offsets;
+  CHECK_FALSE(offsets.asked("telegram:1"));
+  Event asked = at(1, 10);
+  asked.mutable_updates_asked()->set_source("telegram:1");
+  offsets.apply(asked);
+  CHECK(offsets.asked("telegram:1") == from_milliseconds(10));
+  CHECK_FALSE(offsets.last("telegram:1"));
+  offsets.apply(heard(2, 5));
+  CHECK(offsets.asked("telegram:1") == from_milliseconds(20));
+  asked.set_time(90);
+  offsets.apply(asked);
+  CHECK(offsets.asked("telegram:1") == from_milliseconds(90));
+  CHECK(offsets.last("telegram:1") == Offsets::Last{5, from_milliseconds(20)});
+  WorkState state;
+  offsets.save(&state);
+  CHECK(Offsets::restore(state).asked("telegram:1") == from_milliseconds(90));
+}
+
 TEST_CASE("offsets restored from a snapshot are the offsets that were saved", "[core]") {
   Offsets offsets;
   offsets.apply(heard(3, 5));

@@ -72,6 +72,25 @@ TEST_CASE("in a hurry growth is shown at once", "[telegram]") {
   CHECK(hand.count("editMessageText") == 1);
 }
 
+TEST_CASE("a stop waits for what can be shown by then and for nothing else", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  hand.notice("telegram:77", "Hello");
+  CHECK_FALSE(hand.telegram.idle_by(hand.now));
+  hand.turn();
+  CHECK_FALSE(hand.telegram.idle_by(hand.now));
+  hand.refuse(hand.take("sendMessage"), 429, "Too Many", {{"retry_after", 7}});
+  CHECK_FALSE(hand.telegram.idle());
+  CHECK(hand.telegram.idle_by(hand.now + 6s));
+  CHECK_FALSE(hand.telegram.idle_by(hand.now + 7s));
+  hand.pass(7s);
+  hand.succeed(hand.take("sendMessage"), {{"message_id", 60}});
+  const Seq turn = hand.start_turn("telegram:77");
+  CHECK(hand.telegram.idle_by(hand.now + 6s));
+  hand.chunk(turn, "One ");
+  CHECK_FALSE(hand.telegram.idle_by(hand.now));
+}
+
 TEST_CASE("a growing answer is posted once and then edited", "[telegram]") {
   Hand hand;
   hand.introduce();
@@ -169,6 +188,11 @@ TEST_CASE("a post that is never answered is not repeated for ever", "[telegram]"
   }
   CHECK(posts == kAmbiguousPostsMax);
   CHECK(hand.telegram.idle());
+  const Event& given_up = hand.recorded.back();
+  REQUIRE(given_up.has_delivery_failed());
+  CHECK(given_up.delivery_failed().ambiguous());
+  CHECK(given_up.content().detail() == kGivenUpDetail);
+  CHECK(hand.work.deliveries.open().empty());
 }
 
 TEST_CASE("an edit in trouble is merely late", "[telegram]") {

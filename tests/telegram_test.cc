@@ -11,6 +11,7 @@
 namespace daybook::telegram_test {
 
 using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""min;
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
 using std::string_literals::operator""s;
@@ -196,6 +197,63 @@ TEST_CASE("an absence longer than Telegram keeps updates is recorded once", "[te
   CHECK(hand.recorded[1].updates_gap().last_asked() == to_milliseconds(kStart));
   CHECK(Hand::body(hand.take("getUpdates"))["offset"] == 41);
   hand.pass(48h);
+  CHECK(hand.recorded.size() == 2);
+}
+
+TEST_CASE("polls that bring nothing leave a trace once an hour", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  const auto quiet_polls = [&](Duration time) {
+    for (const Time end = hand.now + time; hand.now < end; hand.now += 50s) {
+      hand.succeed(hand.take("getUpdates"), Json::array());
+      hand.pass(telegram::kPollPauseMin);
+    }
+  };
+  quiet_polls(10min);
+  REQUIRE(hand.recorded.size() == 1);
+  CHECK(hand.recorded[0].updates_asked().source() == "telegram:123456");
+  quiet_polls(3h);
+  CHECK(hand.recorded.size() == 4);
+  hand.succeed(hand.take("getUpdates"), Json::array({update(9, "a")}));
+  quiet_polls(50min);
+  CHECK(hand.recorded.size() == 5);
+}
+
+TEST_CASE("a quiet day is no gap, being away for one is", "[telegram]") {
+  for (const bool away : {false, true}) {
+    INFO(away);
+    Hand hand;
+    Fact old;
+    old.mutable_message_refused()->set_source("telegram:123456");
+    old.mutable_message_refused()->set_update_id(40);
+    hand.commit(old);
+    hand.now += 30h;
+    Fact asked;
+    asked.mutable_updates_asked()->set_source("telegram:123456");
+    hand.commit(asked);
+    const Time last = hand.now;
+    hand.now += away ? 25h : 23h;
+    hand.introduce();
+    REQUIRE(hand.recorded.size() == (away ? 3 : 2));
+    if (!away) continue;
+    CHECK(hand.recorded[2].updates_gap().last_asked() == to_milliseconds(last));
+    CHECK(Hand::body(hand.take("getUpdates"))["offset"] == 41);
+  }
+}
+
+TEST_CASE("a machine that slept for a day records the gap when it wakes", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  hand.succeed(hand.take("getUpdates"), Json::array());
+  hand.pass(telegram::kPollPauseMin);
+  const Time last = hand.now;
+  hand.now += 25h;
+  hand.break_off(hand.take("getUpdates"), true);
+  hand.pass(2s);
+  REQUIRE(hand.recorded.back().has_updates_gap());
+  CHECK(hand.recorded.back().updates_gap().last_asked() == to_milliseconds(last));
+  hand.break_off(hand.take("getUpdates"), true);
+  hand.pass(10s);
   CHECK(hand.recorded.size() == 2);
 }
 

@@ -14,6 +14,7 @@
 #include "adapters/telegram.h"
 #include "core/model.h"
 #include "core/notation.h"
+#include "journal/files.h"
 #include "tools/control_client.h"
 #include "tools/journal_view.h"
 #include "tools/service_notify.h"
@@ -321,23 +322,49 @@ void Daemon::tell_full_disk() {
   }
 }
 
+// While the disk is full nothing is decided; a stop has no use for it.
+void Daemon::watch_space(Time now) {
+  if (gateway_->waiting_for_space() || stopping_.has_value()) return;
+  auto fact = space_.look(
+      gateway_->directory().space_low(), settings_.values.journal.dir,
+      [this] { return journal_->free_bytes(); }, now);
+  if (!fact) return;
+  if (fact->has_space_ran_low()) {
+    log_.log().warn("{}", low_space_sentence());
+  } else {
+    log_.log().info("there is room on the disk again: going on");
+  }
+  gateway_->record(std::move(*fact), now);
+}
+
+std::string Daemon::low_space_sentence() const {
+  return "only " + std::to_string(journal_->free_bytes() >> 20) + " MiB are free for " +
+         settings_.values.journal.dir + ": nothing new is taken in until there are " +
+         std::to_string(files::kEnoughSpaceBytes >> 20) + " MiB";
+}
+
 Result<bool> Daemon::iterate() {
   const Time now = reactor_->now();
   const Signals signals = reactor_->take_signals();
   if (signals.stop) heed_stop_signal();
   if (signals.reload && !stopping_.has_value()) reload_on_signal();
   if (stopping_.has_value() && now >= stopping_->deadline) gateway_->hurry();
-  network_->hold_input(gateway_->waiting_for_space() ||
+  watch_space(now);
+  network_->hold_input(gateway_->waiting_for_space() || gateway_->directory().space_low() ||
                        journal_->backlog_bytes() >= Gateway::kBacklogBytesMax);
   gateway_->turn(now);
   if (auto error = trouble(); error.has_value()) return *error;
   tell_control_trouble();
   tell_full_disk();
   if (!stopping_.has_value() && input_is_over()) begin_stop("end of input", Duration(0));
-  if (stopping_.has_value() && (gateway_->idle() || now >= stopping_->deadline + kLastWords)) {
-    return false;
+  if (stopping_.has_value()) {
+    const Time end = stopping_->deadline + kLastWords;
+    if (now >= end || gateway_->idle_by(end)) return false;
   }
   Time wake_at = gateway_->wake_at(now);
+  if (!gateway_->waiting_for_space() && !stopping_.has_value()) {
+    wake_at = std::min(wake_at, space_.wake_at(gateway_->directory().space_low()));
+  }
   if (stopping_.has_value()) {
     const Time next = stopping_->deadline;
     wake_at = std::min(wake_at, now < next ? next : next + kLastWords);
@@ -411,6 +438,7 @@ std::string Daemon::status_json() const {
   if (gateway_->waiting_for_space()) {
     trouble.push_back("the disk is full: nothing is taken in until there is space");
   }
+  if (gateway_->directory().space_low()) trouble.push_back(low_space_sentence());
   if (!control_trouble_.empty()) trouble.push_back("the control socket: " + control_trouble_);
   if (stopping_.has_value()) trouble.push_back("stopping: " + stopping_->reason);
   if (!trouble.empty()) status["trouble"] = std::move(trouble);

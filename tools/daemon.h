@@ -22,6 +22,7 @@
 #include "tools/log_line.h"
 #include "tools/settings_file.h"
 #include "tools/slot.h"
+#include "tools/space_watch.h"
 #include "tools/status.h"
 
 namespace daybook {
@@ -71,6 +72,8 @@ class Daemon final : public ControlHost {
   void heed_stop_signal();
   void tell_control_trouble();
   void tell_full_disk();
+  void watch_space(Time now);
+  [[nodiscard]] std::string low_space_sentence() const;
   void begin_stop(const std::string& reason, Duration grace);
   [[nodiscard]] bool input_is_over() const;
   Result<void> finish();
@@ -99,6 +102,7 @@ class Daemon final : public ControlHost {
   };
   std::optional<Stopping> stopping_;
   bool full_disk_told_ = false;
+  SpaceWatch space_;
   bool signalled_ = false;       // a stop signal came
   std::string control_trouble_;  // as last told
   std::string reload_note_;      // what the last reload could not put in force

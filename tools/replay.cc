@@ -90,6 +90,19 @@ struct KnownSnapshots {
   std::optional<Snapshot> work;
 };
 
+// Those of another version were made by other folds: a start ignores them too.
+Result<KnownSnapshots> read_snapshots(Log& journal) {
+  KnownSnapshots known;
+  for (const auto& [name, into] :
+       {std::pair{"directory", &known.directory}, {"work", &known.work}}) {
+    auto snapshot = journal.snapshot(name, 0);
+    if (!snapshot) return snapshot.error();
+    if (!snapshot->has_value() || (*snapshot)->version != Gateway::kSnapshotVersion) continue;
+    *into = std::move(*snapshot);
+  }
+  return known;
+}
+
 // Compares at the moment when the fold has reached the snapshot's seq.
 void compare_snapshots(const Gateway& gateway, const KnownSnapshots& known, ReplayReport* report) {
   const auto compare = [&](const std::optional<Snapshot>& snapshot, Seq seq, const auto& save) {
@@ -113,14 +126,8 @@ Result<std::unique_ptr<Gateway>> open_gateway(ReplayLog& log, Transport& transpo
 
 Result<ReplayReport> replay_check(Log& journal, Seq until) {
   const Seq last = until == 0 ? journal.last() : std::min(until, journal.last());
-  KnownSnapshots known;
-  auto directory = journal.snapshot("directory", 0);
-  if (!directory) return directory.error();
-  known.directory = std::move(directory).value();
-  auto work = journal.snapshot("work", 0);
-  if (!work) return work.error();
-  known.work = std::move(work).value();
-
+  auto known = read_snapshots(journal);
+  if (!known) return known.error();
   ReplayLog log(journal);
   NoTransport transport;
   auto gateway = open_gateway(log, transport);
@@ -154,7 +161,7 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
     if (log.divergence().has_value() && log.divergence()->replayed.seq <= last) {
       report.divergence = divergence_text(*log.divergence());
     }
-    compare_snapshots(**gateway, known, &report);
+    compare_snapshots(**gateway, *known, &report);
   }
   report.events = std::min(log.last(), last);
   report.decisions = report.events - std::min(report.events, report.facts + report.skipped);

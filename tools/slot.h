@@ -35,6 +35,7 @@ class Slot final : public Adapter {
   std::vector<Fact> on_reply(CallId call, Reply reply, Time now) override;
   [[nodiscard]] Time wake_at(Time now) const override;
   [[nodiscard]] bool idle() const override { return current_->idle(); }
+  [[nodiscard]] bool idle_by(Time until) const override { return current_->idle_by(until); }
 
  private:
   // An adapter counts its calls from 1 and stays far below this.

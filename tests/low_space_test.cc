@@ -1,0 +1,236 @@
+// A disk with little room: told once, nothing new taken in, going on when there is room again.
+#include <sys/mount.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include <catch2/catch.hpp>
+
+#include "journal/files.h"
+#include "tests/story.h"
+#include "tests/world/daemon_world.h"
+#include "tools/space_watch.h"
+
+namespace daybook::low_space_test {
+
+using testing::Story;
+using world::answer_for;
+using world::BotApi;
+using world::DaemonWorld;
+using world::Finished;
+
+constexpr std::uint64_t kMebibyte = 1u << 20;
+
+Fact ran_low(std::uint64_t mebibytes = 41) {
+  Fact fact;
+  fact.mutable_space_ran_low()->set_directory("/var/daybook");
+  fact.mutable_space_ran_low()->set_free_bytes(mebibytes * kMebibyte);
+  fact.mutable_space_ran_low()->set_enough_bytes(files::kEnoughSpaceBytes);
+  return fact;
+}
+
+Fact recovered() {
+  Fact fact;
+  fact.mutable_space_recovered()->set_directory("/var/daybook");
+  fact.mutable_space_recovered()->set_free_bytes(200 * kMebibyte);
+  return fact;
+}
+
+void appoint_owner(Story& story) {
+  Fact settings = Story::settings();
+  settings.mutable_settings_loaded()->set_telegram_owner(77);
+  story.gateway->record(std::move(settings), story.now);
+}
+
+// ---- when it becomes a fact
+
+struct Disk {
+  SpaceWatch watch;
+  bool low = false;
+  Time now = from_milliseconds(1'000'000);
+
+  // "low", "enough" or "".
+  std::string look(std::uint64_t free_bytes) {
+    const auto fact = watch.look(
+        low, "/var/daybook", [&] { return free_bytes; }, now);
+    if (!fact) return "";
+    low = fact->has_space_ran_low();
+    return low ? "low" : "enough";
+  }
+  std::string look_later(std::uint64_t free_bytes) {
+    now += SpaceWatch::kEvery;
+    return look(free_bytes);
+  }
+};
+
+TEST_CASE("space is low below one limit and enough again from a higher one", "[space]") {
+  Disk disk;
+  CHECK(disk.look(files::kLowSpaceBytes).empty());
+  CHECK(disk.look_later(files::kLowSpaceBytes - 1) == "low");
+  CHECK(disk.look_later(0).empty());
+  CHECK(disk.look_later(files::kLowSpaceBytes).empty());
+  CHECK(disk.look_later(files::kEnoughSpaceBytes - 1).empty());
+  CHECK(disk.look_later(files::kEnoughSpaceBytes) == "enough");
+  CHECK(disk.look_later(files::kEnoughSpaceBytes - 1).empty());
+}
+
+TEST_CASE("a restart while space is low finds nothing new", "[space]") {
+  Disk disk;
+  disk.low = true;
+  CHECK(disk.look(3).empty());
+}
+
+TEST_CASE("the disk is asked at most once in five seconds, and only who waits wakes for it",
+          "[space]") {
+  Disk disk;
+  CHECK(disk.watch.wake_at(false) == kNever);
+  disk.look(kMebibyte);
+  REQUIRE(disk.low);
+  CHECK(disk.watch.wake_at(true) == disk.now + SpaceWatch::kEvery);
+  disk.now += SpaceWatch::kEvery - Duration(1);
+  CHECK(disk.look(files::kEnoughSpaceBytes).empty());
+  disk.now += Duration(1);
+  CHECK(disk.look(files::kEnoughSpaceBytes) == "enough");
+}
+
+// ---- what follows from it
+
+TEST_CASE("low space is one notice to the owner that says where, how much and what now",
+          "[space]") {
+  Story story;
+  appoint_owner(story);
+  const Seq seq = story.gateway->record(ran_low(), story.now);
+  CHECK(story.kinds_after(seq) == "NoticeIssued");
+  const Event notice = story.last("NoticeIssued");
+  CHECK(notice.notice_issued().place() == "telegram:77");
+  CHECK(notice.cause() == seq);
+  for (const char* part : {"/var/daybook", "41 MiB", "80 MiB", "no new messages"}) {
+    CHECK(notice.content().text().find(part) != std::string::npos);
+  }
+  const Seq again = story.gateway->record(recovered(), story.now);
+  CHECK(story.kinds_after(again) == "NoticeIssued");
+  CHECK(story.last("NoticeIssued").content().text().find("200 MiB") != std::string::npos);
+}
+
+TEST_CASE("low space with nobody to tell is a fact and no more", "[space]") {
+  Story story;
+  const Seq seq = story.gateway->record(ran_low(), story.now);
+  CHECK(story.kinds_after(seq).empty());
+  CHECK(story.gateway->directory().space_low());
+}
+
+// Notes what it is told about taking work in.
+struct Listener final : Adapter {
+  std::string_view name() const override { return "listener"; }
+  void on_event(const Event&) override {}
+  std::optional<Due> due(const Moment& moment) override {
+    taking_in = moment.taking_in;
+    return std::nullopt;
+  }
+  std::vector<Fact> on_reply(CallId, Reply, Time) override { return {}; }
+  Time wake_at(Time) const override { return kNever; }
+  bool idle() const override { return true; }
+
+  bool taking_in = true;
+};
+
+struct Nowhere final : Transport {
+  void start(Call) override {}
+  void cancel(CallId) override {}
+  std::vector<std::pair<CallId, Reply>> take_replies() override { return {}; }
+};
+
+TEST_CASE("while space is low nothing is taken in, over a restart too, until it recovers",
+          "[space]") {
+  Story story;
+  Nowhere nowhere;
+  const auto taking_in = [&] {
+    Listener listener;
+    story.gateway->connect({&listener}, nowhere);
+    story.gateway->turn(story.now);
+    story.open();  // forgets the listener
+    return listener.taking_in;
+  };
+  CHECK(taking_in());
+  story.gateway->record(ran_low(), story.now);
+  story.commit();
+  CHECK_FALSE(taking_in());
+  story.crash();
+  CHECK(story.gateway->directory().space_low());
+  CHECK_FALSE(taking_in());
+  story.gateway->record(recovered(), story.now);
+  story.commit();
+  CHECK(taking_in());
+}
+
+// ---- the daemon on such a disk
+
+// The world's data directory on a file system of so many MiB, for as long as it lives.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::string place) : place_(std::move(place)) {
+    std::filesystem::create_directories(place_);
+    mounted_ = resize(0, "40m");
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(place_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  bool grow() { return resize(MS_REMOUNT, "400m"); }
+
+ private:
+  [[nodiscard]] bool resize(unsigned long flags, const std::string& size) const {
+    const std::string options = "size=" + size + ",mode=0700";
+    return ::mount("tmpfs", place_.c_str(), "tmpfs", flags, options.c_str()) == 0;
+  }
+
+  std::string place_;
+  bool mounted_ = false;
+};
+
+constexpr std::int64_t kOwner = DaemonWorld::kUser;
+
+std::size_t notices(const BotApi& api) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(api.screen(kOwner), [](const world::ChatMessage& message) {
+        return message.text.find("MiB are free") != std::string::npos;
+      }));
+}
+
+TEST_CASE("a daemon on a disk that is nearly full says so once and goes on when it is not",
+          "[space]") {
+  DaemonWorld world(DAYBOOK_BINARY_DIR);
+  SmallDisk disk(world.data());
+  if (!disk.mounted()) {
+    WARN("no tmpfs could be mounted here (" << std::strerror(errno) << "): not tested");
+    return;
+  }
+  world.set("telegram", "token = " + DaemonWorld::toml_string(DaemonWorld::kToken) +
+                            "\napi_root = " + DaemonWorld::toml_string(world.bot().url()) +
+                            "\nowner = " + std::to_string(kOwner));
+  world.start();
+  world.say(kOwner, "hello");
+  REQUIRE(world.bot().wait([](const BotApi& api) { return notices(api) == 1; }));
+  const Finished status = world.tool({"status"});
+  CHECK(status.output.find("MiB are free") != std::string::npos);
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+
+  world.start();
+  REQUIRE(world.daemon().wait_for_errors("channels: "));
+  CHECK(world.bot().with([](BotApi& api) { return api.calls("getUpdates"); }) == 0);
+  REQUIRE(disk.grow());
+  REQUIRE(world.wait_answered(kOwner, "hello"));
+  REQUIRE(world.bot().wait([](const BotApi& api) { return notices(api) == 2; }));
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  CHECK(world.tool({"log", "--kind", "SpaceRanLow", "--json"}).output.find("free_bytes") !=
+        std::string::npos);
+  CHECK(world.tool({"replay", "--check"}).status == 0);
+  CHECK(world.violations().empty());
+}
+
+}  // namespace daybook::low_space_test
