@@ -196,7 +196,8 @@ void Telegram::step_ended(const Outcome& outcome, const JsonValue& result, Time 
   ++step_failures_;
   const Duration pause = telegram::back_off(step_failures_, kStepPauseMin, kStepPauseMax);
   step_not_before_ = now + telegram::with_jitter(pause, step_failures_);
-  if (step_failures_ == kStepFailuresWarned) {
+  // One trouble, one warning: the poll tells of it when it cannot get through either.
+  if (step_failures_ == kStepFailuresWarned && !poll_.failing()) {
     warn_("Telegram cannot be reached, trying on: " + outcome.detail);
   }
 }

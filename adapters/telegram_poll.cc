@@ -73,7 +73,10 @@ std::vector<ReadUpdate> Poll::finished(const Outcome& outcome, const JsonValue& 
   if (outcome.kind != Outcome::Kind::kDone) {
     ++failures_;
     pause(with_jitter(back_off(failures_, kPollPauseMin, kPollPauseMax), failures_), now);
-    if (failures_ == 3) warn_("Telegram cannot be polled: " + outcome.detail);
+    if (failures_ == 3) {
+      warn_("Telegram cannot be polled, trying on: " + outcome.detail +
+            "; check the network and telegram.api_root");
+    }
     return {};
   }
   std::vector<ReadUpdate> read;

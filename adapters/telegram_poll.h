@@ -41,6 +41,9 @@ class Poll {
 
   std::optional<Due> due(const Moment& moment);
 
+  // The last calls came to nothing; it warns of that itself.
+  [[nodiscard]] bool failing() const { return failures_ > 0; }
+
   [[nodiscard]] bool owns(CallId call) const { return call != 0 && call == call_; }
 
   // The poll's call has ended. `updates` is the parsed result of a kDone, `raw` the text of each;

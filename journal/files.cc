@@ -34,16 +34,22 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+Error cannot_create(const std::string& path, int error_number) {
+  Error error = system_error("create", path, error_number);
+  error.message += "; choose another place for the journal with journal.dir or --data";
+  return error;
+}
+
 Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), kDirectoryMode) == 0) return sync_directory(parent_of(path));
   if (errno == EEXIST) return {};
   if (errno != ENOENT || path.find('/') == std::string::npos) {
-    return system_error("create", path, errno);
+    return cannot_create(path, errno);
   }
   Result<void> parent = make_directory(parent_of(path));
   if (!parent) return parent;
   if (::mkdir(path.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
-    return system_error("create", path, errno);
+    return cannot_create(path, errno);
   }
   return sync_directory(parent_of(path));
 }
@@ -113,14 +119,17 @@ Result<void> prepare_directory(const std::string& directory, bool create) {
   struct stat found {};
   if (::lstat(directory.c_str(), &found) != 0) {
     if (errno == ENOENT) {
-      return foreign(directory, "does not exist: there is no journal there yet");
+      return foreign(directory,
+                     "does not exist: there is no journal there yet; start daybookd once to make "
+                     "it, or name another directory with --data");
     }
     return system_error("open the journal in", directory, errno);
   }
   if (S_ISLNK(found.st_mode)) {
     return foreign(directory, "is a symbolic link: name the journal's directory itself");
   }
-  if (!S_ISDIR(found.st_mode)) return foreign(directory, "is not a directory");
+  if (!S_ISDIR(found.st_mode))
+    return foreign(directory, "is not a directory: name the journal's own with --data");
   if (found.st_uid != ::geteuid() && (create || ::geteuid() != 0)) {
     return foreign(directory, "belongs to another user: run as that user");
   }
@@ -134,7 +143,11 @@ Result<Descriptor> lock_directory(const std::string& directory) {
   const std::string path = directory + "/" + kLock;
   const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
   Descriptor lock(::open(path.c_str(), flags, kFileMode));
-  if (!lock.valid()) return system_error("open", path, errno);
+  if (!lock.valid()) {
+    Error error = system_error("open", path, errno);
+    error.message += "; who writes a journal must be able to write to its directory";
+    return error;
+  }
   if (::flock(lock.number(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return system_error("lock", path, errno);
     std::array<char, 32> pid{};

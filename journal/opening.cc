@@ -90,7 +90,8 @@ Result<void> create_if_absent(const std::string& directory, bool create) {
                  ExitCode::kDamaged};
   }
   if (!create) {
-    return Error{"there is no journal in " + directory + ": start the daemon once to make it",
+    return Error{"there is no journal in " + directory + ": start daybookd once to make it, or " +
+                     "name another directory with --data",
                  ExitCode::kInputOutput};
   }
   return create_journal(directory);
@@ -214,9 +215,12 @@ Result<Opened> open_for_reading(const std::string& directory) {
   if (!done) return done.error();
   Result<std::unique_ptr<Environment>> environment = Environment::open({directory, 0, true, false});
   if (!environment) {
-    return Error{environment.error().message + " (a reader needs to write lock.mdb, so run it as" +
-                     " the journal's owner)",
-                 environment.error().code};
+    Error error = environment.error();
+    // Not when what was found is damage.
+    if (error.code == ExitCode::kInputOutput) {
+      error.message += "; a reader needs to write lock.mdb, so run it as the journal's owner";
+    }
+    return error;
   }
   opened.environment = std::move(*environment);
   done = read_identity(opened, directory);

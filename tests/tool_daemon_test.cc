@@ -186,22 +186,4 @@ TEST_CASE("settings are listed with their layers and changed in place", "[daemon
   CHECK(holds(typo.errors, "did you mean agent.model?"));
 }
 
-TEST_CASE("setup without questions checks and writes what the environment gives", "[daemon]") {
-  world::Hosted<world::BotApi> bot(world::DaemonWorld::kToken);
-  const TemporaryDirectory directory;
-  const Environment environment{{"HOME", directory.path()},
-                                {"TELEGRAM_BOT_TOKEN", world::DaemonWorld::kToken},
-                                {"DAYBOOK_TELEGRAM_API_ROOT", bot.url()},
-                                {"DAYBOOK_JOURNAL_DIR", directory.path() + "/data"}};
-  const Finished setup =
-      run_program({build_directory() + "/daybook", "setup", "--non-interactive"}, environment);
-  INFO(setup.output + setup.errors);
-  CHECK(setup.status == 0);
-  CHECK(holds(setup.output, "https://t.me/daybook_test_bot"));
-  CHECK_FALSE(holds(setup.output, world::DaemonWorld::kToken));
-  const Finished doctor = run_program({build_directory() + "/daybook", "doctor"}, environment);
-  CHECK(doctor.status == 0);
-  CHECK(holds(doctor.output, "Telegram knows the bot"));
-}
-
 }  // namespace daybook::tool_daemon_test

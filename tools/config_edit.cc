@@ -215,7 +215,8 @@ Result<void> make_folder(const std::string& file) {
   std::error_code failure;
   if (fs::is_directory(folder, failure)) return {};
   fs::create_directories(folder.parent_path(), failure);
-  if (::mkdir(folder.c_str(), kFolderMode) != 0) return write_failed(folder.string());
+  if (failure) errno = failure.value();
+  if (failure || ::mkdir(folder.c_str(), kFolderMode) != 0) return write_failed(folder.string());
   return {};
 }
 

@@ -104,6 +104,10 @@ Result<void> Daemon::load() {
 
 Result<void> Daemon::check() {
   if (auto loaded = load(); !loaded) return loaded;
+  const Event facts = settings_loaded(settings_.values);
+  const auto model =
+      resolve_model(settings_.values.agent.model, facts.settings_loaded(), built_in_catalogue());
+  if (!model) log_.log().warn("{}", model.error().message);
   const std::string& directory = settings_.values.journal.dir;
   if (access((directory + "/data.mdb").c_str(), F_OK) != 0) {
     log_.log().info("the settings are good; {} holds no journal yet", directory);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "tools/command_line.h"
 #include "tools/tool.h"
 
 namespace {
@@ -41,7 +42,7 @@ void describe(CLI::App& app, Tool& tool) {
 
 int run(const Tool& tool) {
   const auto result = tool.chosen();
-  std::fflush(stdout);
+  daybook::flush_output();
   if (result) return 0;
   if (!result.error().message.empty()) {
     std::fprintf(stderr, "daybook: %s\n", result.error().message.c_str());
@@ -61,8 +62,7 @@ int main(int argc, char** argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      const int code = app.exit(error);
-      return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+      return daybook::end_parse(app, error);
     }
     return run(tool);
   } catch (const std::exception& error) {

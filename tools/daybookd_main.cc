@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "tools/command_line.h"
 #include "tools/daemon.h"
 
 namespace {
@@ -57,6 +58,8 @@ void describe(CLI::App& app, CommandLine& line) {
   daybook::Daemon daemon(std::move(options), log);
   const daybook::Result<void> result = line.check ? daemon.check() : daemon.run();
   daemon.close();
+  // Why it ends is said even when log.level is off.
+  if (log.log().level() == spdlog::level::off) log.log().set_level(spdlog::level::critical);
   if (!result) log.log().critical("{}", result.error().message);
   log.log().flush();
   leave(result ? 0 : static_cast<int>(result.error().code));
@@ -75,8 +78,7 @@ int main(int argc, char** argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      const int code = app.exit(error);
-      return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+      return daybook::end_parse(app, error);
     }
     run(line);
   } catch (const std::exception& error) {

@@ -71,27 +71,29 @@ Result<void> remove_webhook(Web& web, const Settings& settings, const Secret& to
 }
 
 Result<std::optional<FirstMessage>> first_message(Web& web, const Settings& settings,
-                                                  const Secret& token, Duration patience) {
+                                                  const std::set<std::int64_t>& passed_over,
+                                                  Duration patience) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience).count();
   const std::string body =
       R"({"timeout":)" + std::to_string(seconds) + R"(,"allowed_updates":["message"]})";
-  return ask_bot(
-      web, settings, token, "getUpdates", body, patience + kPatience,
-      [](JsonValue result) -> Result<std::optional<FirstMessage>> {
-        std::optional<FirstMessage> found;
-        for (const JsonValue update : result.elements()) {
-          const JsonValue message = update["message"];
-          const bool alone = message["chat"]["type"].string_or("") == "private";
-          const std::int64_t user = message["from"]["id"].integer_or(0);
-          if (!alone || user == 0) continue;
-          found = FirstMessage{user, name_of(message["from"]), "telegram:" + std::to_string(user)};
-        }
-        return found;
-      });
+  return ask_bot(web, settings, settings.telegram.token, "getUpdates", body, patience + kPatience,
+                 [&passed_over](JsonValue result) -> Result<std::optional<FirstMessage>> {
+                   std::optional<FirstMessage> found;
+                   for (const JsonValue update : result.elements()) {
+                     const JsonValue message = update["message"];
+                     const bool alone = message["chat"]["type"].string_or("") == "private";
+                     const std::int64_t user = message["from"]["id"].integer_or(0);
+                     if (!alone || user == 0 || passed_over.contains(user)) continue;
+                     found = FirstMessage{user, name_of(message["from"]),
+                                          "telegram:" + std::to_string(user),
+                                          std::string(message["text"].string_or(""))};
+                   }
+                   return found;
+                 });
 }
 
-Result<void> check_key(Web& web, const ProviderSettings& provider) {
-  if (provider.kind == "echo") return {};
+Result<KeyFinding> check_key(Web& web, const ProviderSettings& provider) {
+  if (provider.kind == "echo") return KeyFinding::kWorks;
   std::vector<CallHeader> headers;
   std::string path = "/models";
   if (provider.kind == "gemini") {
@@ -106,13 +108,13 @@ Result<void> check_key(Web& web, const ProviderSettings& provider) {
   auto answer =
       web.fetch(provider.name, provider.base_url, Secret(path), std::move(headers), "", kPatience);
   if (!answer) return answer.error();
-  if (answer->status >= 200 && answer->status < 300) return {};
+  if (answer->status >= 200 && answer->status < 300) return KeyFinding::kWorks;
   const std::string key = "providers." + provider.name + ".api_key";
   if (answer->status == 401 || answer->status == 403 || answer->status == 400) {
     return unavailable(provider.name + " refuses the key (HTTP " + std::to_string(answer->status) +
                        "); check " + key);
   }
-  if (answer->status == 404) return {};  // it is there, and simply has no such page
+  if (answer->status == 404) return KeyFinding::kUnknown;
   return unavailable(provider.name + " answered HTTP " + std::to_string(answer->status) +
                      "; try again later");
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/result.h"
@@ -28,16 +29,23 @@ struct FirstMessage {
   std::int64_t user = 0;
   std::string name;
   std::string place;
+  std::string text;
 };
-// One poll of at most `patience`; confirms nothing, so the daemon sees the message again. nullopt:
-// nobody wrote in a private chat yet.
+// The newest message of anybody but `passed_over` in a private chat, by one poll of at most
+// `patience`. It confirms nothing, so the daemon sees the message again. nullopt: nobody wrote yet.
 Result<std::optional<FirstMessage>> first_message(Web& web, const Settings& settings,
-                                                  const Secret& token, Duration patience);
+                                                  const std::set<std::int64_t>& passed_over,
+                                                  Duration patience);
 
-// One call that needs the key and costs nothing.
-Result<void> check_key(Web& web, const ProviderSettings& provider);
+enum class KeyFinding {
+  kWorks,
+  kUnknown,  // the server is there, and has no page that would tell
+};
+// One call that needs the key and costs nothing. A key that is refused is an Error.
+Result<KeyFinding> check_key(Web& web, const ProviderSettings& provider);
 
-// "openrouter", "openai" or "gemini", by how the key begins; empty when that says nothing.
+// Whose key it is by how it begins, "openrouter", "openai" or "gemini"; empty when that says
+// nothing. Others than OpenAI, too, have keys that begin with "sk-".
 std::string provider_of_key_text(std::string_view key);
 
 }  // namespace daybook

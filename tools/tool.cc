@@ -1,52 +1,16 @@
 // Printing, asking and small readings that every verb needs.
 #include "tools/tool.h"
 
-#include <termios.h>
-#include <unistd.h>
-
-#include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "core/notation.h"
 
 namespace daybook {
 namespace {
-
-// Echo off for as long as it lives.
-class HiddenInput {
- public:
-  HiddenInput() {
-    known_ = tcgetattr(STDIN_FILENO, &before_) == 0;
-    if (!known_) return;
-    termios hidden = before_;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-  }
-  ~HiddenInput() {
-    if (known_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-  }
-  HiddenInput(const HiddenInput&) = delete;
-  HiddenInput& operator=(const HiddenInput&) = delete;
-
- private:
-  termios before_{};
-  bool known_ = false;
-};
-
-std::optional<std::string> read_line() {
-  std::string line;
-  int letter = std::getchar();
-  if (letter == EOF) return std::nullopt;
-  while (letter != EOF && letter != '\n') {
-    line += static_cast<char>(letter);
-    letter = std::getchar();
-  }
-  const std::size_t first = line.find_first_not_of(" \t\r");
-  if (first == std::string::npos) return std::string();
-  return line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
-}
 
 std::optional<Time> parse_ago(std::string_view text, Time now) {
   if (text.size() < 2 || text.size() > 9) return std::nullopt;
@@ -94,6 +58,13 @@ std::optional<Time> parse_date_time(const std::string& text) {
          std::chrono::minutes(minute) + std::chrono::seconds(second);
 }
 
+[[noreturn]] void end_without_output() {
+  if (errno != EPIPE) {
+    std::fprintf(stderr, "daybook: standard output cannot be written: %s\n", std::strerror(errno));
+  }
+  std::_Exit(static_cast<int>(ExitCode::kInputOutput));
+}
+
 }  // namespace
 
 LoadRequest Tool::request() const {
@@ -116,7 +87,11 @@ Result<std::string> Tool::journal_directory() const {
 }
 
 void print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) std::_Exit(74);
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) end_without_output();
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0) end_without_output();
 }
 
 void print_line(std::string_view text) {
@@ -157,26 +132,6 @@ Result<Time> parse_since(std::string_view text, Time now) {
 
 Time wall_clock() {
   return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-}
-
-std::optional<std::string> ask_line(std::string_view question) {
-  print(question);
-  std::fflush(stdout);
-  return read_line();
-}
-
-std::optional<std::string> ask_secret(std::string_view question) {
-  print(question);
-  std::fflush(stdout);
-  const HiddenInput hidden;
-  auto line = read_line();
-  print_line("");
-  return line;
-}
-
-bool ask_yes_no(std::string_view question) {
-  const auto answer = ask_line(std::string(question) + " [y/N] ");
-  return answer.has_value() && (*answer == "y" || *answer == "Y" || *answer == "yes");
 }
 
 CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& group,

@@ -31,9 +31,11 @@ struct Tool {
   [[nodiscard]] Result<std::string> journal_directory() const;
 };
 
-// To stdout. A reader that went away ends the program, as it ends any filter.
+// To stdout. When it takes no more the program ends: without a word if a reader went away, as any
+// filter does, else with one sentence (kInputOutput).
 void print(std::string_view text);
 void print_line(std::string_view text);
+void flush_output();
 
 // "\x1b[2m" text "\x1b[0m" when colour is on.
 std::string dimmed(const Tool& tool, std::string_view text);
@@ -48,13 +50,6 @@ Result<Time> parse_since(std::string_view text, Time now);
 
 // The wall clock; tools have no loop that samples it.
 Time wall_clock();
-
-// "y" and "yes" are yes; anything else, and the end of input, are no.
-bool ask_yes_no(std::string_view question);
-// One line from the terminal; nullopt at its end.
-std::optional<std::string> ask_line(std::string_view question);
-// The same without showing what is typed.
-std::optional<std::string> ask_secret(std::string_view question);
 
 // ---- the verbs, in the order of --help
 

@@ -1,6 +1,9 @@
 // `daybook config`: each setting and where it comes from; changing one keeps the file's comments.
+#include <unistd.h>
+
 #include "core/notation.h"
 #include "tools/config_edit.h"
+#include "tools/terminal.h"
 #include "tools/tool.h"
 
 #include <nlohmann/json.hpp>
@@ -76,12 +79,23 @@ Result<void> run_config_edit(const Tool& tool, const ConfigOptions& options, boo
   auto edited = edit_config(edit);
   if (!edited) return edited.error();
   if (!edited->changed) {
-    print_line(terminal_text(edited->file + " says so already"));
+    print_line(terminal_text(edited->file + (set ? " says so already" : " does not set it")));
     return {};
   }
   print_line(terminal_text((set ? "set " : "unset ") + options.key + " in " + edited->file +
                            "; a running daybookd takes it up with `daybook reload`"));
   return {};
+}
+
+// The value comes from stdin.
+Result<void> run_config_set_unseen(const Tool& tool, ConfigOptions options) {
+  const bool typed = isatty(STDIN_FILENO) != 0;
+  auto value = ask_secret(typed ? "Value (not shown as you type): " : "");
+  if (!value.has_value()) {
+    return Error{"nothing came on stdin, so nothing was changed", ExitCode::kUsage};
+  }
+  options.value = std::move(*value);
+  return run_config_edit(tool, options, true);
 }
 
 void add_layer_flags(CLI::App* verb, ConfigOptions* options) {
@@ -115,7 +129,7 @@ void add_config(CLI::App& app, Tool& tool) {
       if (unset->parsed()) return run_config_edit(tool, *options, false);
       if (!set->parsed()) return run_config_list(tool);
       // A secret on a command line would show in /proc.
-      if (options->value == "-") options->value = ask_secret("").value_or("");
+      if (options->value == "-") return run_config_set_unseen(tool, *options);
       return run_config_edit(tool, *options, true);
     };
   });

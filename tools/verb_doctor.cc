@@ -110,10 +110,13 @@ void examine_providers(Web& web, const Settings& settings, Findings& findings) {
     if (provider.kind == "echo" || !provider.usable()) continue;
     any = true;
     auto checked = check_key(web, provider);
-    if (checked) {
-      findings.good("provider " + provider.name + " takes our key");
-    } else {
+    if (!checked) {
       findings.bad(checked.error());
+    } else if (*checked == KeyFinding::kUnknown) {
+      findings.note("provider " + provider.name + " answers, but does not tell about its key");
+    } else {
+      findings.good("provider " + provider.name +
+                    (provider.api_key.empty() ? " answers" : " takes our key"));
     }
   }
   if (!any) findings.note("no provider key is set; the offline echo answers");

@@ -1,12 +1,16 @@
 // `daybook log`: the journal, one line an event.
 #include <poll.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <deque>
 
 #include "adapters/event_json.h"
 #include "core/codec.h"
 #include "core/notation.h"
+#include "tools/command_line.h"
 #include "tools/journal_view.h"
+#include "tools/terminal.h"
 #include "tools/tool.h"
 
 namespace daybook {
@@ -88,32 +92,51 @@ Result<void> print_events(const Tool& tool, JournalView& view, const LogFilter& 
     if (!filter.takes(event)) return true;
     if (count == 0) {
       print_event(tool, event);
-      return true;
+      return Interruption::caught() == 0;
     }
     kept.push_back(event);
     if (kept.size() > count) kept.pop_front();
-    return true;
+    return Interruption::caught() == 0;
   });
   for (const Event& event : kept) print_event(tool, event);
   return scanned;
 }
 
+// Sleeps; true: whoever reads stdout went away, which is noticed without writing.
+bool reader_left() {
+  pollfd output{STDOUT_FILENO, 0, 0};
+  return poll(&output, 1, kFollowMilliseconds) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+// Until Ctrl-C, or until nobody reads any more.
 Result<void> follow_events(const Tool& tool, JournalView& view, const LogFilter& filter, Seq from) {
   Seq next = from;
-  while (true) {
-    std::fflush(stdout);
+  while (Interruption::caught() == 0) {
+    flush_output();
     const Seq last = view.log().last();
     if (last < next) {
-      poll(nullptr, 0, kFollowMilliseconds);
+      if (reader_left()) break;
       continue;
     }
     auto scanned = view.events(next, last, filter.kinds, [&](const Event& event) {
       if (filter.takes(event)) print_event(tool, event);
-      return true;
+      return Interruption::caught() == 0;
     });
     if (!scanned) return scanned;
     next = last + 1;
   }
+  return {};
+}
+
+// Ctrl-C is how following ends; any other signal means what it always means.
+Result<void> print_and_follow(const Tool& tool, JournalView& view, const LogFilter& filter,
+                              std::size_t count) {
+  const Interruption interruption;
+  const Seq last = view.log().last();
+  auto done = print_events(tool, view, filter, count);
+  if (done) done = follow_events(tool, view, filter, last + 1);
+  if (Interruption::caught() != SIGINT) Interruption::obey();
+  return done;
 }
 
 Result<void> run_log(const Tool& tool, const LogOptions& options) {
@@ -123,10 +146,8 @@ Result<void> run_log(const Tool& tool, const LogOptions& options) {
   if (!view) return view.error();
   auto filter = make_filter(options, **view);
   if (!filter) return filter.error();
-  const Seq last = (*view)->log().last();
-  auto printed = print_events(tool, **view, *filter, options.count);
-  if (!printed || !options.follow) return printed;
-  return follow_events(tool, **view, *filter, last + 1);
+  if (options.follow) return print_and_follow(tool, **view, *filter, options.count);
+  return print_events(tool, **view, *filter, options.count);
 }
 
 }  // namespace
@@ -137,7 +158,8 @@ void add_log(CLI::App& app, Tool& tool) {
   const auto options = std::make_shared<LogOptions>();  // lives as long as the callback
   verb->add_option("session", options->session, "a session's number, place, or its beginning");
   verb->add_flag("-f,--follow", options->follow, "wait for more and print it as it comes");
-  verb->add_option("-n,--count", options->count, "only the last N that match");
+  verb->add_option("-n,--count", options->count, "only the last N that match")
+      ->check(whole_number());
   verb->add_option("--kind", options->kinds, "only this kind, as in events.proto; repeatable");
   verb->add_option("--since", options->since, "only from this time on: 2026-02-03, 10m, 2h");
   verb->add_flag("--json", tool.json, "one JSON object a line");

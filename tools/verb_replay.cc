@@ -4,6 +4,7 @@
 
 #include "core/notation.h"
 #include "journal/verify.h"
+#include "tools/command_line.h"
 #include "tools/journal_view.h"
 #include "tools/replay.h"
 #include "tools/tool.h"
@@ -54,6 +55,9 @@ Result<void> run_replay(const Tool& tool, Seq until, bool check) {
   if (!directory) return directory.error();
   auto view = JournalView::open(*directory);
   if (!view) return view.error();
+  if (until != 0) {
+    if (auto last = (*view)->event(until); !last) return last.error();
+  }
   return check ? run_check(**view, until) : print_state(tool, **view, until);
 }
 
@@ -109,7 +113,7 @@ void add_replay(CLI::App& app, Tool& tool) {
                             "daybook replay --check; daybook replay --until 42");
   const auto until = std::make_shared<Seq>(0);  // lives as long as the callback
   const auto check = std::make_shared<bool>(false);
-  verb->add_option("--until", *until, "stop after this event");
+  verb->add_option("--until", *until, "stop after this event")->check(whole_number());
   verb->add_flag("--check", *check, "make every decision again and name the first that differs");
   verb->callback([&tool, until, check] {
     tool.chosen = [&tool, until, check] { return run_replay(tool, *until, *check); };

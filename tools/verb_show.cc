@@ -6,6 +6,7 @@
 #include "adapters/event_json.h"
 #include "core/notation.h"
 #include "core/sha256.h"
+#include "tools/command_line.h"
 #include "tools/journal_view.h"
 #include "tools/tool.h"
 
@@ -265,7 +266,8 @@ void add_prompt(CLI::App& app, Tool& tool) {
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
   const auto turn = std::make_shared<Seq>(0);
   verb->add_option("session", *what, "a session's number, place, or its beginning")->required();
-  verb->add_option("--turn", *turn, "the turn's number; otherwise the newest");
+  verb->add_option("--turn", *turn, "the turn's number; otherwise the newest")
+      ->check(whole_number());
   verb->add_flag("--json", tool.json, "as a JSON object");
   verb->callback([&tool, what, turn] {
     tool.chosen = [&tool, what, turn] { return run_prompt(tool, *what, *turn); };

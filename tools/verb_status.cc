@@ -3,6 +3,7 @@
 #include "adapters/event_json.h"
 #include "core/access.h"
 #include "core/notation.h"
+#include "tools/command_line.h"
 #include "tools/control_client.h"
 #include "tools/journal_view.h"
 #include "tools/status.h"
@@ -191,7 +192,7 @@ void add_pair(CLI::App& app, Tool& tool) {
   approve->add_option("code", *code, "from the notice that the stranger was shown")->required();
   CLI::App* revoke = verb->add_subcommand("revoke", "shut out a user");
   const auto user = std::make_shared<std::int64_t>(0);
-  revoke->add_option("id", *user, "the user's number")->required();
+  revoke->add_option("id", *user, "the user's number")->required()->check(whole_number());
   verb->require_subcommand(0, 1);
   verb->callback([&tool, approve, revoke, code, user] {
     tool.chosen = [&tool, approve, revoke, code, user] {

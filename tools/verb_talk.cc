@@ -5,6 +5,8 @@
 
 #include "tools/control_client.h"
 #include "tools/journal_view.h"
+#include "tools/onlooker.h"
+#include "tools/terminal.h"
 #include "tools/tool.h"
 
 namespace daybook {
@@ -13,6 +15,8 @@ namespace {
 using Json = ControlClient::Json;
 
 constexpr std::string_view kDefaultPlace = "terminal:default";
+constexpr std::string_view kPrompt = "> ";
+constexpr Duration kLook{200};
 constexpr std::size_t kTextBytesMax = 60u << 10;
 
 std::string string_at(const Json& line, const char* key) {
@@ -32,7 +36,8 @@ class AnswerPrinter {
       return;
     }
     const std::string kind = string_at(event, "kind");
-    if (kind == "MessageReceived") asked_ = event.value("seq", Json(0));
+    // The first one is ours; others may write at the same place meanwhile.
+    if (kind == "MessageReceived" && asked_ == 0) asked_ = event.value("seq", Json(0));
     if (kind == "TurnStarted") turn_ = started(event) ? event.value("seq", Json(0)) : turn_;
     if (kind == "ChunkReceived" && event.value("turn", Json(0)) == turn_) chunk(event);
     if (kind == "TurnRetried" && event.value("turn", Json(0)) == turn_) retried();
@@ -44,6 +49,9 @@ class AnswerPrinter {
     }
     std::fflush(stdout);
   }
+
+  // The number of the message that is answered; 0: not recorded yet.
+  [[nodiscard]] Seq asked() const { return asked_.is_number_unsigned() ? asked_.get<Seq>() : 0; }
 
  private:
   [[nodiscard]] bool started(const Json& event) const {
@@ -92,18 +100,19 @@ class AnswerPrinter {
   std::string shown_;
 };
 
-Result<void> say(const Tool& tool, ControlClient& client, const std::string& place,
-                 const std::string& text) {
+// The number of the message.
+Result<Seq> converse(const Tool& tool, ControlClient& client, const std::string& place,
+                     const std::string& text) {
   if (text.size() > kTextBytesMax) {
     return Error{"the text is longer than 60 KiB; say it in pieces", ExitCode::kUsage};
   }
   auto asked = client.ask({{"verb", "say"}, {"place", place}, {"text", text}});
-  if (!asked) return asked;
+  if (!asked) return asked.error();
   AnswerPrinter printer(tool);
   while (true) {
     auto line = client.next();
     if (!line) return line.error();
-    if (ControlClient::is_last(*line)) return {};
+    if (ControlClient::is_last(*line)) return printer.asked();
     printer.show(*line);
   }
 }
@@ -128,23 +137,25 @@ Result<std::string> place_of(const std::string& directory, const std::string& se
 }
 
 struct Conversation {
+  std::string directory;
   std::string place;
   ControlClient client;
 };
 
-Result<Conversation> converse(const Tool& tool, const std::string& session) {
+Result<Conversation> open_conversation(const Tool& tool, const std::string& session) {
   auto directory = tool.journal_directory();
   if (!directory) return directory.error();
   auto client = ControlClient::connect(control_socket_path(*directory));
   if (!client) return client.error();
   if (!client->has_value()) {
-    return Error{"daybookd does not run on " + *directory +
-                     "; start it with `daybookd`, or talk without it: daybookd --console",
+    const std::string data = tool.data.empty() ? "" : " --data " + tool.data;
+    return Error{"daybookd does not run on " + *directory + "; start it with `daybookd" + data +
+                     "`, or talk without it: daybookd --console" + data,
                  ExitCode::kUnavailable};
   }
   auto place = place_of(*directory, session);
   if (!place) return place.error();
-  return Conversation{std::move(place).value(), std::move(**client)};
+  return Conversation{*directory, std::move(place).value(), std::move(**client)};
 }
 
 Result<std::string> read_all_input() {
@@ -167,26 +178,58 @@ Result<void> run_ask(const Tool& tool, const std::string& session,
     text = std::move(input).value();
     text.erase(text.find_last_not_of(" \t\r\n") + 1);
   }
-  auto conversation = converse(tool, session);
+  auto conversation = open_conversation(tool, session);
   if (!conversation) return conversation.error();
-  return say(tool, conversation->client, conversation->place, text);
+  auto said = converse(tool, conversation->client, conversation->place, text);
+  return said ? Result<void>() : Result<void>(said.error());
+}
+
+void print_news(const Tool& tool, const std::vector<Onlooker::News>& news) {
+  for (const Onlooker::News& one : news) {
+    const std::string who = one.who.empty() ? "" : bold(tool, terminal_text(one.who) + ": ");
+    print_line(who + terminal_text(one.text));
+  }
+}
+
+// One line; until it comes, what others say there is shown.
+Result<std::optional<std::string>> prompt_among_others(const Tool& tool, Onlooker& onlooker) {
+  print(kPrompt);
+  flush_output();
+  while (!input_waits(kLook)) {
+    auto news = onlooker.look();
+    if (!news) return news.error();
+    if (news->empty()) continue;
+    print("\r");
+    print_news(tool, *news);
+    print(kPrompt);
+    flush_output();
+  }
+  return ask_line("");
 }
 
 Result<void> run_chat(const Tool& tool, const std::string& session) {
-  auto conversation = converse(tool, session);
+  auto conversation = open_conversation(tool, session);
   if (!conversation) return conversation.error();
-  const bool at_terminal = isatty(STDIN_FILENO) != 0;
-  if (at_terminal) {
+  std::optional<Onlooker> onlooker;
+  if (isatty(STDIN_FILENO) != 0) {
+    auto looking = Onlooker::at(conversation->directory, conversation->place);
+    if (!looking) return looking.error();
+    onlooker.emplace(std::move(looking).value());
     print_line(dimmed(tool, "Talking at " + terminal_text(conversation->place) +
                                 ". /help lists commands; Ctrl-D ends."));
   }
-  while (auto text = ask_line(at_terminal ? "> " : "")) {
-    if (text->empty()) continue;
-    auto said = say(tool, conversation->client, conversation->place, *text);
-    if (!said && said.error().code != ExitCode::kUsage) return said;
+  while (true) {
+    auto text = onlooker.has_value() ? prompt_among_others(tool, *onlooker)
+                                     : Result<std::optional<std::string>>(ask_line(""));
+    if (!text) return text.error();
+    if (!text->has_value()) break;
+    if ((*text)->empty()) continue;
+    auto said = converse(tool, conversation->client, conversation->place, **text);
+    if (!said && said.error().code != ExitCode::kUsage) return said.error();
     if (!said) print_line(terminal_text(said.error().message));
+    if (said && onlooker.has_value()) onlooker->said(*said);
   }
-  if (at_terminal) print_line("");
+  if (onlooker.has_value()) print_line("");
   return {};
 }
 

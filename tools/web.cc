@@ -36,13 +36,13 @@ Result<WebAnswer> Web::fetch(const std::string& label, const std::string& base, 
   call.deadlines.first_byte = patience;
   call.deadlines.total = patience + call.deadlines.connect + call.deadlines.handshake;
   call.pool = "tool";
-  call.repeatable = body.empty();
+  call.repeatable = true;  // nothing that setup and doctor ask for changes more when asked twice
   call.body_bytes_max = kBodyBytesMax;
   const CallId id = next_call_++;
   network_.start({id, std::move(call)});
   auto answer = wait_for(id);
-  if (!answer) return Error{label + ": " + answer.error().message, answer.error().code};
-  return answer;
+  if (answer || answer.error().message.empty()) return answer;
+  return Error{label + ": " + answer.error().message, answer.error().code};
 }
 
 Result<WebAnswer> Web::wait_for(CallId call) {
@@ -57,7 +57,11 @@ Result<WebAnswer> Web::wait_for(CallId call) {
         return Error{failed->detail, ExitCode::kUnavailable};
       }
     }
-    reactor_.run_once(kNever);
+    if (give_up_ && give_up_()) {
+      network_.cancel(call);
+      return Error{"", ExitCode::kUnavailable};
+    }
+    reactor_.run_once(give_up_ ? reactor_.now() + kGiveUpLook : kNever);
   }
 }
 

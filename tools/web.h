@@ -2,8 +2,10 @@
 // turned until the reply is whole. The same TLS rules, limits and proxy.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "adapters/net/network.h"
@@ -28,8 +30,12 @@ class Web {
 
   explicit Web(const Settings& settings) : network_(reactor_, http_options(settings)) {}
 
+  // Asked ten times a second while a reply is awaited; true: the call is given up.
+  void give_up_when(std::function<bool()> asked) { give_up_ = std::move(asked); }
+
   // `base` is an http(s) URL, `path` is appended to it; a body makes it a POST with JSON. An Error
-  // (kUnavailable) says in plain words what failed, without any secret.
+  // (kUnavailable) says in plain words what failed, without any secret; it has no words when the
+  // call was given up.
   Result<WebAnswer> fetch(const std::string& label, const std::string& base, const Secret& path,
                           std::vector<CallHeader> headers, const std::string& body,
                           Duration patience);
@@ -37,8 +43,11 @@ class Web {
  private:
   Result<WebAnswer> wait_for(CallId call);
 
+  static constexpr Duration kGiveUpLook{100};
+
   Reactor reactor_;
   Network network_;
+  std::function<bool()> give_up_;
   CallId next_call_ = 1;
 };
 

@@ -1,5 +1,5 @@
-// posix_spawn and two pipes. A thread reads both until the program closed them, then reaps it: the
-// end of output is the end of the program, for nothing we start leaves children behind.
+// posix_spawn, and pipes or a terminal. A thread reads until the program closed them, then reaps
+// it: the end of output is the end of the program, for nothing we start leaves children behind.
 #include "tests/world/process.h"
 
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -80,35 +81,60 @@ std::string TemporaryDirectory::write(const std::string& name, std::string_view 
 Process::Process(std::vector<std::string> arguments, const Environment& environment,
                  std::function<void()> ended)
     : ended_(std::move(ended)) {
-  // Writing to a program that ended is told by its status, not by a signal to us.
-  ::signal(SIGPIPE, SIG_IGN);
   const Pipe input = make_pipe();
   const Pipe output = make_pipe();
   const Pipe errors = make_pipe();
+  start(std::move(arguments), environment, {input.read, output.write, errors.write},
+        {input.write, output.read, errors.read});
+  for (int end : {input.read, output.write, errors.write}) ::close(end);
+}
+
+Process::Process(std::vector<std::string> arguments, const Environment& environment, OnTerminal) {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  std::array<char, 64> name{};
+  DAYBOOK_CHECK(terminal >= 0 && ::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0 &&
+                    ::ptsname_r(terminal, name.data(), name.size()) == 0,
+                "a terminal");
+  start(std::move(arguments), environment, {-1, -1, -1, name.data()},
+        {::fcntl(terminal, F_DUPFD_CLOEXEC, 0), terminal, -1});
+}
+
+void Process::start(std::vector<std::string> arguments, const Environment& environment,
+                    const Streams& theirs, const Streams& ours) {
+  // Writing to a program that ended is told by its status, not by a signal to us.
+  ::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
   inherit_for_sanitizers(&variables);
   posix_spawnattr_t attributes;
   sigset_t defaults;
   ::sigemptyset(&defaults);
-  ::sigaddset(&defaults, SIGPIPE);
+  for (int number : {SIGPIPE, SIGINT, SIGHUP}) ::sigaddset(&defaults, number);
   ::posix_spawnattr_init(&attributes);
   ::posix_spawnattr_setsigdefault(&attributes, &defaults);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, input.read, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, output.write, 1);
-  ::posix_spawn_file_actions_adddup2(&actions, errors.write, 2);
+  short flags = POSIX_SPAWN_SETSIGDEF;
+  if (theirs.terminal.empty()) {
+    ::posix_spawn_file_actions_adddup2(&actions, theirs.input, 0);
+    ::posix_spawn_file_actions_adddup2(&actions, theirs.output, 1);
+    ::posix_spawn_file_actions_adddup2(&actions, theirs.errors, 2);
+  } else {
+    // The first terminal that a session's leader opens is the one it is controlled by.
+    flags |= POSIX_SPAWN_SETSID;
+    ::posix_spawn_file_actions_addopen(&actions, 0, theirs.terminal.c_str(), O_RDWR, 0);
+    ::posix_spawn_file_actions_adddup2(&actions, 0, 1);
+    ::posix_spawn_file_actions_adddup2(&actions, 0, 2);
+  }
+  ::posix_spawnattr_setflags(&attributes, flags);
   const std::string program = arguments.at(0);
   const int failed = ::posix_spawn(&id_, program.c_str(), &actions, &attributes,
                                    pointers(arguments).data(), pointers(variables).data());
   ::posix_spawn_file_actions_destroy(&actions);
   ::posix_spawnattr_destroy(&attributes);
   DAYBOOK_CHECK(failed == 0, "the program under test exists");
-  for (int end : {input.read, output.write, errors.write}) ::close(end);
-  input_ = input.write;
-  reader_ = std::thread([this, out = output.read, err = errors.read] { read_all(out, err); });
+  input_ = ours.input;
+  reader_ = std::thread([this, ours] { read_all(ours.output, ours.errors); });
 }
 
 Process::~Process() {
@@ -126,10 +152,11 @@ void Process::read_all(int output, int errors) {
       if (one.fd < 0 || one.revents == 0) continue;
       if (!append_from(one.fd, one.fd == output ? &output_ : &errors_)) one.fd = -1;
     }
+    if (errors < 0) std::erase(output_, '\r');
     changed_.notify_all();
   }
   ::close(output);
-  ::close(errors);
+  if (errors >= 0) ::close(errors);
   // Ended but not reaped until the lock is ours: signal() never meets a recycled id.
   siginfo_t info{};
   ::waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOWAIT);
@@ -184,6 +211,20 @@ bool Process::wait_for_errors(std::string_view text, std::chrono::seconds patien
   changed_.wait_for(lock, patience,
                     [&] { return status_ || errors_.find(text) != std::string::npos; });
   return errors_.find(text) != std::string::npos;
+}
+
+bool Process::expect(std::string_view text, std::chrono::seconds patience) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto find = [&] { return output_.find(text, expected_); };
+  changed_.wait_for(lock, patience, [&] { return status_ || find() != std::string::npos; });
+  const std::size_t found = find();
+  if (found != std::string::npos) expected_ = found + text.size();
+  return found != std::string::npos;
+}
+
+bool Process::echoes() const {
+  termios state{};
+  return ::tcgetattr(input_, &state) == 0 && (state.c_lflag & ECHO) != 0;
 }
 
 std::optional<int> Process::wait(std::chrono::seconds patience) {

@@ -36,6 +36,10 @@ class TemporaryDirectory {
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
+// A program on a terminal of its own: one stream both ways, so errors() stays empty, and lines end
+// as they were printed, without the terminal's carriage returns.
+struct OnTerminal {};
+
 class Process {
  public:
   // arguments[0] is the program's path. The environment is exactly this one, and what a sanitizer
@@ -43,6 +47,7 @@ class Process {
   // when the program has ended and wait() would say so.
   Process(std::vector<std::string> arguments, const Environment& environment,
           std::function<void()> ended = {});
+  Process(std::vector<std::string> arguments, const Environment& environment, OnTerminal);
   // Kills what still runs.
   ~Process();
   Process(const Process&) = delete;
@@ -58,14 +63,27 @@ class Process {
   [[nodiscard]] bool running();
   bool wait_for_output(std::string_view text, std::chrono::seconds patience = kPatience);
   bool wait_for_errors(std::string_view text, std::chrono::seconds patience = kPatience);
+  // The same for output behind what earlier calls found: a conversation, step by step.
+  bool expect(std::string_view text, std::chrono::seconds patience = kPatience);
+  // Whether the terminal shows what is typed.
+  [[nodiscard]] bool echoes() const;
   // Exit code, or 128 + the signal that ended it; nullopt when patience is at its end.
   std::optional<int> wait(std::chrono::seconds patience = kPatience);
 
  private:
+  struct Streams {
+    int input = -1;
+    int output = -1;
+    int errors = -1;  // -1: with the output
+    std::string terminal{};
+  };
+  void start(std::vector<std::string> arguments, const Environment& environment,
+             const Streams& theirs, const Streams& ours);
   void read_all(int output, int errors);
 
   pid_t id_ = 0;
   int input_ = -1;
+  std::size_t expected_ = 0;  // bytes of the output up to the end of what was found
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string output_;

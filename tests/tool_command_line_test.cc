@@ -1,0 +1,77 @@
+// Command lines that cannot be read: one sentence, which names the word and where to look, and 64.
+#include "tools/command_line.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/world/process.h"
+
+namespace daybook::tool_command_line_test {
+
+using world::Finished;
+using world::run_program;
+
+Finished daybook(std::vector<std::string> words) {
+  words.insert(words.begin(), DAYBOOK_BINARY_DIR "/daybook");
+  return run_program(words, {{"HOME", "/nonexistent"}});
+}
+
+TEST_CASE("a wrong command line is one sentence and exit code 64", "[command_line]") {
+  struct Row {
+    std::vector<std::string> words;
+    std::string sentence;
+  };
+  const std::vector<Row> rows = {
+      {{}, "a verb is needed: ask, chat, log, "},
+      {{"lgo"}, "there is no verb \"lgo\"; did you mean log? See `daybook --help`"},
+      {{"--dta", "x", "log"}, "option --dta; did you mean --data?"},
+      {{"log", "--folow"}, "log has no option --folow; did you mean --follow?"},
+      {{"verify", "all"}, "verify has no use for \"all\"; see `daybook verify --help`"},
+      {{"show"}, "show needs what: an event's number, or a session"},
+      {{"config", "gte", "agent.model"}, "config has no verb \"gte\"; did you mean get?"},
+      {{"config", "get"}, "config get needs key: like agent.model"},
+      {{"log", "-n", "-3"}, "--count: must be a whole number, not -3"},
+      {{"replay", "--until", "x"}, "--until: must be a whole number, not x"},
+      {{"prompt", "1", "--turn", "1.5"}, "--turn: must be a whole number, not 1.5"},
+      {{"pair", "revoke", "ann"}, "id: must be a whole number, not ann"},
+      {{"log", "\x1b[2J"}, "daybook: "},
+  };
+  for (const Row& row : rows) {
+    const Finished finished = daybook(row.words);
+    INFO(row.sentence << "\n" << finished.errors);
+    CHECK(finished.errors.find(row.sentence) != std::string::npos);
+    CHECK(finished.errors.starts_with("daybook: "));
+    CHECK(finished.errors.find('\n') == finished.errors.size() - 1);
+    CHECK(finished.errors.find('\x1b') == std::string::npos);
+    CHECK(finished.output.empty());
+    if (row.sentence != "daybook: ") CHECK(finished.status == 64);
+  }
+  const Finished daemon = run_program({DAYBOOK_BINARY_DIR "/daybookd", "--consol"}, {});
+  CHECK(daemon.status == 64);
+  CHECK(daemon.errors ==
+        "daybookd: there is no option --consol; did you mean --console? See `daybookd --help`\n");
+}
+
+TEST_CASE("every verb's help has an example, and asking for help is no error", "[command_line]") {
+  const Finished all = daybook({"--help"});
+  CHECK(all.status == 0);
+  for (const std::string verb :
+       {"ask", "chat", "log", "show", "sessions", "prompt", "replay", "verify", "status", "setup",
+        "config", "pair", "reload", "doctor"}) {
+    INFO(verb);
+    CHECK(all.output.find("  " + verb + " ") != std::string::npos);
+    const Finished help = daybook({verb, "--help"});
+    CHECK(help.status == 0);
+    CHECK(help.output.find("Example: daybook " + verb) != std::string::npos);
+  }
+}
+
+TEST_CASE("whole numbers have digits and nothing else", "[command_line]") {
+  const CLI::Validator whole = whole_number();
+  for (std::string good : {"0", "42", "999999999999999999"}) CHECK(whole(good).empty());
+  for (std::string bad : {"", "-1", "1.5", "x", "1000000000000000000"}) {
+    INFO(bad);
+    CHECK_FALSE(whole(bad).empty());
+  }
+}
+
+}  // namespace daybook::tool_command_line_test

@@ -1,0 +1,87 @@
+// `daybook log -f`: a reader beside daemons that come and go.
+#include <catch2/catch.hpp>
+
+#include <csignal>
+
+#include "tests/world/process.h"
+#include "tools/journal_view.h"
+
+namespace daybook::tool_log_test {
+
+using world::Environment;
+using world::Finished;
+using world::Process;
+using world::run_program;
+using world::TemporaryDirectory;
+
+struct Place {
+  TemporaryDirectory directory;
+  Environment environment{{"HOME", directory.path()}, {"PATH", "/usr/bin:/bin"}};
+
+  [[nodiscard]] std::string data() const { return directory.path() + "/data"; }
+  [[nodiscard]] std::vector<std::string> daemon() const {
+    return {DAYBOOK_BINARY_DIR "/daybookd", "--console", "--data", data()};
+  }
+  [[nodiscard]] std::vector<std::string> log(std::vector<std::string> more) const {
+    std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybook", "--data", data(), "log"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  void someone_says(const std::string& text) const {
+    REQUIRE(run_program(daemon(), environment, text + "\n").status == 0);
+  }
+};
+
+TEST_CASE("a followed log goes on over stopped and killed daemons until Ctrl-C", "[log]") {
+  const Place place;
+  place.someone_says("first");
+  Process log(place.log({"-f"}), place.environment);
+  REQUIRE(log.expect("\"first\""));
+  REQUIRE(log.expect("GatewayStopped"));
+  place.someone_says("second");
+  REQUIRE(log.expect("\"second\""));
+  REQUIRE(log.expect("GatewayStopped"));
+  Process killed(place.daemon(), place.environment);
+  killed.write_input("third\n");
+  REQUIRE(log.expect("\"third\""));
+  killed.signal(SIGKILL);
+  CHECK(killed.wait() == 128 + SIGKILL);
+  place.someone_says("fourth");
+  REQUIRE(log.expect("recovery=true"));
+  REQUIRE(log.expect("\"fourth\""));
+  REQUIRE(log.expect("GatewayStopped"));
+  CHECK(log.running());
+  log.signal(SIGINT);
+  CHECK(log.wait() == 0);
+  CHECK(log.errors().empty());
+  // Each event once, in order.
+  CHECK(log.output() == run_program(place.log({}), place.environment).output);
+}
+
+TEST_CASE("a followed log ends quietly when its reader goes, though nothing new is written",
+          "[log]") {
+  const Place place;
+  place.someone_says("hello");
+  const Finished piped =
+      run_program({"/bin/sh", "-c", "\"$@\" | head -n 1", "sh", DAYBOOK_BINARY_DIR "/daybook",
+                   "--data", place.data(), "log", "-f"},
+                  place.environment);
+  CHECK(piped.status == 0);
+  CHECK(piped.output.find("GatewayStarted") != std::string::npos);
+  CHECK(piped.errors.empty());
+}
+
+TEST_CASE("output that cannot be written is an error and no success", "[log]") {
+  const Place place;
+  place.someone_says("hello");
+  for (const std::string verb : {"log", "sessions", "status"}) {
+    INFO(verb);
+    const Finished full = run_program({"/bin/sh", "-c", "\"$@\" > /dev/full", "sh",
+                                       DAYBOOK_BINARY_DIR "/daybook", "--data", place.data(), verb},
+                                      place.environment);
+    CHECK(full.status == 74);
+    CHECK(full.errors == "daybook: standard output cannot be written: No space left on device\n");
+  }
+}
+
+}  // namespace daybook::tool_log_test
