@@ -99,6 +99,7 @@ class Story {
     Fact fact;
     fact.mutable_chunk_received()->set_turn(turn.seq());
     fact.mutable_chunk_received()->set_attempt(turn.attempt());
+    fact.set_cause(turn.attempt_seq());
     fact.mutable_content()->set_text(text);
     return gateway->record(std::move(fact), now);
   }

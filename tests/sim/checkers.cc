@@ -5,7 +5,9 @@
 #include <map>
 #include <set>
 
+#include "core/codec.h"
 #include "core/delivery.h"
+#include "core/laws.h"
 
 namespace daybook::sim {
 namespace {
@@ -135,6 +137,18 @@ bool dropped_by_reset(const Evidence& evidence, const Event& message) {
 Complaints seqs_are_contiguous(const Evidence& evidence) {
   for (std::size_t i = 0; i < evidence.events.size(); ++i) {
     if (evidence.events[i].seq() != i + 1) return {"seq gap at " + std::to_string(i + 1)};
+  }
+  return {};
+}
+
+Complaints laws_hold(const Evidence& evidence) {
+  Laws laws;
+  for (const Event& event : evidence.events) {
+    const Record record = to_record(event);
+    const std::string complaint =
+        laws.judge({record.seq, record.time, record.kind, record.session, record.cause, record.prev,
+                    record.clear, record.content});
+    if (!complaint.empty()) return {"event " + std::to_string(event.seq()) + ": " + complaint};
   }
   return {};
 }
@@ -296,8 +310,8 @@ Complaints peers_content(const Evidence& evidence) {
 Complaints check_all(const Evidence& evidence) {
   Complaints all;
   for (const auto& check :
-       {seqs_are_contiguous, inbound_once, everything_answered, answers_whole, prompts_in_order,
-        screens_match, nothing_unwritten, prompts_rebuild, peers_content}) {
+       {seqs_are_contiguous, laws_hold, inbound_once, everything_answered, answers_whole,
+        prompts_in_order, screens_match, nothing_unwritten, prompts_rebuild, peers_content}) {
     const Complaints complaints = check(evidence);
     all.insert(all.end(), complaints.begin(), complaints.end());
   }

@@ -32,6 +32,8 @@ struct Evidence {
 using Complaints = std::vector<std::string>;
 
 Complaints seqs_are_contiguous(const Evidence& evidence);
+// What `daybook verify` holds every journal to.
+Complaints laws_hold(const Evidence& evidence);
 // Every update is recorded, each once.
 Complaints inbound_once(const Evidence& evidence);
 // Every text was taken up by one turn (or dropped by a /reset), and every turn ended.

@@ -1,0 +1,34 @@
+// RecordJudge: the port through which the journal asks what its records mean, while it is examined.
+// core/laws.h implements it.
+//
+// Law: it reads clear bytes and nothing else, so whoever examines needs no key to the words. A
+// record that a later version of this program may have written is never a complaint.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/log.h"
+
+namespace daybook {
+
+class RecordJudge {
+ public:
+  virtual ~RecordJudge() = default;
+
+  // Events in order, without their words, from any first one on. What is wrong with this one, as
+  // the end of a sentence about it; empty: nothing.
+  virtual std::string judge(const RecordView& event) = 0;
+
+  // The external id it carries; an empty id: none. Depends on the event alone.
+  [[nodiscard]] virtual ExternalId external(const RecordView& event) const = 0;
+
+  // What the refs must be after the events judged so far, by name. Of use only when they were
+  // judged from the first one on.
+  [[nodiscard]] virtual std::vector<Ref> refs() const = 0;
+
+  // The same of a projection's state; empty: nothing.
+  [[nodiscard]] virtual std::string judge(const Snapshot& snapshot) const = 0;
+};
+
+}  // namespace daybook
