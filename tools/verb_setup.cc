@@ -200,7 +200,7 @@ class Setup {
     for (int count = 0; count < kPollsMax; ++count) {
       auto message = first_message(web_, settings_, settings_.telegram.token, kPollPatience);
       if (!message) return message.error();
-      if (message->has_value()) return make_owner(directory, **message);
+      if (message->has_value()) return make_owner(**message);
     }
     print_line(
         "  Nobody wrote. Run `daybook setup` again, or approve the pairing code that the "
@@ -213,12 +213,14 @@ class Setup {
     return view ? (*view)->gateway().directory().owner() : 0;
   }
 
-  static Result<void> make_owner(const std::string& directory, const FirstMessage& message) {
+  Result<void> make_owner(const FirstMessage& message) const {
     const std::string who = message.name + ", user " + std::to_string(message.user);
     if (!ask_yes_no(terminal_text("  " + who + " wrote. Make them the owner?"))) return {};
-    auto event = record_offline(directory, true, [&message](Gateway& gateway) -> Result<Event> {
+    const auto approve = [&message](Gateway& gateway) -> Result<Event> {
       return approve_user(gateway.directory(), message.user, message.place, "setup");
-    });
+    };
+    const auto& journal = settings_.journal;
+    auto event = record_offline(journal.dir, true, approve, journal.encrypt);
     if (!event) return event.error();
     print_line("  Done.");
     return {};
