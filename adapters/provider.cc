@@ -196,7 +196,7 @@ std::vector<Fact> Provider::on_reply(CallId call, Reply reply, Time now) {
   bool last = false;
   std::visit(ReplyCases{
                  [&](ReplyHead& head) { on_head(attempt, std::move(head)); },
-                 [&](ReplyBody& body) { on_body(attempt, std::move(body.bytes), facts); },
+                 [&](ReplyBody& body) { on_body(attempt, body.bytes, facts); },
                  [&](ReplyEnd&) {
                    last = true;
                    on_end(attempt, now, facts);

@@ -24,13 +24,15 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kBodyBytes = bench::kRawBodyBytes;
 constexpr Seq kReadEvents = 1'000'000;
+constexpr Seq kTurnEvents = 64;  // share a key
 
 // Our journal, waited for after every append.
 class BenchLog {
  public:
-  explicit BenchLog(const std::string& directory) {
+  explicit BenchLog(const std::string& directory, bool encrypt = true) {
     LmdbLog::Options options;
     options.directory = directory;
+    options.encrypt = encrypt;
     options.commit_interval = std::chrono::microseconds(0);
     options.waker = [this] {
       const std::lock_guard lock(mutex_);
@@ -55,6 +57,7 @@ class BenchLog {
       event.cause = event.seq - 1;
       event.clear.assign(24, 'c');
       event.content.assign(kBodyBytes - 24 - 1, 'w');
+      event.turn = 1 + event.seq / kTurnEvents;
     }
     return batch;
   }
@@ -92,7 +95,7 @@ void report(benchmark::State& state, double ours, double anchor, double events) 
 
 void append(benchmark::State& state) {
   const BenchPlace place;
-  BenchLog journal(place.journal());
+  BenchLog journal(place.journal(), state.range(1) != 0);
   RawLmdb raw(place.raw());
   const auto count = static_cast<Seq>(state.range(0));
   double ours = 0;
@@ -181,7 +184,11 @@ void point_get(benchmark::State& state) {
   report(state, ours, anchor, static_cast<double>(kGets * state.iterations()));
 }
 
-BENCHMARK(append)->Name("journal/append")->Arg(1)->Arg(64)->Arg(512)->UseManualTime();
+BENCHMARK(append)
+    ->Name("journal/append")
+    ->ArgsProduct({{1, 64, 512}, {1, 0}})
+    ->ArgNames({"events", "encrypt"})
+    ->UseManualTime();
 BENCHMARK(scan_all)->Name("journal/scan")->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(scan_one_in_ten)
     ->Name("journal/scan one kind in ten")

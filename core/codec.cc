@@ -81,6 +81,7 @@ Record to_record(const Event& event) {
   record.session = event.session();
   record.cause = event.cause();
   record.prev = event.prev();
+  record.turn = turn_of(event);
   CHECK(record.kind != 0, "an event without body is never recorded");
   std::string whole;
   CHECK(event.SerializeToString(&whole), "an event always serialises");
@@ -102,6 +103,21 @@ Record to_record(const Event& event) {
 Result<Event> from_record(const Record& record) { return read_event(record, record.content); }
 
 Result<Event> clear_from_record(const Record& record) { return read_event(record, {}); }
+
+Seq turn_of(const Event& event) {
+  if (event.has_chunk_received()) return event.chunk_received().turn();
+  if (event.has_turn_completed()) return event.turn_completed().turn();
+  if (event.has_attempt_failed()) return event.attempt_failed().turn();
+  if (event.has_turn_retried()) return event.turn_retried().turn();
+  if (event.has_turn_failed()) return event.turn_failed().turn();
+  if (event.has_turn_cancelled()) return event.turn_cancelled().turn();
+  if (event.has_turn_abandoned()) return event.turn_abandoned().turn();
+  if (event.has_tool_requested()) return event.tool_requested().turn();
+  if (event.has_tool_attempted()) return event.tool_attempted().turn();
+  if (event.has_tool_returned()) return event.tool_returned().turn();
+  if (event.has_tool_refused()) return event.tool_refused().turn();
+  return 0;
+}
 
 std::string kind_name(std::uint8_t kind) {
   const auto* field = body_field(kind);

@@ -20,6 +20,9 @@ Result<Event> from_record(const Record& record);
 // The same without its words: for folds, which do not read them.
 Result<Event> clear_from_record(const Record& record);
 
+// The turn whose words an event holds, or that it is a fact about; 0: none.
+Seq turn_of(const Event& event);
+
 // "TurnStarted" of an event, as spelled in events.proto; "Unknown(77)" for a kind this program does
 // not know.
 std::string kind_name(std::uint8_t kind);

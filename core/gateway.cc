@@ -47,15 +47,12 @@ std::string place_of(const Event& fact) {
 
 // The turn or notice a fact is about; 0 when it is about neither.
 Seq subject_of(const Event& fact) {
-  if (fact.has_chunk_received()) return fact.chunk_received().turn();
-  if (fact.has_turn_completed()) return fact.turn_completed().turn();
-  if (fact.has_attempt_failed()) return fact.attempt_failed().turn();
   if (fact.has_post_attempted()) return fact.post_attempted().source();
   if (fact.has_reply_posted()) return fact.reply_posted().source();
   if (fact.has_reply_edited()) return fact.reply_edited().source();
   if (fact.has_delivery_delayed()) return fact.delivery_delayed().source();
   if (fact.has_delivery_failed()) return fact.delivery_failed().source();
-  return 0;
+  return turn_of(fact);
 }
 
 // A provider's fact counts only for the attempt that is current.

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "core/result.h"
@@ -29,8 +30,17 @@ struct Record {
   Seq prev = 0;
   std::string clear;
   std::string content;
+  // The turn whose words these are, 0: none. Tells a log that locks words which of them share a
+  // key; it is not stored, so it makes no difference between two records.
+  Seq turn = 0;
 
-  friend bool operator==(const Record&, const Record&) = default;
+  friend bool operator==(const Record& one, const Record& other) {
+    const auto stored = [](const Record& record) {
+      return std::tie(record.seq, record.time, record.kind, record.session, record.cause,
+                      record.prev, record.clear, record.content);
+    };
+    return stored(one) == stored(other);
+  }
 };
 
 // The same without owning its bytes: good for as long as whoever gave it says.

@@ -285,6 +285,7 @@ Result<void> fill_gateway(Settings& settings, const ChosenSettings& chosen) {
   settings.journal.dir = chosen_value<std::string>(chosen, "journal.dir");
   settings.journal.commit_interval =
       Duration(chosen_value<std::int64_t>(chosen, "journal.commit_interval"));
+  settings.journal.encrypt = chosen_value<bool>(chosen, "journal.encrypt");
   settings.tls.ca_file = chosen_value<std::string>(chosen, "tls.ca_file");
   settings.log.level = chosen_value<std::string>(chosen, "log.level");
   settings.log.format = chosen_value<std::string>(chosen, "log.format");

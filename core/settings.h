@@ -71,6 +71,7 @@ struct Settings {
   struct {
     std::string dir;
     Duration commit_interval{1};
+    bool encrypt = true;  // of a journal that is made
   } journal;
   struct {
     std::string ca_file;  // empty: the system's bundle

@@ -43,6 +43,8 @@ std::vector<SettingKey> gateway_rows() {
        "the least time between the beginnings of two commits"},
       {"journal.dir", kPath, std::nullopt, 1, kPathBytesMax, "", false,
        "the folder of the journal"},
+      {"journal.encrypt", kSwitch, SettingValue(true), 0, 0, "", false,
+       "whether words are encrypted in a journal that is made; one that is there stays as it is"},
       {"log.format", kChoice, setting_text("text"), 0, 0, "text|json", true, "how log lines look"},
       {"log.level", kChoice, setting_text("info"), 0, 0, "trace|debug|info|warn|error|off", true,
        "the least severe log lines that are written"},

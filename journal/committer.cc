@@ -1,6 +1,8 @@
 // One group of batches, one transaction, one seal.
 #include "journal/committer.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/check.h"
@@ -19,38 +21,57 @@ std::string number_bytes(std::uint64_t number) {
   return bytes;
 }
 
-}  // namespace
-
-Queued Queued::from(Batch batch) {
-  Queued queued;
+// Encodes queued.batch, from nothing.
+void encode_events(Queued& queued, KeyRing* keys) {
+  const std::vector<Record>& events = queued.batch.records;
   std::size_t bytes = 0;
-  for (const Record& event : batch.records) {
+  for (const Record& event : events) {
     bytes += record::kHeaderBytes + 10 + event.clear.size() + event.content.size();
   }
+  queued.events = {};
   queued.events.bytes.reserve(bytes);
-  queued.events.parts.reserve(batch.records.size());
-  queued.events.hashes.reserve(batch.records.size());
-  for (const Record& event : batch.records) record::encode(event, queued.events);
-  for (const ExternalId& external : batch.externals) {
+  queued.events.parts.reserve(events.size());
+  queued.events.hashes.reserve(events.size());
+  std::optional<KeyRing::Hold> hold;
+  if (keys != nullptr) queued.run = hold.emplace(*keys).run();
+  for (const Record& event : events) {
+    KeyUse key;
+    if (hold && !event.content.empty()) {
+      key = hold->take(event.session, event.turn);
+      hold->tell(key, event.seq, event.content);
+      queued.keys_upto = hold->upto();
+    }
+    record::encode(event, queued.events, key);
+  }
+}
+
+}  // namespace
+
+Queued Queued::from(Batch batch, KeyRing* keys) {
+  Queued queued;
+  queued.batch = std::move(batch);
+  encode_events(queued, keys);
+  for (const ExternalId& external : queued.batch.externals) {
     queued.dedupe_keys.push_back(layout::dedupe_key(external.source, external.id));
   }
   queued.bytes = queued.events.bytes.size();
-  for (const Snapshot& snapshot : batch.snapshots) {
+  for (const Snapshot& snapshot : queued.batch.snapshots) {
     queued.bytes += snapshot.projection.size() + snapshot.state.size() + 2 * sizeof(Seq);
   }
-  for (const Ref& ref : batch.refs) queued.bytes += ref.name.size() + 2 * sizeof(Seq);
-  queued.batch = std::move(batch);
+  for (const Ref& ref : queued.batch.refs) queued.bytes += ref.name.size() + 2 * sizeof(Seq);
   return queued;
 }
 
-Committer::Committer(store::Environment& environment, std::string seal_key, std::string journal_id,
-                     CommitWatcher watcher)
+Committer::Committer(store::Environment& environment, KeyRing* keys, std::string seal_key,
+                     std::string journal_id, CommitWatcher watcher)
     : environment_(environment),
+      keys_(keys),
       seal_key_(std::move(seal_key)),
       journal_id_(std::move(journal_id)),
       watcher_(std::move(watcher)) {}
 
 Result<void> Committer::load() {
+  if (keys_ != nullptr) keys_->begin_run();
   Reading reading(environment_);
   const Result<Seq> last = reading.last();
   if (!last) return last.error();
@@ -93,16 +114,33 @@ Status Committer::put_projections(WriteTransaction& transaction, const Queued& q
   return transaction.put(Table::kMeta, layout::kMetaRefsUpto, number_bytes(queued.batch.refs_upto));
 }
 
-Status Committer::commit(const std::vector<Queued>& group) {
+bool Committer::is_there(const Queued& queued) const {
+  const std::vector<Record>& records = queued.batch.records;
+  return !records.empty() && records.back().seq <= sealed_.last;
+}
+
+// Keys first: what is committed must be readable for ever.
+Status Committer::ready_keys(std::vector<Queued>& group) {
+  KeyId upto = 0;
+  for (Queued& queued : group) {
+    if (is_there(queued)) continue;
+    if (queued.run != keys_->run()) encode_events(queued, keys_);
+    upto = std::max(upto, queued.keys_upto);
+  }
+  return keys_->make_durable(upto);
+}
+
+Status Committer::commit(std::vector<Queued>& group) {
+  Status status = keys_ == nullptr ? Status() : ready_keys(group);
+  if (!status.ok()) return status;
   WriteTransaction transaction(environment_);
-  Status status = transaction.begin();
+  status = transaction.begin();
   if (!status.ok()) return status;
 
   const Seq first = sealed_.last + 1;
   std::vector<const Digest*> hashes;
   for (const Queued& queued : group) {
-    const std::vector<Record>& records = queued.batch.records;
-    const bool there = !records.empty() && records.back().seq <= sealed_.last;
+    const bool there = is_there(queued);
     if (!there) status = put_events(transaction, queued);
     if (status.ok() && !there) status = put_projections(transaction, queued);
     if (!status.ok()) return status;
@@ -118,11 +156,9 @@ Status Committer::commit(const std::vector<Queued>& group) {
   } else {
     // A commit whose failure was unknown may be in the file and not yet on the disk: another one
     // after it makes both durable.
-    status = transaction.put(Table::kMeta, layout::kMetaFormat, [] {
-      std::string format;
-      record::append_u32(format, layout::kFormat);
-      return format;
-    }());
+    std::string format;
+    record::append_u32(format, keys_ == nullptr ? layout::kFormatClear : layout::kFormatLocked);
+    status = transaction.put(Table::kMeta, layout::kMetaFormat, format);
   }
   if (!status.ok()) return status;
 

@@ -1,5 +1,6 @@
 // The journal's directory and the small files beside data.mdb: daemon.lock (one writer), seal.key
-// (32 random bytes), head (where the chain stood, the checkpoint that shows a cut tail).
+// (32 random bytes), keys (journal/key_file.h), head (where the chain stood, the checkpoint that
+// shows a cut tail).
 //
 // Law: a file appears whole or not at all: written under another name, synced, renamed, and the
 // directory synced. Everything is 0600 in a directory of 0700, close-on-exec, never a symbolic
@@ -19,6 +20,7 @@ namespace daybook::files {
 
 inline constexpr const char* kData = "data.mdb";
 inline constexpr const char* kSealKey = "seal.key";
+inline constexpr const char* kKeys = "keys";
 inline constexpr const char* kHead = "head";
 inline constexpr const char* kLock = "daemon.lock";
 // Where a new journal is made before it is moved into place. Left over from a crash it is deleted.

@@ -12,7 +12,9 @@
 
 namespace daybook::layout {
 
-inline constexpr std::uint32_t kFormat = 1;
+// Chosen when a journal is made, for good; both are read and written.
+inline constexpr std::uint32_t kFormatClear = 1;
+inline constexpr std::uint32_t kFormatLocked = 2;  // words are encrypted, keys lie beside
 
 // Names in the meta table, and what their values are.
 inline constexpr std::string_view kMetaFormat = "format";       // u32

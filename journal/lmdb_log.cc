@@ -41,9 +41,10 @@ void check_batch(const Batch& batch, Seq last) {
 }  // namespace
 
 Result<std::unique_ptr<LmdbLog>> LmdbLog::open(Options options) {
-  Result<Opened> opened =
-      open_for_writing(options.directory, options.map_bytes, options.create_if_missing);
+  Result<Opened> opened = open_for_writing(options.directory, options.map_bytes,
+                                           options.create_if_missing, options.encrypt);
   if (!opened) return opened.error();
+  if (opened->keys != nullptr) opened->keys->watch(options.at_encrypt);
   auto log = std::make_unique<LmdbLog>(std::move(options), std::move(*opened));
   const Result<void> started = log->start();
   if (!started) return started.error();
@@ -53,8 +54,9 @@ Result<std::unique_ptr<LmdbLog>> LmdbLog::open(Options options) {
 LmdbLog::LmdbLog(Options options, Opened opened)
     : options_(std::move(options)),
       opened_(std::move(opened)),
-      reading_(*opened_.environment),
-      committer_(*opened_.environment, opened_.seal_key, opened_.journal_id, options_.at_commit) {}
+      reading_(*opened_.environment, opened_.keys.get()),
+      committer_(*opened_.environment, opened_.keys.get(), opened_.seal_key, opened_.journal_id,
+                 options_.at_commit) {}
 
 Result<void> LmdbLog::start() {
   Result<void> loaded = committer_.load();
@@ -79,7 +81,7 @@ LmdbLog::~LmdbLog() {
 void LmdbLog::append(Batch batch) {
   check_batch(batch, last_);
   if (!batch.records.empty()) last_ = batch.records.back().seq;
-  Queued queued = Queued::from(std::move(batch));
+  Queued queued = Queued::from(std::move(batch), opened_.keys.get());
   for (std::size_t i = 0; i < queued.dedupe_keys.size(); ++i) {
     in_flight_.emplace(queued.dedupe_keys[i], queued.batch.externals[i].seq);
   }
@@ -146,6 +148,7 @@ void LmdbLog::write_loop() {
     commit_began_ = std::chrono::steady_clock::now();
     if (!commit(group)) return;
     report(group);
+    if (opened_.keys != nullptr) draw_keys_ahead();
     if (commit_began_ - head_written_ < options_.head_interval) continue;
     write_head();
     if (!free_dead_readers()) return;
@@ -236,6 +239,12 @@ void LmdbLog::report(std::vector<Queued>& group) {
   wake();
 }
 
+// A failure is met again, and told, before the commit that needs the keys.
+void LmdbLog::draw_keys_ahead() {
+  const Status drawn = opened_.keys->refill();
+  static_cast<void>(drawn);
+}
+
 void LmdbLog::stop(Error error) {
   {
     const std::lock_guard lock(mutex_);
@@ -262,11 +271,13 @@ void LmdbLog::write_head() {
 Result<std::unique_ptr<LmdbReader>> LmdbReader::open(const std::string& directory) {
   Result<Opened> opened = open_for_reading(directory);
   if (!opened) return opened.error();
+  const Result<void> keys = open_keys(*opened, false);
+  if (!keys) return keys.error();
   return std::make_unique<LmdbReader>(std::move(*opened));
 }
 
 LmdbReader::LmdbReader(Opened opened)
-    : opened_(std::move(opened)), reading_(*opened_.environment) {}
+    : opened_(std::move(opened)), reading_(*opened_.environment, opened_.keys.get()) {}
 
 Seq LmdbReader::last() const {
   const Result<Seq> last = reading_.last();

@@ -39,7 +39,9 @@ class LmdbLog final : public Log {
     std::function<void()> waker;  // called on the writer thread: take_durable() has news
     std::size_t map_bytes = kMapBytes;
     bool create_if_missing = true;
+    bool encrypt = true;      // of a journal that is made; one that is there stays what it is
     CommitWatcher at_commit;  // called on the writer thread
+    KeyWatcher at_encrypt;    // called on any thread
     std::chrono::milliseconds space_poll{1'000};
     // a commit this long after the last time writes the head and frees the slots of dead readers
     std::chrono::milliseconds head_interval{60'000};
@@ -81,6 +83,7 @@ class LmdbLog final : public Log {
   bool wait_for_space(std::vector<Queued>& group);
   std::optional<bool> resume(std::vector<Queued>& group);
   void report(std::vector<Queued>& group);
+  void draw_keys_ahead();
   void stop(Error error);  // any thread
   void write_head();
   bool free_dead_readers();

@@ -32,11 +32,11 @@ std::string little_endian_u64(std::uint64_t number) {
   return bytes;
 }
 
-Status write_genesis(Environment& environment, const std::string& journal_id) {
+Status write_genesis(Environment& environment, const std::string& journal_id, bool encrypt) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   std::string format;
-  record::append_u32(format, layout::kFormat);
+  record::append_u32(format, encrypt ? layout::kFormatLocked : layout::kFormatClear);
   const std::pair<std::string_view, std::string> entries[] = {
       {layout::kMetaFormat, format},
       {layout::kMetaId, journal_id},
@@ -52,7 +52,7 @@ Status write_genesis(Environment& environment, const std::string& journal_id) {
   return transaction.commit();
 }
 
-Result<void> create_journal(const std::string& directory) {
+Result<void> create_journal(const std::string& directory, bool encrypt) {
   const std::string draft = directory + "/" + files::kCreating;
   Result<void> done = files::remove_flat(draft);
   if (!done) return done;
@@ -64,17 +64,20 @@ Result<void> create_journal(const std::string& directory) {
   if (!id) return id.error();
 
   done = files::replace(draft, files::kSealKey, *key);
+  if (done && encrypt) done = files::replace(draft, files::kKeys, KeyFile::header(*id));
   if (!done) return done;
   {
     Result<std::unique_ptr<Environment>> environment =
         Environment::open({draft, kCreationMapBytes, false, true});
     if (!environment) return environment.error();
-    Status status = write_genesis(**environment, *id);
+    Status status = write_genesis(**environment, *id, encrypt);
     if (status.ok()) status = (*environment)->sync();
     if (!status.ok()) return status.error("cannot create the journal in", directory);
   }
   done = files::sync_directory(draft);
-  for (const char* name : {files::kSealKey, files::kData}) {  // data.mdb last: with it, it exists
+  for (const char* name : {files::kSealKey, files::kKeys, files::kData}) {
+    // data.mdb last: with it, it exists.
+    if (name == files::kKeys && !encrypt) continue;
     if (done) done = files::move_into_place(draft + "/" + name, directory + "/" + name);
     if (done) done = files::sync_directory(directory);
   }
@@ -82,7 +85,7 @@ Result<void> create_journal(const std::string& directory) {
 }
 
 // Makes it only where no journal has ever been.
-Result<void> create_if_absent(const std::string& directory, bool create) {
+Result<void> create_if_absent(const std::string& directory, bool create, bool encrypt) {
   const std::string data = directory + "/" + files::kData;
   if (files::exists(data)) return files::check_file(data, kDataBytesMin);
   if (files::exists(directory + "/" + files::kHead)) {
@@ -94,7 +97,7 @@ Result<void> create_if_absent(const std::string& directory, bool create) {
                      "name another directory with --data",
                  ExitCode::kInputOutput};
   }
-  return create_journal(directory);
+  return create_journal(directory, encrypt);
 }
 
 Result<void> read_identity(Opened& opened, const std::string& directory) {
@@ -104,10 +107,11 @@ Result<void> read_identity(Opened& opened, const std::string& directory) {
   if (!format->has_value() || (*format)->size() != sizeof(std::uint32_t)) {
     return damaged_journal(directory, "it does not say its format");
   }
-  const std::uint32_t number = record::load_u32(**format);
-  if (number != layout::kFormat) {
-    return Error{"the journal in " + directory + " has format " + std::to_string(number) +
-                     " and this program writes format " + std::to_string(layout::kFormat) +
+  opened.format = record::load_u32(**format);
+  if (opened.format != layout::kFormatClear && opened.format != layout::kFormatLocked) {
+    return Error{"the journal in " + directory + " has format " + std::to_string(opened.format) +
+                     " and this program knows formats up to " +
+                     std::to_string(layout::kFormatLocked) +
                      ": use the version that wrote it, or a newer one",
                  ExitCode::kDamaged};
   }
@@ -176,14 +180,25 @@ void look_around(Opened& opened, const std::string& directory) {
 
 }  // namespace
 
-Result<Opened> open_for_writing(const std::string& directory, std::size_t map_bytes, bool create) {
+Result<void> open_keys(Opened& opened, bool writable) {
+  if (opened.format != layout::kFormatLocked) return {};
+  const std::string& directory = opened.environment->directory();
+  Result<std::unique_ptr<KeyRing>> keys = KeyRing::open(directory, opened.journal_id, writable);
+  if (!keys) return keys.error();
+  opened.keys = std::move(*keys);
+  if (!writable) return {};
+  return files::check_file(directory + "/" + files::kKeys, KeyFile::kEntryBytes);
+}
+
+Result<Opened> open_for_writing(const std::string& directory, std::size_t map_bytes, bool create,
+                                bool encrypt) {
   Opened opened;
   Result<void> done = files::prepare_directory(directory, true);
   if (!done) return done.error();
   Result<files::Descriptor> lock = files::lock_directory(directory);
   if (!lock) return lock.error();
   opened.lock = std::move(*lock);
-  done = create_if_absent(directory, create);
+  done = create_if_absent(directory, create, encrypt);
   if (!done) return done.error();
   done = files::remove_flat(directory + "/" + files::kCreating);
   if (!done) return done.error();
@@ -199,6 +214,8 @@ Result<Opened> open_for_writing(const std::string& directory, std::size_t map_by
   opened.environment = std::move(*environment);
   done = read_identity(opened, directory);
   if (!done) return done.error();
+  done = open_keys(opened, true);
+  if (!done) return done.error();
   const Status readers = opened.environment->check_readers();
   if (!readers.ok()) return readers.error("cannot read the journal in", directory);
   done = preflight(opened, directory);
@@ -211,7 +228,7 @@ Result<Opened> open_for_reading(const std::string& directory) {
   Opened opened;
   Result<void> done = files::prepare_directory(directory, false);
   if (!done) return done.error();
-  done = create_if_absent(directory, false);
+  done = create_if_absent(directory, false, false);
   if (!done) return done.error();
   Result<std::unique_ptr<Environment>> environment = Environment::open({directory, 0, true, false});
   if (!environment) {

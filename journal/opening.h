@@ -13,6 +13,7 @@
 
 #include "core/result.h"
 #include "journal/files.h"
+#include "journal/key_ring.h"
 #include "journal/store.h"
 
 namespace daybook {
@@ -25,13 +26,20 @@ struct Opened {
   std::unique_ptr<store::Environment> environment;
   std::string seal_key;
   std::string journal_id;
+  std::uint32_t format = 0;
+  std::unique_ptr<KeyRing> keys;      // null: words are in clear, or nobody asked for the keys
   std::vector<std::string> warnings;  // sentences for the log; nothing is wrong yet
 };
 
 // Takes the writer's lock. kBusy: another daemon has it. kDamaged: see above.
-Result<Opened> open_for_writing(const std::string& directory, std::size_t map_bytes, bool create);
+// `encrypt`: of a journal that is made; one that is there stays what it is.
+Result<Opened> open_for_writing(const std::string& directory, std::size_t map_bytes, bool create,
+                                bool encrypt = true);
 
-// No lock; may run beside the writer, in another process. Examines nothing but the format.
+// No lock; may run beside the writer, in another process. Examines nothing but the format, and
+// has no keys yet: a chain is verified without them.
 Result<Opened> open_for_reading(const std::string& directory);
+// The keys, where there are any.
+Result<void> open_keys(Opened& opened, bool writable);
 
 }  // namespace daybook

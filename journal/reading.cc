@@ -31,6 +31,14 @@ Error Reading::damaged(Seq seq, std::string_view problem) const {
   return {message + "; run daybook verify, then restore it from a backup", ExitCode::kDamaged};
 }
 
+Result<void> Reading::unlock(Record& event, KeyId key) {
+  if (key == 0) return {};
+  if (keys_ != nullptr) return keys_->unlock(event.session, key, event.seq, event.content);
+  return Error{"event " + std::to_string(event.seq) + " of the journal in " +
+                   environment_.directory() + " is encrypted, and it has no key store",
+               ExitCode::kDamaged};
+}
+
 Result<Seq> Reading::last() {
   Visit visit(environment_);
   Status status = visit.begin();
@@ -56,7 +64,11 @@ Result<std::optional<Record>> Reading::get(Seq seq) {
     if (status.not_found()) return damaged(seq, "one of its parts is missing");
     if (!status.ok()) return failed(status);
     const auto answer = decoder.feed(key, value, *event);
-    if (answer == record::Decoder::Answer::kDone) return event;
+    if (answer == record::Decoder::Answer::kDone) {
+      const Result<void> unlocked = unlock(*event, decoder.key_id());
+      if (!unlocked) return unlocked.error();
+      return event;
+    }
     if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
   }
   Cursor cursor(visit, Table::kEvents);
@@ -107,6 +119,8 @@ Result<bool> Reading::hand_over(const Copied& copied,
     if (answer == record::Decoder::Answer::kMore) continue;
     const Seq seq = record::seq_of(item.key);
     if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
+    const Result<void> unlocked = unlock(event, decoder.key_id());
+    if (!unlocked) return unlocked.error();
     if (!visit(event)) return false;
   }
   if (decoder.open()) return damaged(decoder.event().seq, "one of its parts is missing");

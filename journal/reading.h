@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/log.h"
+#include "journal/key_ring.h"
 #include "journal/record.h"
 #include "journal/store.h"
 
@@ -21,8 +22,9 @@ class Reading {
   // Events copied out in one transaction at most.
   static constexpr std::size_t kVisitEventsMax = 1'000;
 
-  // `environment` must outlive it. Any one thread.
-  explicit Reading(store::Environment& environment) : environment_(environment) {}
+  // Both must outlive it. Any one thread. Without keys only what is in clear has words.
+  explicit Reading(store::Environment& environment, KeyRing* keys = nullptr)
+      : environment_(environment), keys_(keys) {}
 
   // 0: the journal is empty.
   Result<Seq> last();
@@ -61,11 +63,13 @@ class Reading {
 
   Result<void> copy_out(Copied& copied, Seq last, const KindSet& kinds, std::size_t events_max);
   Result<bool> hand_over(const Copied& copied, const std::function<bool(const Record&)>& visit);
+  Result<void> unlock(Record& event, KeyId key);
   [[nodiscard]] Error failed(store::Status status) const;
   [[nodiscard]] Error damaged(Seq seq, std::string_view problem) const;
   Result<std::optional<std::string>> value_of(store::Table table, std::string_view key);
 
   store::Environment& environment_;
+  KeyRing* keys_;
 };
 
 }  // namespace daybook

@@ -57,7 +57,7 @@ std::uint64_t distance(Seq seq, Seq earlier) {
   return earlier == 0 ? 0 : seq - earlier;
 }
 
-HeaderBytes header_of(const Record& event) {
+HeaderBytes header_of(const Record& event, KeyId key) {
   CHECK(event.seq > 0 && event.seq <= kSeqMax, "a seq fits in 40 bits");
   CHECK(event.session <= kSeqMax, "a session id fits in 40 bits");
   const std::int64_t time = to_milliseconds(event.time);
@@ -69,6 +69,7 @@ HeaderBytes header_of(const Record& event) {
   store_number<6>(header, kTimeAt, static_cast<std::uint64_t>(time));
   store_number<5>(header, kPrevAt, distance(event.seq, event.prev));
   store_number<5>(header, kCauseAt, distance(event.seq, event.cause));
+  store_number<4>(header, kKeyIdAt, key);
   return header;
 }
 
@@ -88,6 +89,13 @@ std::size_t read_varint(std::string_view bytes, std::uint64_t& value) {
     if (byte < 128) return i + 1;
   }
   return 0;
+}
+
+void append_body(std::string& bytes, const Record& event, const KeyUse& key) {
+  bytes.append(event.clear).append(event.content);
+  if (key.cipher == nullptr) return;
+  const std::size_t size = event.content.size();
+  key.cipher->apply(event.seq, bytes.data() + bytes.size() - size, size);
 }
 
 void seal_part(Encoded& into, std::uint64_t key, std::size_t offset, Sha256& hash) {
@@ -138,8 +146,8 @@ std::uint8_t kind_of(std::string_view value) {
   return value.size() < kHeaderBytes ? 0 : static_cast<std::uint8_t>(value[kKindAt]);
 }
 
-void encode(const Record& event, Encoded& into) {
-  HeaderBytes header = header_of(event);
+void encode(const Record& event, Encoded& into, const KeyUse& key) {
+  HeaderBytes header = header_of(event, key.id);
   std::array<char, 10> length;
   const std::size_t length_bytes = write_varint(length, event.clear.size());
   const std::size_t body_bytes = length_bytes + event.clear.size() + event.content.size();
@@ -150,14 +158,14 @@ void encode(const Record& event, Encoded& into) {
   if (body_bytes <= kPartBytesMax) {
     into.bytes.append(header.data(), header.size());
     into.bytes.append(length.data(), length_bytes);
-    into.bytes.append(event.clear).append(event.content);
+    append_body(into.bytes, event, key);
     seal_part(into, key_of(event.seq), offset, hash);
     into.hashes.push_back(hash.finish());
     return;
   }
 
   std::string body(length.data(), length_bytes);
-  body.append(event.clear).append(event.content);
+  append_body(body, event, key);
   for (std::size_t at = 0, part = 0; at < body.size(); at += kPartBytesMax, ++part) {
     const bool more = body.size() - at > kPartBytesMax;
     const int flags = (more ? kContinued : 0) | (part > 0 ? kContinuation : 0);
@@ -196,7 +204,6 @@ Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value) {
   const auto flags = static_cast<std::uint8_t>(value[kFlagsAt]);
   const bool newer = value[kVersionAt] != kVersion || (flags & ~(kContinued | kContinuation)) != 0;
   if (newer) return damaged("it was written by a newer version");
-  if (load_u32(value.substr(kKeyIdAt)) != 0) return damaged("it is encrypted by a newer version");
   const bool in_order = part_of(key) == next_part_ && ((flags & kContinuation) != 0) == open();
   if (!in_order) return damaged("one of its parts is missing");
 
@@ -213,7 +220,8 @@ Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value) {
     event_.session = load_masked(value, kSessionAt, kMaskU40);
     event_.prev = prev == 0 ? 0 : seq - prev;
     event_.cause = cause == 0 ? 0 : seq - cause;
-  } else if (event_.seq != seq) {
+    key_id_ = load_u32(value.substr(kKeyIdAt));
+  } else if (event_.seq != seq || key_id_ != load_u32(value.substr(kKeyIdAt))) {
     return damaged("one of its parts is missing");
   }
 

@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "core/sha256.h"
+#include "journal/crypto.h"
 
 namespace daybook::record {
 
@@ -47,9 +48,9 @@ struct Encoded {
   }
 };
 
-// Appends the event. A record too large, or with a field out of range, is our bug (CHECK): what
-// comes in from outside is limited long before.
-void encode(const Record& event, Encoded& into);
+// Appends the event, its content locked with `key`. A record too large, or with a field out of
+// range, is our bug (CHECK): what comes in from outside is limited long before.
+void encode(const Record& event, Encoded& into, const KeyUse& key = {});
 
 // An event's hash is SHA-256 over key (8 bytes, little-endian) and value of each of its parts.
 void hash_part(Sha256& hash, std::uint64_t key, std::string_view value);
@@ -62,13 +63,15 @@ class Decoder {
  public:
   enum class Answer { kDone, kMore, kDamaged };
 
-  // kDone: event() is it. kDamaged: problem() says why; the decoder is ready for a new event.
+  // kDone: event() is it, its content as it lies there: key_id() says what locks it. kDamaged:
+  // problem() says why; the decoder is ready for a new event.
   Answer feed(std::uint64_t key, std::string_view value);
   // The same, and kDone copies it out.
   Answer feed(std::uint64_t key, std::string_view value, Record& into);
 
   // Valid until the next feed(), and no longer than the value that was fed last.
   [[nodiscard]] const RecordView& event() const { return event_; }
+  [[nodiscard]] KeyId key_id() const { return key_id_; }
   [[nodiscard]] std::string_view problem() const { return problem_; }
   // True in the middle of an event.
   [[nodiscard]] bool open() const { return next_part_ != 0; }
@@ -80,6 +83,7 @@ class Decoder {
   RecordView event_;
   std::string body_;
   std::uint64_t next_part_ = 0;
+  KeyId key_id_ = 0;
   std::string_view problem_;
 };
 

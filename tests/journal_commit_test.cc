@@ -1,10 +1,7 @@
 // One group, one transaction; and what becomes of the log when a commit fails.
 #include "journal/committer.h"
 
-#include <sys/resource.h>
-
 #include <catch2/catch.hpp>
-#include <csignal>
 #include <filesystem>
 
 #include "tests/journal_place.h"
@@ -13,14 +10,15 @@
 namespace daybook::journal_commit_test {
 
 using journal_place::DiskLog;
+using journal_place::FileSizeLimit;
 using journal_place::Place;
 using log_contract::batch_of;
 using log_contract::read_all;
 
-std::vector<Queued> group_of(std::vector<Batch> batches) {
+store::Status commit(Committer& committer, KeyRing* keys, std::vector<Batch> batches) {
   std::vector<Queued> group;
-  for (Batch& batch : batches) group.push_back(Queued::from(std::move(batch)));
-  return group;
+  for (Batch& batch : batches) group.push_back(Queued::from(std::move(batch), keys));
+  return committer.commit(group);
 }
 
 TEST_CASE("a commit whose outcome was unknown is repeated without doubling", "[journal]") {
@@ -29,49 +27,28 @@ TEST_CASE("a commit whose outcome was unknown is repeated without doubling", "[j
   REQUIRE(opened);
   store::Environment& environment = *opened->environment;
   int commits = 0;
-  Committer committer(environment, opened->seal_key, opened->journal_id,
+  KeyRing* const keys = opened->keys.get();
+  Committer committer(environment, keys, opened->seal_key, opened->journal_id,
                       [&commits](Seq, Seq, bool after) { commits += after ? 1 : 0; });
   REQUIRE(committer.load());
   Batch first = batch_of(1, 3);
   first.externals = {{"telegram", "1", 2}};
-  REQUIRE(committer.commit(group_of({first})).ok());
+  REQUIRE(commit(committer, keys, {first}).ok());
   const Reading::Seal sealed = committer.sealed();
   CHECK(sealed.last == 3);
 
   REQUIRE(environment.reopen());
   REQUIRE(committer.load());
   CHECK(committer.sealed().digest == sealed.digest);
-  REQUIRE(committer.commit(group_of({first})).ok());
+  REQUIRE(commit(committer, keys, {first}).ok());
   CHECK(committer.sealed().last == 3);
-  REQUIRE(committer.commit(group_of({first, batch_of(4, 2)})).ok());
+  REQUIRE(commit(committer, keys, {first, batch_of(4, 2)}).ok());
   CHECK(committer.sealed().last == 5);
   CHECK(commits == 2);
-  Reading reading(environment);
+  Reading reading(environment, keys);
   CHECK(reading.last().value() == 5);
   CHECK(reading.get(2).value() == first.records[1]);
 }
-
-// Writes beyond `bytes` fail with EFBIG while it lives.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    rlimit limit = before_;
-    limit.rlim_cur = bytes;
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = nullptr;
-};
 
 TEST_CASE("a commit that fails stops the log; what was acknowledged is there again", "[journal]") {
   Place place;

@@ -115,8 +115,43 @@ TEST_CASE("a new journal is for its owner's eyes only", "[journal]") {
     CHECK(mode_of(entry.path().string()) == 0600);
   }
   std::sort(names.begin(), names.end());
-  CHECK(names ==
-        std::vector<std::string>{"daemon.lock", "data.mdb", "head", "lock.mdb", "seal.key"});
+  CHECK(names == std::vector<std::string>{"daemon.lock", "data.mdb", "head", "keys", "lock.mdb",
+                                          "seal.key"});
+}
+
+TEST_CASE("words are in no file of a journal, unless it was made to be in clear", "[journal]") {
+  const std::string word = "canary-in-a-coal-mine";
+  for (const bool encrypt : {true, false}) {
+    Place place;
+    LmdbLog::Options options = place.options();
+    options.encrypt = encrypt;
+    {
+      DiskLog disk(options);
+      Batch batch = batch_of(1, 3);
+      batch.records[1].content = word;
+      disk.log().append(batch);
+      disk.settle();
+    }
+    options.encrypt = !encrypt;  // only a new journal heeds it
+    {
+      DiskLog disk(options);
+      Batch batch = batch_of(4, 1);
+      batch.records[0].content = word;
+      disk.log().append(batch);
+      disk.settle();
+      CHECK(disk.log().get(2).value()->content == word);
+      CHECK(disk.log().get(4).value()->content == word);
+    }
+    int found = 0;
+    for (const auto& entry : fs::directory_iterator(place.directory())) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+      for (auto at = bytes.find(word); at != std::string::npos; at = bytes.find(word, at + 1)) {
+        ++found;
+      }
+    }
+    CHECK((found > 0) == !encrypt);
+  }
 }
 
 TEST_CASE("no descriptor of the journal survives exec", "[journal]") {
@@ -131,7 +166,7 @@ TEST_CASE("no descriptor of the journal survives exec", "[journal]") {
     const int number = std::stoi(entry.path().filename().string());
     CHECK((::fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
   }
-  CHECK(seen >= 3);  // data.mdb, lock.mdb, daemon.lock
+  CHECK(seen >= 4);  // data.mdb, lock.mdb, daemon.lock, keys
 }
 
 TEST_CASE("what a torn creation left behind is removed", "[journal]") {

@@ -368,13 +368,13 @@ TEST_CASE("a journal of a newer format is refused", "[journal]") {
   fill(place);
   Tables tables = read_tables(place.directory());
   for (auto& [name, value] : table_of(tables, Table::kMeta)) {
-    if (name == layout::kMetaFormat) value[0] = 2;
+    if (name == layout::kMetaFormat) value[0] = 3;
   }
   forge(place, tables);
   const auto refused = LmdbLog::open(place.options());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ExitCode::kDamaged);
-  CHECK(refused.error().message.find("format 2") != std::string::npos);
+  CHECK(refused.error().message.find("format 3") != std::string::npos);
 }
 
 TEST_CASE("another journal's key or id does not verify", "[journal]") {

@@ -68,6 +68,38 @@ TEST_CASE("golden bytes of version 1", "[journal]") {
   CHECK(decode(encoded) == golden());
 }
 
+TEST_CASE("golden bytes of an encrypted record", "[journal]") {
+  // The working key of tests/crypto_test.cc; only key id, checksum and content differ.
+  const crypto::Key data =
+      crypto::unwrapped(crypto::Key(std::string(32, 's')), 7, crypto::Key(std::string(32, 'w')));
+  const crypto::Cipher cipher(crypto::working_key(data, crypto::Salt{1, 2, 3}));
+  Encoded encoded;
+  record::encode(golden(), encoded, {7, &cipher});
+  CHECK(hex(encoded.bytes) ==
+        "cb4841d001150070110100007b68e5cf8b010001000000010000000007000000"
+        "05636c65617247c5b7362b");
+  Decoder decoder;
+  Record event;
+  REQUIRE(decoder.feed(encoded.parts[0].key, encoded.bytes, event) == Decoder::Answer::kDone);
+  CHECK(decoder.key_id() == 7);
+  cipher.apply(event.seq, event.content.data(), event.content.size());
+  CHECK(event == golden());
+}
+
+TEST_CASE("a long content is encrypted through all its parts", "[journal]") {
+  const crypto::Cipher cipher(crypto::Key::random());
+  Record event = golden();
+  event.content = std::string(20'000, 'w');
+  Encoded encoded;
+  record::encode(event, encoded, {9, &cipher});
+  CHECK(encoded.bytes.find("wwwwww") == std::string::npos);
+  std::optional<Record> decoded = decode(encoded);
+  REQUIRE(decoded);
+  CHECK(decoded->clear == event.clear);
+  cipher.apply(event.seq, decoded->content.data(), decoded->content.size());
+  CHECK(*decoded == event);
+}
+
 TEST_CASE("published CRC-32C vectors hold", "[journal]") {  // RFC 3720, B.4
   CHECK(record::crc32c("123456789") == 0xe3069283);
   CHECK(record::crc32c(std::string(32, '\0')) == 0x8a9136aa);

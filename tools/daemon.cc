@@ -126,6 +126,7 @@ Result<void> Daemon::open() {
   LmdbLog::Options options;
   options.directory = settings_.values.journal.dir;
   options.commit_interval = settings_.values.journal.commit_interval;
+  options.encrypt = settings_.values.journal.encrypt;
   options.waker = [waker = reactor_->waker()] { waker.wake(); };
   options.at_commit = kill_watcher();
   auto journal = LmdbLog::open(std::move(options));

@@ -127,10 +127,11 @@ class OwnerSearch {
   }
 
   Result<void> make_owner(const FirstMessage& message) {
-    auto event =
-        record_offline(settings_.journal.dir, true, [&message](Gateway& gateway) -> Result<Event> {
-          return approve_user(gateway.directory(), message.user, message.place, "setup");
-        });
+    const auto approve = [&message](Gateway& gateway) -> Result<Event> {
+      return approve_user(gateway.directory(), message.user, message.place, "setup");
+    };
+    const auto& journal = settings_.journal;
+    auto event = record_offline(journal.dir, true, approve, journal.encrypt);
     say(event ? "User " + std::to_string(message.user) + " is the owner." : event.error().message);
     return {};
   }

@@ -50,10 +50,11 @@ Result<Event> gateway_started(bool recovery) {
 }
 
 Result<Event> record_offline(const std::string& directory, bool create,
-                             const std::function<Result<Event>(Gateway&)>& make) {
+                             const std::function<Result<Event>(Gateway&)>& make, bool encrypt) {
   LmdbLog::Options options;
   options.directory = directory;
   options.create_if_missing = create;
+  options.encrypt = encrypt;
   auto log = LmdbLog::open(std::move(options));
   if (!log) return log.error();
   auto gateway = Gateway::open(**log);

@@ -12,9 +12,11 @@ namespace daybook {
 
 // `make` sees the folded journal and gives the fact to record. The recorded event is returned once
 // it is durable. kBusy when a daemon (or another tool) holds the journal. Where there is none, one
-// is made only if `create`: who amends must not begin a journal beside the right one.
+// is made only if `create`: who amends must not begin a journal beside the right one. `encrypt`:
+// the words in one that is made.
 Result<Event> record_offline(const std::string& directory, bool create,
-                             const std::function<Result<Event>(Gateway&)>& make);
+                             const std::function<Result<Event>(Gateway&)>& make,
+                             bool encrypt = true);
 
 // What the gateway says about itself when it opens a journal. `recovery`: open turns are taken up.
 Result<Event> gateway_started(bool recovery);
