@@ -3,16 +3,13 @@
 #include "bench/typical.h"
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <mutex>
 #include <utility>
 
 #include "core/codec.h"
 #include "core/delivery.h"
 #include "core/gateway.h"
-#include "journal/lmdb_log.h"
 #include "journal/memory_log.h"
 
 namespace daybook::bench {
@@ -23,13 +20,6 @@ constexpr int kChunksShownAt = 5;
 constexpr int kChunksEditedAt = 40;
 constexpr Seq kEventsPerFlush = 512;
 constexpr Seq kLastRoundEvents = kRoundTurns * kChunksPerTurn / 2;
-
-class NoTransport final : public Transport {
- public:
-  void start(Call) override {}
-  void cancel(CallId) override {}
-  std::vector<std::pair<CallId, Reply>> take_replies() override { return {}; }
-};
 
 struct RunningTurn {
   std::int64_t chat = 0;
@@ -220,22 +210,27 @@ Filled fill(Log& log, const Extent& extent, const std::function<void()>& settle)
   return Author(log, extent, settle).write();
 }
 
-Filled write_journal(const std::string& directory, const Extent& extent) {
-  std::mutex mutex;
-  std::condition_variable changed;
+WaitingLog::WaitingLog(const std::string& directory) {
   LmdbLog::Options options;
   options.directory = directory;
   options.commit_interval = std::chrono::microseconds(0);
-  options.waker = [&] {
-    const std::lock_guard lock(mutex);
-    changed.notify_all();
+  options.waker = [this] {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
   };
   auto log = LmdbLog::open(std::move(options));
   require(log.has_value(), "LmdbLog::open");
-  return fill(**log, extent, [&] {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return (*log)->backlog_bytes() == 0; });
-  });
+  log_ = *std::move(log);
+}
+
+void WaitingLog::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return log_->backlog_bytes() == 0; });
+}
+
+Filled write_journal(const std::string& directory, const Extent& extent) {
+  WaitingLog waiting(directory);
+  return fill(waiting.log(), extent, [&] { waiting.wait(); });
 }
 
 std::vector<Event> typical_events(const Extent& extent) {

@@ -5,18 +5,46 @@
 // same work.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/events.pb.h"
 #include "core/log.h"
+#include "core/ports.h"
+#include "journal/lmdb_log.h"
 
 namespace daybook::bench {
 
 // Says which one and ends the program: a benchmark that goes on measures something else.
 void require(bool condition, const char* what);
+
+// For a gateway that nobody is connected to.
+class NoTransport final : public Transport {
+ public:
+  void start(Call) override {}
+  void cancel(CallId) override {}
+  std::vector<std::pair<CallId, Reply>> take_replies() override { return {}; }
+};
+
+// The daemon's own log, for who can wait for the disk.
+class WaitingLog {
+ public:
+  explicit WaitingLog(const std::string& directory);
+  [[nodiscard]] LmdbLog& log() { return *log_; }
+  // Until all that was appended is durable.
+  void wait();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::unique_ptr<LmdbLog> log_;
+};
 
 struct Extent {
   Seq events = 1'000'000;

@@ -79,8 +79,8 @@ void complete_fact(Event* fact, const SessionState& session) {
 
 }  // namespace
 
-Result<std::unique_ptr<Gateway>> Gateway::open(Log& log) {
-  std::unique_ptr<Gateway> gateway(new Gateway(log));
+Result<std::unique_ptr<Gateway>> Gateway::open(Log& log, const GatewayLimits& limits) {
+  std::unique_ptr<Gateway> gateway(new Gateway(log, limits));
   if (Result<void> loaded = gateway->load(); !loaded) return loaded.error();
   return gateway;
 }
@@ -122,7 +122,7 @@ Result<void> Gateway::load() {
   return {};
 }
 
-void Gateway::connect(std::vector<Adapter*> adapters, Transport& transport) {
+void Gateway::connect(const std::vector<Adapter*>& adapters, Transport& transport) {
   transport_ = &transport;
   for (Adapter* adapter : adapters) adapters_.push_back({adapter, 0});
 }
@@ -197,10 +197,8 @@ Seq Gateway::append(Event event, Time now) {
     event.set_prev(event.has_chunk_received() ? row->last_chunk() : row->head());
   }
   directory_.apply(event);
-  if (event.has_session_opened()) sessions_[event.seq()];
-  if (const auto found = sessions_.find(event.session()); found != sessions_.end()) {
-    found->second.apply(event);
-  }
+  if (event.has_session_opened()) sessions_.begin(event.seq());
+  sessions_.apply(event);
   batch_.records.push_back(to_record(event));
   const Seq seq = event.seq();
   in_flight_[seq] = std::move(event);
@@ -208,15 +206,12 @@ Seq Gateway::append(Event event, Time now) {
 }
 
 const Session* Gateway::session(SessionId id) {
-  if (const auto found = sessions_.find(id); found != sessions_.end()) return &found->second;
   const SessionRow* row = directory_.session(id);
   if (row == nullptr) return nullptr;
-  Result<Session> loaded = Session::load(id, row->head(), row->last_chunk(), *this);
-  if (!loaded) {
-    stopped_ = loaded.error();
-    return nullptr;
-  }
-  return &sessions_.emplace(id, *std::move(loaded)).first->second;
+  Result<const Session*> found = sessions_.get(*row);
+  if (found) return *found;
+  stopped_ = found.error();
+  return nullptr;
 }
 
 std::optional<Event> Gateway::event(Seq seq) { return read(seq, from_record); }
@@ -244,10 +239,9 @@ Result<Prompt> Gateway::prompt(Seq turn) {
   if (!started) return Error{"there is no event " + std::to_string(turn), ExitCode::kDamaged};
   // No entry or summary changes while a turn is open: what is staged gives the same bytes without
   // reading the whole chain again.
-  const auto staged = sessions_.find(started->session());
-  if (staged != sessions_.end() && staged->second.busy() &&
-      staged->second.state().open().seq() == turn) {
-    return build_prompt(staged->second.state(), started->turn_started(), *this).prompt;
+  const Session* staged = sessions_.held(started->session());
+  if (staged != nullptr && staged->busy() && staged->state().open().seq() == turn) {
+    return build_prompt(staged->state(), started->turn_started(), *this).prompt;
   }
   return prompt_of(*started, *this);
 }
@@ -344,7 +338,8 @@ bool Gateway::taking_in() const {
 
 void Gateway::flush() {
   if (batch_.records.empty() || stopped_) return;
-  if (next_ - 1 >= snapshot_seq_ + kSnapshotEvery) add_snapshots();
+  sessions_.settle(work_.seq, &batch_.snapshots);
+  if (next_ - 1 >= snapshot_seq_ + snapshot_every_) add_snapshots();
 #ifdef DAYBOOK_SABOTAGE_ACT_BEFORE_COMMIT
   const std::vector<Record> early = batch_.records;
   for (const Record& record : early) {

@@ -19,25 +19,30 @@
 #include "core/log.h"
 #include "core/ports.h"
 #include "core/session.h"
+#include "core/sessions.h"
 #include "core/work.h"
 
 namespace daybook {
+
+struct GatewayLimits {
+  SessionLimits sessions;
+  // Directory and work snapshots are rewritten after this many events.
+  Seq snapshot_every = 16'384;
+};
 
 class Gateway : public History, public Prompts {
  public:
   // Above this many queued bytes adapters are told not to take more work in.
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
-  // Directory and work snapshots are rewritten after this many events.
-  static constexpr Seq kSnapshotEvery = 16'384;
   // Raised whenever a fold would add up old events differently; older snapshots are ignored.
   static constexpr std::uint32_t kSnapshotVersion = 2;
 
-  // References must outlive the gateway. Reads snapshots and the tail; writes nothing.
-  static Result<std::unique_ptr<Gateway>> open(Log& log);
+  // The log must outlive the gateway. Reads snapshots and the tail; writes nothing.
+  static Result<std::unique_ptr<Gateway>> open(Log& log, const GatewayLimits& limits = {});
 
   // Adapters, in the order they are asked, and what carries their calls. Call before the first
   // turn.
-  void connect(std::vector<Adapter*> adapters, Transport& transport);
+  void connect(const std::vector<Adapter*>& adapters, Transport& transport);
 
   // Appends the fact and its decisions to the batch of this turn. Returns the fact's seq; 0 when it
   // changes nothing: a redelivered update, or a chunk of an attempt that is over.
@@ -70,8 +75,9 @@ class Gateway : public History, public Prompts {
 
   [[nodiscard]] const Directory& directory() const { return directory_; }
   [[nodiscard]] const Work& work() const { return work_; }
-  // Loads the session on first touch; null if there is none.
+  // Loads the session on first touch; null if there is none. Good until something is flushed.
   const Session* session(SessionId id);
+  [[nodiscard]] const Sessions& sessions() const { return sessions_; }
   [[nodiscard]] bool waiting_for_space() const { return waiting_for_space_; }
 
   // History, Prompts.
@@ -80,7 +86,8 @@ class Gateway : public History, public Prompts {
   Result<Prompt> prompt(Seq turn) override;
 
  private:
-  explicit Gateway(Log& log) : log_(log) {}
+  Gateway(Log& log, const GatewayLimits& limits)
+      : log_(log), snapshot_every_(limits.snapshot_every), sessions_(log, *this, limits.sessions) {}
 
   Result<void> load();
   std::optional<Event> read(Seq seq, Result<Event> (*decode)(const Record&));
@@ -101,12 +108,13 @@ class Gateway : public History, public Prompts {
   };
 
   Log& log_;
+  const Seq snapshot_every_;
   Transport* transport_ = nullptr;
   std::deque<Connected> adapters_;  // references survive connect()
 
-  Directory directory_;                    // staged
-  std::map<SessionId, Session> sessions_;  // staged, loaded on first touch
-  Work work_;                              // committed
+  Directory directory_;  // staged
+  Sessions sessions_;    // staged
+  Work work_;            // committed
 
   Batch batch_;                     // of this turn
   std::map<Seq, Event> in_flight_;  // recorded and not yet durable

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/gateway.h"
 #include "core/state.pb.h"
 
 namespace daybook {
@@ -11,7 +12,6 @@ namespace daybook {
 namespace {
 
 constexpr const char* kNoBody = "its body does not parse";
-constexpr std::uint32_t kSnapshotVersion = 1;
 
 template <typename Body>
 std::optional<Body> parse(std::string_view bytes) {
@@ -310,7 +310,7 @@ std::vector<Ref> Laws::refs() const {
 }
 
 std::string Laws::judge(const Snapshot& snapshot) const {
-  if (snapshot.version != kSnapshotVersion) return {};
+  if (snapshot.version != Gateway::kSnapshotVersion) return {};
   if (snapshot.projection == "directory") return judge_state<DirectoryState>(snapshot);
   if (snapshot.projection == "work") return judge_state<WorkState>(snapshot);
   return {};

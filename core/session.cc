@@ -139,11 +139,18 @@ void Session::apply(const Event& event) {
 }
 
 Result<Session> Session::load(SessionId id, Seq head, Seq last_chunk, History& history) {
-  Result<std::vector<Event>> chain = walk_chain(head, 0, history);
+  const Result<std::vector<Event>> chain = walk_chain(head, 0, history);
   if (!chain) return chain.error();
+  return resume(id, SessionState(), *chain, last_chunk);
+}
+
+Result<Session> Session::resume(SessionId id, SessionState state, const std::vector<Event>& chain,
+                                Seq last_chunk) {
   Session session;
-  for (auto event = chain->rbegin(); event != chain->rend(); ++event) session.apply(*event);
+  session.state_ = std::move(state);
+  for (auto event = chain.rbegin(); event != chain.rend(); ++event) session.apply(*event);
   if (session.state_.id() != id) {
+    const Seq head = chain.empty() ? 0 : chain.front().seq();
     return Error{"the chain that ends at event " + std::to_string(head) +
                      " does not begin with session " + std::to_string(id),
                  ExitCode::kDamaged};

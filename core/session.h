@@ -5,6 +5,9 @@
 // becomes an entry when its turn starts, not while it waits.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "core/events.pb.h"
 #include "core/ports.h"
 #include "core/result.h"
@@ -18,6 +21,10 @@ class Session {
   // Folds the chain that ends in `head` (the newest event of the session that is not a chunk);
   // `last_chunk` is the open turn's newest, or 0.
   static Result<Session> load(SessionId id, Seq head, Seq last_chunk, History& history);
+  // The same from a state of an earlier moment (an empty one: from the beginning) and the chain
+  // since, newest event first.
+  static Result<Session> resume(SessionId id, SessionState state, const std::vector<Event>& chain,
+                                Seq last_chunk);
 
   // Events of other sessions, and those at or before state().seq(), are ignored.
   void apply(const Event& event);

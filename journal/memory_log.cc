@@ -9,7 +9,8 @@ namespace daybook {
 
 void MemoryLog::append(Batch batch) {
   for (const Record& event : batch.records) {
-    CHECK(event.seq == ++last_, "seqs follow one another");
+    ++last_;
+    CHECK(event.seq == last_, "seqs follow one another");
     CHECK(event.prev < event.seq && event.cause < event.seq,
           "a record may only point to an earlier one");
   }
@@ -126,6 +127,11 @@ void MemoryLog::crash() {
   crashed_ = false;
   crash_point_ = {};
   last_ = events_.size();
+}
+
+void MemoryLog::forget_snapshots() {
+  snapshots_.clear();
+  for (Batch& batch : queue_) batch.snapshots.clear();
 }
 
 void MemoryLog::set_waiting_for_space(bool waiting) {

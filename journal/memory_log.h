@@ -53,6 +53,9 @@ class MemoryLog final : public Log {
   // was not yet reported never will be.
   void crash();
 
+  // All of them, durable or queued: what a cache may do at any time.
+  void forget_snapshots();
+
   // A full disk: commit() does nothing and Progress says so.
   void set_waiting_for_space(bool waiting);
   // The outcome of all that is queued is unknown; nothing more is accepted. Until crash().

@@ -24,14 +24,15 @@ TEST_CASE("a seed gives the same chances again, and its forks differ", "[sim]") 
 TEST_CASE("whatever breaks, all that was said is answered, whole, and once", "[sim]") {
   sim::Tally tally;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    const Report report = Simulation(seed).run();
+    const Report report = Simulation(seed, {.scarce_memory = seed % 2 == 0}).run();
     INFO("daybook_sim --seed " << seed);
     CHECK(report.complaints == std::vector<std::string>{});
     CHECK(report.extra <= report.ambiguous);
     for (const auto& [name, times] : report.tally) tally[name] += times;
   }
-  for (const char* fault : {"crash before a commit", "crash after a commit", "stream cut",
-                            "429 from Telegram", "answer lost, executed"}) {
+  for (const char* fault :
+       {"crash before a commit", "crash after a commit", "stream cut", "429 from Telegram",
+        "answer lost, executed", "sessions loaded from a snapshot", "snapshots lost"}) {
     INFO(fault);
     CHECK(tally[fault] > 0);
   }
@@ -41,6 +42,15 @@ TEST_CASE("the same seed gives the same journal, another seed another one", "[si
   const std::string trace = Simulation(3).run().trace;
   CHECK(Simulation(3).run().trace == trace);
   CHECK(Simulation(4).run().trace != trace);
+}
+
+TEST_CASE("sessions that are let go at every turn leave the journal as it is", "[sim]") {
+  for (std::uint64_t seed = 21; seed <= 26; ++seed) {
+    INFO("seed " << seed);
+    const Report scarce = Simulation(seed, {.scarce_memory = true}).run();
+    CHECK(scarce.tally.at("sessions let go") > 0);
+    CHECK(scarce.trace == Simulation(seed).run().trace);
+  }
 }
 
 }  // namespace daybook::sim_test

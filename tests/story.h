@@ -19,7 +19,7 @@ namespace daybook::testing {
 
 class Story {
  public:
-  Story() {
+  explicit Story(const GatewayLimits& chosen = {}) : limits(chosen) {
     open();
     Event started;
     started.mutable_gateway_started()->set_recovery(true);
@@ -48,7 +48,7 @@ class Story {
   }
 
   void open() {
-    Result<std::unique_ptr<Gateway>> opened = Gateway::open(log);
+    Result<std::unique_ptr<Gateway>> opened = Gateway::open(log, limits);
     REQUIRE(opened);
     gateway = *std::move(opened);
   }
@@ -152,6 +152,7 @@ class Story {
     return {};
   }
 
+  GatewayLimits limits;
   MemoryLog log;
   std::unique_ptr<Gateway> gateway;
   Time now = from_milliseconds(1'000'000);

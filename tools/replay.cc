@@ -3,6 +3,7 @@
 #include "tools/replay.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/codec.h"
@@ -117,7 +118,10 @@ void compare_snapshots(const Gateway& gateway, const KnownSnapshots& known, Repl
 }
 
 Result<std::unique_ptr<Gateway>> open_gateway(ReplayLog& log, Transport& transport) {
-  auto gateway = Gateway::open(log);
+  // Nothing is let go: what a replay appends keeps no snapshots to come back from.
+  GatewayLimits limits;
+  limits.sessions.bytes_max = std::numeric_limits<std::size_t>::max();
+  auto gateway = Gateway::open(log, limits);
   if (gateway) (*gateway)->connect({}, transport);
   return gateway;
 }

@@ -16,6 +16,8 @@ constexpr std::uint16_t kModelPort = 2;
 constexpr std::int64_t kFirstChat = 101;
 constexpr std::int64_t kStart = 1'795'219'200'000;
 constexpr int kCrashesMax = 7;  // fewer than a turn survives
+constexpr GatewayLimits kScarceMemory{.sessions = {.bytes_max = 0, .grown_events = 4},
+                                      .snapshot_every = 32};
 constexpr const char* kToken = "123456:simulated-token-of-the-bot-abcdefgh";
 
 Settings make_settings() {
@@ -53,8 +55,10 @@ void add_bytes(Sha256* hash, std::string_view bytes) {
 
 }  // namespace
 
-Simulation::Simulation(std::uint64_t seed)
-    : chance_(seed),
+Simulation::Simulation(std::uint64_t seed, Swarm swarm)
+    : swarm_(swarm),
+      swarm_chance_(~seed),
+      chance_(seed),
       disk_chance_(chance_.fork()),
       bot_chance_(chance_.fork()),
       model_chance_(chance_.fork()),
@@ -148,7 +152,8 @@ world::ChatScript Simulation::chat_script() {
 // ---- the process
 
 void Simulation::boot() {
-  Result<std::unique_ptr<Gateway>> gateway = Gateway::open(log_);
+  const GatewayLimits limits = swarm_.scarce_memory ? kScarceMemory : GatewayLimits();
+  Result<std::unique_ptr<Gateway>> gateway = Gateway::open(log_, limits);
   if (!gateway) {
     complaints_.push_back("cannot start: " + gateway.error().message);
     return;
@@ -175,10 +180,23 @@ void Simulation::boot() {
 void Simulation::die() {
   ++crashes_;
   network_.crash();
+  count_sessions();
   machine_.reset();
   log_.crash();
+  if (swarm_.scarce_memory && swarm_chance_.per_thousand(300)) {
+    ++tally_["snapshots lost"];
+    log_.forget_snapshots();
+  }
   disk_at_ = kNever;
   boot_at_ = now_ + Duration(disk_chance_.between(10, 3'000));
+}
+
+void Simulation::count_sessions() {
+  if (machine_ == nullptr) return;
+  const Sessions::Counts& counts = machine_->gateway->sessions().counts();
+  tally_["sessions let go"] += counts.let_go;
+  tally_["sessions loaded"] += counts.loaded;
+  tally_["sessions loaded from a snapshot"] += counts.from_snapshot;
 }
 
 // ---- time
@@ -265,6 +283,7 @@ Report Simulation::run() {
     }
   }
   Report report;
+  count_sessions();
   if (machine_ != nullptr) {
     check_replay(&complaints_);
     const Evidence evidence{journal(), *machine_->gateway, bot_, models_, said_};

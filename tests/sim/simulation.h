@@ -2,6 +2,9 @@
 // and the production gateway with its adapters in the middle, all on a virtual clock. One seed
 // decides everything; the same seed gives the same journal, byte for byte.
 //
+// A swarm option makes memory scarce: sessions are let go as soon as they may be, snapshots are taken
+// all the time and lost in crashes. It must make no difference to the journal of a seed.
+//
 // First comes a stormy part, in which people talk and everything breaks (safety), then a calm one,
 // in which all that is owed must be settled (liveness); then the checkers look.
 #pragma once
@@ -38,7 +41,11 @@ class Simulation {
   static constexpr Duration kStorm{120'000};
   static constexpr Duration kCalmMax{7'200'000};
 
-  explicit Simulation(std::uint64_t seed);
+  struct Swarm {
+    bool scarce_memory = false;
+  };
+
+  explicit Simulation(std::uint64_t seed, Swarm swarm = {false});
   ~Simulation();
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
@@ -66,6 +73,7 @@ class Simulation {
   world::ChatScript chat_script();
   void boot();
   void die();
+  void count_sessions();
   bool step();
   [[nodiscard]] Time next_time() const;
   void people_speak();
@@ -74,6 +82,8 @@ class Simulation {
   void check_replay(Complaints* complaints);
   std::string trace();
 
+  const Swarm swarm_;
+  Chance swarm_chance_;  // of its own: a swarm option changes no other chance
   Chance chance_;
   Chance disk_chance_;
   Chance bot_chance_;
