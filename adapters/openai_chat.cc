@@ -15,9 +15,6 @@ namespace ondemand = simdjson::ondemand;
 using simdjson::error_code;
 using simdjson::SUCCESS;
 
-// Names the program, not a site: top-level .invalid belongs to nobody (RFC 2606).
-constexpr std::string_view kHome = "https://daybook.invalid";
-
 Finish chat_finish(std::string_view reason) {
   if (reason == "length") return LENGTH;
   if (reason == "content_filter") return FILTERED;
@@ -254,10 +251,7 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
     request.headers.push_back(
         {"Authorization", Secret("Bearer " + std::string(settings_.api_key.reveal()))});
   }
-  if (openrouter) {
-    request.headers.push_back({"HTTP-Referer", Secret(std::string(kHome))});
-    request.headers.push_back({"X-OpenRouter-Title", Secret("Daybook")});
-  }
+  if (openrouter) request.headers.push_back({"X-OpenRouter-Title", Secret("Daybook")});
   return request;
 }
 

@@ -43,6 +43,8 @@ ErrorClass class_of_failure(ReplyFailed::Reason reason, bool began) {
       return PEER;
     case ReplyFailed::Reason::kRefused:
       return SETTINGS;
+    case ReplyFailed::Reason::kUntrusted:
+      return UNSAFE;
     case ReplyFailed::Reason::kResolve:
     case ReplyFailed::Reason::kConnect:
     case ReplyFailed::Reason::kTls:

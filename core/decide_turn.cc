@@ -88,7 +88,9 @@ std::string provider_name(const OpenTurn& turn) {
                                          : turn.provider();
 }
 
-std::string reason_of(ErrorClass error, const std::string& provider, int status) {
+// `detail` is told where it is our own side's words.
+std::string reason_of(ErrorClass error, const std::string& provider, int status,
+                      const std::string& detail) {
   const std::string code = status > 0 ? " (HTTP " + std::to_string(status) + ")" : "";
   if (error == AUTH)
     return provider + " refused our key" + code + ". Check the provider's api_key.";
@@ -100,7 +102,9 @@ std::string reason_of(ErrorClass error, const std::string& provider, int status)
   }
   if (error == REFUSED) return provider + " would not answer this" + code + ".";
   if (error == REQUEST) return provider + " did not accept the request" + code + ".";
-  if (error == NETWORK) return provider + " could not be reached.";
+  const std::string why = detail.empty() ? "." : ": " + detail + ".";
+  if (error == NETWORK) return provider + " could not be reached" + why;
+  if (error == UNSAFE) return provider + " could not be reached safely" + why;
   if (error == TRUNCATED) return "the answer broke off" + code + ".";
   if (error == STALLED) return provider + " stopped answering.";
   if (error == PEER) return provider + " sent something that is not an answer" + code + ".";
@@ -113,7 +117,7 @@ std::string failure_sentence(const OpenTurn& turn, const AttemptFailed& failed,
                              const std::string& detail, bool kept) {
   std::string sentence = "⚠ No " + std::string(kept ? "complete " : "") + "answer from " +
                          turn.model() + ": " +
-                         reason_of(failed.error(), provider_name(turn), failed.status());
+                         reason_of(failed.error(), provider_name(turn), failed.status(), detail);
   if (!detail.empty() &&
       (failed.error() == REQUEST || failed.error() == REFUSED || failed.error() == SETTINGS)) {
     sentence += " It said: " + detail;

@@ -112,12 +112,13 @@ struct ReplyFailed {
   enum class Reason {
     kResolve,
     kConnect,
-    kTls,       // handshake or certificate
-    kClosed,    // the peer closed before the response was whole
-    kStalled,   // a deadline
-    kProtocol,  // not HTTP as we accept it
-    kTooLarge,  // a limit of ours
-    kRefused,   // by our own rules: plain http to a foreign host, a socket path too long
+    kTls,        // the handshake, or what came after it
+    kUntrusted,  // the peer's certificate was not accepted, or what we trust cannot be read
+    kClosed,     // the peer closed before the response was whole
+    kStalled,    // a deadline
+    kProtocol,   // not HTTP as we accept it
+    kTooLarge,   // a limit of ours
+    kRefused,    // by our own rules: plain http to a foreign host, a socket path too long
   };
   Reason reason = Reason::kClosed;
   // the last byte of the request was given to the kernel: the peer may have acted on it

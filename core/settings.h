@@ -122,7 +122,11 @@ struct Url {
 };
 Result<Url> parse_url(std::string_view text);
 
-// localhost, 127.0.0.0/8, ::1.
+// localhost and what ends in .localhost: names that mean this machine, whatever a resolver says
+// (RFC 6761 §6.3).
+bool is_localhost(std::string_view host);
+
+// Those names, 127.0.0.0/8, ::1.
 bool is_loopback(std::string_view host);
 
 }  // namespace daybook

@@ -188,8 +188,13 @@ Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
+bool is_localhost(std::string_view host) {
+  const std::string name = lower_case_host(host);
+  return name == "localhost" || (name.ends_with(".localhost") && valid_host_name(name));
+}
+
 bool is_loopback(std::string_view host) {
-  if (lower_case_host(host) == "localhost") return true;
+  if (is_localhost(host)) return true;
   if (const auto v4 = address_v4(host)) return (*v4)[0] == 127;
   return address_v6(host) == AddressV6{0, 0, 0, 0, 0, 0, 0, 1};
 }

@@ -228,10 +228,23 @@ TEST_CASE("a turn fails after its attempts, in one plain sentence", "[core]") {
   for (int i = 0; i < 3; ++i) story.fail(story.turn(), NETWORK, i == 2 ? "half" : "");
   const Event failed = story.last("TurnFailed");
   CHECK(failed.content().text() == "half");
-  CHECK(failed.content().detail().find("could not be reached") != std::string::npos);
+  CHECK(failed.content().detail().find("could not be reached: plain words. ") != std::string::npos);
   CHECK(failed.content().detail().find("kept above") != std::string::npos);
   const SessionRow* row = story.gateway->directory().at("console:local");
   CHECK_FALSE(story.gateway->session(row->id())->busy());
+}
+
+TEST_CASE("a certificate that is not accepted is never retried, and the chat is told why",
+          "[core]") {
+  Story story;
+  story.say("one");
+  story.fail(story.turn(), UNSAFE);
+  const Event failed = story.last("TurnFailed");
+  CHECK(failed.turn_failed().attempt() == 1);
+  INFO(failed.content().detail());
+  CHECK(failed.content().detail().find("could not be reached safely: plain words. ") !=
+        std::string::npos);
+  CHECK(failed.content().detail().find("message is kept") != std::string::npos);
 }
 
 TEST_CASE("a refused key is never retried", "[core]") {

@@ -47,6 +47,8 @@ class Visitor {
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);
     connected = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    const timeval patience{World::kPatience.count() / 1000, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
   ~Visitor() { close(); }
   Visitor(const Visitor&) = delete;
@@ -62,6 +64,7 @@ class Visitor {
     char bytes[4096];
     for (ssize_t size = 1; size > 0;) {
       size = ::recv(socket_, bytes, sizeof bytes, 0);
+      if (size < 0) FAIL("the other side did not close");
       if (size > 0) all.append(bytes, static_cast<std::size_t>(size));
     }
     return all;
@@ -84,11 +87,10 @@ TEST_CASE("a visitor is accepted, heard and answered", "[network]") {
   const CallId listener = world.start(ListenCall{directory.file("s")});
   Visitor visitor(directory.file("s"));
   REQUIRE(visitor.connected);
-  world.until([&] { return world.story(listener).accepted.size() == 1; });
-  const CallId connection = world.story(listener).accepted[0];
+  const CallId connection = world.accepted(listener);
   CHECK((connection & LocalStreams::kConnectionBit) != 0);
   visitor.send("status\n");
-  world.until([&] { return world.story(connection).body() == "status\n"; });
+  world.until(connection, [](const Story& told) { return told.body() == "status\n"; });
   CHECK(world.run(WriteCall{connection, "fine\n", true}).ended);
   CHECK(visitor.receive_all() == "fine\n");
   const Story& late = world.run(WriteCall{connection, "late", false});
@@ -103,7 +105,7 @@ TEST_CASE("a connection's id keeps the listener's top 16 bits", "[network]") {
   world.network().start(Call{listener, ListenCall{directory.file("s")}});
   const Visitor first(directory.file("s"));
   const Visitor second(directory.file("s"));
-  world.until([&] { return world.story(listener).accepted.size() == 2; });
+  world.accepted(listener, 2);
   for (const CallId connection : world.story(listener).accepted) {
     CHECK(connection >> 48 == 7);
     CHECK((connection & LocalStreams::kConnectionBit) != 0);
@@ -146,7 +148,7 @@ TEST_CASE("a dead daemon's socket is replaced, anything else in the way is not",
   const CallId listener = world.start(ListenCall{path});
   const Visitor visitor(path);
   CHECK(visitor.connected);
-  world.until([&] { return world.story(listener).accepted.size() == 1; });
+  world.accepted(listener);
 
   const std::string occupied = directory.file("file");
   std::ofstream(occupied) << "precious";
@@ -173,8 +175,7 @@ TEST_CASE("a visitor that leaves ends its connection", "[network]") {
   World world;
   const CallId listener = world.start(ListenCall{directory.file("s")});
   Visitor visitor(directory.file("s"));
-  world.until([&] { return world.story(listener).accepted.size() == 1; });
-  const CallId connection = world.story(listener).accepted[0];
+  const CallId connection = world.accepted(listener);
   visitor.close();
   CHECK(world.finish(connection).ended);
   CHECK(world.run(WriteCall{connection, "anybody?", false}).failed);
@@ -187,8 +188,7 @@ TEST_CASE("a visitor that only stops sending is still answered", "[network]") {
   const Visitor visitor(directory.file("s"));
   visitor.send("question");
   visitor.stop_sending();
-  world.until([&] { return world.story(listener).accepted.size() == 1; });
-  const CallId connection = world.story(listener).accepted[0];
+  const CallId connection = world.accepted(listener);
   CHECK(world.finish(connection).body() == "question");
   CHECK(world.run(WriteCall{connection, "answer", true}).ended);
   CHECK(visitor.receive_all() == "answer");
@@ -199,8 +199,7 @@ TEST_CASE("a cancelled connection is closed", "[network]") {
   World world;
   const CallId listener = world.start(ListenCall{directory.file("s")});
   const Visitor visitor(directory.file("s"));
-  world.until([&] { return world.story(listener).accepted.size() == 1; });
-  const CallId connection = world.story(listener).accepted[0];
+  const CallId connection = world.accepted(listener);
   world.network().cancel(connection);
   world.reactor().run_once(Time{});
   CHECK(visitor.receive_all().empty());
@@ -213,7 +212,7 @@ TEST_CASE("stdin is read to its end and stdout written, pipes or files", "[netwo
   int input[2];
   int output[2];
   const std::string text(200'000, 'x');
-  std::thread writer;
+  std::jthread writer;
   if (files) {
     std::ofstream(directory.file("in")) << text;
     input[0] = ::open(directory.file("in").c_str(), O_RDONLY | O_CLOEXEC);
@@ -221,11 +220,13 @@ TEST_CASE("stdin is read to its end and stdout written, pipes or files", "[netwo
   } else {
     REQUIRE(::pipe2(input, O_CLOEXEC) == 0);
     REQUIRE(::pipe2(output, O_CLOEXEC) == 0);
-    writer = std::thread([&] {
+    writer = std::jthread([&text, end = input[1]] {
       for (std::size_t at = 0; at < text.size();) {
-        at += static_cast<std::size_t>(::write(input[1], text.data() + at, text.size() - at));
+        const ssize_t size = ::write(end, text.data() + at, text.size() - at);
+        if (size <= 0) break;
+        at += static_cast<std::size_t>(size);
       }
-      ::close(input[1]);
+      ::close(end);
     });
   }
   {
@@ -242,6 +243,7 @@ TEST_CASE("stdin is read to its end and stdout written, pipes or files", "[netwo
   writer.join();
   char bytes[64];
   const ssize_t size = ::read(output[0], bytes, sizeof bytes);
+  REQUIRE(size >= 0);
   CHECK(std::string(bytes, static_cast<std::size_t>(size)) == "hello there");
   ::close(output[0]);
 }

@@ -83,6 +83,40 @@ TEST_CASE("a connection to the same origin resumes its session", "[network]") {
   CHECK(world.network().resumed_connections() == 1);
 }
 
+TEST_CASE("of many connections to an origin the first alone costs a full handshake", "[network]") {
+  constexpr int kCalls = 40;
+  const Fixture fixture;
+  Server server([&](Peer& peer) {
+    serve_tls(peer.socket(), *fixture.identity, answer("bye", "Connection: close\r\n"));
+  });
+  World world(fixture.options());
+  const HttpCall call = Fixture::https(server.port());
+  for (int i = 0; i < kCalls; ++i) CHECK(world.run(call).body() == "bye");
+  std::vector<CallId> at_once;
+  for (int i = 0; i < kCalls; ++i) at_once.push_back(world.start(call));
+  for (const CallId id : at_once) CHECK(world.finish(id).body() == "bye");
+  CHECK(server.accepted() == 2 * kCalls);
+  CHECK(fixture.identity->resumed() == 2 * kCalls - 1);
+  CHECK(world.network().resumed_connections() == 2 * kCalls - 1);
+}
+
+TEST_CASE("a server that forgot its tickets costs one full handshake more", "[network]") {
+  const Fixture fixture;
+  const tls_server::Identity restarted(fixture.workshop.path("good.pem"),
+                                       fixture.workshop.path("good.key"));
+  std::atomic<const tls_server::Identity*> identity = fixture.identity.get();
+  Server server([&](Peer& peer) {
+    serve_tls(peer.socket(), *identity.load(), answer("bye", "Connection: close\r\n"));
+  });
+  World world(fixture.options());
+  const HttpCall call = Fixture::https(server.port());
+  for (int i = 0; i < 3; ++i) CHECK(world.run(call).body() == "bye");
+  CHECK(fixture.identity->resumed() == 2);
+  identity = &restarted;
+  for (int i = 0; i < 3; ++i) CHECK(world.run(call).body() == "bye");
+  CHECK(restarted.resumed() == 2);
+}
+
 TEST_CASE("a certificate that is not accepted fails the call before anything is sent",
           "[network]") {
   Fixture fixture;
@@ -93,7 +127,7 @@ TEST_CASE("a certificate that is not accepted fails the call before anything is 
   World world(options);
   const Story& story = world.run(Fixture::https(server.port()));
   REQUIRE(story.failed);
-  CHECK(story.failure.reason == Reason::kTls);
+  CHECK(story.failure.reason == Reason::kUntrusted);
   CHECK_FALSE(story.failure.handed_over);
   CHECK(story.heads.empty());
 }
@@ -108,7 +142,7 @@ TEST_CASE("a missing bundle fails https calls with its path, and http calls not 
   World world(options);
   const Story& story = world.run(Fixture::https(server.port()));
   REQUIRE(story.failed);
-  CHECK(story.failure.reason == Reason::kTls);
+  CHECK(story.failure.reason == Reason::kUntrusted);
   CHECK(story.failure.detail.find("/nowhere/bundle.pem") != std::string::npos);
   CHECK(world.run(call_to(server.port())).body() == "plain");
 }
@@ -129,7 +163,7 @@ TEST_CASE("an https origin is reached through a proxy's tunnel", "[network]") {
   const Story& story = world.run(call);
   // The name differs from the certificate's: the tunnel stands, and TLS is with the far end.
   REQUIRE(story.failed);
-  CHECK(story.failure.reason == Reason::kTls);
+  CHECK(story.failure.reason == Reason::kUntrusted);
   CHECK(story.failure.detail.find("another name") != std::string::npos);
   CHECK(asked.starts_with("CONNECT api.example.org:443 HTTP/1.1\r\nHost: api.example.org:443\r\n"));
 }
@@ -198,8 +232,8 @@ TEST_CASE("TLS that ends without saying so cuts the answer", "[network]") {
   HttpCall call = Fixture::https(server.port());
   call.stream = true;
   const CallId id = world.start(call);
-  world.until([&] { return !world.story(id).bodies.empty(); });
-  CHECK(world.story(id).body() == "part");
+  const auto begun = [](const Story& told) { return !told.bodies.empty(); };
+  CHECK(world.until(id, begun).body() == "part");
   server.hang_up();
   const Story& story = world.finish(id);
   REQUIRE(story.failed);

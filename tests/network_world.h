@@ -1,8 +1,11 @@
 // A reactor and a network for tests, and what came back from them.
 //
-// Law: it runs the loop until the thing waited for is there, however long the machine takes.
+// Law: it runs the loop until the thing waited for is there, however slow the machine is, and never
+// for ever: what cannot come any more fails the test with the reason, at once where the call is
+// over, else when patience is at its end.
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -34,6 +37,8 @@ struct Story {
 
 class World {
  public:
+  static constexpr Duration kPatience{60'000};
+
   explicit World(HttpOptions options = {}, StdioDescriptors stdio = {})
       : network_(std::make_unique<Network>(reactor_, std::move(options), stdio)) {}
 
@@ -43,26 +48,43 @@ class World {
     return id;
   }
 
-  // One turn of the loop.
-  void turn() {
-    reactor_.run_once(kNever);
-    for (auto& [id, reply] : network_->take_replies()) add(&stories_[id], std::move(reply));
-  }
   template <typename Condition>
   void until(const Condition& condition) {
-    while (!condition()) turn();
+    const Time end = reactor_.now() + kPatience;
+    while (!condition()) {
+      if (reactor_.now() >= end) FAIL("what was waited for did not come");
+      turn(end);
+    }
+  }
+  // Until the call's story is so far.
+  template <typename Condition>
+  Story& until(CallId id, const Condition& condition) {
+    Story& told = stories_[id];
+    until([&] { return told.over() || condition(told); });
+    if (!condition(told)) FAIL("the call is over without it: " << told.failure.detail);
+    return told;
   }
   Story& finish(CallId id) {
-    until([&] { return stories_[id].over(); });
-    return stories_[id];
+    return until(id, [](const Story& told) { return told.over(); });
   }
   Story& run(decltype(Call::what) what) { return finish(start(std::move(what))); }
+
+  // The listener's newest connection, once it has that many.
+  CallId accepted(CallId listener, std::size_t count = 1) {
+    const auto arrived = [&](const Story& told) { return told.accepted.size() == count; };
+    return until(listener, arrived).accepted.back();
+  }
 
   Story& story(CallId id) { return stories_[id]; }
   Reactor& reactor() { return reactor_; }
   Network& network() { return *network_; }
 
  private:
+  void turn(Time end) {
+    reactor_.run_once(end);
+    for (auto& [id, reply] : network_->take_replies()) add(&stories_[id], std::move(reply));
+  }
+
   static void add(Story* story, Reply reply) {
     if (auto* head = std::get_if<ReplyHead>(&reply)) story->heads.push_back(std::move(*head));
     if (auto* body = std::get_if<ReplyBody>(&reply))

@@ -315,8 +315,7 @@ TEST_CASE("only OpenRouter is told the program's name", "[openai_chat]") {
     for (const CallHeader& header : request.value().headers) joined += header.name + " ";
     return joined;
   };
-  REQUIRE(names(openrouter()) ==
-          "Content-Type Accept Authorization HTTP-Referer X-OpenRouter-Title ");
+  REQUIRE(names(openrouter()) == "Content-Type Accept Authorization X-OpenRouter-Title ");
   ProviderSettings local = settings_for("local", "openai", "http://localhost:1234/v1");
   local.api_key = Secret();
   REQUIRE(names(local) == "Content-Type Accept ");

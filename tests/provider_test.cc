@@ -210,7 +210,8 @@ TEST_CASE("a connection's failure has a class of its own", "[provider]") {
        {Case{Reason::kResolve, NETWORK, TRUNCATED}, Case{Reason::kConnect, NETWORK, TRUNCATED},
         Case{Reason::kTls, NETWORK, TRUNCATED}, Case{Reason::kClosed, NETWORK, TRUNCATED},
         Case{Reason::kStalled, STALLED, STALLED}, Case{Reason::kProtocol, PEER, PEER},
-        Case{Reason::kTooLarge, PEER, PEER}, Case{Reason::kRefused, SETTINGS, SETTINGS}}) {
+        Case{Reason::kTooLarge, PEER, PEER}, Case{Reason::kRefused, SETTINGS, SETTINGS},
+        Case{Reason::kUntrusted, UNSAFE, UNSAFE}}) {
     Driver driver(remote());
     const ReplyFailed failed{one.reason, true, "plain words"};
     const Outcome before = driver.stream("", 1, failed);

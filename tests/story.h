@@ -121,6 +121,7 @@ class Story {
     fact.mutable_attempt_failed()->set_error(error);
     fact.mutable_attempt_failed()->set_retry_after(retry_after);
     fact.mutable_content()->set_text(text);
+    fact.mutable_content()->set_detail("plain words");
     return gateway->record(std::move(fact), now);
   }
 

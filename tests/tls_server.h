@@ -1,5 +1,5 @@
-// A TLS server in memory for tests, on the library's own server side: bytes in, bytes out. It
-// echoes what it is sent, and can be made old-fashioned.
+// A TLS server in memory for tests, on the library's own server side: bytes in, bytes out. It can
+// be made old-fashioned, and counts who came back with a ticket.
 #pragma once
 
 #include <mbedtls/ctr_drbg.h>
@@ -9,8 +9,10 @@
 #include <mbedtls/x509_crt.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -24,7 +26,7 @@ struct Choices {
   bool tickets = true;
 };
 
-// Certificate, key, ticket key: outlives its connections.
+// Certificate, key, ticket key: outlives its connections, which may live in several threads.
 class Identity {
  public:
   Identity(const std::string& chain_file, const std::string& key_file, Choices choices = {})
@@ -50,8 +52,7 @@ class Identity {
     if (choices_.tickets) {
       must(mbedtls_ssl_ticket_setup(&tickets_, mbedtls_ctr_drbg_random, &random_,
                                     MBEDTLS_CIPHER_AES_256_GCM, 3600));
-      mbedtls_ssl_conf_session_tickets_cb(&config_, mbedtls_ssl_ticket_write,
-                                          mbedtls_ssl_ticket_parse, &tickets_);
+      mbedtls_ssl_conf_session_tickets_cb(&config_, write_ticket, read_ticket, this);
     }
   }
   Identity(const Identity&) = delete;
@@ -65,8 +66,24 @@ class Identity {
     mbedtls_entropy_free(&entropy_);
   }
   [[nodiscard]] const mbedtls_ssl_config* config() const { return &config_; }
+  // Tickets that were taken: handshakes resumed.
+  [[nodiscard]] int resumed() const { return resumed_; }
+  // Held through a step of a handshake: the library caches points in the key as it signs.
+  [[nodiscard]] std::unique_lock<std::mutex> signing() const { return std::unique_lock(mutex_); }
 
  private:
+  static int write_ticket(void* self, const mbedtls_ssl_session* session, unsigned char* start,
+                          const unsigned char* end, std::size_t* size, std::uint32_t* lifetime) {
+    auto* tickets = &static_cast<Identity*>(self)->tickets_;
+    return mbedtls_ssl_ticket_write(tickets, session, start, end, size, lifetime);
+  }
+  static int read_ticket(void* self, mbedtls_ssl_session* session, unsigned char* bytes,
+                         std::size_t size) {
+    auto* identity = static_cast<Identity*>(self);
+    const int code = mbedtls_ssl_ticket_parse(&identity->tickets_, session, bytes, size);
+    if (code == 0) ++identity->resumed_;
+    return code;
+  }
   static void must(int code) {
     if (code < 0) throw std::runtime_error("test server: mbedTLS error " + std::to_string(code));
   }
@@ -78,11 +95,13 @@ class Identity {
   mbedtls_pk_context key_{};
   mbedtls_ssl_config config_{};
   mbedtls_ssl_ticket_context tickets_{};
+  std::atomic<int> resumed_ = 0;
+  mutable std::mutex mutex_;
 };
 
 class Connection {
  public:
-  explicit Connection(const Identity& identity) {
+  explicit Connection(const Identity& identity) : identity_(identity) {
     mbedtls_ssl_init(&ssl_);
     if (mbedtls_ssl_setup(&ssl_, identity.config()) != 0) throw std::runtime_error("ssl_setup");
     mbedtls_ssl_set_bio(&ssl_, this, send, receive, nullptr);
@@ -95,6 +114,7 @@ class Connection {
   void feed(std::string_view ciphertext) {
     input_ += ciphertext;
     if (!open_ && !failed_) {
+      const auto alone = identity_.signing();
       const int code = mbedtls_ssl_handshake(&ssl_);
       open_ = code == 0;
       failed_ = code != 0 && code != MBEDTLS_ERR_SSL_WANT_READ;
@@ -134,6 +154,7 @@ class Connection {
     return static_cast<int>(taken);
   }
 
+  const Identity& identity_;
   mbedtls_ssl_context ssl_{};
   std::string input_;
   std::string output_;

@@ -113,7 +113,7 @@ void Connection::begin_origin() {
   }
   auto client = tls_store_.start(route_.origin);
   if (!client) {
-    fail(ReplyFailed::Reason::kTls, client.error().message);
+    fail(ReplyFailed::Reason::kUntrusted, client.error().message);
     return;
   }
   tls_ = std::move(*client);
@@ -212,7 +212,8 @@ void Connection::tls_bytes(std::string_view bytes) {
   if (stage_ == Stage::kClosed) return;
   if (state == tls::Client::State::kFailed) {
     if (stage_ == Stage::kHandshaking) tls_store_.forget(route_.origin);
-    fail(ReplyFailed::Reason::kTls, tls_->error());
+    const bool certificate = tls_->verify_flags() != 0;
+    fail(certificate ? ReplyFailed::Reason::kUntrusted : ReplyFailed::Reason::kTls, tls_->error());
   } else if (state == tls::Client::State::kClosed) {
     fail(ReplyFailed::Reason::kClosed, route_.origin.host + " closed the connection");
   }

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <memory>
 
+#include "core/settings.h"
+
 namespace daybook {
 namespace {
 
@@ -36,6 +38,13 @@ std::vector<sockaddr_storage> alternate(const addrinfo* found) {
   return addresses;
 }
 
+std::vector<sockaddr_storage> loopback(std::uint16_t port) {
+  std::vector<sockaddr_storage> addresses(2);
+  uv_ip6_addr("::1", port, reinterpret_cast<sockaddr_in6*>(&addresses[0]));
+  uv_ip4_addr("127.0.0.1", port, reinterpret_cast<sockaddr_in*>(&addresses[1]));
+  return addresses;
+}
+
 }  // namespace
 
 struct Connector::Lookup {
@@ -50,6 +59,13 @@ struct Connector::Attempt {
 Connector::Connector(uv_loop_t* loop, const std::string& host, std::uint16_t port, Done done)
     : loop_(loop), host_(host), port_(port), done_(std::move(done)) {
   stagger_.open(this, [&](uv_timer_t* handle) { return uv_timer_init(loop_, handle); });
+  if (is_localhost(host_)) addresses_ = loopback(port_);
+  if (addresses_.empty()) look_up();
+  // Told from the loop like every outcome: the timer stands in for a lookup that was not begun.
+  if (lookup_ == nullptr) uv_timer_start(stagger_.get(), on_stagger, 0, 0);
+}
+
+void Connector::look_up() {
   auto lookup = std::make_unique<Lookup>();
   lookup->owner = this;
   lookup->raw.data = lookup.get();
@@ -59,13 +75,8 @@ Connector::Connector(uv_loop_t* loop, const std::string& host, std::uint16_t por
   const std::string service = std::to_string(port_);
   const int code =
       uv_getaddrinfo(loop_, &lookup->raw, on_lookup, host_.c_str(), service.c_str(), &hints);
-  if (code == 0) {
-    lookup_ = lookup.release();
-    return;
-  }
-  // Told from the loop like every outcome: the timer stands in for the lookup that never began.
   last_error_ = code;
-  uv_timer_start(stagger_.get(), on_stagger, 0, 0);
+  if (code == 0) lookup_ = lookup.release();
 }
 
 Connector::~Connector() {

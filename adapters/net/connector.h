@@ -3,6 +3,8 @@
 // Law: every address the name has is tried, families in turn; the next one starts when the last
 // failed or has been silent for 300 ms, and the first to answer wins (RFC 8305, without its
 // asynchronous DNS: getaddrinfo knows /etc/hosts and nsswitch.conf, and has a thread to block in).
+// localhost and *.localhost are ::1 and 127.0.0.1 without asking anybody (RFC 6761 §6.3): a system
+// without /etc/hosts does not know them, and a resolver may answer them with somebody else.
 #pragma once
 
 #include <uv.h>
@@ -41,6 +43,7 @@ class Connector {
   static void on_lookup(uv_getaddrinfo_t* request, int status, addrinfo* found);
   static void on_connect(uv_connect_t* request, int status);
   static void on_stagger(uv_timer_t* timer);
+  void look_up();
   void resolved(int status, const addrinfo* found);
   void try_next();
   void connected(Attempt* attempt, int status);
