@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/places.h"
 #include "tests/world/process.h"
 
 namespace daybook::systemd_test {
@@ -12,7 +13,7 @@ namespace daybook::systemd_test {
 constexpr const char* kAnalyze = "/usr/bin/systemd-analyze";
 
 std::string unit_of(const std::string& manager) {
-  std::ifstream input(std::string(DAYBOOK_BINARY_DIR "/systemd/") + manager + "/daybook.service");
+  std::ifstream input(build_directory() + "/systemd/" + manager + "/daybook.service");
   std::ostringstream text;
   text << input.rdbuf();
   return text.str();
@@ -22,7 +23,7 @@ std::string unit_of(const std::string& manager) {
 world::Finished analyze(const std::string& manager, std::vector<std::string> words) {
   std::string unit = unit_of(manager);
   const std::size_t begin = unit.find("ExecStart=") + 10;
-  unit.replace(begin, unit.find("/daybookd", begin) - begin, DAYBOOK_BINARY_DIR);
+  unit.replace(begin, unit.find("/daybookd", begin) - begin, build_directory());
   const world::TemporaryDirectory directory;
   words.insert(words.begin(), kAnalyze);
   words.push_back(directory.write("daybook.service", unit));

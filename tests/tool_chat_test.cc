@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "tests/places.h"
 #include "tests/world/daemon_world.h"
 #include "tools/onlooker.h"
 
@@ -19,7 +20,7 @@ constexpr std::int64_t kUser = DaemonWorld::kUser;
 
 // A world in which somebody has written in Telegram, and a terminal beside it.
 struct Chat {
-  DaemonWorld world{DAYBOOK_BINARY_DIR};
+  DaemonWorld world{build_directory()};
 
   Chat() {
     world.start();
@@ -31,7 +32,7 @@ struct Chat {
   Chat& operator=(const Chat&) = delete;
 
   [[nodiscard]] std::vector<std::string> words(std::vector<std::string> more) const {
-    more.insert(more.begin(), {DAYBOOK_BINARY_DIR "/daybook", "--data", world.data()});
+    more.insert(more.begin(), {build_directory() + "/daybook", "--data", world.data()});
     return more;
   }
   [[nodiscard]] Environment environment(const std::string& no_colour) const {
@@ -84,7 +85,7 @@ TEST_CASE("colours are for terminals that want them", "[chat]") {
 TEST_CASE("without a daemon, talking is one sentence that says how to start it", "[chat]") {
   const world::TemporaryDirectory directory;
   for (const std::string verb : {"ask", "chat"}) {
-    std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybook", "--data",
+    std::vector<std::string> words = {build_directory() + "/daybook", "--data",
                                       directory.path() + "/data", verb};
     if (verb == "ask") words.emplace_back("hello");
     const auto refused = run_program(words, {{"HOME", directory.path()}});

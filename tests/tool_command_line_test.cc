@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/places.h"
 #include "tests/world/process.h"
 
 namespace daybook::tool_command_line_test {
@@ -11,7 +12,7 @@ using world::Finished;
 using world::run_program;
 
 Finished daybook(std::vector<std::string> words) {
-  words.insert(words.begin(), DAYBOOK_BINARY_DIR "/daybook");
+  words.insert(words.begin(), build_directory() + "/daybook");
   return run_program(words, {{"HOME", "/nonexistent"}});
 }
 
@@ -45,7 +46,7 @@ TEST_CASE("a wrong command line is one sentence and exit code 64", "[command_lin
     CHECK(finished.output.empty());
     if (row.sentence != "daybook: ") CHECK(finished.status == 64);
   }
-  const Finished daemon = run_program({DAYBOOK_BINARY_DIR "/daybookd", "--consol"}, {});
+  const Finished daemon = run_program({build_directory() + "/daybookd", "--consol"}, {});
   CHECK(daemon.status == 64);
   CHECK(daemon.errors ==
         "daybookd: there is no option --consol; did you mean --console? See `daybookd --help`\n");

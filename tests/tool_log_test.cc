@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "tests/places.h"
 #include "tests/world/process.h"
 #include "tools/journal_view.h"
 
@@ -20,10 +21,10 @@ struct Place {
 
   [[nodiscard]] std::string data() const { return directory.path() + "/data"; }
   [[nodiscard]] std::vector<std::string> daemon() const {
-    return {DAYBOOK_BINARY_DIR "/daybookd", "--console", "--data", data()};
+    return {build_directory() + "/daybookd", "--console", "--data", data()};
   }
   [[nodiscard]] std::vector<std::string> log(std::vector<std::string> more) const {
-    std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybook", "--data", data(), "log"};
+    std::vector<std::string> words = {build_directory() + "/daybook", "--data", data(), "log"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -63,7 +64,7 @@ TEST_CASE("a followed log ends quietly when its reader goes, though nothing new 
   const Place place;
   place.someone_says("hello");
   const Finished piped =
-      run_program({"/bin/sh", "-c", "\"$@\" | head -n 1", "sh", DAYBOOK_BINARY_DIR "/daybook",
+      run_program({"/bin/sh", "-c", "\"$@\" | head -n 1", "sh", build_directory() + "/daybook",
                    "--data", place.data(), "log", "-f"},
                   place.environment);
   CHECK(piped.status == 0);
@@ -76,9 +77,10 @@ TEST_CASE("output that cannot be written is an error and no success", "[log]") {
   place.someone_says("hello");
   for (const std::string verb : {"log", "sessions", "status"}) {
     INFO(verb);
-    const Finished full = run_program({"/bin/sh", "-c", "\"$@\" > /dev/full", "sh",
-                                       DAYBOOK_BINARY_DIR "/daybook", "--data", place.data(), verb},
-                                      place.environment);
+    const Finished full =
+        run_program({"/bin/sh", "-c", "\"$@\" > /dev/full", "sh", build_directory() + "/daybook",
+                     "--data", place.data(), verb},
+                    place.environment);
     CHECK(full.status == 74);
     CHECK(full.errors == "daybook: standard output cannot be written: No space left on device\n");
   }

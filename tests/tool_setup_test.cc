@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/places.h"
 #include "tests/world/daemon_world.h"
 #include "tools/terminal.h"
 
@@ -73,7 +74,7 @@ struct Person {
 
   void runs_setup(const Environment& environment) {
     setup =
-        std::make_unique<Process>(std::vector<std::string>{DAYBOOK_BINARY_DIR "/daybook", "setup"},
+        std::make_unique<Process>(std::vector<std::string>{build_directory() + "/daybook", "setup"},
                                   environment, OnTerminal{});
   }
   void reads(std::string_view text) const {
@@ -89,7 +90,7 @@ struct Person {
     bot.with([&](BotApi& api) { return api.say(user, text, world::real_now()); });
   }
   [[nodiscard]] Finished tool(std::vector<std::string> words) const {
-    words.insert(words.begin(), DAYBOOK_BINARY_DIR "/daybook");
+    words.insert(words.begin(), build_directory() + "/daybook");
     return run_program(words, alone());
   }
   // Token and key, each once; the model and everything after it are left to the test.
@@ -134,7 +135,7 @@ TEST_CASE("setup leads from nothing to a bot that answers", "[setup]") {
   REQUIRE(::stat(person.config().c_str(), &file) == 0);
   CHECK((file.st_mode & 0777) == 0600);
   // What stood in the environment is in the file, so the daemon needs the file alone.
-  Process daemon({DAYBOOK_BINARY_DIR "/daybookd"}, person.alone());
+  Process daemon({build_directory() + "/daybookd"}, person.alone());
   CHECK(person.bot.wait(
       [](const BotApi& api) { return api.shows(kPerson, answer_for("hello, it is me")) > 0; }));
   CHECK(holds(person.tool({"pair"}).output, "owner    101"));
@@ -261,7 +262,7 @@ TEST_CASE("setup asks again when somebody else wrote to the bot", "[setup]") {
 
 TEST_CASE("setup beside a running daemon finds the owner through it", "[setup]") {
   Person person;
-  Process daemon({DAYBOOK_BINARY_DIR "/daybookd"}, person.surroundings());
+  Process daemon({build_directory() + "/daybookd"}, person.surroundings());
   REQUIRE(daemon.wait_for_errors("channels: "));
   while (!holds(person.tool({"status"}).output, "runs, pid")) REQUIRE(daemon.running());
   person.runs_setup(person.surroundings());
@@ -361,7 +362,7 @@ TEST_CASE("setup without questions writes what the environment gives and checks 
   given.emplace_back("DAYBOOK_AGENT_MODEL", "some/model");
   given.emplace_back("DAYBOOK_TELEGRAM_ALLOW", "101,102");
   given.emplace_back("DAYBOOK_JOURNAL_DIR", person.home.path() + "/elsewhere");
-  const std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybook", "setup",
+  const std::vector<std::string> words = {build_directory() + "/daybook", "setup",
                                           "--non-interactive"};
   const Finished setup = run_program(words, given);
   INFO(setup.output + setup.errors);
@@ -393,7 +394,7 @@ TEST_CASE("setup without questions writes what the environment gives and checks 
 TEST_CASE("a value that is asked for unseen is not shown, and Ctrl-C gives the terminal back",
           "[setup]") {
   const Person person;
-  const std::vector<std::string> words = {DAYBOOK_BINARY_DIR "/daybook", "config", "set",
+  const std::vector<std::string> words = {build_directory() + "/daybook", "config", "set",
                                           "telegram.token", "-"};
   Process typed(words, person.alone(), OnTerminal{});
   REQUIRE(typed.expect("not shown"));

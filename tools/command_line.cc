@@ -11,11 +11,11 @@
 namespace daybook {
 namespace {
 
-constexpr std::size_t kWordBytesMax = 60;
+constexpr std::size_t kShownBytesMax = 60;
 constexpr std::size_t kDigitsMax = 18;
 
 // "config set ", and the verb it names; no words: the program itself.
-struct Command {
+struct ChosenVerb {
   std::string words;
   const CLI::App* verb;
 
@@ -25,8 +25,8 @@ struct Command {
   }
 };
 
-Command command_of(const CLI::App& app) {
-  Command command{"", &app};
+ChosenVerb command_of(const CLI::App& app) {
+  ChosenVerb command{"", &app};
   while (!command.verb->get_subcommands().empty()) {
     command.verb = command.verb->get_subcommands().front();
     command.words += command.verb->get_name() + " ";
@@ -35,7 +35,7 @@ Command command_of(const CLI::App& app) {
 }
 
 // Names that could have been meant, as they are typed.
-std::vector<std::string> options_of(const Command& command, const CLI::App& app) {
+std::vector<std::string> options_of(const ChosenVerb& command, const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* from : {command.verb, &app}) {
     for (const CLI::Option* option : from->get_options()) {
@@ -59,8 +59,8 @@ std::string with_nearest(const std::string& sentence, const std::string& word,
 }
 
 // A word that fits nowhere.
-std::string stray(const std::string& word, const Command& command, const CLI::App& app) {
-  const std::string shown = escaped(word, kWordBytesMax);
+std::string stray(const std::string& word, const ChosenVerb& command, const CLI::App& app) {
+  const std::string shown = escaped(word, kShownBytesMax);
   if (word.starts_with("-")) {
     const std::string name = word.substr(0, word.find('='));
     return with_nearest(command.has_no("option " + shown), name, options_of(command, app));
@@ -71,7 +71,7 @@ std::string stray(const std::string& word, const Command& command, const CLI::Ap
 }
 
 // What has to be there and is not; empty: nothing.
-std::string missing(const Command& command) {
+std::string missing(const ChosenVerb& command) {
   for (const CLI::Option* option : command.verb->get_options()) {
     if (!option->get_required() || option->count() > 0) continue;
     return command.words + "needs " + option->get_name() + ": " + option->get_description();
@@ -87,7 +87,7 @@ std::string missing(const Command& command) {
 }  // namespace
 
 std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error) {
-  const Command command = command_of(app);
+  const ChosenVerb command = command_of(app);
   std::string sentence;
   const auto left_over = app.remaining(true);
   const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());
