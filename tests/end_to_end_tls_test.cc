@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/places.h"
 #include "tests/tls_certificates.h"
 #include "tests/tls_front.h"
 #include "tests/world/daemon_world.h"
@@ -53,7 +54,7 @@ Bad a_bad_one() {
 }
 
 struct World : DaemonWorld {
-  World() : DaemonWorld(DAYBOOK_BINARY_DIR) {
+  World() : DaemonWorld(build_directory()) {
     set("tls", "ca_file = " + toml_string(papers().workshop.path("authority.pem")));
   }
   void provider_at(const std::string& url) {

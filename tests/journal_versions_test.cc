@@ -9,6 +9,7 @@
 #include "journal/verify.h"
 #include "tests/journal_place.h"
 #include "tests/log_contract.h"
+#include "tests/places.h"
 
 namespace daybook::journal_versions_test {
 
@@ -19,7 +20,7 @@ using log_contract::read_all;
 
 namespace fs = std::filesystem;
 
-const std::string kGoldenFolder = DAYBOOK_SOURCE_DIR "/tests/golden";
+const std::string kGoldenFolder = source_directory() + "/tests/golden";
 
 std::string golden_path(std::uint32_t format) {
   return kGoldenFolder + "/journal-" + std::to_string(format);

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "journal/files.h"
+#include "tests/places.h"
 #include "tests/story.h"
 #include "tests/world/daemon_world.h"
 #include "tools/space_watch.h"
@@ -202,7 +203,7 @@ std::size_t notices(const BotApi& api) {
 
 TEST_CASE("a daemon on a disk that is nearly full says so once and goes on when it is not",
           "[space]") {
-  DaemonWorld world(DAYBOOK_BINARY_DIR);
+  DaemonWorld world(build_directory());
   SmallDisk disk(world.data());
   if (!disk.mounted()) {
     WARN("no tmpfs could be mounted here (" << std::strerror(errno) << "): not tested");
