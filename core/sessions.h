@@ -22,7 +22,8 @@
 namespace daybook {
 
 struct SessionLimits {
-  // In memory. Some hundreds of conversations of a hundred messages; little even for a Raspberry Pi.
+  // In memory. Some hundreds of conversations of a hundred messages; little even for a Raspberry
+  // Pi.
   std::size_t bytes_max = 8u << 20;
   // A snapshot is due after this many events (chunks are none), or after an eighth as many as there
   // are entries: so reading one is never dear, and writing them never dearer than what they save.

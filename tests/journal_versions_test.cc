@@ -78,7 +78,9 @@ TEST_CASE("a journal of every format is read, verified and written on", "[journa
     INFO("format " << format);
     Place place;
     copy_golden(format, place);
-    const auto sound = verify({place.directory(), {}, {}});
+    VerifyOptions options;
+    options.directory = place.directory();
+    const auto sound = verify(options);
     REQUIRE(sound);
     CHECK(sound->sound());
     CHECK(sound->events == 12);
@@ -94,7 +96,7 @@ TEST_CASE("a journal of every format is read, verified and written on", "[journa
     CHECK(fs::exists(place.directory() + "/keys") == (format == layout::kFormatLocked));
     DiskLog disk(place.options());
     CHECK(read_all(disk.log()) == expected);
-    CHECK(verify({place.directory(), {}, {}})->sound());
+    CHECK(verify(options)->sound());
   }
 }
 

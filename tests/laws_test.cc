@@ -256,7 +256,8 @@ TEST_CASE("the laws give what dedupe, refs and snapshots must hold", "[core]") {
   CHECK(laws.refs() == std::vector<Ref>{{kPlace, row->id(), row->head()}});
 
   const Directory& directory = story.gateway->directory();
-  Snapshot snapshot{"directory", 0, 1, directory.seq(), directory.save().SerializeAsString()};
+  Snapshot snapshot{"directory", 0, Gateway::kSnapshotVersion, directory.seq(),
+                    directory.save().SerializeAsString()};
   CHECK(laws.judge(snapshot) == "");
   snapshot.seq = 3;
   CHECK(laws.judge(snapshot).find("it says that it is of event 3") == 0);

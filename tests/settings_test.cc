@@ -383,13 +383,13 @@ TEST_CASE("addresses that an API has no use for are refused unquoted", "[setting
 }
 
 TEST_CASE("loopback is this machine and nothing that looks like it", "[settings]") {
-  for (const char* host : {"localhost", "LocalHost", "models.localhost", "127.0.0.1",
-                           "127.255.0.9", "::1", "0:0::1"}) {
+  for (const char* host : {"localhost", "LocalHost", "models.localhost", "127.0.0.1", "127.255.0.9",
+                           "::1", "0:0::1"}) {
     CHECK(is_loopback(host));
   }
-  for (const char* host : {"127.evil.com", "127.0.0.1.evil.com", "127.1", "1270.0.0.1", "10.0.0.1",
-                           "::", "::2", "1::1", "localhost.evil.com", "notlocalhost", ".localhost",
-                           "", "::127.0.0.1"}) {
+  for (const char* host :
+       {"127.evil.com", "127.0.0.1.evil.com", "127.1", "1270.0.0.1", "10.0.0.1", "::", "::2",
+        "1::1", "localhost.evil.com", "notlocalhost", ".localhost", "", "::127.0.0.1"}) {
     INFO(host);
     CHECK_FALSE(is_loopback(host));
   }

@@ -2,8 +2,8 @@
 // and the production gateway with its adapters in the middle, all on a virtual clock. One seed
 // decides everything; the same seed gives the same journal, byte for byte.
 //
-// A swarm option makes memory scarce: sessions are let go as soon as they may be, snapshots are taken
-// all the time and lost in crashes. It must make no difference to the journal of a seed.
+// A swarm option makes memory scarce: sessions are let go as soon as they may be, snapshots are
+// taken all the time and lost in crashes. It must make no difference to the journal of a seed.
 //
 // First comes a stormy part, in which people talk and everything breaks (safety), then a calm one,
 // in which all that is owed must be settled (liveness); then the checkers look.
