@@ -152,6 +152,12 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
 }
 
 Result<Prompt> prompt_of(const Event& turn_started, History& history) {
+  Result<RebuiltPrompt> rebuilt = rebuild_prompt(turn_started, history);
+  if (!rebuilt) return rebuilt.error();
+  return std::move(rebuilt->built.prompt);
+}
+
+Result<RebuiltPrompt> rebuild_prompt(const Event& turn_started, History& history) {
   if (!turn_started.has_turn_started()) {
     return Error{"event " + std::to_string(turn_started.seq()) + " is not a TurnStarted",
                  ExitCode::kUsage};
@@ -159,7 +165,8 @@ Result<Prompt> prompt_of(const Event& turn_started, History& history) {
   Result<Session> session = Session::load(turn_started.session(), turn_started.prev(), 0, history);
   if (!session) return session.error();
   session->apply(turn_started);
-  return build_prompt(session->state(), turn_started.turn_started(), history).prompt;
+  const SessionState& state = session->state();
+  return RebuiltPrompt{build_prompt(state, turn_started.turn_started(), history), state};
 }
 
 }  // namespace daybook

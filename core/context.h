@@ -78,6 +78,13 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
 // `history`.
 Result<Prompt> prompt_of(const Event& turn_started, History& history);
 
+// The same with what it took and left out, and the session as it was then, the turn begun.
+struct RebuiltPrompt {
+  BuiltPrompt built;
+  SessionState state;
+};
+Result<RebuiltPrompt> rebuild_prompt(const Event& turn_started, History& history);
+
 // Where provider adapters get prompts.
 class Prompts {
  public:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/codec.h"
+
 namespace daybook {
 
 Directory Directory::restore(DirectoryState state) {
@@ -158,6 +160,15 @@ Seq ended_turn(const Event& event) {
   if (event.has_turn_failed()) return event.turn_failed().turn();
   if (event.has_turn_cancelled()) return event.turn_cancelled().turn();
   return event.turn_abandoned().turn();
+}
+
+Seq subject_of(const Event& event) {
+  if (event.has_post_attempted()) return event.post_attempted().source();
+  if (event.has_reply_posted()) return event.reply_posted().source();
+  if (event.has_reply_edited()) return event.reply_edited().source();
+  if (event.has_delivery_delayed()) return event.delivery_delayed().source();
+  if (event.has_delivery_failed()) return event.delivery_failed().source();
+  return turn_of(event);
 }
 
 std::string_view channel_of(std::string_view place) { return place.substr(0, place.find(':')); }

@@ -64,6 +64,8 @@ class Directory {
 bool ends_turn(const Event& event);
 // The turn such an event ends.
 Seq ended_turn(const Event& event);
+// The turn or notice an event helps along or ends; 0 when it is about neither.
+Seq subject_of(const Event& event);
 
 // "telegram" of "telegram:12345/7".
 std::string_view channel_of(std::string_view place);

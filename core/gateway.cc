@@ -45,16 +45,6 @@ std::string place_of(const Event& fact) {
   return {};
 }
 
-// The turn or notice a fact is about; 0 when it is about neither.
-Seq subject_of(const Event& fact) {
-  if (fact.has_post_attempted()) return fact.post_attempted().source();
-  if (fact.has_reply_posted()) return fact.reply_posted().source();
-  if (fact.has_reply_edited()) return fact.reply_edited().source();
-  if (fact.has_delivery_delayed()) return fact.delivery_delayed().source();
-  if (fact.has_delivery_failed()) return fact.delivery_failed().source();
-  return turn_of(fact);
-}
-
 // A provider's fact counts only for the attempt that is current.
 bool superseded(const Event& fact, const SessionState& session) {
   const auto other = [&](const auto& body) {

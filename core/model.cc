@@ -95,11 +95,9 @@ ResolvedModel with_sizes(const ProviderRow& provider, std::string_view model,
     resolved.output_tokens = kEchoOutputTokens;
     return resolved;
   }
-  const std::string form = catalogue_form(model);
-  for (const ModelRow& row : catalogue.rows()) {
-    if (catalogue_form(row.id()) != form) continue;
-    resolved.context_tokens = row.context_tokens();
-    resolved.output_tokens = row.output_tokens();
+  if (const ModelRow* row = catalogue_row(model, catalogue); row != nullptr) {
+    resolved.context_tokens = row->context_tokens();
+    resolved.output_tokens = row->output_tokens();
     return resolved;
   }
   if (small_and_local(provider)) {
@@ -227,6 +225,14 @@ Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded&
     return resolve_with("gemini", lower, settings, catalogue);
   }
   return resolve_with("openrouter", name, settings, catalogue);
+}
+
+const ModelRow* catalogue_row(std::string_view model, const CatalogueLoaded& catalogue) {
+  const std::string form = catalogue_form(model);
+  const auto found =
+      std::find_if(catalogue.rows().begin(), catalogue.rows().end(),
+                   [&](const ModelRow& row) { return catalogue_form(row.id()) == form; });
+  return found == catalogue.rows().end() ? nullptr : &*found;
 }
 
 std::string default_model(const std::vector<ProviderRow>& providers) {

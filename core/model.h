@@ -32,6 +32,9 @@ struct ResolvedModel {
 Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
                                     const CatalogueLoaded& catalogue);
 
+// The row of the model that a provider calls so, however it spells it; null: there is none.
+const ModelRow* catalogue_row(std::string_view model, const CatalogueLoaded& catalogue);
+
 // The first usable provider's default: Gemini key, OpenRouter key, OpenAI key, else "echo".
 std::string default_model(const std::vector<ProviderRow>& providers);
 

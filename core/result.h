@@ -13,9 +13,10 @@
 
 namespace daybook {
 
-// sysexits(3), the ones we use.
+// sysexits(3), the ones we use, and 1 for a check whose answer is no.
 enum class ExitCode : int {
   kOk = 0,
+  kFinding = 1,       // an audit found something unaccounted for
   kUsage = 64,        // wrong command line
   kDamaged = 65,      // the journal is damaged
   kUnavailable = 69,  // a service refuses us

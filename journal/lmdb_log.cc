@@ -140,6 +140,11 @@ Result<std::optional<Snapshot>> LmdbLog::snapshot(std::string_view projection, S
 
 Result<Log::Refs> LmdbLog::refs() { return reading_.refs(); }
 
+Histogram LmdbLog::commit_latency() const {
+  const std::lock_guard lock(mutex_);
+  return commit_latency_;
+}
+
 std::uint64_t LmdbLog::free_bytes() const { return files::free_bytes(options_.directory); }
 
 void LmdbLog::write_loop() {
@@ -230,8 +235,10 @@ std::optional<bool> LmdbLog::resume(std::vector<Queued>& group) {
 }
 
 void LmdbLog::report(std::vector<Queued>& group) {
+  const auto took = std::chrono::steady_clock::now() - commit_began_;
   {
     const std::lock_guard lock(mutex_);
+    commit_latency_.add(static_cast<std::uint64_t>(took / std::chrono::microseconds(1)));
     backlog_bytes_ -= bytes_of(group);
     std::move(group.begin(), group.end(), std::back_inserter(durable_));
   }

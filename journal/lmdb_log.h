@@ -19,6 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/histogram.h"
 #include "core/log.h"
 #include "journal/committer.h"
 #include "journal/opening.h"
@@ -72,6 +73,8 @@ class LmdbLog final : public Log {
   // Of the file system the journal lies on. Any thread.
   [[nodiscard]] std::uint64_t free_bytes() const;
   [[nodiscard]] const std::string& journal_id() const { return opened_.journal_id; }
+  // How long commits took since it was opened, in microseconds. Any thread.
+  [[nodiscard]] Histogram commit_latency() const;
 
  private:
   Result<void> start();
@@ -110,6 +113,7 @@ class LmdbLog final : public Log {
   std::vector<Queued> queue_;
   std::vector<Queued> durable_;
   std::size_t backlog_bytes_ = 0;
+  Histogram commit_latency_;
   std::optional<Error> stopped_;
   bool waiting_for_space_ = false;
   bool closing_ = false;
@@ -135,6 +139,9 @@ class LmdbReader final : public Log {
                     const std::function<bool(const Record&)>& visit) override;
   Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
   Result<Refs> refs() override;
+
+  // The newest seal; nullopt: the journal is empty.
+  Result<std::optional<Reading::Seal>> sealed() { return reading_.last_seal(); }
 
  private:
   Opened opened_;

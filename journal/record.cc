@@ -135,6 +135,14 @@ void append_u32(std::string& bytes, std::uint32_t value) {
   bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
+std::size_t stored_bytes(const Record& event) {
+  std::array<char, 10> length{};
+  const std::size_t body =
+      write_varint(length, event.clear.size()) + event.clear.size() + event.content.size();
+  const std::size_t parts = body <= kPartBytesMax ? 1 : (body + kPartBytesMax - 1) / kPartBytesMax;
+  return parts * kHeaderBytes + body;
+}
+
 void hash_part(Sha256& hash, std::uint64_t key, std::string_view value) {
   char key_bytes[sizeof key];
   std::memcpy(key_bytes, &key, sizeof key);

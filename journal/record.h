@@ -52,6 +52,9 @@ struct Encoded {
 // range, is our bug (CHECK): what comes in from outside is limited long before.
 void encode(const Record& event, Encoded& into, const KeyUse& key = {});
 
+// What encode() would append, in bytes.
+std::size_t stored_bytes(const Record& event);
+
 // An event's hash is SHA-256 over key (8 bytes, little-endian) and value of each of its parts.
 void hash_part(Sha256& hash, std::uint64_t key, std::string_view value);
 

@@ -65,7 +65,8 @@ TEST_CASE("times are read as dates, instants or how long ago", "[tool_client]") 
   CHECK(*parse_since("90s", now) == now - std::chrono::seconds(90));
   CHECK(*parse_since("2h", now) == now - std::chrono::hours(2));
   CHECK(*parse_since("2023-11-14T22:13:20Z", now) == now);
-  CHECK(*parse_since("2023-11-14T22:13:20.123Z", now) == now);
+  CHECK(*parse_since("2023-11-14T22:13:20.123Z", now) == now + Duration(123));
+  CHECK(*parse_since("2023-11-14T22:13:20.5", now) == now + Duration(500));
   CHECK(*parse_since("2023-11-14 22:13", now) == now - std::chrono::seconds(20));
   CHECK(to_milliseconds(*parse_since("2023-11-14", now)) == 1'699'920'000'000);
   for (const std::string bad :

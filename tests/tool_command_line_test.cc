@@ -31,7 +31,6 @@ TEST_CASE("a wrong command line is one sentence and exit code 64", "[command_lin
       {{"config", "gte", "agent.model"}, "config has no verb \"gte\"; did you mean get?"},
       {{"config", "get"}, "config get needs key: like agent.model"},
       {{"log", "-n", "-3"}, "--count: must be a whole number, not -3"},
-      {{"replay", "--until", "x"}, "--until: must be a whole number, not x"},
       {{"prompt", "1", "--turn", "1.5"}, "--turn: must be a whole number, not 1.5"},
       {{"pair", "revoke", "ann"}, "id: must be a whole number, not ann"},
       {{"log", "\x1b[2J"}, "daybook: "},

@@ -119,4 +119,15 @@ Result<ControlClient::Json> ControlClient::finish() {
   return line;
 }
 
+Result<std::optional<ControlClient::Json>> ask_daemon(const std::string& journal_directory,
+                                                      const ControlClient::Json& request) {
+  auto client = ControlClient::connect(control_socket_path(journal_directory));
+  if (!client) return client.error();
+  if (!client->has_value()) return std::optional<ControlClient::Json>();
+  if (auto asked = (*client)->ask(request); !asked) return asked.error();
+  auto answer = (*client)->finish();
+  if (!answer) return answer.error();
+  return std::optional<ControlClient::Json>(std::move(answer).value());
+}
+
 }  // namespace daybook

@@ -42,4 +42,8 @@ class ControlClient {
   std::string buffer_;
 };
 
+// Asks the daemon of this journal: the answer's last line; nullopt when none runs.
+Result<std::optional<ControlClient::Json>> ask_daemon(const std::string& journal_directory,
+                                                      const ControlClient::Json& request);
+
 }  // namespace daybook

@@ -439,6 +439,7 @@ std::string Daemon::status_json() const {
                        {"since", time_text(started_)},
                        {"channels", channels()}};
   status.update(journal_status(settings_.values.journal.dir, journal_->last(), *gateway_));
+  status["commits"] = status_histogram(journal_->commit_latency());
   StatusJson trouble = StatusJson::array();
   if (gateway_->waiting_for_space()) {
     trouble.push_back("the disk is full: nothing is taken in until there is space");

@@ -23,9 +23,14 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_chat(app, tool);
   daybook::add_log(app, tool);
   daybook::add_show(app, tool);
+  daybook::add_turn(app, tool);
   daybook::add_sessions(app, tool);
   daybook::add_prompt(app, tool);
+  daybook::add_diff(app, tool);
   daybook::add_replay(app, tool);
+  daybook::add_audit(app, tool);
+  daybook::add_usage(app, tool);
+  daybook::add_stats(app, tool);
   daybook::add_verify(app, tool);
   daybook::add_status(app, tool);
   daybook::add_setup(app, tool);
@@ -36,7 +41,8 @@ void describe(CLI::App& app, Tool& tool) {
   app.footer(
       "`daybook VERB --help` has an example of each. A session is written as its number, its place "
       "(telegram:12345), or the beginning of its place.\n"
-      "Exit codes: 0, 64 usage, 65 journal damaged, 69 unavailable, 74 disk, 75 busy, 78 "
+      "Exit codes: 0, 1 an audit found something, 64 usage, 65 journal damaged, 69 unavailable, 74 "
+      "disk, 75 busy, 78 "
       "settings.");
 }
 

@@ -1,14 +1,19 @@
 // Reading a journal through the same port and the same folds as the daemon.
 #include "tools/journal_view.h"
 
-#include <optional>
+#include <algorithm>
 #include <vector>
 
 #include "core/codec.h"
 #include "core/notation.h"
-#include "journal/lmdb_log.h"
 
 namespace daybook {
+namespace {
+
+// Events looked at in one go.
+constexpr Seq kStep = 32'768;
+
+}  // namespace
 
 Result<std::unique_ptr<JournalView>> JournalView::open(const std::string& directory) {
   auto log = LmdbReader::open(directory);
@@ -20,6 +25,12 @@ Result<std::unique_ptr<JournalView>> JournalView::open(const std::string& direct
   if (!gateway) return gateway.error();
   view->gateway_ = std::move(gateway).value();
   return view;
+}
+
+Result<std::unique_ptr<JournalView>> JournalView::open(const Tool& tool) {
+  auto directory = tool.journal_directory();
+  if (!directory) return directory.error();
+  return open(*directory);
 }
 
 Result<SessionId> JournalView::find_session(std::string_view text) {
@@ -64,6 +75,23 @@ Result<void> JournalView::events(Seq first, Seq last, const KindSet& kinds,
   return {};
 }
 
+Result<void> JournalView::fold(Seq first, Seq last, const KindSet& kinds, const KindSet& worded,
+                               Progress* progress, const std::function<void(const Event&)>& visit) {
+  std::optional<Error> damaged;
+  auto scanned = scan_in_steps(*log_, first, last, kinds, progress, [&](const Record& record) {
+    auto event = worded.test(record.kind) ? from_record(record) : clear_from_record(record);
+    if (event) {
+      visit(*event);
+    } else {
+      damaged = event.error();
+    }
+    return event.has_value();
+  });
+  if (!scanned) return scanned;
+  if (damaged.has_value()) return *damaged;
+  return {};
+}
+
 Result<Event> JournalView::event(Seq seq) {
   auto record = log_->get(seq);
   if (!record) return record.error();
@@ -80,6 +108,69 @@ Result<Session> JournalView::session(SessionId id) {
   if (session != nullptr) return *session;
   if (gateway_->stopped().has_value()) return *gateway_->stopped();
   return Error{"there is no session " + std::to_string(id), ExitCode::kUsage};
+}
+
+Result<Session> JournalView::session(SessionId id, Seq upto) {
+  const SessionRow* row = gateway_->directory().session(id);
+  if (row == nullptr) return session(id);
+  if (upto >= std::max(row->head(), row->last_chunk())) return session(id);
+  Seq head = row->head();
+  while (head > upto) {
+    auto later = event(head);
+    if (!later) return later.error();
+    head = later->prev();
+  }
+  if (head < id) {
+    return Error{"session " + std::to_string(id) + " at " + row->place() + " begins with event " +
+                     std::to_string(id) + ", after event " + std::to_string(upto),
+                 ExitCode::kUsage};
+  }
+  auto past = Session::load(id, head, 0, *gateway_);
+  if (!past || !past->busy()) return past;
+  const KindSet chunks = KindSet().set(Event::kChunkReceived);
+  auto scanned =
+      events(past->state().open().attempt_seq() + 1, upto, chunks, [&](const Event& chunk) {
+        past->apply(chunk);
+        return true;
+      });
+  if (!scanned) return scanned.error();
+  return past;
+}
+
+Result<Directory> JournalView::directory_at(Seq upto) {
+  if (upto >= gateway_->directory().seq()) return gateway_->directory();
+  Directory directory;
+  Progress progress("folding", upto);
+  auto folded = fold(1, upto, all_but_chunks(), KindSet(), &progress,
+                     [&](const Event& event) { directory.apply(event); });
+  if (!folded) return folded.error();
+  return directory;
+}
+
+Result<std::optional<Event>> JournalView::newest(std::uint8_t kind, Seq upto) {
+  std::optional<Event> found;
+  for (Seq last = std::min(upto, log_->last()); last > 0 && !found.has_value();) {
+    const Seq first = last > kStep ? last - kStep + 1 : 1;
+    auto scanned = events(first, last, KindSet().set(kind), [&](const Event& event) {
+      found = event;
+      return true;
+    });
+    if (!scanned) return scanned.error();
+    last = first - 1;
+  }
+  return found;
+}
+
+Result<void> scan_in_steps(Log& log, Seq first, Seq last, const KindSet& kinds, Progress* progress,
+                           const std::function<bool(const Record&)>& visit) {
+  bool going_on = true;
+  for (Seq from = first; going_on && from <= last; from += kStep) {
+    if (progress != nullptr) progress->reached(from - first);
+    auto scanned = log.scan(from, std::min(last, from + kStep - 1), kinds,
+                            [&](const Record& record) { return going_on = visit(record); });
+    if (!scanned) return scanned;
+  }
+  return {};
 }
 
 Seq parse_seq(std::string_view text) {

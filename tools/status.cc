@@ -1,6 +1,8 @@
 // One object, two readers.
 #include "tools/status.h"
 
+#include <algorithm>
+
 #include "core/notation.h"
 
 namespace daybook {
@@ -51,6 +53,25 @@ StatusJson journal_status(const std::string& directory, Seq events, const Gatewa
           {"pairings", folded.pairings().size()}};
 }
 
+StatusJson status_histogram(const Histogram& latency) {
+  StatusJson buckets = StatusJson::array();
+  for (std::size_t bucket = 0; bucket < Histogram::kBuckets; ++bucket) {
+    if (latency.in(bucket) == 0) continue;
+    buckets.push_back({std::min(Histogram::upto(bucket), latency.largest()), latency.in(bucket)});
+  }
+  return {{"count", latency.count()},
+          {"median", latency.percentile(50)},
+          {"within_99", latency.percentile(99)},
+          {"largest", latency.largest()},
+          {"buckets", std::move(buckets)}};
+}
+
+std::string status_histogram_text(const StatusJson& histogram) {
+  return text_at(histogram, "count") + ", half within " + text_at(histogram, "median") +
+         " us, 99 % within " + text_at(histogram, "within_99") + " us, the longest " +
+         text_at(histogram, "largest") + " us";
+}
+
 std::string status_text(const StatusJson& status) {
   std::string out;
   const auto line = [&](const std::string& name, const std::string& value) {
@@ -65,6 +86,7 @@ std::string status_text(const StatusJson& status) {
                            : "does not run");
   line("journal", text_at(status, "journal"));
   line("events", text_at(status, "events") + ", the last one at " + text_at(status, "last"));
+  if (status.contains("commits")) line("commits", status_histogram_text(status["commits"]));
   line("model", text_at(status, "model") +
                     (status.value("model_chosen", true) ? "" : ", picked from the keys at hand"));
   if (status.contains("providers")) line("providers", joined(status["providers"]));

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <tuple>
+#include <utility>
 
 #include "core/notation.h"
 
@@ -33,8 +35,21 @@ std::optional<Time> parse_ago(std::string_view text, Time now) {
   }
 }
 
+// ".007" of "04:05:06.007Z": milliseconds, and what follows them.
+std::pair<std::int64_t, std::string_view> parse_fraction(std::string_view text) {
+  if (!text.starts_with('.')) return {0, text};
+  std::int64_t milliseconds = 0;
+  std::int64_t weight = 100;
+  std::size_t at = 1;
+  for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, weight /= 10) {
+    milliseconds += weight * (text[at] - '0');
+  }
+  return {milliseconds, text.substr(at)};
+}
+
 std::optional<Time> parse_date_time(const std::string& text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
+  std::int64_t milliseconds = 0;
   const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &used);
   if (fields != 3) return std::nullopt;
   const std::string rest = text.substr(static_cast<std::size_t>(used));
@@ -44,10 +59,7 @@ std::optional<Time> parse_date_time(const std::string& text) {
                                  &second, &rest_used);
     if (more < 2) return std::nullopt;
     std::string_view tail = std::string_view(rest).substr(static_cast<std::size_t>(rest_used));
-    if (tail.starts_with('.')) {
-      const std::size_t end = tail.find_first_not_of("0123456789", 1);
-      tail = end == std::string_view::npos ? std::string_view() : tail.substr(end);
-    }
+    std::tie(milliseconds, tail) = parse_fraction(tail);
     if (!tail.empty() && tail != "Z") return std::nullopt;
   }
   const std::chrono::year_month_day date{std::chrono::year(year),
@@ -55,7 +67,7 @@ std::optional<Time> parse_date_time(const std::string& text) {
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
   return Time(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
-         std::chrono::minutes(minute) + std::chrono::seconds(second);
+         std::chrono::minutes(minute) + std::chrono::seconds(second) + Duration(milliseconds);
 }
 
 [[noreturn]] void end_without_output() {
@@ -107,6 +119,14 @@ std::string bold(const Tool& tool, std::string_view text) {
   return tool.colour ? "\x1b[1m" + std::string(text) + "\x1b[0m" : std::string(text);
 }
 
+std::string green(const Tool& tool, std::string_view text) {
+  return tool.colour ? "\x1b[32m" + std::string(text) + "\x1b[0m" : std::string(text);
+}
+
+std::string red(const Tool& tool, std::string_view text) {
+  return tool.colour ? "\x1b[31m" + std::string(text) + "\x1b[0m" : std::string(text);
+}
+
 std::string terminal_text(std::string_view text) {
   std::string out;
   std::size_t from = 0;
@@ -121,9 +141,13 @@ std::string terminal_text(std::string_view text) {
   return out;
 }
 
+std::optional<Time> parse_time(std::string_view text, Time now) {
+  const auto ago = parse_ago(text, now);
+  return ago.has_value() ? ago : parse_date_time(std::string(text));
+}
+
 Result<Time> parse_since(std::string_view text, Time now) {
-  if (const auto ago = parse_ago(text, now); ago.has_value()) return *ago;
-  if (const auto time = parse_date_time(std::string(text)); time.has_value()) return *time;
+  if (const auto time = parse_time(text, now); time.has_value()) return *time;
   return Error{"--since " + escaped(text, 40) +
                    " is no time; write 2026-02-03T04:05:06Z, 2026-02-03, or how long ago: 10m, "
                    "2h, 3d",

@@ -40,12 +40,16 @@ void flush_output();
 // "\x1b[2m" text "\x1b[0m" when colour is on.
 std::string dimmed(const Tool& tool, std::string_view text);
 std::string bold(const Tool& tool, std::string_view text);
+std::string green(const Tool& tool, std::string_view text);
+std::string red(const Tool& tool, std::string_view text);
 
 // Text of a model or a person for a terminal: newlines and tabs stay, other control characters
 // become escapes.
 std::string terminal_text(std::string_view text);
 
-// "2026-02-03T04:05:06Z", "2026-02-03", or how long ago: "90s", "10m", "2h", "3d".
+// "2026-02-03T04:05:06.007Z", "2026-02-03", or how long ago: "90s", "10m", "2h", "3d".
+std::optional<Time> parse_time(std::string_view text, Time now);
+// The same after --since; an Error is one sentence.
 Result<Time> parse_since(std::string_view text, Time now);
 
 // The wall clock; tools have no loop that samples it.
@@ -55,8 +59,13 @@ Time wall_clock();
 
 void add_log(CLI::App& app, Tool& tool);
 void add_show(CLI::App& app, Tool& tool);
+void add_turn(CLI::App& app, Tool& tool);
 void add_sessions(CLI::App& app, Tool& tool);
 void add_prompt(CLI::App& app, Tool& tool);
+void add_audit(CLI::App& app, Tool& tool);
+void add_usage(CLI::App& app, Tool& tool);
+void add_diff(CLI::App& app, Tool& tool);
+void add_stats(CLI::App& app, Tool& tool);
 void add_replay(CLI::App& app, Tool& tool);
 void add_verify(CLI::App& app, Tool& tool);
 void add_status(CLI::App& app, Tool& tool);

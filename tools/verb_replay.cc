@@ -2,19 +2,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adapters/event_json.h"
 #include "core/notation.h"
 #include "journal/verify.h"
-#include "tools/command_line.h"
+#include "tools/figures.h"
 #include "tools/journal_view.h"
+#include "tools/json_line.h"
+#include "tools/moment.h"
 #include "tools/replay.h"
 #include "tools/tool.h"
 
 namespace daybook {
 namespace {
 
-Result<void> run_check(JournalView& view, Seq until) {
+Result<void> run_check(const Tool& tool, JournalView& view, Seq until) {
   auto report = replay_check(view.log(), until);
   if (!report) return report.error();
+  if (tool.json) {
+    print_json({{"events", report->events},
+                {"facts", report->facts},
+                {"decisions", report->decisions},
+                {"snapshots", report->snapshots},
+                {"skipped", report->skipped},
+                {"divergence", report->divergence}});
+    if (report->divergence.empty()) return {};
+  }
   if (!report->divergence.empty()) {
     return Error{report->divergence, ExitCode::kDamaged};
   }
@@ -27,38 +39,59 @@ Result<void> run_check(JournalView& view, Seq until) {
   return {};
 }
 
+void print_state_line(const Tool& tool, const std::string& name,
+                      const google::protobuf::Message& state) {
+  if (!tool.json) {
+    print_line(terminal_text(name + " " + notation_fields(state)));
+    return;
+  }
+  JsonLine object = {{"state", std::string(state.GetDescriptor()->name())}};
+  object.update(JsonLine::parse(message_json(state), nullptr, false));
+  print_json(object);
+}
+
 // What was known after that event: who talked, what was open.
 Result<void> print_state(const Tool& tool, JournalView& view, Seq until) {
   auto past = state_at(view.log(), until);
   if (!past) return past.error();
   Gateway& gateway = *past->gateway;
-  print_line(bold(tool, "after event " + std::to_string(gateway.directory().seq()) + ", " +
-                            time_text(gateway.directory().time())));
-  print_line("model " + gateway.directory().settings().model() + ", " +
-             std::to_string(gateway.directory().sessions().size()) + " sessions");
-  for (const auto& [id, row] : gateway.directory().sessions()) {
+  const Directory& directory = gateway.directory();
+  const std::string time = time_text(directory.time());
+  if (tool.json) {
+    print_json({{"state", "DirectoryState"},
+                {"seq", directory.seq()},
+                {"time", time},
+                {"model", directory.settings().model()},
+                {"sessions", directory.sessions().size()}});
+  } else {
+    print_line(bold(tool, "after event " + std::to_string(directory.seq()) + ", " + time));
+    print_line("model " + directory.settings().model() + ", " +
+               count_text(directory.sessions().size(), "session"));
+  }
+  for (const auto& [id, row] : directory.sessions()) {
     const Session* session = gateway.session(id);
     if (session == nullptr) return gateway.stopped().value_or(Error{"a session is missing"});
-    print_line("session " + notation_fields(session->state()));
+    print_state_line(tool, "session", session->state());
   }
   for (const auto& [seq, turn] : gateway.work().calls.open()) {
-    print_line("open turn " + notation_fields(turn));
+    print_state_line(tool, "open turn", turn);
   }
   for (const auto& [source, delivery] : gateway.work().deliveries.open()) {
-    print_line("delivery " + notation_fields(delivery.state));
+    print_state_line(tool, "delivery", delivery.state);
   }
   return {};
 }
 
-Result<void> run_replay(const Tool& tool, Seq until, bool check) {
-  auto directory = tool.journal_directory();
-  if (!directory) return directory.error();
-  auto view = JournalView::open(*directory);
+Result<void> run_replay(const Tool& tool, const std::string& until, bool check) {
+  auto view = JournalView::open(tool);
   if (!view) return view.error();
-  if (until != 0) {
-    if (auto last = (*view)->event(until); !last) return last.error();
+  Seq last = 0;
+  if (!until.empty()) {
+    auto moment = moment_of(**view, until);
+    if (!moment) return moment.error();
+    last = *moment;
   }
-  return check ? run_check(**view, until) : print_state(tool, **view, until);
+  return check ? run_check(tool, **view, last) : print_state(tool, **view, last);
 }
 
 int verify_in_child(const std::string& directory) {
@@ -111,10 +144,11 @@ void add_replay(CLI::App& app, Tool& tool) {
   CLI::App* verb = add_verb(app, "replay", "Reading",
                             "fold the journal again; with --check decide again and compare",
                             "daybook replay --check; daybook replay --until 42");
-  const auto until = std::make_shared<Seq>(0);  // lives as long as the callback
+  const auto until = std::make_shared<std::string>();  // lives as long as the callback
   const auto check = std::make_shared<bool>(false);
-  verb->add_option("--until", *until, "stop after this event")->check(whole_number());
+  verb->add_option("--until", *until, std::string("stop after ") + kMomentHelp);
   verb->add_flag("--check", *check, "make every decision again and name the first that differs");
+  verb->add_flag("--json", tool.json, "as JSON objects");
   verb->callback([&tool, until, check] {
     tool.chosen = [&tool, until, check] { return run_replay(tool, *until, *check); };
   });

@@ -15,17 +15,6 @@ namespace {
 
 using Json = ControlClient::Json;
 
-// The answer's last line; nullopt when no daemon runs.
-Result<std::optional<Json>> ask_daemon(const std::string& directory, const Json& request) {
-  auto client = ControlClient::connect(control_socket_path(directory));
-  if (!client) return client.error();
-  if (!client->has_value()) return std::optional<Json>();
-  if (auto asked = (*client)->ask(request); !asked) return asked.error();
-  auto answer = (*client)->finish();
-  if (!answer) return answer.error();
-  return std::optional<Json>(std::move(answer).value());
-}
-
 // ---- status
 
 Result<StatusJson> status_without_daemon(const std::string& directory) {

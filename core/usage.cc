@@ -1,0 +1,147 @@
+#include "core/usage.h"
+
+#include <utility>
+
+#include "core/context.h"
+#include "core/directory.h"
+#include "core/model.h"
+
+namespace daybook {
+
+namespace {
+
+// A variant of a model that a relay gives away.
+constexpr std::string_view kFree = ":free";
+
+std::optional<std::uint64_t> computed_price(const CallFacts& call, const Spent& spent,
+                                            const CatalogueLoaded& prices) {
+  if (call.provider == "echo" || call.model.ends_with(kFree)) return 0;
+  const ModelRow* row = catalogue_row(call.model, prices);
+  if (row == nullptr) return std::nullopt;
+  return spent.prompt_tokens * row->input_nanodollars() +
+         spent.output_tokens * row->output_nanodollars();
+}
+
+}  // namespace
+
+void Spent::add(const Spent& other) {
+  calls += other.calls;
+  reported_calls += other.reported_calls;
+  prompt_tokens += other.prompt_tokens;
+  cached_tokens += other.cached_tokens;
+  output_tokens += other.output_tokens;
+  reasoning_tokens += other.reasoning_tokens;
+  estimated_tokens += other.estimated_tokens;
+  said_nanodollars += other.said_nanodollars;
+  computed_nanodollars += other.computed_nanodollars;
+  unpriced_calls += other.unpriced_calls;
+}
+
+Spent spent_by(const CallFacts& call, const Usage& usage, const CatalogueLoaded& prices,
+               bool recompute) {
+  Spent spent;
+  spent.calls = 1;
+  if (usage.reported()) {
+    spent.reported_calls = 1;
+    spent.prompt_tokens = usage.prompt_tokens();
+    spent.cached_tokens = usage.cached_tokens();
+    spent.output_tokens = usage.output_tokens();
+    spent.reasoning_tokens = usage.reasoning_tokens();
+  } else {
+    spent.prompt_tokens = call.prompt_tokens;
+    spent.output_tokens = call.output_tokens;
+    spent.estimated_tokens = spent.prompt_tokens + spent.output_tokens;
+  }
+  if (!recompute && usage.cost_nanodollars() > 0) {
+    spent.said_nanodollars = usage.cost_nanodollars();
+    return spent;
+  }
+  const std::optional<std::uint64_t> price = computed_price(call, spent, prices);
+  spent.computed_nanodollars = price.value_or(0);
+  spent.unpriced_calls = price ? 0 : 1;
+  return spent;
+}
+
+void UsageFold::ask(const Event& event) {
+  if (event.has_message_received()) {
+    asked_[event.seq()] = {event.session(), event.message_received().user()};
+  } else if (event.has_compaction_started()) {
+    const std::int64_t user = settle(event.compaction_started().answers());
+    asked_[event.seq()] = {event.session(), user};
+  } else if (event.has_compaction_failed()) {
+    settle(event.compaction_failed().compaction());
+  } else if (event.has_notice_issued()) {
+    settle(event.notice_issued().answers());
+  } else if (event.has_turn_cancelled()) {
+    settle(event.turn_cancelled().by());
+  } else if (event.has_session_reset()) {
+    std::erase_if(asked_, [&](const auto& one) { return one.second.session == event.session(); });
+  }
+}
+
+std::int64_t UsageFold::settle(Seq asked) {
+  const auto found = asked_.find(asked);
+  if (found == asked_.end()) return 0;
+  const std::int64_t user = found->second.user;
+  asked_.erase(found);
+  return user;
+}
+
+void UsageFold::begin(const Event& event) {
+  Open& open = open_[event.seq()];
+  open.started = event.turn_started();
+  open.session = event.session();
+  open.user = settle(open.started.compaction());
+  for (const Seq message : open.started.answers()) open.user = settle(message);
+}
+
+UsageFold::Call UsageFold::call_of(const Event& event, const Open& open, const Usage& usage,
+                                   std::uint32_t tokens) {
+  Call call;
+  call.turn = subject_of(event);
+  call.session = open.session;
+  call.place = open.started.place();
+  call.user = open.user;
+  call.time = from_milliseconds(event.time());
+  call.facts = {open.started.provider(), open.started.model(), open.started.tokens(), tokens};
+  call.completed = event.has_turn_completed();
+  const bool recompute = prices_.has_value();
+  call.spent = spent_by(call.facts, usage, recompute ? *prices_ : catalogue_, recompute);
+  return call;
+}
+
+std::optional<UsageFold::Call> UsageFold::apply(const Event& event) {
+  ask(event);
+  if (event.has_catalogue_loaded()) catalogue_ = event.catalogue_loaded();
+  if (event.has_turn_started()) begin(event);
+  const auto found = open_.find(subject_of(event));
+  if (found == open_.end()) return std::nullopt;
+  Open& open = found->second;
+  const bool counted = open.counted;
+  std::optional<Call> call;
+  const auto count = [&](const Usage& usage, Seq last_chunk, std::uint32_t tokens) {
+    if (counted || (last_chunk == 0 && !usage.reported())) return;
+    call = call_of(event, open, usage, tokens);
+    open.counted = true;
+  };
+  const auto said = [&] { return estimate_tokens(event.content().text()); };
+  if (event.has_turn_completed()) {
+    const TurnCompleted& completed = event.turn_completed();
+    call = call_of(event, open, completed.usage(), completed.tokens());
+  } else if (event.has_attempt_failed()) {
+    count(event.attempt_failed().usage(), event.attempt_failed().last_chunk(), said());
+  } else if (event.has_turn_retried()) {
+    count(Usage(), event.turn_retried().last_chunk(), said());
+    open.counted = false;
+  } else if (event.has_turn_failed()) {
+    count(Usage(), event.turn_failed().last_chunk(), event.turn_failed().tokens());
+  } else if (event.has_turn_cancelled()) {
+    count(Usage(), event.turn_cancelled().last_chunk(), event.turn_cancelled().tokens());
+  } else if (event.has_turn_abandoned()) {
+    count(Usage(), event.turn_abandoned().last_chunk(), event.turn_abandoned().tokens());
+  }
+  if (ends_turn(event)) open_.erase(found);
+  return call;
+}
+
+}  // namespace daybook

@@ -1,0 +1,277 @@
+// The audit accounts for everything in every simulated world, and for nothing that is not there.
+#include "tools/audit.h"
+
+#include <catch2/catch.hpp>
+
+#include "core/codec.h"
+#include "core/directory.h"
+#include "tests/sim/simulation.h"
+#include "tests/telling.h"
+
+namespace daybook::audit_test {
+
+using testing::Telling;
+
+struct Heard final : AuditReader {
+  void on_handled(const Handled& one) override { handled.push_back(one); }
+  void on_ambiguous(const AmbiguousPost& one) override { ambiguous.push_back(one); }
+  void on_gap(const Event& gap) override { gaps.push_back(gap); }
+  void on_crash(const Event& started) override { crashes.push_back(started); }
+
+  [[nodiscard]] const Handled& of(Seq seq) const {
+    for (const Handled& one : handled) {
+      if (one.seq == seq) return one;
+    }
+    FAIL("nothing was said of event " << seq);
+    return handled.front();
+  }
+
+  std::vector<Handled> handled;
+  std::vector<AmbiguousPost> ambiguous;
+  std::vector<Event> gaps;
+  std::vector<Event> crashes;
+};
+
+struct Audited {
+  Heard heard;
+  AuditSum sum;
+};
+
+// Of the first `count` events, as the verb feeds them.
+Audited audited(const std::vector<Event>& events, bool running = false, Time now = Time(),
+                std::size_t count = SIZE_MAX, Time since = Time()) {
+  Audited result;
+  Audit audit(since, result.heard);
+  Directory directory;
+  const KindSet kinds = Audit::kinds();
+  for (std::size_t i = 0; i < std::min(count, events.size()); ++i) {
+    const Record record = to_record(events[i]);
+    directory.apply(events[i]);
+    if (!kinds.test(record.kind)) continue;
+    audit.apply(Audit::worded().test(record.kind) ? *from_record(record)
+                                                  : *clear_from_record(record));
+  }
+  Audit::End end;
+  end.running = running;
+  end.now = now;
+  end.open_turn = [&](SessionId session) {
+    const SessionRow* row = directory.session(session);
+    return row == nullptr ? Seq{0} : row->open_turn();
+  };
+  result.sum = audit.finish(end);
+  return result;
+}
+
+std::vector<Event> events_of(Telling& told) {
+  std::vector<Event> events;
+  for (Seq seq = 1; seq <= told.log.last(); ++seq) events.push_back(told.event(seq));
+  return events;
+}
+
+std::uint64_t inbound_of(const std::vector<Event>& events, std::size_t count) {
+  std::uint64_t inbound = 0;
+  for (std::size_t i = 0; i < std::min(count, events.size()); ++i) {
+    const Event& event = events[i];
+    inbound += event.has_message_received() || event.has_message_refused() ||
+                       event.has_message_edited() || event.has_button_pressed()
+                   ? 1
+                   : 0;
+  }
+  return inbound;
+}
+
+TEST_CASE("in every simulated world everything is accounted for", "[audit]") {
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+    INFO("seed " << seed);
+    sim::Simulation simulation(seed);
+    const sim::Report report = simulation.run();
+    const std::vector<Event> events = simulation.journal();
+    const Audited all = audited(events);
+    CHECK(all.sum.unaccounted == 0);
+    CHECK(all.sum.open == 0);
+    CHECK(all.sum.messages == inbound_of(events, events.size()));
+    CHECK(all.sum.ambiguous == report.ambiguous);
+    CHECK(all.heard.ambiguous.size() == report.ambiguous);
+    std::uint64_t settled = 0;
+    for (const auto& [kind, count] : all.sum.outcomes) settled += count;
+    CHECK(settled == all.sum.messages);
+    std::uint64_t starts = 0;
+    for (const Event& event : events) starts += event.has_gateway_started() ? 1 : 0;
+    CHECK(all.sum.crashes == starts - 1);
+    for (const Handled& one : all.heard.handled) {
+      INFO(one.kind << " " << one.seq);
+      if (one.outcome == "TurnCompleted") CHECK((!one.message_ids.empty() || one.given_up));
+    }
+  }
+}
+
+// A decision is in the commit of its fact: no journal ends between the two.
+bool decided(const Event& event) {
+  return event.has_turn_started() || event.has_notice_issued() || event.has_model_switched() ||
+         event.has_context_truncated() || event.has_session_reset() || event.has_turn_retried() ||
+         event.has_turn_failed() || event.has_turn_cancelled() || event.has_compaction_started() ||
+         event.has_compaction_completed() || event.has_compaction_failed() ||
+         event.has_turn_abandoned();
+}
+
+TEST_CASE("wherever a journal ends, each message is settled, open or unaccounted for", "[audit]") {
+  sim::Simulation simulation(7);
+  simulation.run();
+  const std::vector<Event> events = simulation.journal();
+  for (std::size_t count = 1; count <= events.size(); count += 7) {
+    while (count < events.size() && decided(events[count])) ++count;
+    INFO("after " << count);
+    const Audited up = audited(events, true, from_milliseconds(events[count - 1].time()), count);
+    CHECK(up.sum.messages == inbound_of(events, count));
+    CHECK(up.sum.unaccounted == 0);
+    const Audited down = audited(events, false, Time(), count);
+    CHECK(down.sum.unaccounted == up.sum.open);
+    CHECK(down.sum.open == 0);
+  }
+}
+
+TEST_CASE("an answer names its turn, model, money and messages", "[audit]") {
+  Telling told;
+  const Seq message = told.write("Tell me.", 501);
+  const Seq turn = told.running().seq();
+  told.pass(900);
+  const Seq end = told.answer("Well.", 31, 7);
+  told.pass(100);
+  told.post(turn, "Well.", 502);
+  const Audited all = audited(events_of(told));
+  CHECK(all.sum.unaccounted == 0);
+  const Handled& one = all.heard.of(message);
+  CHECK(one.outcome == "TurnCompleted");
+  CHECK(one.by == end);
+  CHECK(one.turn == turn);
+  CHECK(one.model == "gpt-4o-mini");
+  CHECK(one.provider == "openai");
+  CHECK(one.spent.prompt_tokens == 31);
+  CHECK(one.message_ids == std::vector<std::int64_t>{502});
+  CHECK(one.until - one.time == Duration(1'000));
+  CHECK(all.sum.spent == one.spent);
+}
+
+TEST_CASE("an answer that was not shown whole is unaccounted for once the gateway is down",
+          "[audit]") {
+  Telling told;
+  const Seq message = told.write("Tell me.", 501);
+  const Seq turn = told.running().seq();
+  told.chunk(told.running(), "Well");
+  told.commit();
+  told.post(turn, "Well", 502);
+  const Seq end = told.answer("Well.");
+  const Time soon = told.now + Duration(1'000);
+  const Time late = told.now + kAuditPatience + Duration(1);
+  const std::vector<Event> events = events_of(told);
+  CHECK(audited(events, true, soon).sum.open == 1);
+  CHECK(audited(events, true, soon).sum.unaccounted == 0);
+  CHECK(audited(events, true, late).sum.unaccounted == 1);
+  const Audited down = audited(events, false, soon);
+  CHECK(down.sum.unaccounted == 1);
+  CHECK(down.heard.of(message).open ==
+        "TurnCompleted " + std::to_string(end) + " is not shown whole; the gateway is down");
+  told.edited(turn, "Well.");
+  CHECK(audited(events_of(told)).sum.unaccounted == 0);
+}
+
+TEST_CASE("an answer that could not be shown is accounted for, and said to be unseen", "[audit]") {
+  Telling told;
+  const Seq message = told.write("Tell me.", 501);
+  const Seq turn = told.running().seq();
+  told.answer("Well.");
+  told.attempt_post(turn);
+  Fact failed;
+  failed.mutable_delivery_failed()->set_source(turn);
+  failed.mutable_delivery_failed()->set_status(403);
+  told.record(std::move(failed));
+  const Audited all = audited(events_of(told));
+  CHECK(all.sum.unaccounted == 0);
+  CHECK(all.sum.given_up == 1);
+  CHECK(all.heard.of(message).given_up);
+}
+
+TEST_CASE("a message whose turn ended nowhere is never accounted for", "[audit]") {
+  Telling told;
+  const Seq message = told.write("Tell me.", 501);
+  const Seq first = told.running().seq();
+  const Seq end = told.answer("Well.");
+  told.post(first, "Well.", 502);
+  told.write("More.", 503);
+  std::vector<Event> events = events_of(told);
+  std::erase_if(events, [&](const Event& event) { return event.seq() == end; });
+  const Audited all = audited(events, true, told.now);
+  CHECK(all.heard.of(message).unaccounted);
+  CHECK(all.heard.of(message).open == "turn " + std::to_string(first) + " has ended nowhere");
+}
+
+TEST_CASE("a message that nothing followed from is never accounted for", "[audit]") {
+  Telling told;
+  const Seq message = told.write("Tell me.", 501);
+  std::vector<Event> events = events_of(told);
+  events.pop_back();  // its TurnStarted
+  const Audited all = audited(events, true, told.now);
+  CHECK(all.sum.unaccounted == 1);
+  CHECK(all.heard.of(message).open == "nothing followed from it");
+}
+
+TEST_CASE("a notice that nobody asked for is judged like an answer", "[audit]") {
+  Telling told;
+  told.write("Let me in.", 501, 99);
+  const std::vector<Event> events = events_of(told);
+  const Audited all = audited(events);
+  CHECK(all.sum.outcomes.at("MessageRefused") == 1);
+  CHECK(all.sum.messages == 1);
+  CHECK(all.sum.unaccounted == 1);
+  CHECK(all.heard.handled.back().kind == "NoticeIssued");
+}
+
+TEST_CASE("commands are settled by what they led to", "[audit]") {
+  Telling told;
+  const Seq asked = told.write("Tell me.", 501);
+  const Seq turn = told.running().seq();
+  const Seq waits = told.write("More.", 502);
+  const Seq status = told.write("/status", 503);
+  told.show_notice(504);
+  const Seq reset = told.write("/reset", 505);
+  told.show_notice(506);
+  told.post(turn, "(stopped)", 507);
+  const Seq again = told.write("Again.", 508);
+  const Seq second = told.running().seq();
+  const Seq stop = told.write("/stop", 509);
+  told.post(second, "(stopped)", 510);
+  const Audited all = audited(events_of(told));
+  CHECK(all.sum.unaccounted == 0);
+  CHECK(all.heard.of(asked).outcome == "TurnCancelled");
+  CHECK(all.heard.of(waits).outcome == "SessionReset");
+  CHECK(all.heard.of(status).outcome == "NoticeIssued");
+  CHECK(all.heard.of(reset).outcome == "NoticeIssued");
+  CHECK(all.heard.of(again).outcome == "TurnCancelled");
+  CHECK(all.heard.of(stop).outcome == "TurnCancelled");
+}
+
+TEST_CASE("from a time on, what came before is neither told nor counted", "[audit]") {
+  Telling told;
+  told.write("Tell me.", 501);
+  told.post(told.running().seq(), "Well.", 502);
+  told.answer("Well.");
+  told.pass(10'000);
+  const Time since = told.now;
+  told.crash();
+  const Seq later = told.write("More.", 503);
+  const Seq turn = told.running().seq();
+  told.attempt_post(turn);
+  told.delayed(turn, 0, 100, true, true);
+  told.post(turn, "Well.", 504);
+  told.answer("Well.", 10, 1);
+  const std::vector<Event> events = events_of(told);
+  const Audited all = audited(events, false, Time(), SIZE_MAX, since);
+  CHECK(all.sum.messages == 1);
+  CHECK(all.heard.handled.size() == 1);
+  CHECK(all.heard.of(later).ambiguous == 1);
+  CHECK(all.sum.ambiguous == 1);
+  CHECK(all.sum.crashes == 1);
+  CHECK(all.sum.spent.computed_nanodollars > 0);
+}
+
+}  // namespace daybook::audit_test

@@ -1,0 +1,316 @@
+#include "tools/audit.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "core/codec.h"
+#include "core/directory.h"
+
+namespace daybook {
+namespace {
+
+Time time_of(const Event& event) { return from_milliseconds(event.time()); }
+
+template <typename Inbound>
+Handled handled_of(const Event& event, const Inbound& inbound) {
+  Handled handled;
+  handled.seq = event.seq();
+  handled.kind = kind_name(event);
+  handled.time = handled.until = time_of(event);
+  handled.session = event.session();
+  handled.place = inbound.place();
+  handled.user = inbound.user();
+  return handled;
+}
+
+KindSet kinds_of(std::initializer_list<int> numbers) {
+  KindSet kinds;
+  for (const int number : numbers) kinds.set(static_cast<std::size_t>(number));
+  return kinds;
+}
+
+}  // namespace
+
+KindSet Audit::kinds() {
+  return kinds_before() |
+         kinds_of({Event::kUpdatesGap,    Event::kMessageReceived,   Event::kMessageEdited,
+                   Event::kButtonPressed, Event::kMessageRefused,    Event::kSessionReset,
+                   Event::kTurnStarted,   Event::kTurnCompleted,     Event::kAttemptFailed,
+                   Event::kTurnFailed,    Event::kTurnRetried,       Event::kTurnCancelled,
+                   Event::kTurnAbandoned, Event::kCompactionStarted, Event::kCompactionFailed,
+                   Event::kNoticeIssued,  Event::kPostAttempted,     Event::kReplyPosted,
+                   Event::kReplyEdited,   Event::kDeliveryDelayed,   Event::kDeliveryFailed});
+}
+
+KindSet Audit::kinds_before() {
+  return kinds_of({Event::kGatewayStarted, Event::kGatewayStopped, Event::kCatalogueLoaded});
+}
+
+KindSet Audit::worded() {
+  return kinds_of({Event::kTurnCompleted, Event::kTurnFailed, Event::kTurnCancelled,
+                   Event::kTurnAbandoned, Event::kNoticeIssued, Event::kAttemptFailed,
+                   Event::kTurnRetried});
+}
+
+void Audit::apply(const Event& event) {
+  if (const auto call = usage_.apply(event)) {
+    const auto summary = summaries_.find(call->turn);
+    Handled* handled = summary == summaries_.end() ? owner_of(call->turn) : nullptr;
+    const auto asked = summary == summaries_.end() ? open_.end() : open_.find(summary->second);
+    if (asked != open_.end()) handled = &asked->second;
+    if (handled != nullptr) handled->spent.add(call->spent);
+  }
+  owed_.apply(event);
+  if (event.has_gateway_started()) {
+    start(event);
+  } else if (event.has_gateway_stopped()) {
+    running_ = false;
+  } else if (event.has_updates_gap()) {
+    if (time_of(event) < since_) return;
+    ++sum_.gaps;
+    reader_.on_gap(event);
+  } else if (event.has_turn_started() || event.has_compaction_started()) {
+    begin(event);
+  } else if (event.has_session_reset()) {
+    drop_waiting(event);
+  } else if (event.has_notice_issued()) {
+    issue(event);
+  } else if (ends_turn(event)) {
+    end_turn(event);
+  } else if (subject_of(event) != 0) {
+    follow_posts(event);
+  } else {
+    take_in(event);
+  }
+  close_shown();
+}
+
+void Audit::take_in(const Event& event) {
+  if (time_of(event) < since_) return;
+  if (event.has_message_received()) {
+    const MessageReceived& message = event.message_received();
+    Handled& handled = open_[event.seq()] = handled_of(event, message);
+    handled.message_id = message.message_id();
+    handled.command = message.command();
+    return;
+  }
+  Handled handled;
+  if (event.has_message_refused()) {
+    handled = handled_of(event, event.message_refused());
+    handled.reason = MessageRefused::Reason_Name(event.message_refused().reason());
+  } else if (event.has_message_edited()) {
+    handled = handled_of(event, event.message_edited());
+    handled.message_id = event.message_edited().message_id();
+  } else if (event.has_button_pressed()) {
+    handled = handled_of(event, event.button_pressed());
+    handled.message_id = event.button_pressed().message_id();
+  } else {
+    return;
+  }
+  // Recorded, and nothing follows from it.
+  handled.outcome = handled.kind;
+  handled.by = handled.seq;
+  open_[event.seq()] = std::move(handled);
+  tell(event.seq());
+}
+
+void Audit::begin(const Event& event) {
+  if (event.has_compaction_started()) {
+    const Seq message = event.compaction_started().answers();
+    if (open_.contains(message)) compactions_[event.seq()] = message;
+    return;
+  }
+  const TurnStarted& started = event.turn_started();
+  std::vector<Seq> messages(started.answers().begin(), started.answers().end());
+  if (const auto asked = compactions_.find(started.compaction()); asked != compactions_.end()) {
+    summaries_[event.seq()] = asked->second;
+    messages.push_back(asked->second);
+    compactions_.erase(asked);
+  }
+  for (const Seq message : messages) {
+    const auto found = open_.find(message);
+    if (found == open_.end()) continue;
+    found->second.turn = event.seq();
+    found->second.model = started.model();
+    found->second.provider = started.provider();
+    if (started.kind() == ANSWER) owners_[event.seq()] = message;
+  }
+}
+
+void Audit::settle(Seq message, const Event& by) {
+  const auto found = open_.find(message);
+  if (found == open_.end()) return;
+  found->second.outcome = kind_name(by);
+  found->second.by = by.seq();
+  found->second.until = time_of(by);
+}
+
+void Audit::end_turn(const Event& event) {
+  const Seq turn = ended_turn(event);
+  summaries_.erase(turn);
+  if (Handled* handled = owner_of(turn); handled != nullptr) {
+    settle(owners_.at(turn), event);
+    if (event.has_turn_failed()) handled->reason = ErrorClass_Name(event.turn_failed().error());
+    ended_[turn] = event.seq();
+  }
+  if (!event.has_turn_cancelled()) return;
+  // A /stop says no more than that it stopped a turn; a /reset is answered by a notice.
+  const auto stop = open_.find(event.turn_cancelled().by());
+  if (stop == open_.end() || stop->second.command == "reset") return;
+  settle(stop->first, event);
+  tell(stop->first);
+}
+
+void Audit::issue(const Event& event) {
+  const Seq message = event.notice_issued().answers();
+  Seq owner = message;
+  if (const auto found = open_.find(message); found == open_.end()) {
+    if (time_of(event) < since_ || message != 0) return;
+    // Nobody asked for it, but whoever it is for should see it.
+    Handled& handled = open_[event.seq()];
+    handled.seq = event.seq();
+    handled.kind = kind_name(event);
+    handled.time = time_of(event);
+    handled.session = event.session();
+    handled.place = event.notice_issued().place();
+    owner = event.seq();
+  }
+  settle(owner, event);
+  owners_[event.seq()] = owner;
+  ended_[event.seq()] = event.seq();
+}
+
+void Audit::drop_waiting(const Event& event) {
+  std::vector<Seq> dropped;
+  for (const auto& [seq, handled] : open_) {
+    const bool waits = handled.session == event.session() && handled.outcome.empty() &&
+                       handled.turn == 0 && handled.kind == "MessageReceived";
+    if (waits && seq != event.session_reset().answers()) dropped.push_back(seq);
+  }
+  for (const Seq seq : dropped) {
+    settle(seq, event);
+    tell(seq);
+  }
+}
+
+Handled* Audit::owner_of(Seq source) {
+  const auto owner = owners_.find(source);
+  if (owner == owners_.end()) return nullptr;
+  const auto found = open_.find(owner->second);
+  return found == open_.end() ? nullptr : &found->second;
+}
+
+void Audit::follow_posts(const Event& event) {
+  Handled* handled = owner_of(subject_of(event));
+  if (handled != nullptr) handled->until = time_of(event);
+  if (event.has_post_attempted()) {
+    const PostAttempted& body = event.post_attempted();
+    posts_[{body.source(), body.part()}] = event.seq();
+  } else if (event.has_reply_posted()) {
+    const ReplyPosted& body = event.reply_posted();
+    posts_.erase({body.source(), body.part()});
+    if (handled != nullptr) handled->message_ids.push_back(body.message_id());
+  } else if (event.has_delivery_delayed() && event.delivery_delayed().post()) {
+    const Post post(event.delivery_delayed().source(), event.delivery_delayed().part());
+    const auto found = posts_.find(post);
+    if (found == posts_.end()) return;
+    if (event.delivery_delayed().ambiguous()) ambiguous(event, post, found->second);
+    posts_.erase(found);
+  } else if (event.has_delivery_failed()) {
+    posts_.erase({event.delivery_failed().source(), event.delivery_failed().part()});
+    if (handled != nullptr) handled->given_up = true;
+  }
+}
+
+void Audit::ambiguous(const Event& found, const Post& post, Seq attempted) {
+  Handled* handled = owner_of(post.first);
+  if (handled != nullptr) {
+    if (++handled->ambiguous >= kAmbiguousPostsMax) handled->given_up = true;
+  }
+  if (time_of(found) < since_) return;
+  ++sum_.ambiguous;
+  const auto& owed = owed_.open();
+  const auto delivery = owed.find(post.first);
+  std::string place = handled != nullptr ? handled->place : std::string();
+  if (delivery != owed.end()) place = delivery->second.state.place();
+  reader_.on_ambiguous({attempted, post.first, post.second, place, found.seq(), time_of(found)});
+}
+
+void Audit::start(const Event& event) {
+  const bool crashed = std::exchange(running_, true);
+  if (crashed && time_of(event) >= since_) {
+    ++sum_.crashes;
+    reader_.on_crash(event);
+  }
+  if (!event.gateway_started().recovery()) return;
+  for (const auto& [post, attempted] : posts_) ambiguous(event, post, attempted);
+  posts_.clear();
+}
+
+// Answers whose text is whole and of which nothing is owed any more.
+void Audit::close_shown() {
+  for (auto ended = ended_.begin(); ended != ended_.end();) {
+    if (owed_.open().contains(ended->first)) {
+      ++ended;
+      continue;
+    }
+    const auto owner = owners_.find(ended->first);
+    if (owner != owners_.end()) tell(owner->second);
+    ended = ended_.erase(ended);
+  }
+}
+
+void Audit::tell(Seq message) {
+  const auto found = open_.find(message);
+  if (found == open_.end()) return;
+  const Handled handled = std::move(found->second);
+  open_.erase(found);
+  std::erase_if(owners_, [&](const auto& one) { return one.second == message; });
+  const bool asked = handled.kind != "NoticeIssued";
+  if (asked) {
+    ++sum_.messages;
+    if (!handled.outcome.empty()) ++sum_.outcomes[handled.outcome];
+  }
+  if (handled.given_up) ++sum_.given_up;
+  sum_.spent.add(handled.spent);
+  if (handled.unaccounted) {
+    ++sum_.unaccounted;
+  } else if (!handled.open.empty()) {
+    ++sum_.open;
+  }
+  if (asked || !handled.open.empty() || handled.given_up) reader_.on_handled(handled);
+}
+
+void Audit::judge(Handled* handled, const End& end) {
+  const Seq other = end.open_turn ? end.open_turn(handled->session) : 0;
+  const std::string by = handled->outcome + " " + std::to_string(handled->by);
+  bool expected = true;
+  if (!handled->outcome.empty()) {
+    handled->open = by + " is not shown whole";
+  } else if (handled->turn != 0 && handled->turn == other) {
+    handled->open = "turn " + std::to_string(other) + " runs";
+  } else if (handled->turn != 0) {
+    handled->open = "turn " + std::to_string(handled->turn) + " has ended nowhere";
+    expected = false;
+  } else if (other != 0) {
+    handled->open = "waits behind turn " + std::to_string(other);
+  } else {
+    handled->open = "nothing followed from it";
+    expected = false;
+  }
+  if (!end.running) handled->open += "; the gateway is down";
+  const bool late = end.now - handled->time > end.patience;
+  handled->unaccounted = !end.running || late || !expected;
+}
+
+AuditSum Audit::finish(const End& end) {
+  std::vector<Seq> rest;
+  for (const auto& [seq, handled] : open_) rest.push_back(seq);
+  for (const Seq seq : rest) {
+    judge(&open_.at(seq), end);
+    tell(seq);
+  }
+  return std::move(sum_);
+}
+
+}  // namespace daybook
