@@ -23,7 +23,8 @@ std::size_t bytes_of(const std::vector<Queued>& group) {
 
 void check_batch(const Batch& batch, Seq last) {
   for (const Record& event : batch.records) {
-    CHECK(event.seq == ++last, "seqs follow one another");
+    CHECK(event.seq == last + 1, "seqs follow one another");
+    last = event.seq;
   }
   for (const ExternalId& external : batch.externals) {
     CHECK(!batch.records.empty() && external.seq >= batch.records.front().seq &&

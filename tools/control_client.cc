@@ -31,7 +31,7 @@ Error lost() {
 }  // namespace
 
 std::string control_socket_path(const std::string& journal_directory) {
-  const std::string beside = journal_directory + "/control.sock";
+  std::string beside = journal_directory + "/control.sock";
   if (beside.size() <= kPathBytesMax) return beside;
   std::string runtime = environment_value("RUNTIME_DIRECTORY");
   if (runtime.empty()) {

@@ -205,7 +205,7 @@ void Daemon::connect() {
     control_ = std::make_unique<Control>(path, *this);
     adapters.push_back(control_.get());
   }
-  gateway_->connect(std::move(adapters), *network_);
+  gateway_->connect(adapters, *network_);
 }
 
 bool Daemon::telegram_on() const {
@@ -249,7 +249,7 @@ void Daemon::exchange_adapters(const Settings& before) {
     }
   }
   if (!same_telegram(before, settings_.values)) connect_telegram(&added);
-  if (!added.empty()) gateway_->connect(std::move(added), *network_);
+  if (!added.empty()) gateway_->connect(added, *network_);
 }
 
 Result<std::vector<Event>> Daemon::reload() {

@@ -65,7 +65,9 @@ Result<CatalogueLoaded> parse_prices(std::string_view text, const std::string& f
     }
     if (wrong.empty() && written && row.id().empty()) wrong = "the row names no model: id=MODEL";
     if (!wrong.empty()) {
-      return Error{file + ":" + std::to_string(number) + ": " + wrong, ExitCode::kUsage};
+      const std::string line = std::to_string(number);
+      return Error{std::string(file).append(":").append(line).append(": ").append(wrong),
+                   ExitCode::kUsage};
     }
     if (written) *prices.add_rows() = std::move(row);
   }
