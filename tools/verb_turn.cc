@@ -19,7 +19,7 @@ namespace {
 
 // More edits than these are told as a number.
 constexpr std::size_t kEditsShown = 3;
-constexpr std::size_t kNameWidth = 11;
+constexpr std::size_t kLabelWidth = 11;
 
 Time time_of(const Event& event) { return from_milliseconds(event.time()); }
 
@@ -99,7 +99,7 @@ Result<Told> tell(JournalView& view, const Event& subject) {
 
 // ---- as text
 
-std::string name_column(std::string_view name) { return left(std::string(name), kNameWidth); }
+std::string name_column(std::string_view name) { return left(std::string(name), kLabelWidth); }
 
 void print_named(const Tool& tool, std::string_view name, const std::string& text) {
   if (text.empty()) return;
