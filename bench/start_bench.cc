@@ -11,10 +11,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 
 #include "bench/typical.h"
+#include "tests/tls_certificates.h"
+#include "tests/tls_front.h"
 #include "tests/world/daemon_world.h"
 
 namespace daybook::start_bench {
@@ -69,12 +72,35 @@ const Original& original() {
   return journal;
 }
 
+// An authority that stands among those of the system, so that the daemon reads a bundle as long as
+// it does at home.
+class Papers {
+ public:
+  Papers() {
+    workshop_.leaf("good", {});
+    std::ofstream bundle(bundle_path());
+    bundle << tls_certificates::read_file(workshop_.path("authority.pem"))
+           << tls_certificates::read_file("/etc/ssl/certs/ca-certificates.crt");
+    identity_ = std::make_unique<tls_server::Identity>(workshop_.path("good.pem"),
+                                                       workshop_.path("good.key"));
+  }
+  [[nodiscard]] std::string bundle_path() const { return workshop_.path("bundle.pem"); }
+  [[nodiscard]] const tls_server::Identity& identity() const { return *identity_; }
+
+ private:
+  tls_certificates::Workshop workshop_;
+  std::unique_ptr<tls_server::Identity> identity_;
+};
+
+enum class Wire { kPlain, kTls };
+
 class Daemon {
  public:
-  Daemon() : world_(DAYBOOK_BINARY_DIR) {
+  explicit Daemon(Wire wire = Wire::kPlain) : world_(DAYBOOK_BINARY_DIR) {
     original().copy_to(world_.data());
     world_.set("agent", "model = \"echo\"");
     world_.set("log", "level = \"info\"");
+    if (wire == Wire::kTls) encrypt();
     world_.bot().with([](world::BotApi& bot) {
       // They are known to the bot, and what they said is long confirmed.
       const auto& filled = original().filled();
@@ -147,7 +173,19 @@ class Daemon {
  private:
   [[nodiscard]] std::string process() const { return "/proc/" + std::to_string(id_); }
 
+  void encrypt() {
+    papers_ = std::make_unique<Papers>();
+    front_ =
+        std::make_unique<tls_front::TlsFront>(world_.bot().server().port(), papers_->identity());
+    world_.set("tls", "ca_file = \"" + papers_->bundle_path() + '"');
+    world_.set("telegram", "token = \"" + std::string(world::DaemonWorld::kToken) +
+                               "\"\napi_root = \"" + front_->url() + "\"\nallow = [" +
+                               std::to_string(world::DaemonWorld::kUser) + "]");
+  }
+
+  std::unique_ptr<Papers> papers_;
   world::DaemonWorld world_;
+  std::unique_ptr<tls_front::TlsFront> front_;
   pid_t id_ = 0;
 };
 
@@ -182,9 +220,9 @@ BENCHMARK(exec_to_poll)
     ->Iterations(5)
     ->Unit(benchmark::kMillisecond);
 
-void idle(benchmark::State& state) {
+void idle(benchmark::State& state, Wire wire) {
   for (auto _ : state) {
-    Daemon daemon;
+    Daemon daemon(wire);
     daemon.seconds_to_poll();
     daemon.wait_until_idle();
     const double wakes = daemon.wakes();
@@ -196,7 +234,14 @@ void idle(benchmark::State& state) {
     state.SetIterationTime(static_cast<double>(kWatching.count()));
   }
 }
-BENCHMARK(idle)->Name("daemon/idle")->UseManualTime()->Iterations(1);
+BENCHMARK_CAPTURE(idle, plain, Wire::kPlain)
+    ->Name("daemon/idle, 1 M events, http")
+    ->UseManualTime()
+    ->Iterations(1);
+BENCHMARK_CAPTURE(idle, tls, Wire::kTls)
+    ->Name("daemon/idle, 1 M events, https and the system's bundle")
+    ->UseManualTime()
+    ->Iterations(1);
 
 }  // namespace
 }  // namespace daybook::start_bench

@@ -19,7 +19,8 @@ Workshop& workshop() {
 }
 
 std::unique_ptr<tls::Context> trusting(const std::string& name) {
-  auto context = tls::Context::create(read_file(workshop().path(name + ".pem")), name);
+  auto context =
+      tls::Context::create([name] { return read_file(workshop().path(name + ".pem")); }, name);
   REQUIRE(context);
   return std::move(*context);
 }
@@ -211,9 +212,42 @@ TEST_CASE("no handshake begins without a name that can be verified", "[tls]") {
 
 TEST_CASE("a bundle without certificates is refused by name", "[tls]") {
   const std::string bundle = GENERATE("", "not a certificate\n");
-  const auto context = tls::Context::create(bundle, "/some/bundle.pem");
+  const auto context = tls::Context::create([&] { return bundle; }, "/some/bundle.pem");
   REQUIRE_FALSE(context);
   CHECK(context.error().message.find("/some/bundle.pem") != std::string::npos);
+}
+
+TEST_CASE("the bundle is read for a certificate, and a changed one holds from then on", "[tls]") {
+  workshop().leaf("good", {});
+  workshop().authority("stranger", "/CN=Stranger");
+  const auto identity = identity_of("good");
+  int readings = 0;
+  Result<std::string> bundle = read_file(workshop().path("authority.pem"));
+  const auto context = tls::Context::create(
+                           [&] {
+                             ++readings;
+                             return bundle;
+                           },
+                           "bundle.pem")
+                           .value();
+  const Handshake first = shake(*context, identity);
+  REQUIRE(first.client->state() == Client::State::kOpen);
+  CHECK(readings == 1);
+  const auto session = first.client->session();
+  CHECK(shake(*context, identity, "localhost", session.get()).client->resumed());
+  CHECK(readings == 1);
+
+  bundle = read_file(workshop().path("stranger.pem"));
+  CHECK(shake(*context, identity).client->verify_flags() == MBEDTLS_X509_BADCERT_NOT_TRUSTED);
+  CHECK(readings == 2);
+
+  bundle = Error{"bundle.pem is gone", ExitCode::kSettings};
+  const Handshake without = shake(*context, identity);
+  CHECK(without.client->state() == Client::State::kFailed);
+  CHECK(without.client->error() == "bundle.pem is gone");
+
+  bundle = read_file(workshop().path("authority.pem"));
+  CHECK(shake(*context, identity).client->state() == Client::State::kOpen);
 }
 
 TEST_CASE("garbage instead of records fails and ends", "[tls]") {

@@ -1,6 +1,7 @@
 // The wiring and the loop. What an iteration does can be read in iterate().
 #include "tools/daemon.h"
 
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +29,9 @@ namespace {
 constexpr int kImpatientExit = 130;
 // After the grace: for one last edit to reach the screen.
 constexpr Duration kLastWords{1'000};
+// Without work for this long, what the work took is given back to the system: the allocator itself
+// keeps every hole below the last byte in use, after a burst of TLS connections more than 1 MB.
+constexpr Duration kQuiet{2'000};
 
 bool same_secret(const Secret& one, const Secret& other) { return one.reveal() == other.reveal(); }
 
@@ -374,8 +378,15 @@ Result<bool> Daemon::iterate() {
     const Time next = stopping_->deadline;
     wake_at = std::min(wake_at, now < next ? next : next + kLastWords);
   }
-  reactor_->run_once(wake_at);
+  reactor_->run_once(std::min(wake_at, quiet_at(now)));
   return true;
+}
+
+Time Daemon::quiet_at(Time now) {
+  const bool quiet = now >= quiet_at_;
+  if (quiet) malloc_trim(0);
+  quiet_at_ = quiet ? kNever : now + kQuiet;
+  return quiet_at_;
 }
 
 Result<void> Daemon::finish() {

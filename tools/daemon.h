@@ -69,6 +69,8 @@ class Daemon final : public ControlHost {
 
   // True: go on turning.
   Result<bool> iterate();
+  // When to look again whether nothing has happened, so that unused memory can go.
+  Time quiet_at(Time now);
   void heed_stop_signal();
   void tell_control_trouble();
   void tell_full_disk();
@@ -103,6 +105,7 @@ class Daemon final : public ControlHost {
   std::optional<Stopping> stopping_;
   bool full_disk_told_ = false;
   SpaceWatch space_;
+  Time quiet_at_ = kNever;
   bool signalled_ = false;       // a stop signal came
   std::string control_trouble_;  // as last told
   std::string reload_note_;      // what the last reload could not put in force

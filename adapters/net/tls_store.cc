@@ -1,6 +1,7 @@
-// The bundle is read with a plain blocking read: a few hundred kilobytes, once.
+// The bundle is read with plain blocking reads: a few hundred kilobytes, which the kernel has kept.
 #include "adapters/net/tls_store.h"
 
+#include <array>
 #include <cstdio>
 #include <string_view>
 
@@ -13,9 +14,11 @@ Result<std::string> read_bundle(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"),
                                                              std::fclose);
   std::string bytes;
-  if (file != nullptr) {
-    bytes.resize(TlsStore::kBundleBytesMax + 1);
-    bytes.resize(std::fread(bytes.data(), 1, bytes.size(), file.get()));
+  std::array<char, 4096> piece;
+  while (file != nullptr && bytes.size() <= TlsStore::kBundleBytesMax) {
+    const std::size_t size = std::fread(piece.data(), 1, piece.size(), file.get());
+    if (size == 0) break;
+    bytes.append(piece.data(), size);
   }
   if (bytes.empty() || bytes.size() > TlsStore::kBundleBytesMax) {
     return Error{"the trusted certificates in " + path +
@@ -33,9 +36,7 @@ TlsStore::~TlsStore() = default;
 
 Result<std::unique_ptr<tls::Client>> TlsStore::start(const Origin& origin) {
   if (context_ == nullptr) {
-    auto bundle = read_bundle(ca_file_);
-    if (!bundle) return bundle.error();
-    auto context = tls::Context::create(*bundle, ca_file_);
+    auto context = tls::Context::create([this] { return read_bundle(ca_file_); }, ca_file_);
     if (!context) return context.error();
     context_ = std::move(*context);
   }

@@ -1,6 +1,6 @@
 // What TLS connections share across the process: the trusted bundle and the sessions to resume.
 //
-// Law: the bundle is read on the first TLS connection, not at start, because parsing it takes as
+// Law: the bundle is read when a connection needs it, not at start, because parsing it takes as
 // long as everything else at start together. A failed reading is tried again on the next call, so
 // a bundle installed later is found without a restart. A session is used for its own origin alone.
 #pragma once

@@ -91,7 +91,15 @@ struct Context::Parts {
   Parts& operator=(const Parts&) = delete;
 
   void configure();
+  Result<void> load();
+  // By handshakes that wait for a certificate or judge one; the last to go takes the authorities
+  // along.
+  Result<void> hold();
+  void release();
 
+  Bundle bundle;
+  std::string bundle_name;
+  std::size_t holders = 0;
   mbedtls_entropy_context entropy{};
   mbedtls_ctr_drbg_context random{};
   mbedtls_x509_crt authorities{};
@@ -116,20 +124,42 @@ void Context::Parts::configure() {
 Context::Context(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Context::~Context() = default;
 
-Result<std::unique_ptr<Context>> Context::create(const std::string& bundle_pem,
-                                                 std::string_view bundle_name) {
-  auto parts = std::make_unique<Parts>();
+Result<void> Context::Parts::load() {
+  auto pem = bundle();
+  if (!pem) return pem.error();
   // The terminating NUL counts: it tells mbedTLS that this is PEM. A positive code is the number of
   // certificates it could not read, which a system's bundle may have.
-  const auto* bytes = reinterpret_cast<const unsigned char*>(bundle_pem.c_str());
-  const int parsed = bundle_pem.empty() ? -1
-                                        : mbedtls_x509_crt_parse(&parts->authorities, bytes,
-                                                                 bundle_pem.size() + 1);
-  if (parsed < 0 || parts->authorities.version == 0) {
-    return Error{"no certificate could be read from " + std::string(bundle_name) +
+  const auto* bytes = reinterpret_cast<const unsigned char*>(pem->c_str());
+  const int parsed =
+      pem->empty() ? -1 : mbedtls_x509_crt_parse(&authorities, bytes, pem->size() + 1);
+  if (parsed < 0 || authorities.version == 0) {
+    return Error{"no certificate could be read from " + bundle_name +
                      "; install the package ca-certificates or set tls.ca_file",
                  ExitCode::kSettings};
   }
+  return {};
+}
+
+Result<void> Context::Parts::hold() {
+  if (authorities.version == 0) {
+    if (const auto loaded = load(); !loaded) return loaded.error();
+  }
+  ++holders;
+  return {};
+}
+
+void Context::Parts::release() {
+  CHECK(holders > 0, "TLS: authorities were released that nobody held");
+  if (--holders > 0) return;
+  mbedtls_x509_crt_free(&authorities);
+  mbedtls_x509_crt_init(&authorities);
+}
+
+Result<std::unique_ptr<Context>> Context::create(Bundle bundle, std::string_view bundle_name) {
+  auto parts = std::make_unique<Parts>();
+  parts->bundle = std::move(bundle);
+  parts->bundle_name = bundle_name;
+  if (const auto loaded = parts->load(); !loaded) return loaded.error();
   constexpr std::string_view kPurpose = "daybook tls client";
   int code = mbedtls_ctr_drbg_seed(&parts->random, mbedtls_entropy_func, &parts->entropy,
                                    reinterpret_cast<const unsigned char*>(kPurpose.data()),
@@ -156,13 +186,18 @@ Session::Session(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Session::~Session() = default;
 
 struct Client::Parts {
-  Parts() { mbedtls_ssl_init(&ssl); }
-  ~Parts() { mbedtls_ssl_free(&ssl); }
+  explicit Parts(Context::Parts& shared) : context(shared) { mbedtls_ssl_init(&ssl); }
+  ~Parts() {
+    if (judging) context.release();
+    mbedtls_ssl_free(&ssl);
+  }
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;
 
-  int set_up(const mbedtls_ssl_config& config);
+  int set_up();
   void handshake();
+  // From true to false the authorities are at hand.
+  Result<void> judge(bool begins);
   void read(std::string* plaintext);
   void fail(int code);
 
@@ -170,7 +205,9 @@ struct Client::Parts {
   static int send(void* context, const unsigned char* bytes, std::size_t size);
   static int receive(void* context, unsigned char* bytes, std::size_t size);
 
+  Context::Parts& context;
   mbedtls_ssl_context ssl{};
+  bool judging = false;
   std::string host;
   std::string_view input;
   std::string output;
@@ -180,8 +217,8 @@ struct Client::Parts {
   bool certificate_seen = false;
 };
 
-int Client::Parts::set_up(const mbedtls_ssl_config& config) {
-  const int code = mbedtls_ssl_setup(&ssl, &config);
+int Client::Parts::set_up() {
+  const int code = mbedtls_ssl_setup(&ssl, &context.config);
   if (code != 0) return code;
   mbedtls_ssl_set_bio(&ssl, this, send, receive, nullptr);
   mbedtls_ssl_set_verify(&ssl, verify, this);
@@ -218,8 +255,28 @@ void Client::Parts::fail(int code) {
   error += flags != 0 ? complaint(flags) : code_text(code);
 }
 
+Result<void> Client::Parts::judge(bool begins) {
+  if (begins == judging) return {};
+  if (begins) {
+    if (const auto held = context.hold(); !held) return held.error();
+  } else {
+    context.release();
+  }
+  judging = begins;
+  return {};
+}
+
+// mbedtls_ssl_handshake() step by step: a server's certificate is read and judged in one of them.
 void Client::Parts::handshake() {
-  const int code = mbedtls_ssl_handshake(&ssl);
+  int code = 0;
+  while (code == 0 && ssl.state != MBEDTLS_SSL_HANDSHAKE_OVER) {
+    if (const auto ready = judge(ssl.state == MBEDTLS_SSL_SERVER_CERTIFICATE); !ready) {
+      state = State::kFailed;
+      error = ready.error().message;
+      return;
+    }
+    code = mbedtls_ssl_handshake_step(&ssl);
+  }
   if (code == 0) {
     state = State::kOpen;
   } else if (code != MBEDTLS_ERR_SSL_WANT_READ && code != MBEDTLS_ERR_SSL_WANT_WRITE) {
@@ -257,9 +314,9 @@ Result<std::unique_ptr<Client>> Client::start(Context& context, const std::strin
                      " cannot be verified; use the name in the server's certificate",
                  ExitCode::kSettings};
   }
-  auto parts = std::make_unique<Parts>();
+  auto parts = std::make_unique<Parts>(*context.parts_);
   parts->host = host;
-  int code = parts->set_up(context.parts_->config);
+  int code = parts->set_up();
   if (code == 0 && resume != nullptr) {
     code = mbedtls_ssl_set_session(&parts->ssl, &resume->parts_->raw);
   }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,14 +21,18 @@
 namespace daybook::tls {
 
 // What every connection shares: trusted authorities, rules, random numbers.
+//
+// The authorities are in memory only while a server's certificate is judged, for parsed they take
+// 0.8 MB. Parsing a system's bundle takes about 5 ms, half of what a full handshake does; a resumed
+// one never needs it. So a bundle that was changed holds from the next full handshake on.
 class Context {
  public:
+  // The trusted certificates in PEM; asked again for each full handshake.
+  using Bundle = std::function<Result<std::string>()>;
   struct Parts;  // known to the source file alone
   explicit Context(std::unique_ptr<Parts> parts);
-  // `bundle_pem`: the trusted certificates; `bundle_name`: where they came from, for errors.
-  // Parsing a system's bundle takes about 5 ms and 0.8 MB.
-  static Result<std::unique_ptr<Context>> create(const std::string& bundle_pem,
-                                                 std::string_view bundle_name);
+  // Fails if the bundle cannot be read now. `bundle_name`: where it comes from, for errors.
+  static Result<std::unique_ptr<Context>> create(Bundle bundle, std::string_view bundle_name);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
