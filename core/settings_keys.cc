@@ -169,7 +169,7 @@ std::string nearest_setting_key(std::string_view key) {
   if (valid_provider_name(provider)) {
     for (const std::string& name : provider_keys(provider)) whole.push_back(name);
   }
-  const std::string close = nearest(key, whole);
+  std::string close = nearest(key, whole);
   if (!close.empty()) return close;
   const std::string part = nearest(last_part(key), parts);
   const auto found = std::find(parts.begin(), parts.end(), part);

@@ -52,8 +52,8 @@ bool processor_has_sha() {
 bool sha256_is_accelerated() {
 #if defined(__x86_64__)
   // Asked once: under a hypervisor cpuid costs microseconds.
-  static const bool answer = processor_has_sha();
-  return answer;
+  static const bool kAnswer = processor_has_sha();
+  return kAnswer;
 #else
   return false;
 #endif

@@ -338,7 +338,7 @@ std::string user_settings_file(const LoadRequest& request) {
 std::string project_settings_file(const LoadRequest& request) {
   const fs::path start = request.working_directory;
   for (fs::path folder = start; !folder.empty(); folder = folder.parent_path()) {
-    const std::string path = (folder / ".daybook/config.toml").string();
+    std::string path = (folder / ".daybook/config.toml").string();
     struct stat status {};
     if (::lstat(path.c_str(), &status) == 0) return path;
     if (folder == folder.parent_path()) break;

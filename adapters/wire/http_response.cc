@@ -61,10 +61,10 @@ class ResponseReader::Parser {
 
   bool feed(std::string_view bytes, std::vector<Piece>* pieces);
 
-  bool started_ = false;
-  bool complete_ = false;
-  bool keep_alive_ = false;
-  std::string error_;
+  bool started = false;
+  bool complete = false;
+  bool keep_alive = false;
+  std::string error;
 
  private:
   enum class Framing { kNone, kLength, kChunked };
@@ -110,14 +110,14 @@ void ResponseReader::Parser::begin() {
 }
 
 bool ResponseReader::Parser::fail(std::string_view why) {
-  if (error_.empty()) error_ = why;
-  keep_alive_ = false;
+  if (error.empty()) error = why;
+  keep_alive = false;
   return false;
 }
 
 bool ResponseReader::Parser::execute(std::string_view bytes) {
   const llhttp_errno_t code = llhttp_execute(&raw_, bytes.data(), bytes.size());
-  if (code == HPE_OK || !error_.empty()) return error_.empty();
+  if (code == HPE_OK || !error.empty()) return error.empty();
   const char* reason = llhttp_get_error_reason(&raw_);
   return fail(std::string("the answer is not HTTP/1.1: ") +
               (reason != nullptr && *reason != '\0' ? reason : llhttp_errno_name(code)));
@@ -125,12 +125,12 @@ bool ResponseReader::Parser::execute(std::string_view bytes) {
 
 bool ResponseReader::Parser::feed(std::string_view bytes, std::vector<Piece>* pieces) {
   pieces_ = pieces;
-  started_ = started_ || !bytes.empty();
-  while (!bytes.empty() && error_.empty()) {
-    if (complete_) return fail("bytes follow the end of the answer");
+  started = started || !bytes.empty();
+  while (!bytes.empty() && error.empty()) {
+    if (complete) return fail("bytes follow the end of the answer");
     bytes = in_body_ ? feed_body(bytes) : feed_head(bytes);
   }
-  return error_.empty();
+  return error.empty();
 }
 
 std::string_view ResponseReader::Parser::feed_head(std::string_view bytes) {
@@ -254,8 +254,8 @@ int ResponseReader::Parser::on_end(llhttp_t* raw) {
   Parser* parser = self(raw);
   parser->message_ended_ = true;
   if (parser->head_.status < 200) return 0;
-  parser->complete_ = true;
-  parser->keep_alive_ = llhttp_should_keep_alive(raw) != 0;
+  parser->complete = true;
+  parser->keep_alive = llhttp_should_keep_alive(raw) != 0;
   parser->pieces_->emplace_back(End{});
   return 0;
 }
@@ -266,11 +266,9 @@ ResponseReader::~ResponseReader() = default;
 bool ResponseReader::feed(std::string_view bytes, std::vector<Piece>* pieces) {
   return parser_->feed(bytes, pieces);
 }
-bool ResponseReader::started() const { return parser_->started_; }
-bool ResponseReader::complete() const { return parser_->complete_; }
-bool ResponseReader::should_keep_alive() const {
-  return parser_->complete_ && parser_->keep_alive_;
-}
-std::string_view ResponseReader::error() const { return parser_->error_; }
+bool ResponseReader::started() const { return parser_->started; }
+bool ResponseReader::complete() const { return parser_->complete; }
+bool ResponseReader::should_keep_alive() const { return parser_->complete && parser_->keep_alive; }
+std::string_view ResponseReader::error() const { return parser_->error; }
 
 }  // namespace daybook::http
