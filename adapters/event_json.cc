@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base64.h"
 #include "core/codec.h"
 #include "core/notation.h"
 
@@ -17,24 +18,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using Json = nlohmann::ordered_json;
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
-    std::uint32_t group = 0;
-    for (std::size_t index = 0; index < 3; ++index) {
-      group <<= 8;
-      if (index < count) group |= static_cast<unsigned char>(bytes[at + index]);
-    }
-    for (std::size_t index = 0; index < 4; ++index) {
-      out += index <= count ? kAlphabet[(group >> (18 - 6 * index)) & 63] : '=';
-    }
-  }
-  return out;
-}
 
 // "TurnKind" -> "turn_kind".
 std::string snake_case(std::string_view name) {
