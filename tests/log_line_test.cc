@@ -22,35 +22,6 @@ struct Lines {
   }
 };
 
-TEST_CASE("a secret in force leaves in none of its spellings", "[log_line]") {
-  const Redactor hide = redactor();
-  CHECK(hide.clean("POST /bot" + std::string(kToken) + "/getMe") == "POST /bot[secret]/getMe");
-  CHECK(hide.clean("key=" + std::string(kKey) + ".") == "key=[secret].");
-  CHECK(hide.clean("q=canary%2Fkey%2Bwith%3Dodd%22letters&x") == "q=[secret]&x");
-  CHECK(hide.clean("\"canary/key+with=odd\\\"letters\"") == "\"[secret]\"");
-  CHECK(hide.clean("Y2FuYXJ5L2tleSt3aXRoPW9kZCJsZXR0ZXJz") == "[secret]");
-}
-
-TEST_CASE("what looks like a token, a key or a bearer header leaves hidden", "[log_line]") {
-  const Redactor hide;
-  CHECK(hide.clean("a 987654321:ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456 b") == "a [secret] b");
-  CHECK(hide.clean("x sk-or-v1-0123456789abcdef y") == "x [secret] y");
-  CHECK(hide.clean("Authorization: Bearer abc.def-123") == "Authorization: Bearer [secret]");
-}
-
-TEST_CASE("near misses stay", "[log_line]") {
-  const Redactor hide = redactor();
-  for (const std::string text :
-       {"12:34:56 ask-me", "123456789:short", "sk-1", "Bearer", "task-ab"}) {
-    CHECK(hide.clean(text) == text);
-  }
-}
-
-TEST_CASE("short secrets do not blank out ordinary words", "[log_line]") {
-  const Redactor hide({Secret("a")});
-  CHECK(hide.clean("a banana") == "a banana");
-}
-
 TEST_CASE("words from the network cannot forge a line or move the cursor", "[log_line]") {
   Lines lines;
   DaemonLog log(lines.file);

@@ -1,10 +1,8 @@
-// Redaction by exact spelling and by pattern, and the spdlog sink that applies it.
+// The spdlog sink that applies redaction to every finished line.
 #include "tools/log_line.h"
 
 #include <spdlog/sinks/base_sink.h>
 
-#include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -12,133 +10,6 @@
 #include "core/notation.h"
 
 namespace daybook {
-namespace {
-
-constexpr std::string_view kHidden = "[secret]";
-constexpr std::size_t kTokenDigitsMin = 6;
-constexpr std::size_t kTokenTailMin = 30;
-constexpr std::size_t kKeyTailMin = 8;
-
-bool is_token_letter(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
-}
-
-bool is_header_letter(char c) {
-  return is_token_letter(c) || c == '.' || c == '~' || c == '+' || c == '/' || c == '=';
-}
-
-template <typename Predicate>
-std::size_t run_of(std::string_view text, std::size_t at, Predicate predicate) {
-  const auto first = text.begin() + static_cast<std::ptrdiff_t>(at);
-  return static_cast<std::size_t>(std::find_if_not(first, text.end(), predicate) - first);
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// How many bytes from `at` on are a token by their looks, and how many of them may stay.
-struct Find {
-  std::size_t bytes = 0;
-  std::size_t kept = 0;
-};
-
-Find looks_secret(std::string_view text, std::size_t at) {
-  const std::string_view rest = text.substr(at);
-  if (is_digit(rest[0]) && (at == 0 || !is_digit(text[at - 1]))) {
-    const std::size_t digits = run_of(rest, 0, is_digit);
-    if (digits >= kTokenDigitsMin && digits < rest.size() && rest[digits] == ':') {
-      const std::size_t tail = run_of(rest, digits + 1, is_token_letter);
-      if (tail >= kTokenTailMin) return {digits + 1 + tail, 0};
-    }
-  }
-  if (rest.starts_with("sk-") && (at == 0 || !is_token_letter(text[at - 1]))) {
-    const std::size_t tail = run_of(rest, 3, is_token_letter);
-    if (tail >= kKeyTailMin) return {3 + tail, 0};
-  }
-  if (rest.starts_with("Bearer ") || rest.starts_with("bearer ")) {
-    const std::size_t tail = run_of(rest, 7, is_header_letter);
-    if (tail > 0) return {7 + tail, 7};
-  }
-  return {};
-}
-
-std::string url_spelling(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (is_token_letter(c) || c == '.' || c == '~') {
-      out += c;
-    } else {
-      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return out;
-}
-
-std::string json_spelling(std::string_view text) {
-  const std::string quoted =
-      nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  return quoted.substr(1, quoted.size() - 2);
-}
-
-// The part of the base64 that does not depend on what follows the secret.
-std::string base64_spelling(std::string_view text) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at + 3 <= text.size(); at += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t index = 0; index < 3; ++index) {
-      group = group << 8 | static_cast<unsigned char>(text[at + index]);
-    }
-    for (int shift = 18; shift >= 0; shift -= 6) out += kAlphabet[(group >> shift) & 63];
-  }
-  return out;
-}
-
-std::string replaced(std::string text, std::string_view spelling) {
-  std::size_t at = text.find(spelling);
-  while (at != std::string::npos) {
-    text.replace(at, spelling.size(), kHidden);
-    at = text.find(spelling, at + kHidden.size());
-  }
-  return text;
-}
-
-}  // namespace
-
-Redactor::Redactor(const std::vector<Secret>& secrets) {
-  for (const Secret& secret : secrets) {
-    const std::string_view text = secret.reveal();
-    if (text.size() < kSecretBytesMin) continue;
-    spellings_.emplace_back(std::string(text));
-    spellings_.emplace_back(url_spelling(text));
-    spellings_.emplace_back(json_spelling(text));
-    spellings_.emplace_back(escaped(text));
-    spellings_.emplace_back(base64_spelling(text));
-  }
-  std::sort(spellings_.begin(), spellings_.end(), [](const Secret& one, const Secret& other) {
-    return one.reveal().size() > other.reveal().size();
-  });
-}
-
-std::string Redactor::clean(std::string_view text) const {
-  std::string exact(text);
-  for (const Secret& spelling : spellings_) exact = replaced(std::move(exact), spelling.reveal());
-  std::string out;
-  std::size_t at = 0;
-  while (at < exact.size()) {
-    const Find find = looks_secret(exact, at);
-    if (find.bytes == 0) {
-      out += exact[at++];
-      continue;
-    }
-    out += exact.substr(at, find.kept);
-    out += kHidden;
-    at += find.bytes;
-  }
-  return out;
-}
 
 class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:

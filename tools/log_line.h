@@ -1,9 +1,8 @@
 // The daemon's log: one line per entry on stderr, text or JSON.
 //
-// Law: redaction happens here, at the sink, on the finished line, so that no caller can forget it:
-// every secret in force, as it is and as URLs, JSON and base64 would carry it, and whatever looks
-// like a bot token, an API key or a bearer header. Control characters leave as escapes, so that
-// words from the network cannot move a terminal's cursor or forge a line.
+// Law: redaction (tools/redactor.h) happens here, at the sink, on the finished line, so that no
+// caller can forget it. Control characters leave as escapes, so that words from the network cannot
+// move a terminal's cursor or forge a line.
 #pragma once
 
 #include <spdlog/logger.h>
@@ -12,26 +11,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "core/result.h"
-#include "core/secret.h"
+#include "tools/redactor.h"
 
 namespace daybook {
-
-class Redactor {
- public:
-  // Shorter secrets would blank out ordinary words.
-  static constexpr std::size_t kSecretBytesMin = 6;
-
-  Redactor() = default;
-  explicit Redactor(const std::vector<Secret>& secrets);
-
-  [[nodiscard]] std::string clean(std::string_view text) const;
-
- private:
-  std::vector<Secret> spellings_;  // longest first
-};
 
 class LineSink;
 
