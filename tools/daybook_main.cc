@@ -4,19 +4,23 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <memory>
 
 #include "tools/command_line.h"
+#include "tools/pager.h"
 #include "tools/tool.h"
 
 namespace {
 
 using daybook::ExitCode;
+using daybook::Pager;
 using daybook::Tool;
 
 void describe(CLI::App& app, Tool& tool) {
   app.set_version_flag("--version", std::string("daybook ") + DAYBOOK_VERSION);
   app.add_option("--config", tool.config, "read this file in place of the user's config.toml");
   app.add_option("--data", tool.data, "the journal's directory (journal.dir)");
+  app.add_flag("--no-pager", tool.live, "print at once, whatever $PAGER says");
   app.fallthrough();
   app.require_subcommand(1);
   daybook::add_ask(app, tool);
@@ -46,9 +50,12 @@ void describe(CLI::App& app, Tool& tool) {
       "settings.");
 }
 
-int run(const Tool& tool) {
+int run(const CLI::App& app, const Tool& tool) {
+  const bool paged = !tool.live && daybook::is_paged(*app.get_subcommands().front());
+  std::unique_ptr<Pager> pager = Pager::start(paged ? Pager::command() : "");
   const auto result = tool.chosen();
   daybook::flush_output();
+  pager.reset();
   if (result) return 0;
   if (!result.error().message.empty()) {
     std::fprintf(stderr, "daybook: %s\n", result.error().message.c_str());
@@ -70,7 +77,7 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
       return daybook::end_parse(app, error);
     }
-    return run(tool);
+    return run(app, tool);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "daybook: %s\n", error.what());
     return static_cast<int>(ExitCode::kInternal);

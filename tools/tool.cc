@@ -77,6 +77,22 @@ std::optional<Time> parse_date_time(const std::string& text) {
   std::_Exit(static_cast<int>(ExitCode::kInputOutput));
 }
 
+std::string_view group_name(Group group) {
+  switch (group) {
+    case Group::kTalk:
+      return "Talk";
+    case Group::kRead:
+      return "Read";
+    case Group::kProve:
+      return "Prove";
+    case Group::kKeep:
+      return "Keep";
+    case Group::kRun:
+      return "Run";
+  }
+  return "";
+}
+
 }  // namespace
 
 LoadRequest Tool::request() const {
@@ -158,12 +174,17 @@ Time wall_clock() {
   return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
 }
 
-CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& group,
+CLI::App* add_verb(CLI::App& app, const std::string& name, Group group,
                    const std::string& description, const std::string& example) {
   CLI::App* verb = app.add_subcommand(name, description);
-  verb->group(group);
+  verb->group(std::string(group_name(group)));
   verb->footer("Example: " + example);
   return verb;
+}
+
+bool is_paged(const CLI::App& verb) {
+  const std::string& group = verb.get_group();
+  return group == group_name(Group::kRead) || group == group_name(Group::kProve);
 }
 
 }  // namespace daybook

@@ -23,6 +23,7 @@ struct Tool {
   std::string data;     // --data
   bool json = false;    // --json of the verb
   bool colour = false;  // stdout is a terminal that wants colour
+  bool live = false;    // output without an end: no pager
   std::function<Result<void>()> chosen;
 
   [[nodiscard]] LoadRequest request() const;
@@ -55,7 +56,7 @@ Result<Time> parse_since(std::string_view text, Time now);
 // The wall clock; tools have no loop that samples it.
 Time wall_clock();
 
-// ---- the verbs, in the order of --help
+// ---- the verbs, by file
 
 void add_log(CLI::App& app, Tool& tool);
 void add_show(CLI::App& app, Tool& tool);
@@ -77,8 +78,20 @@ void add_reload(CLI::App& app, Tool& tool);
 void add_setup(CLI::App& app, Tool& tool);
 void add_doctor(CLI::App& app, Tool& tool);
 
-// A verb with an example under its help, in a group of --help.
-CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& group,
+// The groups of --help, in its order.
+enum class Group {
+  kTalk,
+  kRead,   // what was said and done
+  kProve,  // that it is what happened
+  kKeep,   // copies, exports, erasure
+  kRun,    // settings, access, the daemon
+};
+
+// A verb with an example under its help.
+CLI::App* add_verb(CLI::App& app, const std::string& name, Group group,
                    const std::string& description, const std::string& example);
+
+// Whether this verb's output is for reading, so that a terminal gets it through a pager.
+bool is_paged(const CLI::App& verb);
 
 }  // namespace daybook

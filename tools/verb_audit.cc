@@ -264,7 +264,7 @@ Result<void> run_audit(const Tool& tool, const AuditOptions& options) {
 
 void add_audit(CLI::App& app, Tool& tool) {
   CLI::App* verb =
-      add_verb(app, "audit", "Reading",
+      add_verb(app, "audit", Group::kProve,
                "what became of every message; exit code 1 if anything is unaccounted for",
                "daybook audit --since 1d; daybook audit -q --json");
   const auto options = std::make_shared<AuditOptions>();  // lives as long as the callback

@@ -107,7 +107,7 @@ void add_layer_flags(CLI::App* verb, ConfigOptions* options) {
 }  // namespace
 
 void add_config(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "config", "Managing", "settings, and where each comes from",
+  CLI::App* verb = add_verb(app, "config", Group::kRun, "settings, and where each comes from",
                             "daybook config set agent.model openai:gpt-4o");
   verb->add_flag("--json", tool.json, "one JSON object a line");
   const auto options = std::make_shared<ConfigOptions>();  // lives as long as the callback

@@ -97,7 +97,7 @@ Result<void> run_diff(const Tool& tool, const std::string& from, const std::stri
 
 void add_diff(CLI::App& app, Tool& tool) {
   CLI::App* verb =
-      add_verb(app, "diff", "Reading",
+      add_verb(app, "diff", Group::kRead,
                "two prompts, or a session then and now: what differs, and by which rule",
                "daybook diff 42 57; daybook diff telegram:12345@1d telegram:12345");
   const auto from = std::make_shared<std::string>();  // lives as long as the callback

@@ -154,7 +154,7 @@ Result<void> run_doctor(const Tool& tool, bool offline) {
 }  // namespace
 
 void add_doctor(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "doctor", "Managing", "look for everything that may be wrong",
+  CLI::App* verb = add_verb(app, "doctor", Group::kRun, "look for everything that may be wrong",
                             "daybook doctor --offline");
   const auto offline = std::make_shared<bool>(false);  // lives as long as the callback
   verb->add_flag("--offline", *offline, "ask neither Telegram nor providers");

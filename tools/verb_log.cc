@@ -153,7 +153,7 @@ Result<void> run_log(const Tool& tool, const LogOptions& options) {
 }  // namespace
 
 void add_log(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "log", "Reading", "print the journal, one line an event",
+  CLI::App* verb = add_verb(app, "log", Group::kRead, "print the journal, one line an event",
                             "daybook log telegram:12345 -n 20 -f");
   const auto options = std::make_shared<LogOptions>();  // lives as long as the callback
   verb->add_option("session", options->session, "a session's number, place, or its beginning");
@@ -163,8 +163,10 @@ void add_log(CLI::App& app, Tool& tool) {
   verb->add_option("--kind", options->kinds, "only this kind, as in events.proto; repeatable");
   verb->add_option("--since", options->since, "only from this time on: 2026-02-03, 10m, 2h");
   verb->add_flag("--json", tool.json, "one JSON object a line");
-  verb->callback(
-      [&tool, options] { tool.chosen = [&tool, options] { return run_log(tool, *options); }; });
+  verb->callback([&tool, options] {
+    tool.live = tool.live || options->follow;
+    tool.chosen = [&tool, options] { return run_log(tool, *options); };
+  });
 }
 
 }  // namespace daybook

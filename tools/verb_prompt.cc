@@ -101,8 +101,9 @@ Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,
 }  // namespace
 
 void add_prompt(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "prompt", "Reading", "what a model was sent, rebuilt to the byte",
-                            "daybook prompt telegram:12345 --turn 42");
+  CLI::App* verb =
+      add_verb(app, "prompt", Group::kRead, "what a model was sent, rebuilt to the byte",
+               "daybook prompt telegram:12345 --turn 42");
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
   const auto turn = std::make_shared<Seq>(0);
   verb->add_option("session", *what, "a session's number, place, or its beginning")->required();

@@ -141,7 +141,7 @@ Result<void> run_verify(const Tool& tool) {
 }  // namespace
 
 void add_replay(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "replay", "Reading",
+  CLI::App* verb = add_verb(app, "replay", Group::kProve,
                             "fold the journal again; with --check decide again and compare",
                             "daybook replay --check; daybook replay --until 42");
   const auto until = std::make_shared<std::string>();  // lives as long as the callback
@@ -155,8 +155,8 @@ void add_replay(CLI::App& app, Tool& tool) {
 }
 
 void add_verify(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "verify", "Reading", "check every record and the chain of seals",
-                            "daybook verify");
+  CLI::App* verb = add_verb(app, "verify", Group::kProve,
+                            "check every record and the chain of seals", "daybook verify");
   verb->callback([&tool] { tool.chosen = [&tool] { return run_verify(tool); }; });
 }
 

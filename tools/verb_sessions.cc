@@ -58,7 +58,7 @@ Result<void> run_sessions(const Tool& tool, const std::string& at) {
 }  // namespace
 
 void add_sessions(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "sessions", "Reading", "every conversation there is, or was",
+  CLI::App* verb = add_verb(app, "sessions", Group::kRead, "every conversation there is, or was",
                             "daybook sessions --json; daybook sessions --at 2026-02-03");
   const auto at = std::make_shared<std::string>();  // lives as long as the callback
   verb->add_option("--at", *at, std::string("as they were at ") + kMomentHelp);

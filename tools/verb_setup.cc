@@ -459,7 +459,7 @@ Result<void> run_setup(const Tool& tool, bool interactive) {
 }  // namespace
 
 void add_setup(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "setup", "Managing",
+  CLI::App* verb = add_verb(app, "setup", Group::kRun,
                             "connect a Telegram bot and a model, step by step", "daybook setup");
   const auto quiet = std::make_shared<bool>(false);  // lives as long as the callback
   verb->add_flag("--non-interactive", *quiet, "ask nothing; take tokens from the environment");

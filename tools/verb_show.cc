@@ -217,9 +217,10 @@ Result<void> run_show(const Tool& tool, const std::string& what, const std::stri
 }  // namespace
 
 void add_show(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(
-      app, "show", "Reading", "one event with its causes and effects, or a session as it is or was",
-      "daybook show 42; daybook show telegram:12345 --at 2026-02-03T04:05:06Z");
+  CLI::App* verb =
+      add_verb(app, "show", Group::kRead,
+               "one event with its causes and effects, or a session as it is or was",
+               "daybook show 42; daybook show telegram:12345 --at 2026-02-03T04:05:06Z");
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
   const auto at = std::make_shared<std::string>();
   verb->add_option("what", *what, "an event's number, or a session")->required();

@@ -242,7 +242,7 @@ Result<void> run_stats(const Tool& tool) {
 }  // namespace
 
 void add_stats(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "stats", "Reading",
+  CLI::App* verb = add_verb(app, "stats", Group::kRead,
                             "events and bytes by kind and day, open work, commit latencies",
                             "daybook stats --json");
   verb->add_flag("--json", tool.json, "as a JSON object");

@@ -164,15 +164,15 @@ Result<void> run_reload(const Tool& tool) {
 
 void add_status(CLI::App& app, Tool& tool) {
   CLI::App* verb =
-      add_verb(app, "status", "Reading", "is it running, on which journal, and what is it doing",
+      add_verb(app, "status", Group::kRun, "is it running, on which journal, and what is it doing",
                "daybook status --json");
   verb->add_flag("--json", tool.json, "as a JSON object");
   verb->callback([&tool] { tool.chosen = [&tool] { return run_status(tool); }; });
 }
 
 void add_pair(CLI::App& app, Tool& tool) {
-  CLI::App* verb =
-      add_verb(app, "pair", "Managing", "who may talk to the bot", "daybook pair approve ABCD2345");
+  CLI::App* verb = add_verb(app, "pair", Group::kRun, "who may talk to the bot",
+                            "daybook pair approve ABCD2345");
   verb->add_flag("--json", tool.json, "as JSON objects");
   CLI::App* list = verb->add_subcommand("list", "who may talk, and who has asked");
   list->add_flag("--json", tool.json, "as a JSON object");
@@ -192,7 +192,7 @@ void add_pair(CLI::App& app, Tool& tool) {
 }
 
 void add_reload(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "reload", "Managing", "make daybookd read its settings again",
+  CLI::App* verb = add_verb(app, "reload", Group::kRun, "make daybookd read its settings again",
                             "daybook reload");
   verb->callback([&tool] { tool.chosen = [&tool] { return run_reload(tool); }; });
 }

@@ -236,7 +236,7 @@ Result<void> run_chat(const Tool& tool, const std::string& session) {
 }  // namespace
 
 void add_ask(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "ask", "Talking", "say one thing and print the answer",
+  CLI::App* verb = add_verb(app, "ask", Group::kTalk, "say one thing and print the answer",
                             "daybook ask --session notes \"what is left to do?\"");
   const auto session = std::make_shared<std::string>();  // lives as long as the callback
   const auto words = std::make_shared<std::vector<std::string>>();
@@ -249,8 +249,9 @@ void add_ask(CLI::App& app, Tool& tool) {
 }
 
 void add_chat(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "chat", "Talking", "talk, line by line, here or in another chat",
-                            "daybook chat telegram:12345");
+  CLI::App* verb =
+      add_verb(app, "chat", Group::kTalk, "talk, line by line, here or in another chat",
+               "daybook chat telegram:12345");
   const auto session = std::make_shared<std::string>();  // lives as long as the callback
   verb->add_option("session", *session, "a session's number or place, or a name of your own");
   verb->add_flag("--json", tool.json, "print the events, one JSON object a line");

@@ -397,7 +397,7 @@ Result<void> run_turn(const Tool& tool, const std::string& what) {
 }  // namespace
 
 void add_turn(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "turn", "Reading",
+  CLI::App* verb = add_verb(app, "turn", Group::kRead,
                             "one turn as a timeline: what happened and what took so long",
                             "daybook turn 42; daybook turn telegram:12345@m77");
   const auto what = std::make_shared<std::string>();  // lives as long as the callback

@@ -156,7 +156,7 @@ Result<void> run_usage(const Tool& tool, const UsageOptions& options) {
 }  // namespace
 
 void add_usage(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "usage", "Reading", "tokens and money",
+  CLI::App* verb = add_verb(app, "usage", Group::kRead, "tokens and money",
                             "daybook usage --by day --since 30d; "
                             "daybook usage --print-prices > prices; daybook usage --prices prices");
   const auto options = std::make_shared<UsageOptions>();  // lives as long as the callback
