@@ -90,14 +90,18 @@ golden: configure ## add golden bytes for new kinds and fields; lines that exist
 	@cmake --build $(BUILD) -j $(JOBS) --target daybook_tests
 	@DAYBOOK_GOLDEN=write $(BUILD)/daybook_tests '[golden]'
 
-install: configure ## programs, settings example and systemd units, under PREFIX (/usr/local)
+install: configure ## programs, manuals, completions, units, settings example, under PREFIX (/usr/local)
 	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) >/dev/null
 	@cmake --build $(BUILD) -j $(JOBS) --target daybookd daybook
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
 
 INSTALLED := bin/daybookd bin/daybook share/doc/daybook/config.toml.example \
   share/doc/daybook/README.md share/doc/daybook/LICENSE \
-  lib/systemd/system/daybook.service share/systemd/user/daybook.service
+  lib/systemd/system/daybook.service share/systemd/user/daybook.service \
+  share/man/man1/daybook.1 share/man/man5/daybook-journal.5 share/man/man8/daybookd.8 \
+  share/bash-completion/completions/daybook share/bash-completion/completions/daybookd \
+  share/fish/vendor_completions.d/daybook.fish share/fish/vendor_completions.d/daybookd.fish \
+  share/zsh/site-functions/_daybook
 
 uninstall: ## remove what install put there; settings and journal stay
 	@rm -fv $(addprefix $(DESTDIR)$(abspath $(PREFIX))/,$(INSTALLED))

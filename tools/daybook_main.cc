@@ -42,6 +42,7 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_pair(app, tool);
   daybook::add_reload(app, tool);
   daybook::add_doctor(app, tool);
+  daybook::add_complete(app, tool);
   app.footer(
       "`daybook VERB --help` has an example of each. A session is written as its number, its place "
       "(telegram:12345), or the beginning of its place.\n"

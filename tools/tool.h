@@ -77,6 +77,7 @@ void add_config(CLI::App& app, Tool& tool);
 void add_reload(CLI::App& app, Tool& tool);
 void add_setup(CLI::App& app, Tool& tool);
 void add_doctor(CLI::App& app, Tool& tool);
+void add_complete(CLI::App& app, Tool& tool);
 
 // The groups of --help, in its order.
 enum class Group {
