@@ -53,22 +53,23 @@ class PastLog final : public Log {
   Seq last_;
 };
 
-Result<std::optional<Event>> event_at(Log& journal, Seq seq) {
-  auto record = journal.get(seq);
+Result<std::optional<Event>> event_at(ReplayLog& log, Seq seq) {
+  const Result<const Record*> record = log.recorded(seq);
   if (!record) return record.error();
-  if (!record->has_value()) return std::optional<Event>();
+  if (*record == nullptr) return std::optional<Event>();
   auto event = from_record(**record);
   if (!event) return event.error();
   return std::optional<Event>(std::move(event).value());
 }
 
-// The fact that begins the transaction at `seq`. A place spoken in for the first time has its
+// The fact that begins the next transaction. A place spoken in for the first time has its
 // SessionOpened before the message that opened it.
-Result<std::optional<Event>> fact_at(Log& journal, Seq seq) {
-  auto event = event_at(journal, seq);
+Result<std::optional<Event>> next_fact(ReplayLog& log) {
+  const Seq seq = log.last() + 1;
+  auto event = event_at(log, seq);
   if (!event || !event->has_value()) return event;
   const bool opening = (*event)->has_session_opened() && (*event)->cause() == 0;
-  return opening ? event_at(journal, seq + 1) : event;
+  return opening ? event_at(log, seq + 1) : event;
 }
 
 std::string line_of(const Record& record) {
@@ -138,7 +139,7 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
   if (!gateway) return gateway.error();
   ReplayReport report;
   while (log.last() < last && report.divergence.empty()) {
-    auto fact = fact_at(journal, log.last() + 1);
+    auto fact = next_fact(log);
     if (!fact) return fact.error();
     if (!fact->has_value()) break;  // opened, and the message that opened it lies beyond
     if ((*fact)->body_case() == Event::BODY_NOT_SET) {

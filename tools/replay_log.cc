@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/codec.h"
+
 namespace daybook {
 
 void ReplayLog::append(Batch batch) {
@@ -11,14 +13,33 @@ void ReplayLog::append(Batch batch) {
     CHECK(record.seq == last_ + 1, "seqs follow one another");
     last_ = record.seq;
     if (divergence_.has_value() || failure_.has_value()) continue;
-    auto recorded = journal_.get(record.seq);
-    if (!recorded) {
-      failure_ = recorded.error();
-    } else if (*recorded != std::optional<Record>(record)) {
-      divergence_ = Divergence{record, std::move(recorded).value()};
+    const Result<const Record*> then = recorded(record.seq);
+    if (!then) {
+      failure_ = then.error();
+    } else if (*then == nullptr) {
+      divergence_ = Divergence{record, std::nullopt};
+    } else if (**then != record) {
+      divergence_ = Divergence{record, **then};
     }
   }
   appended_.push_back(std::move(batch));
+}
+
+Result<const Record*> ReplayLog::recorded(Seq seq) {
+  const bool there = !ahead_.empty() && seq >= ahead_.front().seq && seq <= ahead_.back().seq;
+  if (!there) {
+    ahead_.clear();
+    std::size_t bytes = 0;
+    const Result<void> read = journal_.scan(seq, seq + kAheadEvents - 1, all_kinds(),
+                                            [this, &bytes](const Record& record) {
+                                              ahead_.push_back(record);
+                                              bytes += record.clear.size() + record.content.size();
+                                              return bytes < kAheadBytes;
+                                            });
+    if (!read) return read.error();
+  }
+  if (ahead_.empty()) return nullptr;
+  return &ahead_[static_cast<std::size_t>(seq - ahead_.front().seq)];
 }
 
 Log::Progress ReplayLog::take_durable() {
