@@ -69,6 +69,7 @@ const std::vector<CommandRow>& commands() {
       {"models", "", "the models you can switch to", true},
       {"reset", "", "begin a new conversation (also /new, /clear)", true},
       {"compact", "", "replace the older half of the history by a summary", false},
+      {"search", "words", "find what was said here", true, 2},
       {"stop", "", "stop the answer that is being written", true},
       {"whoami", "", "your numeric id here", true},
   };
@@ -98,17 +99,20 @@ std::optional<Command> parse_command(std::string_view text, std::string_view bot
   return command;
 }
 
-std::string nearest_command(std::string_view name) {
+std::string nearest_command(std::string_view name, std::uint32_t rules) {
   if (name.starts_with('/')) name.remove_prefix(1);
   std::vector<std::string> names;
-  for (const CommandRow& row : commands()) names.emplace_back(row.name);
+  for (const CommandRow& row : commands()) {
+    if (row.since <= rules) names.emplace_back(row.name);
+  }
   for (const CommandAlias& alias : kCommandAliases) names.emplace_back(alias.name);
   return canonical_command(nearest(name, names));
 }
 
-std::string help_text() {
+std::string help_text(std::uint32_t rules) {
   std::string text = "Write a message and the model answers. Commands:\n";
   for (const CommandRow& row : commands()) {
+    if (row.since > rules) continue;
     text += "\n/" + std::string(row.name);
     if (!row.arguments.empty()) text += " " + std::string(row.arguments);
     text += " - " + std::string(row.description);

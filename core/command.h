@@ -3,6 +3,7 @@
 // name, never passed on to a model.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +26,10 @@ struct CommandRow {
   std::string_view arguments;    // "[name]"
   std::string_view description;  // for /help and Telegram's command menu
   bool at_once = false;          // acts although a turn runs; others wait in order
+  std::uint32_t since = 1;       // the rules version that brought it
 };
 
+// Those of today's rules. What is decided under older ones knows only the commands they had.
 const std::vector<CommandRow>& commands();
 
 // nullopt: not a command. `bot_name` without @, compared in lower case; empty: any /cmd@name is
@@ -34,8 +37,8 @@ const std::vector<CommandRow>& commands();
 std::optional<Command> parse_command(std::string_view text, std::string_view bot_name);
 
 // "/statsu" -> "status"; empty when nothing is close.
-std::string nearest_command(std::string_view name);
+std::string nearest_command(std::string_view name, std::uint32_t rules);
 
-std::string help_text();
+std::string help_text(std::uint32_t rules);
 
 }  // namespace daybook

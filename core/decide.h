@@ -58,6 +58,9 @@ Decisions decide_compaction_ended(const State& state, const Event& event);
 Decisions end_compaction(const State& state, const Session& session, const Event& turn,
                          const Event& ended);
 
+// decide_search.cc: /search in a chat.
+Decisions answer_search(const State& state, const Session& session, const Event& message);
+
 // decide_access.cc
 Decisions decide_refused(const State& state, const Event& event);
 Decisions decide_approved(const State& state, const Event& event);

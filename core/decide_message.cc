@@ -1,5 +1,6 @@
 // What a message asks for. A command is answered by notices and state changes in the transaction of
 // its message; anything else becomes a turn.
+#include <algorithm>
 #include <utility>
 
 #include "core/command.h"
@@ -15,6 +16,9 @@ struct Asked {
   const Session& session;
   const Event& message;
 
+  [[nodiscard]] std::uint32_t rules() const {
+    return std::max(1U, state.directory.state().rules());
+  }
   [[nodiscard]] const std::string& arguments() const { return message.content().arguments(); }
   [[nodiscard]] Decisions reply(std::string text, std::string_view topic) const {
     return {notice(session, &message, std::move(text), topic)};
@@ -39,11 +43,12 @@ std::string model_list(const Asked& asked) {
 Decisions answer_start(const Asked& asked) {
   return asked.reply(
       "Hello. Write to me and " + model_in_use(asked) +
-          " answers. Everything said here is kept in this gateway's own journal.\n\n" + help_text(),
+          " answers. Everything said here is kept in this gateway's own journal.\n\n" +
+          help_text(asked.rules()),
       "start");
 }
 
-Decisions answer_help(const Asked& asked) { return asked.reply(help_text(), "help"); }
+Decisions answer_help(const Asked& asked) { return asked.reply(help_text(asked.rules()), "help"); }
 
 std::string turn_line(const SessionState& session) {
   if (!session.has_open()) return "Idle.";
@@ -141,9 +146,13 @@ Decisions answer_whoami(const Asked& asked) {
   return asked.reply(std::move(text), "whoami");
 }
 
+Decisions answer_search_here(const Asked& asked) {
+  return answer_search(asked.state, asked.session, asked.message);
+}
+
 Decisions answer_unknown(const Asked& asked) {
   const std::string& name = asked.message.message_received().command();
-  const std::string near = nearest_command(name);
+  const std::string near = nearest_command(name, asked.rules());
   std::string text = "There is no command /" + name + ".";
   text += near.empty() ? " /help lists them." : " Did you mean /" + near + "?";
   return asked.reply(std::move(text), "unknown");
@@ -152,12 +161,14 @@ Decisions answer_unknown(const Asked& asked) {
 struct Answer {
   std::string_view command;
   Decisions (*answer)(const Asked& asked);
+  std::uint32_t since = 1;  // as in commands()
 };
 
 constexpr Answer kAnswers[] = {
-    {"start", answer_start},     {"help", answer_help},     {"status", answer_status},
-    {"model", answer_model},     {"models", answer_models}, {"reset", answer_reset},
-    {"compact", answer_compact}, {"stop", answer_stop},     {"whoami", answer_whoami},
+    {"start", answer_start},           {"help", answer_help},     {"status", answer_status},
+    {"model", answer_model},           {"models", answer_models}, {"reset", answer_reset},
+    {"compact", answer_compact},       {"stop", answer_stop},     {"whoami", answer_whoami},
+    {"search", answer_search_here, 2},
 };
 
 bool starts_turn(const Decisions& decisions) {
@@ -183,7 +194,7 @@ Decisions settle_message(const State& state, const Session& session, const Event
   const std::string& command = message.message_received().command();
   if (!command.empty()) {
     for (const Answer& row : kAnswers) {
-      if (row.command == command) return row.answer(asked);
+      if (row.command == command && row.since <= asked.rules()) return row.answer(asked);
     }
     return answer_unknown(asked);
   }

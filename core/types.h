@@ -27,6 +27,8 @@ constexpr Time from_milliseconds(std::int64_t since_epoch) { return Time(Duratio
 
 // Version of decide() and prompt(). Raised whenever either would answer an old fact differently;
 // old ones stay callable.
-inline constexpr std::uint32_t kRulesVersion = 1;
+//   1  the first
+//   2  /search
+inline constexpr std::uint32_t kRulesVersion = 2;
 
 }  // namespace daybook

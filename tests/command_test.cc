@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "core/types.h"
+
 namespace daybook::command_test {
 
 Command read(std::string_view text, std::string_view bot = "DaybookBot") {
@@ -59,7 +61,7 @@ TEST_CASE("no text makes the reader of commands fail", "[command]") {
 }
 
 TEST_CASE("every command of the table is known, described and in the help", "[command]") {
-  const std::string help = help_text();
+  const std::string help = help_text(kRulesVersion);
   for (const CommandRow& row : commands()) {
     const auto command = parse_command("/" + std::string(row.name), "");
     REQUIRE(command);
@@ -75,12 +77,18 @@ TEST_CASE("compact alone waits for the running turn", "[command]") {
 }
 
 TEST_CASE("a misspelt command is answered with the nearest one", "[command]") {
-  CHECK(nearest_command("statsu") == "status");
-  CHECK(nearest_command("/statsu") == "status");
-  CHECK(nearest_command("claer") == "reset");
-  CHECK(nearest_command("modles") == "models");
-  CHECK(nearest_command("HLEP") == "help");
-  CHECK(nearest_command("weather").empty());
+  CHECK(nearest_command("statsu", kRulesVersion) == "status");
+  CHECK(nearest_command("/statsu", kRulesVersion) == "status");
+  CHECK(nearest_command("claer", kRulesVersion) == "reset");
+  CHECK(nearest_command("modles", kRulesVersion) == "models");
+  CHECK(nearest_command("HLEP", kRulesVersion) == "help");
+  CHECK(nearest_command("weather", kRulesVersion).empty());
+}
+
+TEST_CASE("older rules know the commands that they had", "[command]") {
+  CHECK(help_text(1).find("/search") == std::string::npos);
+  CHECK(nearest_command("serach", 1).empty());
+  CHECK(nearest_command("serach", 2) == "search");
 }
 
 }  // namespace daybook::command_test
