@@ -119,6 +119,22 @@ Seq turn_of(const Event& event) {
   return 0;
 }
 
+std::string_view text_of(const Record& record) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(record.content.data());
+  CodedInputStream wire(bytes, static_cast<int>(record.content.size()));
+  while (const std::uint32_t tag = wire.ReadTag()) {
+    const bool text = WireFormatLite::GetTagFieldNumber(tag) == Content::kTextFieldNumber;
+    std::uint32_t size = 0;
+    if (!text) {
+      if (!WireFormatLite::SkipField(&wire, tag)) break;
+    } else if (wire.ReadVarint32(&size)) {
+      return std::string_view(record.content)
+          .substr(static_cast<std::size_t>(wire.CurrentPosition()), size);
+    }
+  }
+  return {};
+}
+
 std::string kind_name(std::uint8_t kind) {
   const auto* field = body_field(kind);
   return field != nullptr ? field->message_type()->name() : "Unknown(" + std::to_string(kind) + ")";

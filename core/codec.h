@@ -23,6 +23,9 @@ Result<Event> clear_from_record(const Record& record);
 // The turn whose words an event holds, or that it is a fact about; 0: none.
 Seq turn_of(const Event& event);
 
+// content.text alone, without copying; empty when there is none. Valid while the record lives.
+std::string_view text_of(const Record& record);
+
 // "TurnStarted" of an event, as spelled in events.proto; "Unknown(77)" for a kind this program does
 // not know.
 std::string kind_name(std::uint8_t kind);

@@ -23,6 +23,7 @@
 #include "core/log.h"
 #include "journal/committer.h"
 #include "journal/opening.h"
+#include "journal/pieces.h"
 #include "journal/reading.h"
 
 namespace daybook {
@@ -142,6 +143,27 @@ class LmdbReader final : public Log {
 
   // The newest seal; nullopt: the journal is empty.
   Result<std::optional<Reading::Seal>> sealed() { return reading_.last_seal(); }
+  // What every start of the writer examines: the last events, their seals, and the head.
+  Result<void> examine_tail() {
+    return daybook::examine_tail(opened_, opened_.environment->directory());
+  }
+  struct Space {
+    std::uint64_t used_bytes = 0;  // of data.mdb
+    std::uint64_t map_bytes = 0;
+  };
+  [[nodiscard]] Space space() const {
+    return {opened_.environment->used_bytes(), opened_.environment->map_bytes()};
+  }
+
+  // The same as scan(), by several threads at once.
+  Result<void> scan_in_pieces(Seq first, Seq last, const KindSet& kinds, unsigned threads,
+                              const PieceVisitor& visitor) {
+    const KeyMaker keys = [this]() -> Result<std::unique_ptr<KeyRing>> {
+      if (opened_.keys == nullptr) return std::unique_ptr<KeyRing>();
+      return KeyRing::open(opened_.environment->directory(), opened_.journal_id, false);
+    };
+    return scan_pieces(*opened_.environment, keys, first, last, kinds, threads, visitor);
+  }
 
  private:
   Opened opened_;

@@ -140,12 +140,29 @@ Result<Reading::Seal> seal_to_start_from(Opened& opened, Seq last) {
   return seal->value_or(beginning);
 }
 
-Result<void> preflight(Opened& opened, const std::string& directory) {
+void look_around(Opened& opened, const std::string& directory) {
+  if (const auto doubt = files::doubt_about_file_system(directory)) {
+    opened.warnings.push_back(*doubt);
+  }
+  const std::uint64_t free = files::free_bytes(directory);
+  if (free < files::kLowSpaceBytes) {
+    opened.warnings.push_back("only " + std::to_string(free >> 20) + " MiB are free for " +
+                              directory + ": make room, or new messages will have to wait");
+  }
+}
+
+}  // namespace
+
+Result<void> examine_tail(Opened& opened, const std::string& directory) {
+  if (opened.seal_key.empty()) {
+    return damaged_journal(directory, std::string(files::kSealKey) + " is missing");
+  }
+  // The head first: a writer beside us may write it anew, and never ahead of the events.
+  const Result<std::optional<files::Head>> head = files::read_head(directory);
+  if (!head) return head.error();
   Reading reading(*opened.environment);
   const Result<Seq> last = reading.last();
   if (!last) return last.error();
-  const Result<std::optional<files::Head>> head = files::read_head(directory);
-  if (!head) return head.error();
   if (!head->has_value() && *last > 0) {
     opened.warnings.push_back(directory + "/" + files::kHead +
                               " is missing: a cut tail could not be noticed");
@@ -166,19 +183,6 @@ Result<void> preflight(Opened& opened, const std::string& directory) {
   return damaged_journal(directory,
                          "at event " + std::to_string(damage->seq) + ", " + damage->what);
 }
-
-void look_around(Opened& opened, const std::string& directory) {
-  if (const auto doubt = files::doubt_about_file_system(directory)) {
-    opened.warnings.push_back(*doubt);
-  }
-  const std::uint64_t free = files::free_bytes(directory);
-  if (free < files::kLowSpaceBytes) {
-    opened.warnings.push_back("only " + std::to_string(free >> 20) + " MiB are free for " +
-                              directory + ": make room, or new messages will have to wait");
-  }
-}
-
-}  // namespace
 
 Result<void> open_keys(Opened& opened, bool writable) {
   if (opened.format != layout::kFormatLocked) return {};
@@ -218,7 +222,7 @@ Result<Opened> open_for_writing(const std::string& directory, std::size_t map_by
   if (!done) return done.error();
   const Status readers = opened.environment->check_readers();
   if (!readers.ok()) return readers.error("cannot read the journal in", directory);
-  done = preflight(opened, directory);
+  done = examine_tail(opened, directory);
   if (!done) return done.error();
   look_around(opened, directory);
   return opened;

@@ -36,6 +36,9 @@ struct Opened {
 Result<Opened> open_for_writing(const std::string& directory, std::size_t map_bytes, bool create,
                                 bool encrypt = true);
 
+// The last kPreflightEvents events, their seals, and the head. kDamaged says what is wrong.
+Result<void> examine_tail(Opened& opened, const std::string& directory);
+
 // No lock; may run beside the writer, in another process. Examines nothing but the format, and
 // has no keys yet: a chain is verified without them.
 Result<Opened> open_for_reading(const std::string& directory);
