@@ -15,11 +15,9 @@
 namespace daybook::bench {
 namespace {
 
-constexpr int kChunksPerTurn = 68;
 constexpr int kChunksShownAt = 5;
 constexpr int kChunksEditedAt = 40;
 constexpr Seq kEventsPerFlush = 512;
-constexpr Seq kLastRoundEvents = kRoundTurns * kChunksPerTurn / 2;
 
 struct RunningTurn {
   std::int64_t chat = 0;
@@ -42,11 +40,14 @@ class Author {
   }
 
   Filled write() {
+    const Seq last_round =
+        static_cast<Seq>(kRoundTurns) * static_cast<Seq>(extent_.chunks_per_turn) / 2;
     for (int round = 0;; ++round) {
-      const bool last = log_.last() + kLastRoundEvents >= extent_.events;
+      const bool last = log_.last() + last_round >= extent_.events;
       std::vector<RunningTurn> turns;
       for (int i = 0; i < kRoundTurns; ++i) turns.push_back(ask(round * kRoundTurns + i));
-      answer(turns, last && extent_.turns_open ? kChunksPerTurn / 2 : kChunksPerTurn);
+      const int whole = extent_.chunks_per_turn;
+      answer(turns, last && extent_.turns_open ? whole / 2 : whole);
       if (!last || !extent_.turns_open) {
         for (RunningTurn& turn : turns) finish(turn);
       }
@@ -114,12 +115,15 @@ class Author {
   void answer(std::vector<RunningTurn>& turns, int chunks) {
     for (int i = 0; i < chunks; ++i) {
       for (RunningTurn& turn : turns) {
-        const std::string word = " word" + std::to_string((turn.seq + static_cast<Seq>(i)) % 977);
-        turn.text += word;
+        std::string words;
+        for (int word = 0; word < extent_.words_per_chunk; ++word) {
+          words += " word" + std::to_string((turn.seq + static_cast<Seq>(i + word)) % 977);
+        }
+        turn.text += words;
         Event fact = of_turn(turn);
         fact.mutable_chunk_received()->set_turn(turn.seq);
         fact.mutable_chunk_received()->set_attempt(1);
-        fact.mutable_content()->set_text(word);
+        fact.mutable_content()->set_text(words);
         record(std::move(fact));
         if (i == kChunksShownAt) post(turn);
         if (i == kChunksEditedAt) edit(turn);

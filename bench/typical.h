@@ -50,6 +50,8 @@ struct Extent {
   Seq events = 1'000'000;
   int sessions = 200;
   bool turns_open = true;  // the last round's twenty are not finished
+  int chunks_per_turn = 68;
+  int words_per_chunk = 1;
 
   friend bool operator==(const Extent&, const Extent&) = default;
 };

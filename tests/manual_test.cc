@@ -246,6 +246,7 @@ TEST_CASE("completion offers verbs, flags, sessions, kinds and choices", "[compl
   CHECK(shell.offered({"log", ""}) == Words{"console:local"});
   CHECK(shell.offered({"log", "-f", "con"}) == Words{"console:local"});
   CHECK(shell.offered({"log", "console:local", ""}).empty());
+  CHECK(shell.offered({"search", "--session", ""}) == Words{"console:local"});
   CHECK(shell.offered({"log", "--kind", "TurnSt"}) == Words{"TurnStarted"});
   CHECK(shell.offered({"pair", "a"}) == Words{"approve"});
   CHECK(shell.offered({"pair", "--"}) ==

@@ -30,6 +30,7 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_turn(app, tool);
   daybook::add_sessions(app, tool);
   daybook::add_prompt(app, tool);
+  daybook::add_search(app, tool);
   daybook::add_diff(app, tool);
   daybook::add_replay(app, tool);
   daybook::add_audit(app, tool);

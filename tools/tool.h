@@ -63,6 +63,7 @@ void add_show(CLI::App& app, Tool& tool);
 void add_turn(CLI::App& app, Tool& tool);
 void add_sessions(CLI::App& app, Tool& tool);
 void add_prompt(CLI::App& app, Tool& tool);
+void add_search(CLI::App& app, Tool& tool);
 void add_audit(CLI::App& app, Tool& tool);
 void add_usage(CLI::App& app, Tool& tool);
 void add_diff(CLI::App& app, Tool& tool);
