@@ -16,7 +16,7 @@ namespace daybook {
 // sysexits(3), the ones we use, and 1 for a check whose answer is no.
 enum class ExitCode : int {
   kOk = 0,
-  kFinding = 1,       // an audit found something unaccounted for
+  kFinding = 1,       // a verb that looks for something wrong found it
   kUsage = 64,        // wrong command line
   kDamaged = 65,      // the journal is damaged
   kUnavailable = 69,  // a service refuses us

@@ -47,9 +47,8 @@ void describe(CLI::App& app, Tool& tool) {
   app.footer(
       "`daybook VERB --help` has an example of each. A session is written as its number, its place "
       "(telegram:12345), or the beginning of its place.\n"
-      "Exit codes: 0, 1 an audit found something, 64 usage, 65 journal damaged, 69 unavailable, 74 "
-      "disk, 75 busy, 78 "
-      "settings.");
+      "Exit codes: 0, 1 audit or doctor found something, 64 usage, 65 journal damaged, 69 "
+      "unavailable, 74 disk, 75 busy, 78 settings.");
 }
 
 int run(const CLI::App& app, const Tool& tool) {

@@ -19,10 +19,12 @@ class NoTransport final : public Transport {
   std::vector<std::pair<CallId, Reply>> take_replies() override { return {}; }
 };
 
-// Only what lies at or before `last` exists.
+// Only what lies at or before `last` exists. With `watched`, snapshots do not, and it hears what is
+// read.
 class PastLog final : public Log {
  public:
-  PastLog(Log& journal, Seq last) : journal_(journal), last_(last) {}
+  PastLog(Log& journal, Seq last, std::function<void(Seq)> watched = {})
+      : journal_(journal), last_(last), watched_(std::move(watched)) {}
 
   [[nodiscard]] Seq last() const override { return last_; }
   void append(Batch) override { CHECK(false, "the past is not written to"); }
@@ -38,10 +40,15 @@ class PastLog final : public Log {
   }
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override {
-    return journal_.scan(first, std::min(last, last_), kinds, visit);
+    if (!watched_) return journal_.scan(first, std::min(last, last_), kinds, visit);
+    return journal_.scan(first, std::min(last, last_), kinds, [&](const Record& record) {
+      watched_(record.seq);
+      return visit(record);
+    });
   }
   Result<std::optional<Snapshot>> snapshot(std::string_view projection,
                                            SessionId session) override {
+    if (watched_) return std::optional<Snapshot>();
     auto found = journal_.snapshot(projection, session);
     if (!found || !found->has_value() || (*found)->seq <= last_) return found;
     return std::optional<Snapshot>();
@@ -51,6 +58,7 @@ class PastLog final : public Log {
  private:
   Log& journal_;
   Seq last_;
+  std::function<void(Seq)> watched_;
 };
 
 Result<std::optional<Event>> event_at(ReplayLog& log, Seq seq) {
@@ -171,6 +179,26 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
   report.events = std::min(log.last(), last);
   report.decisions = report.events - std::min(report.events, report.facts + report.skipped);
   return report;
+}
+
+Result<std::string> snapshot_drift(Log& journal, const std::function<void(Seq)>& progress) {
+  const auto watched = [&](Seq seq) {
+    if (progress) progress(seq);
+  };
+  for (const char* projection : {"directory", "work"}) {
+    auto stored = journal.snapshot(projection, 0);
+    if (!stored) return stored.error();
+    if (!stored->has_value()) continue;
+    PastLog past(journal, (*stored)->seq, watched);
+    auto gateway = Gateway::open(past);
+    if (!gateway) return gateway.error();
+    ReplayReport report;
+    const bool work = (*stored)->projection == "work";
+    compare_snapshots(**gateway, {work ? std::nullopt : *stored, work ? *stored : std::nullopt},
+                      &report);
+    if (!report.divergence.empty()) return report.divergence;
+  }
+  return std::string();
 }
 
 Result<PastState> state_at(Log& journal, Seq until) {

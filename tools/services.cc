@@ -11,6 +11,7 @@ namespace daybook {
 namespace {
 
 constexpr Duration kPatience{15'000};
+constexpr int kConflict = 409;
 
 Error unavailable(std::string sentence) { return {std::move(sentence), ExitCode::kUnavailable}; }
 
@@ -63,6 +64,17 @@ Result<std::string> webhook_of(Web& web, const Settings& settings, const Secret&
                  [](JsonValue result) -> Result<std::string> {
                    return std::string(result["url"].string_or(""));
                  });
+}
+
+Result<bool> somebody_polls(Web& web, const Settings& settings, const Secret& token,
+                            Duration patience) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience).count();
+  const Secret path("/bot" + std::string(token.reveal()) + "/getUpdates");
+  const std::string body = R"({"limit":1,"timeout":)" + std::to_string(seconds) + "}";
+  auto answer = web.fetch("Telegram getUpdates", settings.telegram.api_root, path, {}, body,
+                          patience + kPatience);
+  if (!answer) return answer.error();
+  return answer->status == kConflict;
 }
 
 Result<void> remove_webhook(Web& web, const Settings& settings, const Secret& token) {

@@ -22,6 +22,11 @@ Result<BotIdentity> check_bot(Web& web, const Settings& settings, const Secret& 
 
 // The address of a webhook somebody set; empty: none. While there is one, polls are refused.
 Result<std::string> webhook_of(Web& web, const Settings& settings, const Secret& token);
+// Whether somebody else polls with this token: one poll of at most `patience`, confirming nothing.
+// It takes their poll away, and they ours when they come back; so never while our own daemon runs.
+Result<bool> somebody_polls(Web& web, const Settings& settings, const Secret& token,
+                            Duration patience);
+
 // Keeps what waits.
 Result<void> remove_webhook(Web& web, const Settings& settings, const Secret& token);
 

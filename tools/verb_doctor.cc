@@ -1,154 +1,212 @@
 // `daybook doctor`: everything that can be wrong with an installation, one line each.
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "core/model.h"
+#include "core/notation.h"
+#include "journal/files.h"
 #include "tools/control_client.h"
-#include "tools/journal_view.h"
+#include "tools/doctor_journal.h"
 #include "tools/services.h"
 #include "tools/tool.h"
 
 namespace daybook {
 namespace {
 
-constexpr std::uint64_t kSpaceBytesLow = 256u << 20;
+constexpr Duration kPollPatience{3'000};
+constexpr Duration kPeerClockSlackMax{30'000};
 
-// Prints findings and remembers the first bad one for the exit code.
-class Findings {
+// Prints findings as they come and remembers whether one was bad.
+class Report {
  public:
-  explicit Findings(const Tool& tool) : tool_(tool) {}
+  explicit Report(const Tool& tool) : tool_(tool) {}
 
-  void good(const std::string& text) { line("ok    ", text); }
-  void note(const std::string& text) { line("note  ", text); }
-  void bad(const Error& error) {
-    line(tool_.colour ? "\x1b[31mbad   \x1b[0m" : "bad   ", error.message);
-    if (worst_ == ExitCode::kOk) worst_ = error.code;
+  void add(const Finding& finding) {
+    const bool bad = finding.grade == Finding::Grade::kBad;
+    bad_ = bad_ || bad;
+    tool_.json ? print_json(finding) : print_text(finding);
+    std::fflush(stdout);
   }
   [[nodiscard]] Result<void> result() const {
-    if (worst_ == ExitCode::kOk) return {};
-    return Error{"", worst_};
+    if (!bad_) return {};
+    return Error{"", ExitCode::kFinding};
   }
 
  private:
-  static void line(const std::string& mark, const std::string& text) {
-    print(mark);
-    print_line(terminal_text(text));
-    std::fflush(stdout);
+  static std::string mark(Finding::Grade grade) {
+    if (grade == Finding::Grade::kBad) return "bad";
+    return grade == Finding::Grade::kNote ? "note" : "ok";
+  }
+
+  static void print_json(const Finding& finding) {
+    const nlohmann::ordered_json object = {
+        {"grade", mark(finding.grade)}, {"what", finding.what}, {"remedy", finding.remedy}};
+    print_line(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  }
+
+  void print_text(const Finding& finding) const {
+    std::string head = mark(finding.grade);
+    head.resize(6, ' ');
+    const bool red = tool_.colour && finding.grade == Finding::Grade::kBad;
+    print(red ? "\x1b[31m" + head + "\x1b[0m" : head);
+    print_line(terminal_text(finding.what));
+    if (!finding.remedy.empty())
+      print_line(dimmed(tool_, "      " + terminal_text(finding.remedy)));
   }
 
   const Tool& tool_;
-  ExitCode worst_ = ExitCode::kOk;
+  bool bad_ = false;
 };
 
-void examine_journal(const std::string& directory, Findings& findings) {
-  struct stat there {};
-  if (stat((directory + "/data.mdb").c_str(), &there) != 0) {
-    findings.note("no journal in " + directory + " yet; daybookd makes it when it starts");
+void examine_journal(const std::string& directory, const Findings& findings) {
+  if (!files::exists(directory + "/" + files::kData)) {
+    findings(
+        note("there is no journal in " + directory + " yet", "daybookd makes it at its start"));
     return;
   }
   auto view = JournalView::open(directory);
   if (!view) {
-    findings.bad(view.error());
+    findings(bad(view.error()));
+    examine_files(directory, findings);
     return;
   }
-  findings.good("journal in " + directory + ", " + std::to_string((*view)->log().last()) +
-                " events; `daybook verify` checks each");
-  struct statvfs disk {};
-  if (statvfs(directory.c_str(), &disk) != 0) return;
-  const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-  if (free < kSpaceBytesLow) {
-    findings.bad({"only " + std::to_string(free >> 20) + " MiB are free on the disk of " +
-                      directory + "; make space before it is full",
-                  ExitCode::kInputOutput});
-  } else {
-    findings.good(std::to_string(free >> 20) + " MiB free on the journal's disk");
-  }
+  findings(
+      good("journal in " + directory + ", " + std::to_string((*view)->log().last()) + " events"));
+  examine_files(directory, findings);
+  examine_clock((*view)->gateway().directory().time(), wall_clock(), findings);
+  examine_contents(**view, findings);
 }
 
-void examine_daemon(const std::string& directory, Findings& findings) {
+// Whether it runs.
+bool examine_daemon(const std::string& directory, const Findings& findings) {
   auto client = ControlClient::connect(control_socket_path(directory));
   if (!client) {
-    findings.bad(client.error());
-  } else if (!client->has_value()) {
-    findings.note("daybookd does not run on this journal");
-  } else if (auto asked = (*client)->ask({{"verb", "status"}}); !asked) {
-    findings.bad(asked.error());
-  } else if (auto status = (*client)->finish(); !status) {
-    findings.bad(status.error());
-  } else {
-    findings.good("daybookd runs, pid " + (*status)["status"]["pid"].dump());
+    findings(bad(client.error()));
+    return false;
   }
+  if (!client->has_value()) {
+    findings(note("daybookd does not run on this journal",
+                  "start it: daybookd, or systemctl --user start daybook"));
+    return false;
+  }
+  auto asked = (*client)->ask({{"verb", "status"}});
+  auto answer = asked ? (*client)->finish() : asked.error();
+  if (!answer) {
+    findings(bad(answer.error()));
+    return true;
+  }
+  const auto& status = (*answer)["status"];
+  findings(good("daybookd runs, pid " + status["pid"].dump()));
+  const std::string version = status.value("version", std::string(DAYBOOK_VERSION));
+  if (version != DAYBOOK_VERSION) {
+    findings(note("it is version " + version + ", this tool " DAYBOOK_VERSION,
+                  "restart it after an upgrade"));
+  }
+  if (!status.contains("trouble")) return true;
+  for (const auto& trouble : status["trouble"]) {
+    if (trouble.is_string()) findings(bad(trouble.get<std::string>(), ""));
+  }
+  return true;
 }
 
-void examine_telegram(Web& web, const Settings& settings, Findings& findings) {
-  const Secret& token = settings.telegram.token;
-  if (token.empty()) {
-    findings.note("no Telegram token is set (telegram.token): `daybook setup` asks for one");
-    return;
-  }
-  auto bot = check_bot(web, settings, token);
-  if (!bot) {
-    findings.bad(bot.error());
-    return;
-  }
-  findings.good("Telegram knows the bot: https://t.me/" + bot->username);
-  auto webhook = webhook_of(web, settings, token);
+// By the clock of whoever just answered.
+void examine_peer_clock(const Web& web, const std::string& peer, const Findings& findings) {
+  const auto ahead = web.peer_ahead();
+  if (!ahead || (*ahead < kPeerClockSlackMax && -*ahead < kPeerClockSlackMax)) return;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*ahead).count();
+  findings(bad("the clock is " + std::to_string(std::abs(seconds)) + " s " +
+                   (seconds > 0 ? "behind " : "ahead of ") + peer + "'s",
+               "set the clock: timedatectl set-ntp true"));
+}
+
+void examine_polls(Web& web, const Settings& settings, bool running, const Findings& findings) {
+  auto webhook = webhook_of(web, settings, settings.telegram.token);
   if (!webhook) {
-    findings.bad(webhook.error());
-  } else if (!webhook->empty()) {
-    findings.bad(
-        {"a webhook is set for this bot, so Telegram refuses polls: `daybook setup` "
-         "offers to remove it",
-         ExitCode::kUnavailable});
+    findings(bad(webhook.error()));
+    return;
+  }
+  if (!webhook->empty()) {
+    findings(bad("a webhook is set for this bot, so Telegram refuses polls",
+                 "`daybook setup` offers to remove it"));
+    return;
+  }
+  if (running) return;  // what is in its way it says itself
+  auto others = somebody_polls(web, settings, settings.telegram.token, kPollPatience);
+  if (!others) {
+    findings(bad(others.error()));
+  } else if (*others) {
+    findings(bad("another program polls with this bot's token",
+                 "stop it, or give each a bot of its own: two would take each other's messages"));
+  } else {
+    findings(good("nobody else polls for it"));
   }
 }
 
-void examine_providers(Web& web, const Settings& settings, Findings& findings) {
+void examine_telegram(Web& web, const Settings& settings, bool running, const Findings& findings) {
+  if (settings.telegram.token.empty()) {
+    findings(note("no Telegram token is set (telegram.token)", "`daybook setup` asks for one"));
+    return;
+  }
+  auto bot = check_bot(web, settings, settings.telegram.token);
+  if (!bot) {
+    findings(bad(bot.error()));
+    return;
+  }
+  findings(good("Telegram knows the bot: https://t.me/" + bot->username));
+  examine_peer_clock(web, "Telegram", findings);
+  examine_polls(web, settings, running, findings);
+}
+
+void examine_providers(Web& web, const Settings& settings, const Findings& findings) {
   bool any = false;
   for (const ProviderSettings& provider : settings.providers) {
     if (provider.kind == "echo" || !provider.usable()) continue;
     any = true;
     auto checked = check_key(web, provider);
     if (!checked) {
-      findings.bad(checked.error());
+      findings(bad(checked.error()));
     } else if (*checked == KeyFinding::kUnknown) {
-      findings.note("provider " + provider.name + " answers, but does not tell about its key");
+      findings(note("provider " + provider.name + " answers, but does not tell about its key"));
     } else {
-      findings.good("provider " + provider.name +
-                    (provider.api_key.empty() ? " answers" : " takes our key"));
+      findings(good("provider " + provider.name +
+                    (provider.api_key.empty() ? " answers" : " takes our key")));
     }
+    examine_peer_clock(web, provider.name, findings);
   }
-  if (!any) findings.note("no provider key is set; the offline echo answers");
+  if (!any) {
+    findings(
+        note("no provider key is set; the offline echo answers", "`daybook setup` asks for one"));
+  }
   const Event loaded = settings_loaded(settings);
   const auto model =
       resolve_model(settings.agent.model, loaded.settings_loaded(), built_in_catalogue());
   if (model) {
-    findings.good("model " + settings.agent.model + " is " + model->model + " at " +
-                  model->provider);
+    findings(
+        good("model " + settings.agent.model + " is " + model->model + " at " + model->provider));
   } else {
-    findings.bad({model.error().message, ExitCode::kSettings});
+    findings(bad(model.error().message, "daybook config set agent.model NAME"));
   }
 }
 
 Result<void> run_doctor(const Tool& tool, bool offline) {
-  Findings findings(tool);
+  Report report(tool);
+  const Findings findings = [&](const Finding& finding) { report.add(finding); };
   auto loaded = tool.settings();
   if (!loaded) {
-    findings.bad(loaded.error());
-    return findings.result();
+    findings(bad(loaded.error()));
+    return report.result();
   }
-  for (const std::string& file : loaded->files) findings.good("settings in " + file);
-  if (loaded->files.empty()) findings.note("no settings file; `daybook setup` writes one");
-  for (const std::string& warning : loaded->warnings) findings.note(warning);
+  for (const std::string& file : loaded->files) findings(good("settings in " + file));
+  if (loaded->files.empty())
+    findings(note("there is no settings file", "`daybook setup` writes one"));
+  for (const std::string& warning : loaded->warnings) findings(note(warning));
   const Settings& settings = loaded->settings.values;
   examine_journal(settings.journal.dir, findings);
-  examine_daemon(settings.journal.dir, findings);
-  if (offline) return findings.result();
+  const bool running = examine_daemon(settings.journal.dir, findings);
+  if (offline) return report.result();
   Web web(settings);
-  examine_telegram(web, settings, findings);
+  examine_telegram(web, settings, running, findings);
   examine_providers(web, settings, findings);
-  return findings.result();
+  return report.result();
 }
 
 }  // namespace
@@ -158,6 +216,7 @@ void add_doctor(CLI::App& app, Tool& tool) {
                             "daybook doctor --offline");
   const auto offline = std::make_shared<bool>(false);  // lives as long as the callback
   verb->add_flag("--offline", *offline, "ask neither Telegram nor providers");
+  verb->add_flag("--json", tool.json, "one JSON object a finding");
   verb->callback(
       [&tool, offline] { tool.chosen = [&tool, offline] { return run_doctor(tool, *offline); }; });
 }

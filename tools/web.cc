@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "adapters/retry_after.h"
+#include "tools/tool.h"
+
 namespace daybook {
 
 HttpOptions http_options(const Settings& settings) {
@@ -50,7 +53,11 @@ Result<WebAnswer> Web::wait_for(CallId call) {
   while (true) {
     for (auto& [id, reply] : network_.take_replies()) {
       if (id != call) continue;
-      if (auto* head = std::get_if<ReplyHead>(&reply)) answer.status = head->status;
+      if (auto* head = std::get_if<ReplyHead>(&reply)) {
+        answer.status = head->status;
+        const auto date = parse_http_date(header_value(head->headers, "date"));
+        peer_ahead_ = date ? std::optional<Duration>(*date - wall_clock()) : std::nullopt;
+      }
       if (auto* body = std::get_if<ReplyBody>(&reply)) answer.body += body->bytes;
       if (std::holds_alternative<ReplyEnd>(reply)) return answer;
       if (auto* failed = std::get_if<ReplyFailed>(&reply)) {

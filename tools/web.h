@@ -40,6 +40,10 @@ class Web {
                           std::vector<CallHeader> headers, const std::string& body,
                           Duration patience);
 
+  // How far the clock of the peer that answered last was ahead of ours; behind: below zero. A date
+  // is told in whole seconds.
+  [[nodiscard]] std::optional<Duration> peer_ahead() const { return peer_ahead_; }
+
  private:
   Result<WebAnswer> wait_for(CallId call);
 
@@ -49,6 +53,7 @@ class Web {
   Network network_;
   std::function<bool()> give_up_;
   CallId next_call_ = 1;
+  std::optional<Duration> peer_ahead_;
 };
 
 }  // namespace daybook

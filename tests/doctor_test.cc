@@ -1,0 +1,231 @@
+// The doctor finds what is wrong, one thing broken at a time, and says how to mend it.
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "journal/files.h"
+#include "tests/places.h"
+#include "tests/story_place.h"
+#include "tests/world/daemon_world.h"
+#include "tools/doctor_journal.h"
+#include "tools/finding.h"
+#include "tools/replay.h"
+#include "tools/web.h"
+
+namespace daybook::doctor_test {
+
+using journal_place::DiskLog;
+using journal_place::Place;
+using testing::Story;
+
+// "bad: ...", one a line.
+struct Told {
+  std::string text;
+  bool bad = false;
+
+  Findings sink() {
+    return [this](const Finding& finding) {
+      const bool is_bad = finding.grade == Finding::Grade::kBad;
+      bad = bad || is_bad;
+      text += (is_bad                                   ? "bad: "
+               : finding.grade == Finding::Grade::kNote ? "note: "
+                                                        : "good: ") +
+              finding.what + " -> " + finding.remedy + "\n";
+    };
+  }
+  [[nodiscard]] bool says(std::string_view part) const {
+    return text.find(part) != std::string::npos;
+  }
+};
+
+struct Patient {
+  Place place;
+
+  Patient() {
+    Story story;
+    story.say("hello");
+    story.complete(story.turn(), "hello yourself");
+    testing::write_story(story, place, 3);
+  }
+  [[nodiscard]] std::string file(const char* name) const { return place.directory() + "/" + name; }
+  [[nodiscard]] Told files() const {
+    Told told;
+    examine_files(place.directory(), told.sink());
+    return told;
+  }
+  [[nodiscard]] Told contents() const {
+    Told told;
+    auto view = JournalView::open(place.directory());
+    REQUIRE(view);
+    examine_contents(**view, told.sink());
+    return told;
+  }
+};
+
+TEST_CASE("a sound journal has nothing to be mended", "[doctor]") {
+  const Patient patient;
+  const Told files = patient.files();
+  INFO(files.text);
+  CHECK(files.says("whole and yours alone"));
+  const Told contents = patient.contents();
+  INFO(contents.text);
+  CHECK_FALSE(contents.bad);
+  CHECK(contents.says("the end of the chain holds"));
+  CHECK(contents.says("MiB of a map of"));
+  CHECK(contents.says("the snapshots are what a fold from nothing gives"));
+}
+
+TEST_CASE("a file that others may read is found, with the command that closes it", "[doctor]") {
+  const Patient patient;
+  REQUIRE(::chmod(patient.file("head").c_str(), 0644) == 0);
+  const Told told = patient.files();
+  CHECK(told.says("head is open to other users (mode 0644) -> chmod 0600 "));
+  CHECK(told.bad);
+  REQUIRE(::chmod(patient.file("head").c_str(), 0600) == 0);
+  REQUIRE(::chmod(patient.place.directory().c_str(), 0755) == 0);
+  CHECK(patient.files().says("(mode 0755) -> chmod 0700 "));
+}
+
+TEST_CASE("a key that is gone is bad, a head that is gone a note", "[doctor]") {
+  const Patient patient;
+  std::filesystem::remove(patient.file("head"));
+  const Told no_head = patient.files();
+  CHECK(no_head.says("note: " + patient.file("head") + " is missing"));
+  std::filesystem::remove(patient.file("seal.key"));
+  CHECK(patient.files().says("bad: " + patient.file("seal.key") + " is missing"));
+}
+
+TEST_CASE("what a crash left over is told", "[doctor]") {
+  const Patient patient;
+  CHECK_FALSE(patient.files().says("creating.tmp"));
+  std::filesystem::create_directory(patient.file("creating.tmp"));
+  CHECK(patient.files().says("note: " + patient.file("creating.tmp") + " was left over"));
+}
+
+TEST_CASE("a clock behind the newest event is bad", "[doctor]") {
+  const Time newest = from_milliseconds(1'700'000'000'000);
+  Told told;
+  examine_clock(newest, newest + Duration(5), told.sink());
+  examine_clock(newest, newest - Duration(1'500), told.sink());
+  CHECK_FALSE(told.bad);
+  examine_clock(newest, newest - Duration(60'000), told.sink());
+  CHECK(told.says("it runs behind"));
+  CHECK(told.says("timedatectl"));
+  CHECK(told.bad);
+}
+
+TEST_CASE("a chain that does not lead to its head is bad", "[doctor]") {
+  const Patient patient;
+  auto head = files::read_head(patient.place.directory());
+  REQUIRE((head && head->has_value()));
+  files::Head other = **head;
+  other.seal[0] ^= 1;
+  REQUIRE(files::replace(patient.place.directory(), files::kHead, files::format_head(other)));
+  const Told told = patient.contents();
+  CHECK(told.bad);
+  CHECK(told.says("head"));
+}
+
+TEST_CASE("a snapshot that a fold contradicts is bad", "[doctor]") {
+  const Patient patient;
+  const auto write = [&](const DirectoryState& state, Seq seq) {
+    DiskLog disk(patient.place.options());
+    Batch batch;
+    batch.snapshots.push_back({"directory", 0, 1, seq, state.SerializeAsString()});
+    disk.log().append(std::move(batch));
+    while (disk.log().backlog_bytes() > 0) disk.settle_or_wait();
+  };
+  auto past = [&] {
+    auto reader = LmdbReader::open(patient.place.directory());
+    REQUIRE(reader);
+    auto state = state_at(**reader, 5);
+    REQUIRE(state);
+    return state->gateway->directory().save();
+  }();
+  write(past, 5);
+  CHECK_FALSE(patient.contents().bad);
+  past.set_owner(77);
+  write(past, 5);
+  const Told told = patient.contents();
+  INFO(told.text);
+  CHECK(told.bad);
+  CHECK(told.says("the snapshot \"directory\" at event 5 differs from a fold from nothing"));
+}
+
+// Answers everything with the same response.
+class Parrot final : public world::Server {
+ public:
+  explicit Parrot(std::string response) : response_(std::move(response)) {}
+  void request(world::ExchangeId exchange, const world::HttpRequest&, Time now) override {
+    outbox_.send(exchange, {{now, response_}});
+  }
+  void gone(world::ExchangeId exchange, Time) override { outbox_.drop(exchange); }
+  std::vector<world::Output> poll(Time now) override { return outbox_.take(now); }
+  [[nodiscard]] Time wake_at() const override { return outbox_.wake_at(); }
+
+ private:
+  std::string response_;
+  world::Outbox outbox_;
+};
+
+TEST_CASE("whoever answers tells what their clock says", "[doctor]") {
+  const auto asked = [](const world::Headers& headers) {
+    world::Hosted<Parrot> peer(world::http_response(200, "text/plain", "x", headers));
+    Settings settings;
+    Web web(settings);
+    REQUIRE(web.fetch("peer", peer.url(), Secret("/"), {}, "", Duration(5'000)));
+    return web.peer_ahead();
+  };
+  CHECK_FALSE(asked({}).has_value());
+  const auto past = asked({{"Date", "Tue, 03 Feb 2015 04:05:06 GMT"}});
+  REQUIRE(past.has_value());
+  CHECK(*past < -std::chrono::days(365));
+  CHECK(asked({{"Date", "Fri, 03 Feb 2090 04:05:06 GMT"}}) > std::chrono::days(365));
+}
+
+TEST_CASE("doctor exits 1 when there is something to mend, as text and as JSON", "[doctor]") {
+  world::DaemonWorld world(build_directory());
+  world.start();
+  REQUIRE(world.bot().wait([](const world::BotApi& bot) { return bot.calls("getUpdates") > 0; }));
+  const auto well = world.tool({"doctor", "--json"});
+  INFO(well.output + well.errors);
+  std::size_t at = 0;
+  while (at < well.output.size()) {
+    const std::size_t end = well.output.find('\n', at);
+    const auto finding = nlohmann::json::parse(well.output.substr(at, end - at));
+    CHECK(finding.contains("grade"));
+    CHECK(finding.contains("remedy"));
+    at = end + 1;
+  }
+  REQUIRE(::chmod((world.data() + "/head").c_str(), 0644) == 0);
+  const auto ill = world.tool({"doctor", "--offline"});
+  CHECK(ill.status == 1);
+  CHECK(ill.output.find("chmod 0600") != std::string::npos);
+}
+
+TEST_CASE("a webhook, and another program that polls, are found", "[doctor]") {
+  world::DaemonWorld world(build_directory());
+  const auto alone = world.tool({"doctor"});
+  INFO(alone.output + alone.errors);
+  CHECK(alone.output.find("nobody else polls for it") != std::string::npos);
+
+  world.bot().with([](world::BotApi& bot) {
+    bot.fail("getUpdates", bot.calls("getUpdates") + 1, {.executed = false, .status = 409});
+  });
+  const auto two = world.tool({"doctor"});
+  INFO(two.output + two.errors);
+  CHECK(two.status == 1);
+  CHECK(two.output.find("another program polls with this bot's token") != std::string::npos);
+
+  world.bot().with([](world::BotApi& bot) { bot.set_webhook("https://example.org/hook"); });
+  const auto hooked = world.tool({"doctor"});
+  INFO(hooked.output + hooked.errors);
+  CHECK(hooked.status == 1);
+  CHECK(hooked.output.find("a webhook is set") != std::string::npos);
+  CHECK(hooked.output.find("`daybook setup` offers to remove it") != std::string::npos);
+}
+
+}  // namespace daybook::doctor_test

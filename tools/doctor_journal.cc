@@ -1,0 +1,143 @@
+#include "tools/doctor_journal.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+#include "core/notation.h"
+#include "journal/files.h"
+#include "tools/progress.h"
+#include "tools/replay.h"
+
+namespace daybook {
+namespace {
+
+constexpr std::uint64_t kSpaceBytesLow = 256u << 20;
+constexpr Duration kClockSlackMax{2'000};
+constexpr std::uint64_t kMapPercentMax = 90;
+
+std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+std::string octal(mode_t mode) {
+  std::array<char, 8> text{};
+  std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode & 07777));
+  return text.data();
+}
+
+// False when it is not there.
+bool examine_mode(const std::string& path, mode_t wanted, const Findings& findings) {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0) return false;
+  if (S_ISLNK(found.st_mode)) {
+    findings(bad(path + " is a symbolic link", "put the thing itself in its place"));
+  } else if (found.st_uid != ::geteuid() && ::geteuid() != 0) {
+    findings(bad(path + " belongs to another user", "run as that user, or chown it"));
+  } else if ((found.st_mode & 077) != 0) {
+    findings(bad(path + " is open to other users (mode " + octal(found.st_mode) + ")",
+                 "chmod " + octal(wanted) + " " + path));
+  }
+  return true;
+}
+
+void examine_space(const std::string& directory, const Findings& findings) {
+  if (const auto doubt = files::doubt_about_file_system(directory)) {
+    findings(bad(*doubt,
+                 "move the journal to a local disk: stop daybookd, copy the directory "
+                 "whole, set journal.dir"));
+  } else {
+    findings(good("it lies on a local file system"));
+  }
+  const std::uint64_t free = files::free_bytes(directory);
+  if (free < kSpaceBytesLow) {
+    findings(bad("only " + mebibytes(free) + " are free for " + directory,
+                 "make room: at 64 MiB no new messages are taken in"));
+  } else {
+    findings(good(mebibytes(free) + " are free on its disk"));
+  }
+}
+
+void examine_tail(LmdbReader& log, const Findings& findings) {
+  const auto tail = log.examine_tail();
+  if (!tail) {
+    findings(bad(tail.error()));
+  } else {
+    findings(good("the end of the chain holds, up to event " + std::to_string(log.last()) +
+                  "; `daybook verify` checks all of it"));
+  }
+}
+
+void examine_map(LmdbReader& log, const Findings& findings) {
+  const auto [used, map] = log.space();
+  const std::string size = mebibytes(used) + " of a map of " + mebibytes(map);
+  if (used > map / 100 * kMapPercentMax) {
+    findings(note("it takes " + size, "daybookd makes the map larger when it is full"));
+  } else {
+    findings(good("it takes " + size));
+  }
+}
+
+void examine_snapshots(LmdbReader& log, const Findings& findings) {
+  Progress progress("folding", log.last());
+  const auto drift = snapshot_drift(log, [&](Seq reached) { progress.reached(reached); });
+  if (!drift) {
+    findings(bad(drift.error()));
+  } else if (!drift->empty()) {
+    findings(bad(*drift,
+                 "the events are the truth: stop daybookd, `daybook verify`, then `daybook "
+                 "replay --check`, and report this"));
+  } else {
+    findings(good("the snapshots are what a fold from nothing gives"));
+  }
+}
+
+}  // namespace
+
+void examine_files(const std::string& directory, const Findings& findings) {
+  bool sound = true;
+  const Findings counted = [&](const Finding& finding) {
+    sound = sound && finding.grade != Finding::Grade::kBad;
+    findings(finding);
+  };
+  examine_mode(directory, 0700, counted);
+  for (const char* name : {files::kData, "lock.mdb", files::kLock, files::kKeys}) {
+    examine_mode(directory + "/" + name, 0600, counted);
+  }
+  if (!examine_mode(directory + "/" + files::kSealKey, 0600, counted)) {
+    counted(bad(directory + "/" + files::kSealKey + " is missing: no seal can be checked or made",
+                "restore it from a backup"));
+  } else if (const auto key = files::read_seal_key(directory); !key) {
+    counted(bad(key.error()));
+  }
+  if (!examine_mode(directory + "/" + files::kHead, 0600, counted)) {
+    counted(note(directory + "/" + files::kHead + " is missing: a cut tail would not show",
+                 "daybookd writes it within a minute and when it stops"));
+  }
+  if (sound) findings(good("its files are whole and yours alone"));
+  if (files::exists(directory + "/" + files::kCreating)) {
+    findings(note(directory + "/" + files::kCreating + " was left over by a crash",
+                  "daybookd removes it when it starts"));
+  }
+  examine_space(directory, findings);
+}
+
+void examine_clock(Time newest, Time now, const Findings& findings) {
+  if (newest > now + kClockSlackMax) {
+    findings(bad("the newest event is from " + time_text(newest) + ", and the clock says " +
+                     time_text(now) +
+                     ": it runs behind, so new events bear that time until it "
+                     "has caught up",
+                 "set the clock: timedatectl set-ntp true"));
+  } else {
+    findings(good("the clock is not behind the newest event"));
+  }
+}
+
+void examine_contents(JournalView& view, const Findings& findings) {
+  examine_tail(view.log(), findings);
+  examine_map(view.log(), findings);
+  examine_snapshots(view.log(), findings);
+}
+
+}  // namespace daybook
