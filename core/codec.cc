@@ -135,6 +135,18 @@ std::string_view text_of(const Record& record) {
   return {};
 }
 
+std::optional<ExternalId> external_id_of(const Event& event) {
+  const auto named = [&](const auto& body) -> std::optional<ExternalId> {
+    if (body.external_id().empty()) return std::nullopt;
+    return ExternalId{body.source(), body.external_id(), event.seq()};
+  };
+  if (event.has_message_received()) return named(event.message_received());
+  if (event.has_message_edited()) return named(event.message_edited());
+  if (event.has_button_pressed()) return named(event.button_pressed());
+  if (event.has_message_refused()) return named(event.message_refused());
+  return std::nullopt;
+}
+
 std::string kind_name(std::uint8_t kind) {
   const auto* field = body_field(kind);
   return field != nullptr ? field->message_type()->name() : "Unknown(" + std::to_string(kind) + ")";

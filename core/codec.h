@@ -3,6 +3,7 @@
 // are apart on disk, so a fold reads the second without decoding (or decrypting) the first.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "core/events.pb.h"
@@ -25,6 +26,9 @@ Seq turn_of(const Event& event);
 
 // content.text alone, without copying; empty when there is none. Valid while the record lives.
 std::string_view text_of(const Record& record);
+
+// What names an inbound fact for ever; nullopt: nothing does.
+std::optional<ExternalId> external_id_of(const Event& event);
 
 // "TurnStarted" of an event, as spelled in events.proto; "Unknown(77)" for a kind this program does
 // not know.

@@ -21,23 +21,6 @@ constexpr CallId kLocalMask = (CallId{1} << kAdapterShift) - 1;
 // No adapter holds up the others: what is still due is asked for in the next turn.
 constexpr int kDuePerTurn = 256;
 
-// Source and external id of an inbound fact; empty when it has none.
-std::pair<std::string, std::string> external_id(const Event& fact) {
-  if (fact.has_message_received()) {
-    return {fact.message_received().source(), fact.message_received().external_id()};
-  }
-  if (fact.has_message_edited()) {
-    return {fact.message_edited().source(), fact.message_edited().external_id()};
-  }
-  if (fact.has_button_pressed()) {
-    return {fact.button_pressed().source(), fact.button_pressed().external_id()};
-  }
-  if (fact.has_message_refused()) {
-    return {fact.message_refused().source(), fact.message_refused().external_id()};
-  }
-  return {};
-}
-
 std::string place_of(const Event& fact) {
   if (fact.has_message_received()) return fact.message_received().place();
   if (fact.has_message_edited()) return fact.message_edited().place();
@@ -118,15 +101,18 @@ void Gateway::connect(const std::vector<Adapter*>& adapters, Transport& transpor
 }
 
 Seq Gateway::record(Fact fact, Time now) {
-  const auto [source, id] = external_id(fact);
-  if (!id.empty() && known(source, id)) return 0;
+  std::optional<ExternalId> external = external_id_of(fact);
+  if (external && known(external->source, external->id)) return 0;
   fact = admitted(directory_, std::move(fact));
   if (!place_in_session(&fact, now)) return 0;
   if (fact.has_message_received()) {
     fact.mutable_message_received()->set_tokens(estimate_tokens(fact.content().text()));
   }
   const Seq seq = append(std::move(fact), now);
-  if (!id.empty()) batch_.externals.push_back({source, id, seq});
+  if (external) {
+    external->seq = seq;
+    batch_.externals.push_back(*std::move(external));
+  }
   const State state{directory_, [this](SessionId session_id) { return session(session_id); }, *this,
                     std::max(now, last_time_)};
   std::deque<Seq> undecided = {seq};
