@@ -26,10 +26,8 @@ Salt salt_of(const Key& key) {
   return salt;
 }
 
-std::unique_ptr<Cipher> make_cipher(const Key& session_key, KeyId id, const Key& wrapped,
-                                    const Salt& salt) {
-  const Key data_key = crypto::unwrapped(session_key, id, wrapped);
-  return std::make_unique<Cipher>(crypto::working_key(data_key, salt));
+Key unlocking(const Key& session_key, KeyId id, const Key& wrapped, const Salt& salt) {
+  return crypto::working_key(crypto::unwrapped(session_key, id, wrapped), salt);
 }
 
 }  // namespace
@@ -69,16 +67,21 @@ Result<void> KeyRing::unlock(SessionId session, KeyId id, Seq seq, std::string& 
   const std::lock_guard lock(mutex_);
   auto found = ciphers_.find(id);
   if (found == ciphers_.end()) {
-    Result<std::unique_ptr<Cipher>> cipher = cipher_of(session, id);
-    if (!cipher) return cipher.error();
+    const Result<Key> key = working_key_of(session, id);
+    if (!key) return key.error();
     if (ciphers_.size() >= kCiphersMax) ciphers_.clear();
-    found = ciphers_.emplace(id, std::move(*cipher)).first;
+    found = ciphers_.emplace(id, std::make_unique<Cipher>(*key)).first;
   }
   found->second->apply(seq, content.data(), content.size());
   return {};
 }
 
-Result<std::unique_ptr<Cipher>> KeyRing::cipher_of(SessionId session, KeyId id) {
+Result<Key> KeyRing::disclose(SessionId session, KeyId id) {
+  const std::lock_guard lock(mutex_);
+  return working_key_of(session, id);
+}
+
+Result<Key> KeyRing::working_key_of(SessionId session, KeyId id) {
   const Result<KeyEntry> entry = file_.read(id);
   if (!entry) return entry.error();
   if (entry->kind != KeyEntry::Kind::kData) return missing(session, id);
@@ -91,7 +94,7 @@ Result<std::unique_ptr<Cipher>> KeyRing::cipher_of(SessionId session, KeyId id) 
   const auto salt = salts_.find(run);
   const auto owner = sessions_.find(session);
   if (salt == salts_.end() || owner == sessions_.end()) return missing(session, id);
-  return make_cipher(owner->second.key, id, entry->key, salt->second);
+  return unlocking(owner->second.key, id, entry->key, salt->second);
 }
 
 KeyUse KeyRing::Hold::take(SessionId session, Seq turn) { return ring_.take(session, turn); }
@@ -119,7 +122,8 @@ KeyRing::Assigned KeyRing::assign(SessionId session) {
   if (pool_.empty()) draw(pool_size_);
   const Drawn drawn = std::move(pool_.front());
   pool_.pop_front();
-  return {drawn.id, make_cipher(owner, drawn.id, drawn.wrapped, salts_.at(run_id_))};
+  const Key key = unlocking(owner, drawn.id, drawn.wrapped, salts_.at(run_id_));
+  return {drawn.id, std::make_unique<Cipher>(key)};
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it leaves with what is returned
 }
 

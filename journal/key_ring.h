@@ -50,6 +50,8 @@ class KeyRing {
 
   // Decrypts in place. An Error when the key cannot be had.
   Result<void> unlock(SessionId session, KeyId id, Seq seq, std::string& content);
+  // The working key itself, for who hands the words on: it unlocks what `id` locks, nothing else.
+  Result<crypto::Key> disclose(SessionId session, KeyId id);
 
   // While it lives no run begins: what is taken belongs to one.
   class Hold {
@@ -98,7 +100,7 @@ class KeyRing {
   const crypto::Key& session_key(SessionId session);
   KeyId allocate(const KeyEntry& entry);
   void draw(std::size_t count);
-  Result<std::unique_ptr<crypto::Cipher>> cipher_of(SessionId session, KeyId id);
+  Result<crypto::Key> working_key_of(SessionId session, KeyId id);
   Result<void> learn();
   Error missing(SessionId session, KeyId id) const;
 

@@ -155,6 +155,16 @@ class LmdbReader final : public Log {
     return {opened_.environment->used_bytes(), opened_.environment->map_bytes()};
   }
 
+  // Valid while this object lives.
+  [[nodiscard]] StoredReading stored() { return StoredReading(*opened_.environment); }
+  // The key of one turn or event, to be handed on with its words; nullopt: they are in clear.
+  Result<std::optional<crypto::Key>> disclose(SessionId session, KeyId id) {
+    if (id == 0 || opened_.keys == nullptr) return std::optional<crypto::Key>();
+    Result<crypto::Key> key = opened_.keys->disclose(session, id);
+    if (!key) return key.error();
+    return std::optional<crypto::Key>(*key);
+  }
+
   // The same as scan(), by several threads at once.
   Result<void> scan_in_pieces(Seq first, Seq last, const KindSet& kinds, unsigned threads,
                               const PieceVisitor& visitor) {

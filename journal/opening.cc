@@ -32,16 +32,15 @@ std::string little_endian_u64(std::uint64_t number) {
   return bytes;
 }
 
-Status write_genesis(Environment& environment, const std::string& journal_id, bool encrypt) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
+Status write_genesis(Environment& environment, const JournalIdentity& identity) {
   std::string format;
-  record::append_u32(format, encrypt ? layout::kFormatLocked : layout::kFormatClear);
+  record::append_u32(format, identity.format);
+  const auto created = static_cast<std::uint64_t>(to_milliseconds(identity.created));
   const std::pair<std::string_view, std::string> entries[] = {
       {layout::kMetaFormat, format},
-      {layout::kMetaId, journal_id},
-      {layout::kMetaCreated, little_endian_u64(static_cast<std::uint64_t>(now.count()))},
-      {layout::kMetaEpoch, little_endian_u64(1)},
+      {layout::kMetaId, identity.id},
+      {layout::kMetaCreated, little_endian_u64(created)},
+      {layout::kMetaEpoch, little_endian_u64(identity.epoch)},
   };
   WriteTransaction transaction(environment);
   Status status = transaction.begin();
@@ -53,35 +52,10 @@ Status write_genesis(Environment& environment, const std::string& journal_id, bo
 }
 
 Result<void> create_journal(const std::string& directory, bool encrypt) {
-  const std::string draft = directory + "/" + files::kCreating;
-  Result<void> done = files::remove_flat(draft);
-  if (!done) return done;
-  done = files::prepare_directory(draft, true);
-  if (!done) return done;
-  const Result<std::string> key = files::random_bytes(kSealKeyFileBytes);
-  if (!key) return key.error();
-  const Result<std::string> id = files::random_bytes(layout::kJournalIdBytes);
-  if (!id) return id.error();
-
-  done = files::replace(draft, files::kSealKey, *key);
-  if (done && encrypt) done = files::replace(draft, files::kKeys, KeyFile::header(*id));
-  if (!done) return done;
-  {
-    Result<std::unique_ptr<Environment>> environment =
-        Environment::open({draft, kCreationMapBytes, false, true});
-    if (!environment) return environment.error();
-    Status status = write_genesis(**environment, *id, encrypt);
-    if (status.ok()) status = (*environment)->sync();
-    if (!status.ok()) return status.error("cannot create the journal in", directory);
-  }
-  done = files::sync_directory(draft);
-  for (const char* name : {files::kSealKey, files::kKeys, files::kData}) {
-    // data.mdb last: with it, it exists.
-    if (name == files::kKeys && !encrypt) continue;
-    if (done) done = files::move_into_place(draft + "/" + name, directory + "/" + name);
-    if (done) done = files::sync_directory(directory);
-  }
-  return done;
+  Result<Genesis> genesis = new_genesis(encrypt);
+  if (!genesis) return genesis.error();
+  genesis->map_bytes = kCreationMapBytes;
+  return make_journal(directory, *genesis);
 }
 
 // Makes it only where no journal has ever been.
@@ -152,6 +126,49 @@ void look_around(Opened& opened, const std::string& directory) {
 }
 
 }  // namespace
+
+Result<Genesis> new_genesis(bool encrypt) {
+  const Result<std::string> key = files::random_bytes(kSealKeyFileBytes);
+  if (!key) return key.error();
+  const Result<std::string> id = files::random_bytes(layout::kJournalIdBytes);
+  if (!id) return id.error();
+  const auto now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  Genesis genesis;
+  genesis.seal_key = *key;
+  genesis.identity = {*id, now, 1, encrypt ? layout::kFormatLocked : layout::kFormatClear};
+  if (encrypt) genesis.keys = KeyFile::header(*id);
+  return genesis;
+}
+
+Result<void> make_journal(const std::string& directory, const Genesis& genesis) {
+  const std::string draft = directory + "/" + files::kCreating;
+  Result<void> done = files::remove_flat(draft);
+  if (!done) return done;
+  done = files::prepare_directory(draft, true);
+  if (!done) return done;
+  done = files::replace(draft, files::kSealKey, genesis.seal_key);
+  if (done && genesis.keys) done = files::replace(draft, files::kKeys, *genesis.keys);
+  if (!done) return done;
+  {
+    Result<std::unique_ptr<Environment>> environment =
+        Environment::open({draft, genesis.map_bytes, false, true});
+    if (!environment) return environment.error();
+    Status status = write_genesis(**environment, genesis.identity);
+    if (!status.ok()) return status.error("cannot create the journal in", directory);
+    if (genesis.fill) done = genesis.fill(**environment);
+    if (!done) return done;
+    status = (*environment)->sync();
+    if (!status.ok()) return status.error("cannot create the journal in", directory);
+  }
+  done = files::sync_directory(draft);
+  for (const char* name : {files::kSealKey, files::kKeys, files::kData}) {
+    // data.mdb last: with it, it exists.
+    if (name == files::kKeys && !genesis.keys) continue;
+    if (done) done = files::move_into_place(draft + "/" + name, directory + "/" + name);
+    if (done) done = files::sync_directory(directory);
+  }
+  return done;
+}
 
 Result<void> examine_tail(Opened& opened, const std::string& directory) {
   if (opened.seal_key.empty()) {

@@ -7,6 +7,7 @@
 // whole; a state directory given by the system exists beforehand and its parent is not ours.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "journal/files.h"
 #include "journal/key_ring.h"
 #include "journal/store.h"
+#include "journal/stored.h"
 
 namespace daybook {
 
@@ -30,6 +32,21 @@ struct Opened {
   std::unique_ptr<KeyRing> keys;      // null: words are in clear, or nobody asked for the keys
   std::vector<std::string> warnings;  // sentences for the log; nothing is wrong yet
 };
+
+// What a journal begins with.
+struct Genesis {
+  std::string seal_key;
+  JournalIdentity identity;
+  std::optional<std::string> keys;  // the whole key store; nullopt: words in clear
+  std::size_t map_bytes = 0;
+  // Writes what it holds from the start; nothing when empty.
+  std::function<Result<void>(store::Environment&)> fill;
+};
+// A key and an id of its own, made now.
+Result<Genesis> new_genesis(bool encrypt);
+// Under the writer's lock, where no journal has ever been. It is there whole, durable, or not at
+// all.
+Result<void> make_journal(const std::string& directory, const Genesis& genesis);
 
 // Takes the writer's lock. kBusy: another daemon has it. kDamaged: see above.
 // `encrypt`: of a journal that is made; one that is there stays what it is.
