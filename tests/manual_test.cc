@@ -124,7 +124,7 @@ TEST_CASE("daybook(1) has no verb that the tool does not have, in the groups of 
   const auto verbs = verbs_of(help);
   CHECK(std::set<std::string>(told.begin(), told.end()) ==
         std::set<std::string>(verbs.begin(), verbs.end()));
-  for (const char* group : {"Talk", "Read", "Prove", "Run"}) {
+  for (const char* group : {"Talk", "Read", "Prove", "Keep", "Run"}) {
     std::string heading = group;
     for (char& c : heading) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const std::size_t begin = page.find("\n.Sh " + heading + "\n");
@@ -248,6 +248,8 @@ TEST_CASE("completion offers verbs, flags, sessions, kinds and choices", "[compl
   CHECK(shell.offered({"log", "console:local", ""}).empty());
   CHECK(shell.offered({"search", "--session", ""}) == Words{"console:local"});
   CHECK(shell.offered({"log", "--kind", "TurnSt"}) == Words{"TurnStarted"});
+  CHECK(shell.offered({"export", "--format", ""}) == Words{"html", "jsonl", "md", "openai"});
+  CHECK(shell.offered({"import", ""}).empty());
   CHECK(shell.offered({"pair", "a"}) == Words{"approve"});
   CHECK(shell.offered({"pair", "--"}) ==
         Words{"--config", "--data", "--help", "--json", "--no-pager", "--version"});
@@ -268,6 +270,7 @@ TEST_CASE("bash completes, also behind a colon", "[completion]") {
   const Shell shell;
   const std::string data = "daybook --data " + shell.directory.path() + "/data ";
   CHECK(shell.completed_by_bash("daybook lo") == "log\n");
+  CHECK(shell.completed_by_bash("daybook export --format h") == "html\n");
   CHECK(shell.completed_by_bash("daybook log --fo") == "--follow\n");
   CHECK(shell.completed_by_bash(data + "log con") == "console:local\n");
   CHECK(shell.completed_by_bash(data + "log console:lo") == "local\n");

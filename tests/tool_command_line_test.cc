@@ -26,7 +26,7 @@ TEST_CASE("a wrong command line is one sentence and exit code 64", "[command_lin
       {{"lgo"}, "there is no verb \"lgo\"; did you mean log? See `daybook --help`"},
       {{"--dta", "x", "log"}, "option --dta; did you mean --data?"},
       {{"log", "--folow"}, "log has no option --folow; did you mean --follow?"},
-      {{"verify", "all"}, "verify has no use for \"all\"; see `daybook verify --help`"},
+      {{"status", "all"}, "status has no use for \"all\"; see `daybook status --help`"},
       {{"show"}, "show needs what: an event's number, or a session"},
       {{"config", "gte", "agent.model"}, "config has no verb \"gte\"; did you mean get?"},
       {{"config", "get"}, "config get needs key: like agent.model"},

@@ -37,6 +37,8 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_usage(app, tool);
   daybook::add_stats(app, tool);
   daybook::add_verify(app, tool);
+  daybook::add_export(app, tool);
+  daybook::add_import(app, tool);
   daybook::add_status(app, tool);
   daybook::add_setup(app, tool);
   daybook::add_config(app, tool);

@@ -70,6 +70,8 @@ void add_diff(CLI::App& app, Tool& tool);
 void add_stats(CLI::App& app, Tool& tool);
 void add_replay(CLI::App& app, Tool& tool);
 void add_verify(CLI::App& app, Tool& tool);
+void add_export(CLI::App& app, Tool& tool);
+void add_import(CLI::App& app, Tool& tool);
 void add_status(CLI::App& app, Tool& tool);
 void add_chat(CLI::App& app, Tool& tool);
 void add_ask(CLI::App& app, Tool& tool);

@@ -11,6 +11,7 @@
 #include "tools/moment.h"
 #include "tools/replay.h"
 #include "tools/tool.h"
+#include "tools/verify_export.h"
 
 namespace daybook {
 namespace {
@@ -155,9 +156,19 @@ void add_replay(CLI::App& app, Tool& tool) {
 }
 
 void add_verify(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "verify", Group::kProve,
-                            "check every record and the chain of seals", "daybook verify");
-  verb->callback([&tool] { tool.chosen = [&tool] { return run_verify(tool); }; });
+  CLI::App* verb =
+      add_verb(app, "verify", Group::kProve, "check every record and the chain of seals",
+               "daybook verify; daybook verify talk.jsonl --seal-key seal.key");
+  const auto request = std::make_shared<VerifyExportRequest>();  // lives as long as the callback
+  verb->add_option("file", request->file, "an export to judge in place of the journal");
+  verb->add_option("--seal-key", request->seal_key, "of the journal it was exported from");
+  verb->add_option("--against", request->against, "a checkpoint that the export must hold");
+  verb->add_flag("--json", tool.json, "the verdict about an export as a JSON object");
+  verb->callback([&tool, request] {
+    tool.chosen = [&tool, request] {
+      return request->file.empty() ? run_verify(tool) : verify_export(tool, *request);
+    };
+  });
 }
 
 }  // namespace daybook

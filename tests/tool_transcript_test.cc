@@ -1,0 +1,101 @@
+// Exports to read and to train with: what a person sees of a conversation, what a model is shown.
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/export_place.h"
+#include "tools/export_openai.h"
+#include "tools/journal_view.h"
+#include "tools/transcript.h"
+
+namespace daybook::tool_transcript_test {
+
+using nlohmann::json;
+using testing::holds;
+using testing::lines_of;
+using testing::Story;
+using testing::Talks;
+
+TEST_CASE("Markdown quotes people, keeps the model's own and closes its fences", "[export]") {
+  Talks talks("nothing", 3, true);
+  const std::string page = talks.exported({"console", "--format", "md"});
+  CHECK(page.starts_with("# console:local\n"));
+  CHECK(holds(page, "> Where is the <b>lighthouse</b>?\n"));
+  CHECK(holds(page, "```c++\nint main() { return 1 < 2; }\n```"));
+  CHECK(holds(page, "*A new conversation begins.*"));
+  CHECK_FALSE(holds(page, "/reset"));
+  Transcript cut;
+  cut.place = "x";
+  cut.items.push_back({TranscriptItem::Kind::kAnswer, 1, {}, "m", "a\n````\ncode", "why", ""});
+  CHECK(holds(markdown_of(cut), "code\n````\n"));
+  CHECK(holds(markdown_of(cut), "<details><summary>Reasoning</summary>\n\nwhy\n"));
+}
+
+TEST_CASE("HTML escapes everything and loads nothing", "[export]") {
+  Talks talks;
+  const std::string page = talks.exported({"--all", "--format", "html"});
+  CHECK(page.starts_with("<!DOCTYPE html>"));
+  CHECK(page.ends_with("</html>\n"));
+  CHECK(holds(page, "Where is the &lt;b&gt;lighthouse&lt;/b&gt;?"));
+  CHECK(holds(page, "<pre><code>int main() { return 1 &lt; 2; }</code></pre>"));
+  CHECK(holds(page, "default-src 'none'"));
+  for (const char* loading : {"<script", "<img", "<link", "src=", "http:", "https:", "url("}) {
+    INFO(loading);
+    CHECK_FALSE(holds(page, loading));
+  }
+  Transcript evil;
+  evil.place = "</title><script>";
+  evil.items.push_back({TranscriptItem::Kind::kAnswer,
+                        1,
+                        {},
+                        "\"><i>",
+                        "**<u>** `<s>` ## \x01",
+                        "<details>",
+                        "'x'"});
+  const std::string hostile = html_begin(evil.place) + html_section(evil);
+  for (const char* tag : {"<script>", "<i>", "<u>", "<s>", "\x01"}) {
+    INFO(tag);
+    CHECK_FALSE(holds(hostile, tag));
+  }
+  CHECK(holds(hostile, "<strong>&lt;u&gt;</strong> <code>&lt;s&gt;</code>"));
+  CHECK(holds(hostile, "<summary>Reasoning</summary>"));
+}
+
+TEST_CASE("examples for training are whole answers in the order a model saw them", "[export]") {
+  Talks talks;
+  const auto lines = lines_of(talks.exported({"console", "--format", "openai"}));
+  REQUIRE(lines.size() == 2);
+  const json messages = json::parse(lines[0])["messages"];
+  REQUIRE(messages.size() == 3);
+  CHECK(messages[0] == json{{"role", "system"}, {"content", "Be brief."}});
+  CHECK(messages[1]["role"] == "user");
+  CHECK(messages[2]["role"] == "assistant");
+  CHECK(json::parse(lines[1])["messages"][2]["content"] == "Now it is dark.");
+  CHECK(lines_of(talks.exported({"--all", "--format", "openai"})).size() == 3);
+}
+
+TEST_CASE("reasoning and failures are part of a transcript", "[export]") {
+  Story story;
+  story.say("think");
+  const OpenTurn turn = story.turn();
+  Fact thought;
+  thought.mutable_chunk_received()->set_turn(turn.seq());
+  thought.mutable_chunk_received()->set_attempt(1);
+  thought.mutable_chunk_received()->set_kind(REASONING);
+  thought.mutable_content()->set_text("let me see");
+  story.gateway->record(std::move(thought), story.now);
+  story.chunk(turn, "half");
+  story.say("/stop");
+  const journal_place::Place place;
+  testing::write_story(story, place, 4);
+  auto view = JournalView::open(place.directory());
+  REQUIRE(view);
+  const auto transcript = transcript_of(**view, 3, nullptr);
+  REQUIRE(transcript);
+  REQUIRE(transcript->items.size() == 2);
+  CHECK(transcript->items[1].reasoning == "let me see");
+  CHECK(transcript->items[1].text == "half");
+  CHECK(transcript->items[1].note == "stopped");
+  CHECK(openai_examples(**view, 3, nullptr).value().empty());
+}
+
+}  // namespace daybook::tool_transcript_test

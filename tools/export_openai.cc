@@ -1,0 +1,95 @@
+#include "tools/export_openai.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "tools/session_events.h"
+
+namespace daybook {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class ExampleWriter {
+ public:
+  ExampleWriter(JournalView& view, const Redactor* redactor) : view_(view), redactor_(redactor) {}
+
+  Result<std::string> write(SessionId session) {
+    auto chain = chain_of(view_, session);
+    if (!chain) return chain.error();
+    for (const Event& event : *chain) {
+      if (const auto taken = take(event); !taken) return taken.error();
+    }
+    finish();
+    return lines_;
+  }
+
+ private:
+  Result<std::string> words_of(Seq seq) {
+    const auto event = view_.event(seq);
+    if (!event) return event.error();
+    const std::string& text = event->content().text();
+    return redactor_ == nullptr ? text : redactor_->clean(text);
+  }
+
+  Result<void> take(const Event& event) {
+    if (event.has_session_reset()) finish();
+    if (event.has_turn_started()) turns_[event.seq()] = event.turn_started();
+    if (!event.has_turn_completed() || event.turn_completed().finish() != STOP) return {};
+    const auto turn = turns_.find(event.turn_completed().turn());
+    if (turn == turns_.end() || turn->second.kind() != ANSWER) return {};
+    return add(turn->second, event.seq());
+  }
+
+  Result<void> add(const TurnStarted& turn, Seq answer) {
+    if (turn.settings() != settings_) finish();
+    if (messages_.empty() && turn.settings() != 0) {
+      auto system = words_of(turn.settings());
+      if (!system) return system.error();
+      settings_ = turn.settings();
+      if (!system->empty()) push("system", *system);
+    }
+    for (const Seq asked : turn.answers()) {
+      auto words = words_of(asked);
+      if (!words) return words.error();
+      push("user", *words);
+    }
+    auto words = words_of(answer);
+    if (!words) return words.error();
+    push("assistant", *words);
+    answered_ = true;
+    return {};
+  }
+
+  void push(const char* role, const std::string& text) {
+    messages_.push_back({{"role", role}, {"content", text}});
+  }
+
+  void finish() {
+    if (answered_) {
+      const Json example = {{"messages", std::move(messages_)}};
+      lines_ += example.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    }
+    messages_ = Json::array();
+    answered_ = false;
+    settings_ = 0;
+  }
+
+  JournalView& view_;
+  const Redactor* redactor_;
+  std::map<Seq, TurnStarted> turns_;
+  Json messages_ = Json::array();
+  bool answered_ = false;
+  Seq settings_ = 0;
+  std::string lines_;
+};
+
+}  // namespace
+
+Result<std::string> openai_examples(JournalView& view, SessionId session,
+                                    const Redactor* redactor) {
+  return ExampleWriter(view, redactor).write(session);
+}
+
+}  // namespace daybook

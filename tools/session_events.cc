@@ -1,0 +1,59 @@
+#include "tools/session_events.h"
+
+#include <algorithm>
+#include <set>
+
+namespace daybook {
+
+Result<std::vector<Event>> chain_of(JournalView& view, SessionId session) {
+  const SessionRow* row = view.gateway().directory().session(session);
+  if (row == nullptr) {
+    return Error{"there is no session " + std::to_string(session), ExitCode::kUsage};
+  }
+  auto chain = walk_chain(row->head(), 0, view.gateway());
+  if (chain) std::reverse(chain->begin(), chain->end());
+  return chain;
+}
+
+Seq last_chunk_of(const Event& event) {
+  if (event.has_turn_completed()) return event.turn_completed().last_chunk();
+  if (event.has_attempt_failed()) return event.attempt_failed().last_chunk();
+  if (event.has_turn_failed()) return event.turn_failed().last_chunk();
+  if (event.has_turn_retried()) return event.turn_retried().last_chunk();
+  if (event.has_turn_cancelled()) return event.turn_cancelled().last_chunk();
+  if (event.has_turn_abandoned()) return event.turn_abandoned().last_chunk();
+  return 0;
+}
+
+std::vector<Seq> chunks_before(Seq last_chunk, History& history) {
+  std::vector<Seq> chunks;
+  for (Seq seq = last_chunk; seq != 0;) {
+    const auto event = history.clear_event(seq);
+    if (!event || !event->has_chunk_received() || event->prev() >= seq) break;
+    chunks.push_back(seq);
+    seq = event->prev();
+  }
+  std::reverse(chunks.begin(), chunks.end());
+  return chunks;
+}
+
+Result<std::vector<Seq>> events_of(JournalView& view, SessionId session) {
+  auto chain = chain_of(view, session);
+  if (!chain) return chain.error();
+  std::set<Seq> ends;  // an attempt that failed ends in two events
+  std::vector<Seq> found;
+  for (const Event& event : *chain) {
+    found.push_back(event.seq());
+    ends.insert(last_chunk_of(event));
+  }
+  ends.insert(view.gateway().directory().session(session)->last_chunk());
+  for (const Seq end : ends) {
+    const std::vector<Seq> chunks = chunks_before(end, view.gateway());
+    found.insert(found.end(), chunks.begin(), chunks.end());
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+}  // namespace daybook

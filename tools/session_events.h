@@ -1,0 +1,25 @@
+// All events of one session, found by walking its chain: nothing else of the journal is read.
+//
+// A fork's chain goes on into its parent, so what was said there before is part of it. Chunks hang
+// off the events that end an attempt, each pointing to the one before it.
+#pragma once
+
+#include <vector>
+
+#include "tools/journal_view.h"
+
+namespace daybook {
+
+// The chain, oldest first, without words. The journal may be read on meanwhile.
+Result<std::vector<Event>> chain_of(JournalView& view, SessionId session);
+
+// The newest chunk of the attempt that this event ends; 0: it ends none, or none came.
+Seq last_chunk_of(const Event& event);
+
+// The chunks before and including `last_chunk`, oldest first.
+std::vector<Seq> chunks_before(Seq last_chunk, History& history);
+
+// Every event of the session, chunks included, ascending.
+Result<std::vector<Seq>> events_of(JournalView& view, SessionId session);
+
+}  // namespace daybook

@@ -1,0 +1,112 @@
+#include "tools/verify_export.h"
+
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+
+#include "journal/files.h"
+#include "tools/export_check.h"
+#include "tools/progress.h"
+
+namespace daybook {
+namespace {
+
+constexpr std::size_t kSealKeyBytes = 32;
+
+Result<files::Head> read_checkpoint(const std::string& path) {
+  const auto text = files::read_small(path);
+  if (!text) return text.error();
+  if (!text->has_value()) return Error{"there is no " + path, ExitCode::kUsage};
+  const auto head = files::parse_head(**text);
+  if (!head) {
+    return Error{path + " is no checkpoint: `daybook checkpoint` makes one", ExitCode::kUsage};
+  }
+  return *head;
+}
+
+std::uint64_t bytes_in(const std::string& path) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
+}
+
+std::string scope_text(const ExportHead& head) {
+  return head.whole ? "the whole journal" : "session " + std::to_string(head.session) + " alone";
+}
+
+void print_verdict(const Tool& tool, const ExportCheck& check, bool sealed, bool against) {
+  if (tool.json) {
+    const nlohmann::ordered_json object = {{"sound", true},
+                                           {"seals_checked", sealed},
+                                           {"checkpoint_met", against},
+                                           {"scope", check.head().whole ? "journal" : "session"},
+                                           {"session", check.head().session},
+                                           {"events", check.events()},
+                                           {"commits", check.commits()},
+                                           {"withheld", check.withheld()},
+                                           {"unread", check.unread()},
+                                           {"last", check.last()}};
+    print_line(object.dump());
+    return;
+  }
+  std::string line = scope_text(check.head()) + ": " + std::to_string(check.events()) +
+                     " events in " + std::to_string(check.commits()) + " commits, ";
+  line += sealed ? "every seal matches" : "in agreement with themselves";
+  if (against) line += sealed ? ", up to the checkpoint and beyond" : "";
+  print_line(line);
+  if (check.withheld() > 0) {
+    print_line(std::to_string(check.withheld()) +
+               " events are withheld: their hashes hold, their words here prove nothing");
+  }
+  if (check.unread() > 0) {
+    print_line(std::to_string(check.unread()) +
+               " events have words that nobody here can read: their records hold");
+  }
+  if (!check.head().whole && !check.unbroken()) {
+    print_line(
+        "other sessions' commits lie between, so that whole commits at the end could be missing "
+        "unseen; export with --chain to close that");
+  }
+  if (!sealed) {
+    print_line(
+        "the seals were not checked: give the journal's key with --seal-key FILE. Without it, "
+        "whoever wrote this file may have made it up");
+  }
+}
+
+}  // namespace
+
+Result<std::string> read_seal_key_file(const std::string& path) {
+  const auto key = files::read_small(path);
+  if (!key) return key.error();
+  if (!key->has_value() || (*key)->size() != kSealKeyBytes) {
+    return Error{path +
+                     " is no seal key: it is the file seal.key in the journal's directory, 32 "
+                     "bytes",
+                 ExitCode::kUsage};
+  }
+  return **key;
+}
+
+Result<void> verify_export(const Tool& tool, const VerifyExportRequest& request) {
+  ExportCheck::Options options;
+  if (!request.seal_key.empty()) {
+    auto key = read_seal_key_file(request.seal_key);
+    if (!key) return key.error();
+    options.seal_key = std::move(key).value();
+  }
+  if (!request.against.empty()) {
+    const auto checkpoint = read_checkpoint(request.against);
+    if (!checkpoint) return checkpoint.error();
+    options.checkpoint = *checkpoint;
+  }
+  ExportCheck check(std::move(options));
+  std::optional<Progress> progress(std::in_place, "verifying", bytes_in(request.file));
+  const auto checked =
+      check_export(request.file, check, [&](std::uint64_t bytes) { progress->reached(bytes); });
+  progress.reset();
+  if (!checked) return checked;
+  print_verdict(tool, check, !request.seal_key.empty(), !request.against.empty());
+  return {};
+}
+
+}  // namespace daybook
