@@ -116,6 +116,8 @@ bool Control::recorded(const Expected& expected, const Event& event) {
              (event.has_access_revoked() && event.access_revoked().user() == expected.user);
     case Waiting::kReload:
       return event.has_settings_loaded();
+    case Waiting::kFork:
+      return event.has_session_forked() && event.session_forked().place() == expected.place;
   }
   return false;
 }
@@ -313,6 +315,8 @@ std::vector<Fact> Control::answer(Connection& connection, std::string_view line,
                  request["user"].integer_or(0), now);
   } else if (verb == "reload") {
     facts = reload(connection);
+  } else if (verb == "fork") {
+    facts = fork(connection, request);
   } else {
     refuse(connection, {"daybookd knows no verb like this; it and daybook may be of different "
                         "versions: restart daybookd after an upgrade",
@@ -414,6 +418,20 @@ std::vector<Fact> Control::reload(Connection& connection) {
   }
   expect(connection, Waiting::kReload, "", 0);
   return std::move(facts).value();
+}
+
+std::vector<Fact> Control::fork(Connection& connection, const JsonValue& request) {
+  const std::string_view place = request["place"].string_or("");
+  const auto number = [&](const char* name) {
+    return static_cast<Seq>(std::max<std::int64_t>(0, request[name].integer_or(0)));
+  };
+  auto fact = host_.fork(number("session"), number("at"), place);
+  if (!fact) {
+    refuse(connection, fact.error());
+    return {};
+  }
+  expect(connection, Waiting::kFork, place, 0);
+  return {std::move(fact).value()};
 }
 
 bool Control::stuck(const Connection& connection, Time now) {

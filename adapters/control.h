@@ -7,9 +7,9 @@
 //                                                that session's events (adapters/event_json.h) from
 //                                                the message on, until what it caused has ended
 //   {"verb":"pair","action":"list"}              {"done":true,"pairings":[...],"allowed":[...]}
-//   {"verb":"pair","action":"approve","code":"..."} / "revoke","user":1
+//   {"verb":"pair","action":"approve","code":"..."} / "revoke","user":1, {"verb":"reload"},
+//   {"verb":"fork","session":3,"at":42,"place":"terminal:idea"}
 //                                                the event, once it is durable
-//   {"verb":"reload"}                            the SettingsLoaded, once it is durable
 //
 // Law: a verb that changes something is answered only after the journal has it. One request at a
 // time per connection; later lines wait. Terminals have no deliveries: they read the events.
@@ -39,6 +39,8 @@ class ControlHost {
   // What of the last reload is not in force before a restart; empty: nothing.
   [[nodiscard]] virtual std::string reload_note() const { return {}; }
   [[nodiscard]] virtual const Directory& directory() const = 0;
+  // core/fork.h. The fact to record.
+  virtual Result<Event> fork(SessionId parent, Seq at, std::string_view place) = 0;
 };
 
 class Control final : public Adapter {
@@ -63,14 +65,14 @@ class Control final : public Adapter {
 
  private:
   // A request that waits for the journal.
-  enum class Waiting { kNothing, kSay, kPair, kReload };
+  enum class Waiting { kNothing, kSay, kPair, kReload, kFork };
 
   // A fact handed over and not yet seen committed, and who asked for it. Outlives the connection,
   // so that the next fact is never taken for this one.
   struct Expected {
     CallId connection = 0;
     Waiting what = Waiting::kNothing;
-    std::string place;      // kSay
+    std::string place;      // kSay, kFork
     std::int64_t user = 0;  // kPair
   };
 
@@ -100,6 +102,7 @@ class Control final : public Adapter {
   std::vector<Fact> pair(Connection& connection, std::string_view action, std::string_view code,
                          std::int64_t user, Time now);
   std::vector<Fact> reload(Connection& connection);
+  std::vector<Fact> fork(Connection& connection, const JsonValue& request);
   void expect(Connection& connection, Waiting what, std::string_view place, std::int64_t user);
   void list_pairings(Connection& connection, Time now);
 

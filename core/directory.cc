@@ -66,6 +66,9 @@ void Directory::apply_to_session(const Event& event) {
   if (event.has_session_opened()) {
     row.set_place(event.session_opened().place());
     places_[row.place()] = row.id();
+  } else if (event.has_session_forked()) {
+    row.set_place(event.session_forked().place());
+    places_[row.place()] = row.id();
   } else if (event.has_turn_started()) {
     row.set_open_turn(event.seq());
     row.set_last_chunk(0);

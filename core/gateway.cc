@@ -166,7 +166,9 @@ Seq Gateway::append(Event event, Time now) {
   last_time_ = std::max(now, last_time_);
   event.set_seq(next_++);
   event.set_time(to_milliseconds(last_time_));
-  if (event.has_session_opened()) event.set_session(event.seq());
+  const bool forked = event.has_session_forked();
+  if (event.has_session_opened() || forked) event.set_session(event.seq());
+  if (forked) event.set_prev(event.session_forked().at());
   // First touch before the event is folded into the directory: the chain it loads ends before it.
   if (event.session() != 0) session(event.session());
   if (const SessionRow* row = directory_.session(event.session()); row != nullptr) {

@@ -131,6 +131,14 @@ std::string Laws::judge_body(const RecordView& event, Talk* talk) {
       talk->place = opened->place();
       return {};
     }
+    case Event::kSessionForked: {
+      const auto forked = parse<SessionForked>(event.clear);
+      if (!forked) return kNoBody;
+      if (event.session != event.seq) return "it forks a session and belongs to another";
+      if (forked->at() != event.prev) return "it begins elsewhere than it says";
+      talk->place = forked->place();
+      return {};
+    }
     case Event::kTurnStarted:
       return judge_started(event, talk);
     case Event::kTurnRetried:

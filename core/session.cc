@@ -89,6 +89,17 @@ void reset(SessionState* state, Seq seq) {
   state->set_reset_at(seq);
 }
 
+// What was said up to here was said here, too. What was unfinished, and what it all cost, is the
+// parent's.
+void fork_off(SessionState* state, const Event& event) {
+  state->set_id(event.session());
+  state->set_place(event.session_forked().place());
+  state->clear_open();
+  state->clear_waiting();
+  state->clear_usage();
+  state->clear_turns();
+}
+
 void apply_turn_end(SessionState* state, const Event& event) {
   if (event.has_turn_completed()) {
     add_usage(state->mutable_usage(), event.turn_completed().usage());
@@ -110,6 +121,9 @@ void Session::apply(const Event& event) {
   if (event.has_session_opened() && state_.id() == 0) {
     state_.set_id(event.seq());
     state_.set_place(event.session_opened().place());
+  }
+  if (event.has_session_forked() && event.session_forked().parent() == state_.id()) {
+    fork_off(&state_, event);
   }
   if (event.session() != state_.id()) return;
   state_.set_seq(event.seq());

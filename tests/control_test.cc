@@ -28,6 +28,14 @@ struct FakeHost final : ControlHost {
     return std::vector<Event>{fact};
   }
   const Directory& directory() const override { return directory_; }
+  Result<Event> fork(SessionId parent, Seq at, std::string_view place) override {
+    if (at == 0) return Error{"event 0 is none of session 3", ExitCode::kUsage};
+    Event fact;
+    fact.mutable_session_forked()->set_parent(parent);
+    fact.mutable_session_forked()->set_at(at);
+    fact.mutable_session_forked()->set_place(std::string(place));
+    return fact;
+  }
 };
 
 struct World {
@@ -362,6 +370,19 @@ TEST_CASE("reload answers when the settings are durable, or says what is wrong",
   world.host.reload_works = false;
   CHECK(world.write("{\"verb\":\"reload\"}\n").empty());
   CHECK(world.lines().back()["error"] == "the file has a typo");
+}
+
+TEST_CASE("a fork is answered when it is durable, or with what is wrong", "[control]") {
+  World world;
+  const auto facts = world.write(R"({"verb":"fork","session":3,"at":5,"place":"terminal:idea"})"
+                                 "\n");
+  REQUIRE(facts.size() == 1);
+  CHECK(facts[0].session_forked().parent() == 3);
+  CHECK(world.lines().empty());
+  world.commit(facts[0], 9, 9);
+  CHECK(world.lines().back()["done"] == true);
+  CHECK(world.write("{\"verb\":\"fork\",\"session\":3,\"at\":-1}\n").empty());
+  CHECK(world.lines().back()["error"] == "event 0 is none of session 3");
 }
 
 TEST_CASE("what is no request gets one sentence", "[control]") {

@@ -168,8 +168,8 @@ TEST_CASE("what a person gets wrong is one sentence and exit code 64", "[tool]")
 TEST_CASE("every verb has a help with an example", "[tool]") {
   const Place place;
   for (const std::string verb :
-       {"ask", "chat", "log", "show", "sessions", "prompt", "search", "replay", "verify", "export",
-        "import", "status", "setup", "config", "pair", "reload", "doctor"}) {
+       {"ask", "chat", "log", "show", "tree", "fork", "sessions", "prompt", "search", "replay",
+        "verify", "export", "import", "status", "setup", "config", "pair", "reload", "doctor"}) {
     const Finished help = place.tool({verb, "--help"});
     INFO(verb);
     CHECK(help.status == 0);

@@ -13,6 +13,7 @@
 
 #include "adapters/provider.h"
 #include "adapters/telegram.h"
+#include "core/fork.h"
 #include "core/model.h"
 #include "core/notation.h"
 #include "journal/files.h"
@@ -285,6 +286,10 @@ Result<std::vector<Event>> Daemon::reload() {
   log_.log().info("the settings were read anew; model {} ({})", settings_.values.agent.model,
                   why_this_model(settings_));
   return std::vector<Event>{settings_loaded(settings_.values)};
+}
+
+Result<Event> Daemon::fork(SessionId parent, Seq at, std::string_view place) {
+  return session_forked(gateway_->directory(), *gateway_, parent, at, place);
 }
 
 void Daemon::reload_on_signal() {

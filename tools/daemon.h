@@ -53,6 +53,7 @@ class Daemon final : public ControlHost {
   // ControlHost.
   [[nodiscard]] std::string status_json() const override;
   Result<std::vector<Event>> reload() override;
+  Result<Event> fork(SessionId parent, Seq at, std::string_view place) override;
   [[nodiscard]] std::string reload_note() const override { return reload_note_; }
   [[nodiscard]] const Directory& directory() const override { return gateway_->directory(); }
 

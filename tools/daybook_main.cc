@@ -25,10 +25,12 @@ void describe(CLI::App& app, Tool& tool) {
   app.require_subcommand(1);
   daybook::add_ask(app, tool);
   daybook::add_chat(app, tool);
+  daybook::add_fork(app, tool);
   daybook::add_log(app, tool);
   daybook::add_show(app, tool);
   daybook::add_turn(app, tool);
   daybook::add_sessions(app, tool);
+  daybook::add_tree(app, tool);
   daybook::add_prompt(app, tool);
   daybook::add_search(app, tool);
   daybook::add_diff(app, tool);

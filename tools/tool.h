@@ -62,6 +62,8 @@ void add_log(CLI::App& app, Tool& tool);
 void add_show(CLI::App& app, Tool& tool);
 void add_turn(CLI::App& app, Tool& tool);
 void add_sessions(CLI::App& app, Tool& tool);
+void add_tree(CLI::App& app, Tool& tool);
+void add_fork(CLI::App& app, Tool& tool);
 void add_prompt(CLI::App& app, Tool& tool);
 void add_search(CLI::App& app, Tool& tool);
 void add_audit(CLI::App& app, Tool& tool);
