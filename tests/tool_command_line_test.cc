@@ -22,7 +22,8 @@ TEST_CASE("a wrong command line is one sentence and exit code 64", "[command_lin
     std::string sentence;
   };
   const std::vector<Row> rows = {
-      {{}, "a verb is needed: ask, chat, log, "},
+      {{}, "a verb is needed: ask, chat, fork, log, "},
+      {{}, "reload, doctor; see `daybook --help`"},
       {{"lgo"}, "there is no verb \"lgo\"; did you mean log? See `daybook --help`"},
       {{"--dta", "x", "log"}, "option --dta; did you mean --data?"},
       {{"log", "--folow"}, "log has no option --folow; did you mean --follow?"},

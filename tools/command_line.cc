@@ -46,9 +46,12 @@ std::vector<std::string> options_of(const ChosenVerb& command, const CLI::App& a
   return names;
 }
 
+// Those that --help lists.
 std::vector<std::string> verbs_of(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
+  for (const CLI::App* verb : app.get_subcommands({})) {
+    if (!verb->get_group().empty()) names.push_back(verb->get_name());
+  }
   return names;
 }
 
