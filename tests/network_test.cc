@@ -207,6 +207,36 @@ TEST_CASE("each deadline ends the call with its own sentence", "[network]") {
   stalls(call, "not done within 20 ms");
 }
 
+TEST_CASE("while answers are held none is read, no deadline passes, and none is lost",
+          "[network]") {
+  std::mutex gate;
+  Server server([&](Peer& peer) {
+    while (!peer.read_request().empty()) {
+      peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+      const std::lock_guard lock(gate);
+      peer.send("3\r\ntwo\r\n0\r\n\r\n");
+    }
+  });
+  std::unique_lock closed(gate);
+  World world;
+  HttpCall call = call_to(server.port());
+  call.stream = true;
+  call.deadlines.idle = Duration(1'000);
+  const CallId running = world.start(call);
+  world.until(running, [](const Story& told) { return !told.bodies.empty(); });
+  world.network().hold_answers(true);
+  const CallId begun_while_held = world.start(call_to(server.port()));
+  closed.unlock();
+  const Time past_the_deadline = world.reactor().now() + Duration(1'200);
+  world.until([&] { return world.reactor().now() >= past_the_deadline; });
+  CHECK(world.story(running).body() == "one");
+  CHECK_FALSE(world.story(running).over());
+  CHECK(world.story(begun_while_held).heads.empty());
+  world.network().hold_answers(false);
+  CHECK(world.finish(running).body() == "onetwo");
+  CHECK(world.finish(begun_while_held).body() == "onetwo");
+}
+
 TEST_CASE("a handshake that stalls ends the call before anything was handed over", "[network]") {
   Server server([](Peer& peer) { peer.wait_for_end(); });
   World world;

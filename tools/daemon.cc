@@ -364,8 +364,10 @@ Result<bool> Daemon::iterate() {
   if (signals.reload && !stopping_.has_value()) reload_on_signal();
   if (stopping_.has_value() && now >= stopping_->deadline) gateway_->hurry();
   watch_space(now);
-  network_->hold_input(gateway_->waiting_for_space() || gateway_->directory().space_low() ||
-                       journal_->backlog_bytes() >= Gateway::kBacklogBytesMax);
+  const bool behind =
+      gateway_->waiting_for_space() || journal_->backlog_bytes() >= Gateway::kBacklogBytesMax;
+  network_->hold_answers(behind);
+  network_->hold_input(behind || gateway_->directory().space_low());
   gateway_->turn(now);
   if (auto error = trouble(); error.has_value()) return *error;
   tell_control_trouble();

@@ -61,6 +61,15 @@ void Connection::connected(Connector::Outcome outcome) {
   socket_.set_owner(this);
   uv_tcp_nodelay(socket_.get(), 1);
   uv_tcp_keepalive(socket_.get(), 1, kKeepAliveSeconds);
+  if (!held_) read();
+  if (route_.proxy && route_.origin.tls) {
+    begin_tunnel();
+  } else {
+    begin_origin();
+  }
+}
+
+void Connection::read() {
   const auto allocate = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
     auto* connection = static_cast<Connection*>(handle->data);
     if (connection == nullptr) return;
@@ -68,10 +77,15 @@ void Connection::connected(Connector::Outcome outcome) {
     *buffer = uv_buf_init(connection->read_buffer_.data(), kReadBytes);
   };
   uv_read_start(socket_.stream(), allocate, on_read);
-  if (route_.proxy && route_.origin.tls) {
-    begin_tunnel();
+}
+
+void Connection::hold(bool held) {
+  held_ = held;
+  if (!socket_ || stage_ == Stage::kClosed) return;
+  if (held) {
+    uv_read_stop(socket_.stream());
   } else {
-    begin_origin();
+    read();
   }
 }
 

@@ -54,6 +54,8 @@ class Connection {
   // Only when open.
   void send(std::string bytes);
   [[nodiscard]] bool sent_all() const;
+  // While held nothing is read: what comes stays with the kernel, and at last with the peer.
+  void hold(bool held);
   void close();
 
   void set_owner(Owner* owner) { owner_ = owner; }
@@ -65,6 +67,7 @@ class Connection {
   static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer);
   static void on_write(uv_write_t* request, int status);
   void connected(Connector::Outcome outcome);
+  void read();
   void begin_tunnel();
   void tunnel_bytes(std::string_view bytes);
   void begin_origin();
@@ -87,6 +90,7 @@ class Connection {
   std::string plaintext_;
   UvHandle<uv_tcp_t> socket_;
   bool write_failed_ = false;
+  bool held_ = false;
   std::string read_buffer_;
 };
 

@@ -28,6 +28,13 @@ void HttpClient::start(CallId id, HttpCall call) {
   HttpExchange& started = *exchange;
   exchanges_[id] = std::move(exchange);
   started.start();
+  started.hold(held_);
+}
+
+void HttpClient::hold(bool held) {
+  if (held == held_) return;
+  held_ = held;
+  for (const auto& [id, exchange] : exchanges_) exchange->hold(held);
 }
 
 void HttpClient::cancel(CallId id) {

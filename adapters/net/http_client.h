@@ -39,6 +39,8 @@ class HttpClient : public ExchangeHost {
   void start(CallId id, HttpCall call);
   // Unknown ids do nothing.
   void cancel(CallId id);
+  // Of every call, those to come included: see HttpExchange::hold().
+  void hold(bool held);
   // Frees what ended since; only outside the loop's callbacks.
   void sweep();
 
@@ -80,6 +82,7 @@ class HttpClient : public ExchangeHost {
   std::map<CallId, std::unique_ptr<HttpExchange>> exchanges_;
   std::map<PoolKey, std::vector<std::unique_ptr<Idle>>> idle_;
   UvHandle<uv_timer_t> idle_timer_;
+  bool held_ = false;
   std::vector<std::unique_ptr<HttpExchange>> ended_;
   std::vector<std::unique_ptr<Connection>> buried_;
 };

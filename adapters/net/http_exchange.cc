@@ -40,6 +40,21 @@ void HttpExchange::start() {
   begin(false);
 }
 
+void HttpExchange::hold(bool held) {
+  if (held == held_ || phase_ == Phase::kOver) return;
+  held_ = held;
+  uv_update_time(loop_);
+  const std::uint64_t now = uv_now(loop_);
+  if (held) {
+    held_since_ = now;
+  } else {
+    phase_deadline_ += now - held_since_;
+    total_deadline_ += now - held_since_;
+    arm();
+  }
+  if (connection_ != nullptr) connection_->hold(held);
+}
+
 void HttpExchange::abandon() {
   if (phase_ == Phase::kOver) return;
   let_go(false);
@@ -53,6 +68,7 @@ void HttpExchange::begin(bool fresh) {
   ExchangeHost::Lease lease = host_.lease(call_, fresh, this);
   connection_ = std::move(lease.connection);
   reused_ = lease.reused;
+  if (held_) connection_->hold(true);
   if (reused_) {
     send();
   } else {
@@ -78,6 +94,7 @@ void HttpExchange::on_timer(uv_timer_t* timer) {
   auto* exchange = static_cast<HttpExchange*>(timer->data);
   if (exchange == nullptr || exchange->phase_ == Phase::kOver) return;
   exchange->armed_ = 0;
+  if (exchange->held_) return;
   if (uv_now(exchange->loop_) < std::min(exchange->phase_deadline_, exchange->total_deadline_)) {
     exchange->arm();
   } else {

@@ -43,6 +43,8 @@ class HttpExchange : public Connection::Owner {
   HttpExchange& operator=(const HttpExchange&) = delete;
 
   void start();
+  // While held its answer is not read and its deadlines stand still: it is not the peer's delay.
+  void hold(bool held);
   // Ends it without a reply.
   void abandon();
 
@@ -83,6 +85,8 @@ class HttpExchange : public Connection::Owner {
   std::uint64_t phase_deadline_ = 0;  // milliseconds of the loop's clock
   std::uint64_t total_deadline_ = 0;
   std::uint64_t armed_ = 0;
+  std::uint64_t held_since_ = 0;
+  bool held_ = false;
   bool reused_ = false;
   bool retried_ = false;
   bool requested_ = false;    // the request was given to this connection

@@ -30,6 +30,8 @@ class Network : public Transport {
 
   // While true stdin is not read.
   void hold_input(bool hold) { local_.hold_input(hold); }
+  // While true no answer of an HTTP call is read, and no deadline of one passes.
+  void hold_answers(bool hold) { http_.hold(hold); }
 
   [[nodiscard]] std::size_t idle_connections() const { return http_.idle_connections(); }
   // TLS handshakes that were abbreviated, since the start.
