@@ -464,6 +464,13 @@ TEST_CASE("withholding judges a turn by all its chunks, and only that turn", "[e
   CHECK(first.content().text() == "[secret]");
   CHECK(withholding.redact(&second));
   CHECK_FALSE(withholding.redact(&other));
+  // Not secret itself, but locked with the key of what is.
+  Event failed = testing::at(8, 0, 1);
+  failed.mutable_attempt_failed()->set_turn(4);
+  failed.mutable_content()->set_detail("the line broke");
+  CHECK(withholding.redact(&failed));
+  failed.mutable_attempt_failed()->set_turn(9);
+  CHECK_FALSE(withholding.redact(&failed));
   CHECK(other.content().text() == "plain");
 }
 
