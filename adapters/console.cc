@@ -214,7 +214,7 @@ std::optional<Fact> Console::take_line(Time now) {
   body.set_date(to_milliseconds(now) / 1'000);
   Content& content = *fact.mutable_content();
   if (const auto command = parse_command(text, "")) {
-    body.set_command(command->name);
+    body.set_command(recorded_name(*command));
     content.set_arguments(command->arguments);
   }
   content.set_text(std::move(text));

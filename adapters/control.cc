@@ -47,7 +47,7 @@ Event message_fact(std::string_view place, std::string_view text, std::string_vi
   fact.mutable_content()->set_raw(std::string(line));
   fact.mutable_content()->set_name("terminal");
   if (const auto command = parse_command(text, ""); command.has_value()) {
-    message.set_command(command->name);
+    message.set_command(recorded_name(*command));
     fact.mutable_content()->set_arguments(command->arguments);
   }
   return fact;
@@ -99,10 +99,10 @@ void Control::expect(Connection& connection, Waiting what, std::string_view plac
                      std::int64_t user) {
   connection.waiting = what;
   connection.place = std::string(place);
-  expected_.push_back({connection.id, what, connection.place, user});
+  expected_.push_back({connection.id, what, connection.place, user, 0, 0, false});
 }
 
-bool Control::recorded(const Expected& expected, const Event& event) {
+bool Control::recorded(Expected& expected, const Event& event) {
   switch (expected.what) {
     case Waiting::kNothing:
       return false;
@@ -118,6 +118,13 @@ bool Control::recorded(const Expected& expected, const Event& event) {
       return event.has_settings_loaded();
     case Waiting::kFork:
       return event.has_session_forked() && event.session_forked().place() == expected.place;
+    case Waiting::kErase:
+      if (event.has_session_erased() && event.session_erased().answers() == 0 &&
+          event.session() == expected.session && expected.erasure == 0) {
+        expected.erasure = event.seq();
+      }
+      return event.has_keys_destroyed() && expected.erasure != 0 &&
+             event.keys_destroyed().of() == expected.erasure;
   }
   return false;
 }
@@ -160,7 +167,7 @@ void Control::follow(Connection& connection, const Event& event) {
   done(connection, line.dump());
 }
 
-void Control::begin_answer(Connection& connection, const Event& event) {
+void Control::begin_answer(Connection& connection, const Event& event, bool more) {
   if (event.has_message_refused()) {
     return refuse(connection, {kMayNotTalk, ExitCode::kUsage});
   }
@@ -170,6 +177,7 @@ void Control::begin_answer(Connection& connection, const Event& event) {
     return;
   }
   send(connection, event_json(event));
+  if (more) return;
   Json line = {{"done", true}};
   const std::string note = event.has_settings_loaded() ? host_.reload_note() : std::string();
   if (!note.empty()) line["note"] = note;
@@ -179,11 +187,12 @@ void Control::begin_answer(Connection& connection, const Event& event) {
 void Control::on_event(const Event& event) {
   // Facts are recorded in the order they were handed over, so the oldest expected one is meant.
   const auto meant = std::find_if(expected_.begin(), expected_.end(),
-                                  [&](const Expected& fact) { return recorded(fact, event); });
+                                  [&](Expected& fact) { return recorded(fact, event); });
   if (meant != expected_.end()) {
     const auto asked = connections_.find(meant->connection);
+    const bool more = meant->more;
     expected_.erase(meant);
-    if (asked != connections_.end()) begin_answer(asked->second, event);
+    if (asked != connections_.end()) begin_answer(asked->second, event, more);
   }
   for (auto& [id, connection] : connections_) {
     if (connection.waiting == Waiting::kSay && connection.message != 0) follow(connection, event);
@@ -317,6 +326,10 @@ std::vector<Fact> Control::answer(Connection& connection, std::string_view line,
     facts = reload(connection);
   } else if (verb == "fork") {
     facts = fork(connection, request);
+  } else if (verb == "erase") {
+    const auto number = [&](std::string_view key) { return request[key].integer_or(0); };
+    facts = erase(connection, static_cast<SessionId>(number("session")),
+                  static_cast<Seq>(number("event")), number("before"));
   } else {
     refuse(connection, {"daybookd knows no verb like this; it and daybook may be of different "
                         "versions: restart daybookd after an upgrade",
@@ -432,6 +445,25 @@ std::vector<Fact> Control::fork(Connection& connection, const JsonValue& request
   }
   expect(connection, Waiting::kFork, place, 0);
   return {std::move(fact).value()};
+}
+
+std::vector<Fact> Control::erase(Connection& connection, SessionId session, Seq event,
+                                 std::int64_t before) {
+  auto facts = host_.erase(session, event, before);
+  if (!facts) {
+    refuse(connection, facts.error());
+    return {};
+  }
+  if (facts->empty()) {
+    done(connection, R"({"done":true})");
+    return {};
+  }
+  connection.waiting = Waiting::kErase;
+  for (const Fact& fact : *facts) {
+    const bool more = &fact != &facts->back();
+    expected_.push_back({connection.id, Waiting::kErase, "", 0, fact.session(), 0, more});
+  }
+  return std::move(facts).value();
 }
 
 bool Control::stuck(const Connection& connection, Time now) {

@@ -10,7 +10,7 @@
 //   {"verb":"pair","action":"approve","code":"..."} / "revoke","user":1, {"verb":"reload"},
 //   {"verb":"fork","session":3,"at":42,"place":"terminal:idea"}
 //                                                the event, once it is durable
-//
+//   {"verb":"erase","event":7} / "session":1 / "before":MILLISECONDS    each KeysDestroyed
 // Law: a verb that changes something is answered only after the journal has it. One request at a
 // time per connection; later lines wait. Terminals have no deliveries: they read the events.
 #pragma once
@@ -38,6 +38,8 @@ class ControlHost {
   virtual Result<std::vector<Event>> reload() = 0;
   // What of the last reload is not in force before a restart; empty: nothing.
   [[nodiscard]] virtual std::string reload_note() const { return {}; }
+  // What is to be forgotten, session by session; all but one argument are 0. The facts to record.
+  virtual Result<std::vector<Event>> erase(SessionId session, Seq event, std::int64_t before) = 0;
   [[nodiscard]] virtual const Directory& directory() const = 0;
   // core/fork.h. The fact to record.
   virtual Result<Event> fork(SessionId parent, Seq at, std::string_view place) = 0;
@@ -65,7 +67,7 @@ class Control final : public Adapter {
 
  private:
   // A request that waits for the journal.
-  enum class Waiting { kNothing, kSay, kPair, kReload, kFork };
+  enum class Waiting { kNothing, kSay, kPair, kReload, kFork, kErase };
 
   // A fact handed over and not yet seen committed, and who asked for it. Outlives the connection,
   // so that the next fact is never taken for this one.
@@ -74,6 +76,9 @@ class Control final : public Adapter {
     Waiting what = Waiting::kNothing;
     std::string place;      // kSay, kFork
     std::int64_t user = 0;  // kPair
+    SessionId session = 0;  // kErase: of this one
+    Seq erasure = 0;        // kErase, once recorded: its SessionErased
+    bool more = false;      // kErase: another one of this request follows
   };
 
   struct Connection {
@@ -103,11 +108,13 @@ class Control final : public Adapter {
                          std::int64_t user, Time now);
   std::vector<Fact> reload(Connection& connection);
   std::vector<Fact> fork(Connection& connection, const JsonValue& request);
+  std::vector<Fact> erase(Connection& connection, SessionId session, Seq event,
+                          std::int64_t before);
   void expect(Connection& connection, Waiting what, std::string_view place, std::int64_t user);
   void list_pairings(Connection& connection, Time now);
 
-  static bool recorded(const Expected& expected, const Event& event);
-  void begin_answer(Connection& connection, const Event& event);
+  static bool recorded(Expected& expected, const Event& event);
+  void begin_answer(Connection& connection, const Event& event, bool more);
   static bool settles(Connection& connection, const Event& event);
   static void follow(Connection& connection, const Event& event);
   static void send(Connection& connection, std::string_view line);

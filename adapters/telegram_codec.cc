@@ -198,12 +198,17 @@ Fact received(const JsonValue& message, std::string_view text, std::string_view 
   body.set_message_id(message["message_id"].integer_or(0));
   body.set_date(message["date"].integer_or(0));
   body.set_group(is_group(message));
+  const JsonValue target = message["reply_to_message"];
+  // In a topic every message "replies" to the one that made the topic.
+  if (!target["forum_topic_created"].present()) {
+    body.set_reply_to(target["message_id"].integer_or(0));
+  }
   add_attachments(message, body);
   Content& content = *fact.mutable_content();
   content.set_text(cut(text, kTextBytesMax));
   content.set_name(name_of(message["from"]));
   if (command && command->for_us) {
-    body.set_command(cut(command->name, kNameBytesMax));
+    body.set_command(recorded_name(*command));
     content.set_arguments(cut(command->arguments, kTextBytesMax));
   }
   keep_raw(fact, raw);

@@ -53,6 +53,10 @@ Result<Event> read_event(const Record& record, std::string_view content) {
   Event event;
   if (!event.ParseFromString(wire)) return does_not_parse(record);
   if (event.body_case() == Event::BODY_NOT_SET) event.DiscardUnknownFields();
+  if (record.erased) {
+    event.mutable_content()->set_text(std::string(kErasedText));
+    event.mutable_content()->set_erased(true);
+  }
   event.set_seq(record.seq);
   event.set_time(to_milliseconds(record.time));
   event.set_session(record.session);

@@ -12,6 +12,9 @@
 
 namespace daybook {
 
+// What stands in the place of words that were destroyed.
+inline constexpr std::string_view kErasedText = "[erased]";
+
 Record to_record(const Event& event);
 
 // An unknown kind gives an Event without body: folds skip it, verify, export and copy keep it.

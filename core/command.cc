@@ -72,6 +72,7 @@ const std::vector<CommandRow>& commands() {
       {"search", "words", "find what was said here", true, 2},
       {"stop", "", "stop the answer that is being written", true},
       {"whoami", "", "your numeric id here", true},
+      {"erase", "", "in reply to a message: forget it and its answer for ever", true, 2},
   };
   return kRows;
 }
@@ -97,6 +98,10 @@ std::optional<Command> parse_command(std::string_view text, std::string_view bot
   command.for_us = addressee.empty() || bot_name.empty() ||
                    lowered_command(addressee) == lowered_command(bot_name);
   return command;
+}
+
+std::string recorded_name(const Command& command) {
+  return command.known ? command.name : std::string(kUnknownCommand);
 }
 
 std::string nearest_command(std::string_view name, std::uint32_t rules) {

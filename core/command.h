@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/types.h"
+
 namespace daybook {
 
 struct Command {
@@ -35,6 +37,10 @@ const std::vector<CommandRow>& commands();
 // nullopt: not a command. `bot_name` without @, compared in lower case; empty: any /cmd@name is
 // ours.
 std::optional<Command> parse_command(std::string_view text, std::string_view bot_name);
+
+// How a command that is none of ours is recorded in clear: its name may be anything a person said.
+inline constexpr std::string_view kUnknownCommand = "?";
+std::string recorded_name(const Command& command);
 
 // "/statsu" -> "status"; empty when nothing is close.
 std::string nearest_command(std::string_view name, std::uint32_t rules);

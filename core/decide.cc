@@ -36,6 +36,7 @@ constexpr Trigger kTriggers[] = {
     {Event::kCompactionCompleted, decide_compaction_ended},
     {Event::kCompactionFailed, decide_compaction_ended},
     {Event::kPairingApproved, decide_approved},
+    {Event::kSessionErased, decide_erased},
     {Event::kSpaceRanLow, decide_space},
     {Event::kSpaceRecovered, decide_space},
 };

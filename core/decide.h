@@ -65,6 +65,10 @@ Decisions answer_search(const State& state, const Session& session, const Event&
 Decisions decide_refused(const State& state, const Event& event);
 Decisions decide_approved(const State& state, const Event& event);
 
+// decide_erasure.cc: /erase, and what it means for what is under way.
+Decisions erase_replied(const State& state, const Session& session, const Event& message);
+Decisions decide_erased(const State& state, const Event& event);
+
 // decide_space.cc
 Decisions decide_space(const State& state, const Event& event);
 

@@ -151,11 +151,18 @@ Decisions answer_search_here(const Asked& asked) {
 }
 
 Decisions answer_unknown(const Asked& asked) {
-  const std::string& name = asked.message.message_received().command();
+  std::string name = asked.message.message_received().command();
+  // The name is the person's word, so it stands in the text alone.
+  const auto said = parse_command(asked.message.content().text(), "");
+  if (name == kUnknownCommand && said) name = said->name;
   const std::string near = nearest_command(name, asked.rules());
   std::string text = "There is no command /" + name + ".";
   text += near.empty() ? " /help lists them." : " Did you mean /" + near + "?";
   return asked.reply(std::move(text), "unknown");
+}
+
+Decisions answer_erase(const Asked& asked) {
+  return erase_replied(asked.state, asked.session, asked.message);
 }
 
 struct Answer {
@@ -165,10 +172,10 @@ struct Answer {
 };
 
 constexpr Answer kAnswers[] = {
-    {"start", answer_start},           {"help", answer_help},     {"status", answer_status},
-    {"model", answer_model},           {"models", answer_models}, {"reset", answer_reset},
-    {"compact", answer_compact},       {"stop", answer_stop},     {"whoami", answer_whoami},
-    {"search", answer_search_here, 2},
+    {"start", answer_start},           {"help", answer_help},      {"status", answer_status},
+    {"model", answer_model},           {"models", answer_models},  {"reset", answer_reset},
+    {"compact", answer_compact},       {"stop", answer_stop},      {"whoami", answer_whoami},
+    {"search", answer_search_here, 2}, {"erase", answer_erase, 2},
 };
 
 bool starts_turn(const Decisions& decisions) {

@@ -54,7 +54,8 @@ std::optional<SearchFind> look_into(const Event& clear, const SearchQuery& query
                                     std::string& scratch) {
   if (!is_searched(clear)) return std::nullopt;
   const std::optional<Event> event = history.event(clear.seq());
-  if (!event || !query.matches(event->content().text(), scratch)) return std::nullopt;
+  if (!event || event->content().erased()) return std::nullopt;
+  if (!query.matches(event->content().text(), scratch)) return std::nullopt;
   return SearchFind{clear.seq(), search_line(*event, query)};
 }
 

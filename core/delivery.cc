@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/directory.h"
+#include "core/erasure.h"
 #include "core/session.h"
 
 namespace daybook {
@@ -292,6 +293,12 @@ void Deliveries::apply(const Event& event) {
   } else if (event.has_notice_issued()) {
     begin(event, event.notice_issued().place(), event.notice_issued().reply_to());
     finish(event.seq(), event);
+  } else if (event.has_session_erased()) {
+    // What is on a screen by now stays there; nothing more of it leaves.
+    std::erase_if(open_, [&](const auto& item) {
+      const DeliveryState& state = item.second.state;
+      return state.session() == event.session() && covers(event.session_erased(), state.source());
+    });
   } else if (event.has_gateway_started() && event.gateway_started().recovery()) {
     settle_lost_posts();
   } else {

@@ -34,9 +34,11 @@ void Directory::apply(const Event& event) {
   state_.set_seq(event.seq());
   state_.set_time(event.time());
   if (event.session() != 0) apply_to_session(event);
+  if (event.has_session_erased()) forget(event);
   if (event.has_gateway_started()) {
     state_.set_entropy(event.gateway_started().entropy());
     state_.set_rules(event.gateway_started().rules());
+    state_.set_erasable(event.gateway_started().erasable());
   } else if (event.has_settings_loaded()) {
     state_.set_settings_seq(event.seq());
     *state_.mutable_settings() = event.settings_loaded();
@@ -77,6 +79,19 @@ void Directory::apply_to_session(const Event& event) {
   } else if (ends_turn(event)) {
     row.set_open_turn(0);
     row.set_last_chunk(0);
+  }
+}
+
+// Remembers how far from its beginning on a conversation is forgotten.
+void Directory::forget(const Event& event) {
+  for (const Range& range : event.session_erased().ranges()) {
+    if (event.session() == 0) {
+      state_.set_erased_upto(std::max<std::uint64_t>(state_.erased_upto(), range.last()));
+      continue;
+    }
+    SessionRow& row = sessions_[event.session()];
+    const bool joins = range.first() <= std::max<std::uint64_t>(row.id(), row.erased_upto() + 1);
+    if (joins) row.set_erased_upto(std::max<std::uint64_t>(row.erased_upto(), range.last()));
   }
 }
 

@@ -50,6 +50,7 @@ class Directory {
 
  private:
   void apply_to_session(const Event& event);
+  void forget(const Event& event);
   void request(const Event& event);
   void approve(const PairingApproved& approved);
   void revoke(std::int64_t user);

@@ -5,7 +5,6 @@
 
 #include "core/access.h"
 #include "core/codec.h"
-#include "core/decide.h"
 
 namespace daybook {
 
@@ -44,6 +43,7 @@ void complete_fact(Event* fact, const SessionState& session) {
   const Seq last_chunk = session.open().last_chunk();
   if (fact->has_turn_completed()) {
     fact->mutable_turn_completed()->set_last_chunk(last_chunk);
+    if (fact->content().erased()) return;
     fact->mutable_turn_completed()->set_tokens(estimate_tokens(fact->content().text()));
   } else if (fact->has_attempt_failed()) {
     fact->mutable_attempt_failed()->set_last_chunk(last_chunk);
@@ -105,7 +105,7 @@ Seq Gateway::record(Fact fact, Time now) {
   if (external && known(external->source, external->id)) return 0;
   fact = admitted(directory_, std::move(fact));
   if (!place_in_session(&fact, now)) return 0;
-  if (fact.has_message_received()) {
+  if (fact.has_message_received() && !fact.content().erased()) {
     fact.mutable_message_received()->set_tokens(estimate_tokens(fact.content().text()));
   }
   const Seq seq = append(std::move(fact), now);
@@ -118,7 +118,7 @@ Seq Gateway::record(Fact fact, Time now) {
   std::deque<Seq> undecided = {seq};
   for (; !undecided.empty(); undecided.pop_front()) {
     const Event event = in_flight_.at(undecided.front());
-    for (Event& decision : decide(state, event)) {
+    for (Event& decision : decide_(state, event)) {
       decision.set_cause(event.seq());
       undecided.push_back(append(std::move(decision), now));
     }
@@ -178,9 +178,18 @@ Seq Gateway::append(Event event, Time now) {
   if (event.has_session_opened()) sessions_.begin(event.seq());
   sessions_.apply(event);
   batch_.records.push_back(to_record(event));
+  if (event.has_keys_destroyed()) destroy_keys(event);
   const Seq seq = event.seq();
   in_flight_[seq] = std::move(event);
   return seq;
+}
+
+void Gateway::destroy_keys(const Event& destroyed) {
+  const std::optional<Event> erased = event(destroyed.keys_destroyed().of());
+  if (!erased) return;
+  for (const Range& range : erased->session_erased().ranges()) {
+    batch_.erased.push_back({erased->session(), range.first(), range.last()});
+  }
 }
 
 const Session* Gateway::session(SessionId id) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "core/context.h"
+#include "core/decide.h"
 #include "core/directory.h"
 #include "core/log.h"
 #include "core/ports.h"
@@ -37,12 +39,17 @@ class Gateway : public History, public Prompts {
   // Raised whenever a fold would add up old events differently; older snapshots are ignored.
   static constexpr std::uint32_t kSnapshotVersion = 2;
 
+  // What follows from an event; decide() unless a replay asks for another answer.
+  using Decider = std::function<std::vector<Event>(const State&, const Event&)>;
+
   // The log must outlive the gateway. Reads snapshots and the tail; writes nothing.
   static Result<std::unique_ptr<Gateway>> open(Log& log, const GatewayLimits& limits = {});
 
   // Adapters, in the order they are asked, and what carries their calls. Call before the first
   // turn.
   void connect(const std::vector<Adapter*>& adapters, Transport& transport);
+
+  void decide_by(Decider decider) { decide_ = std::move(decider); }
 
   // Appends the fact and its decisions to the batch of this turn. Returns the fact's seq; 0 when it
   // changes nothing: a redelivered update, or a chunk of an attempt that is over.
@@ -87,13 +94,17 @@ class Gateway : public History, public Prompts {
 
  private:
   Gateway(Log& log, const GatewayLimits& limits)
-      : log_(log), snapshot_every_(limits.snapshot_every), sessions_(log, *this, limits.sessions) {}
+      : log_(log),
+        snapshot_every_(limits.snapshot_every),
+        decide_(decide),
+        sessions_(log, *this, limits.sessions) {}
 
   Result<void> load();
   std::optional<Event> read(Seq seq, Result<Event> (*decode)(const Record&));
   bool known(const std::string& source, const std::string& id);
   bool place_in_session(Event* fact, Time now);
   Seq append(Event event, Time now);
+  void destroy_keys(const Event& destroyed);
   void take_replies(Time now);
   void absorb();
   void show(Seq seq);
@@ -109,6 +120,7 @@ class Gateway : public History, public Prompts {
 
   Log& log_;
   const Seq snapshot_every_;
+  Decider decide_;
   Transport* transport_ = nullptr;
   std::deque<Connected> adapters_;  // references survive connect()
 

@@ -33,6 +33,8 @@ struct Record {
   // The turn whose words these are, 0: none. Tells a log that locks words which of them share a
   // key; it is not stored, so it makes no difference between two records.
   Seq turn = 0;
+  // Its words were destroyed, `content` is empty. Not stored either.
+  bool erased = false;
 
   friend bool operator==(const Record& one, const Record& other) {
     const auto stored = [](const Record& record) {
@@ -86,6 +88,16 @@ struct Ref {
   friend bool operator==(const Ref&, const Ref&) = default;
 };
 
+// Words to be made unreadable for ever: those of this session's events first..last, all of them
+// durable before the batch is appended.
+struct Erased {
+  SessionId session = 0;
+  Seq first = 0;
+  Seq last = 0;
+
+  friend bool operator==(const Erased&, const Erased&) = default;
+};
+
 // What becomes durable together or not at all.
 struct Batch {
   std::vector<Record> records;        // consecutive seqs, the first one last() + 1
@@ -93,6 +105,9 @@ struct Batch {
   std::vector<Snapshot> snapshots;
   std::vector<Ref> refs;
   Seq refs_upto = 0;  // with refs: what they are correct up to
+  // Done, and durable, before the records are: who dies between must ask for it again. It may be
+  // asked for any number of times. Of no avail in a log that keeps words in clear.
+  std::vector<Erased> erased;
 
   [[nodiscard]] bool empty() const { return records.empty() && snapshots.empty() && refs.empty(); }
 };

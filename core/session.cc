@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/directory.h"
+#include "core/erasure.h"
 
 namespace daybook {
 
@@ -100,6 +101,21 @@ void fork_off(SessionState* state, const Event& event) {
   state->clear_turns();
 }
 
+// What is forgotten is no part of the conversation any more; what a forgotten summary stood for is.
+void forget(SessionState* state, const SessionErased& erased) {
+  const auto gone = [&](const auto& one) { return covers(erased, one.seq()); };
+  auto* entries = state->mutable_entries();
+  entries->erase(std::remove_if(entries->begin(), entries->end(), gone), entries->end());
+  auto* waiting = state->mutable_waiting();
+  waiting->erase(std::remove_if(waiting->begin(), waiting->end(), gone), waiting->end());
+  settle_waiting(state, erased.answers());
+  if (state->summary_text() == 0 || !covers(erased, state->summary_text())) return;
+  state->clear_summary();
+  state->clear_summary_text();
+  state->clear_summary_last();
+  state->clear_summary_tokens();
+}
+
 void apply_turn_end(SessionState* state, const Event& event) {
   if (event.has_turn_completed()) {
     add_usage(state->mutable_usage(), event.turn_completed().usage());
@@ -147,6 +163,8 @@ void Session::apply(const Event& event) {
     settle_waiting(&state_, event.compaction_started().answers());
   } else if (event.has_compaction_completed()) {
     complete_compaction(&state_, event);
+  } else if (event.has_session_erased()) {
+    forget(&state_, event.session_erased());
   } else if (ends_turn(event)) {
     apply_turn_end(&state_, event);
   }

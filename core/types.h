@@ -28,7 +28,7 @@ constexpr Time from_milliseconds(std::int64_t since_epoch) { return Time(Duratio
 // Version of decide() and prompt(). Raised whenever either would answer an old fact differently;
 // old ones stay callable.
 //   1  the first
-//   2  /search
+//   2  /search, /erase
 inline constexpr std::uint32_t kRulesVersion = 2;
 
 }  // namespace daybook

@@ -8,6 +8,7 @@ Work Work::restore(const WorkState& state, History& history) {
   work.deliveries = Deliveries::restore(state, history);
   work.calls = Calls::restore(state);
   work.offsets = Offsets::restore(state);
+  work.erasures.assign(state.erasures().begin(), state.erasures().end());
   return work;
 }
 
@@ -17,6 +18,7 @@ WorkState Work::save() const {
   deliveries.save(&state);
   calls.save(&state);
   offsets.save(&state);
+  state.mutable_erasures()->Assign(erasures.begin(), erasures.end());
   return state;
 }
 
@@ -26,6 +28,8 @@ void Work::apply(const Event& event) {
   deliveries.apply(event);
   calls.apply(event);
   offsets.apply(event);
+  if (event.has_session_erased()) erasures.push_back(event.seq());
+  if (event.has_keys_destroyed()) std::erase(erasures, event.keys_destroyed().of());
 }
 
 }  // namespace daybook

@@ -3,6 +3,8 @@
 // restart it is folded again from a snapshot and the tail: recovery is not a mode.
 #pragma once
 
+#include <vector>
+
 #include "core/calls.h"
 #include "core/delivery.h"
 #include "core/offsets.h"
@@ -14,6 +16,7 @@ struct Work {
   Deliveries deliveries;
   Calls calls;
   Offsets offsets;
+  std::vector<Seq> erasures;  // SessionErased whose keys are not known to be destroyed
 
   static Work restore(const WorkState& state, History& history);
   [[nodiscard]] WorkState save() const;

@@ -2,6 +2,7 @@
 #include "journal/committer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -119,6 +120,25 @@ bool Committer::is_there(const Queued& queued) const {
   return !records.empty() && records.back().seq <= sealed_.last;
 }
 
+// Before the record that says so, and again if that does not become durable.
+Status Committer::destroy_keys(const std::vector<Queued>& group) {
+  std::vector<Erased> erased;
+  for (const Queued& queued : group) {
+    if (is_there(queued)) continue;
+    for (const Erased& one : queued.batch.erased) {
+      CHECK(one.last <= sealed_.last, "what is erased was durable before");
+      erased.push_back(one);
+    }
+  }
+  if (erased.empty()) return Status();
+  Reading reading(environment_);
+  const Result<std::vector<KeyId>> ids = reading.keys_of(std::move(erased));
+  if (!ids) return Status(EIO);
+  const Status status = keys_->destroy(*ids);
+  if (status.ok()) keys_->begin_run();
+  return status;
+}
+
 // Keys first: what is committed must be readable for ever.
 Status Committer::ready_keys(std::vector<Queued>& group) {
   KeyId upto = 0;
@@ -131,7 +151,8 @@ Status Committer::ready_keys(std::vector<Queued>& group) {
 }
 
 Status Committer::commit(std::vector<Queued>& group) {
-  Status status = keys_ == nullptr ? Status() : ready_keys(group);
+  Status status = keys_ == nullptr ? Status() : destroy_keys(group);
+  if (status.ok() && keys_ != nullptr) status = ready_keys(group);
   if (!status.ok()) return status;
   WriteTransaction transaction(environment_);
   status = transaction.begin();

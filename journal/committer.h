@@ -50,6 +50,7 @@ class Committer {
   [[nodiscard]] const Reading::Seal& sealed() const { return sealed_; }
 
  private:
+  store::Status destroy_keys(const std::vector<Queued>& group);
   store::Status ready_keys(std::vector<Queued>& group);
   [[nodiscard]] bool is_there(const Queued& queued) const;
   store::Status put_events(store::WriteTransaction& transaction, const Queued& queued);

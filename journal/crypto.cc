@@ -69,6 +69,8 @@ Key::Key(std::string_view bytes) {
   std::memcpy(bytes_.data(), bytes.data(), kKeyBytes);
 }
 
+void wipe(std::string& bytes) { mbedtls_platform_zeroize(bytes.data(), bytes.size()); }
+
 Key::~Key() { mbedtls_platform_zeroize(bytes_.data(), bytes_.size()); }
 
 Key Key::random() {

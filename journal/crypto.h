@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "core/types.h"
@@ -48,6 +49,9 @@ class Key {
  private:
   std::array<std::uint8_t, kKeyBytes> bytes_{};
 };
+
+// Overwrites what may hold keys.
+void wipe(std::string& bytes);
 
 using Salt = std::array<std::uint8_t, kSaltBytes>;
 Salt random_salt();

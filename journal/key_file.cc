@@ -32,7 +32,7 @@ std::string with_crc(KeyId id, std::string entry) {
   return entry;
 }
 
-bool known(std::uint8_t kind) { return kind >= 1 && kind <= 3; }
+bool known(std::uint8_t kind) { return kind >= 1 && kind <= 4; }
 
 }  // namespace
 
@@ -78,7 +78,7 @@ Result<void> KeyFile::open_path() {
                  ExitCode::kDamaged};
   }
   if (!file_.valid()) return files::system_error("read", path_, errno);
-  block_.clear();
+  forget_block();
   const Result<std::string> first = read_at(0, 1);
   if (!first) return first.error();
   if (*first == header(journal_id_)) return {};
@@ -151,6 +151,26 @@ Result<void> KeyFile::scan(KeyId first,
 }
 
 store::Status KeyFile::write(KeyId first, std::string_view bytes) {
+  const store::Status status = put(first, bytes);
+  if (!status.ok()) return status;
+  return store::Status(::fdatasync(file_.number()) == 0 ? 0 : errno);
+}
+
+store::Status KeyFile::destroy(const std::vector<KeyId>& ids) {
+  forget_block();
+  for (const KeyId id : ids) {
+    const store::Status status = put(id, encode(id, {KeyEntry::Kind::kDestroyed, 0, {}}));
+    if (!status.ok()) return status;
+  }
+  return store::Status(::fdatasync(file_.number()) == 0 ? 0 : errno);
+}
+
+void KeyFile::forget_block() {
+  crypto::wipe(block_);
+  block_.clear();
+}
+
+store::Status KeyFile::put(KeyId first, std::string_view bytes) {
   auto at = static_cast<off_t>(first * std::uint64_t{kEntryBytes});
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(file_.number(), bytes.data(), bytes.size(), at);
@@ -159,7 +179,7 @@ store::Status KeyFile::write(KeyId first, std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(written));
     at += written;
   }
-  return store::Status(::fdatasync(file_.number()) == 0 ? 0 : errno);
+  return store::Status();
 }
 
 Result<bool> KeyFile::reopen_if_replaced() {

@@ -3,8 +3,9 @@
 //
 // An array of entries of 48 bytes; an entry's place is its id, and entry 0 says whose store it is.
 // Law: entries are appended and synced before anything refers to them, and no id is given to a
-// second key. What a torn append leaves behind is an entry that nothing refers to. Rejected:
-// a table of variable rows; finding a key would need an index that has to be kept true.
+// second key; destroy() alone changes what is there. What a torn append leaves behind is an entry
+// that nothing refers to. Rejected: a table of variable rows; finding a key would need an index
+// that has to be kept true.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "core/types.h"
@@ -23,9 +25,10 @@ namespace daybook {
 
 struct KeyEntry {
   enum class Kind : std::uint8_t {
-    kRun = 1,      // key: the salt, then zeros
-    kSession = 2,  // owner: the session
-    kData = 3,     // owner: the run that may use it; key: wrapped
+    kRun = 1,        // key: the salt, then zeros
+    kSession = 2,    // owner: the session
+    kData = 3,       // owner: the run that may use it; key: wrapped
+    kDestroyed = 4,  // was a data key
   };
 
   Kind kind = Kind::kData;
@@ -57,6 +60,9 @@ class KeyFile {
   // Puts `bytes`, entries from `first` on, where they belong and syncs.
   store::Status write(KeyId first, std::string_view bytes);
 
+  // Overwrites these data keys where they stand and syncs. Done twice it does no harm.
+  store::Status destroy(const std::vector<KeyId>& ids);
+
   // Opens the path again when another file stands there by now. False: it is the same.
   Result<bool> reopen_if_replaced();
 
@@ -65,6 +71,8 @@ class KeyFile {
       : path_(std::move(path)), journal_id_(std::move(journal_id)), writable_(writable) {}
 
   Result<void> open_path();
+  store::Status put(KeyId first, std::string_view bytes);
+  void forget_block();
   Result<std::string> read_at(KeyId first, std::size_t entries) const;
 
   std::string path_;

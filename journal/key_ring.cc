@@ -63,27 +63,29 @@ Error KeyRing::missing(SessionId session, KeyId id) const {
           ExitCode::kDamaged};
 }
 
-Result<void> KeyRing::unlock(SessionId session, KeyId id, Seq seq, std::string& content) {
+Result<bool> KeyRing::unlock(SessionId session, KeyId id, Seq seq, std::string& content) {
   const std::lock_guard lock(mutex_);
   auto found = ciphers_.find(id);
   if (found == ciphers_.end()) {
-    const Result<Key> key = working_key_of(session, id);
+    const Result<std::optional<Key>> key = working_key_of(session, id);
     if (!key) return key.error();
+    if (!*key) return false;
     if (ciphers_.size() >= kCiphersMax) ciphers_.clear();
-    found = ciphers_.emplace(id, std::make_unique<Cipher>(*key)).first;
+    found = ciphers_.emplace(id, std::make_unique<Cipher>(**key)).first;
   }
   found->second->apply(seq, content.data(), content.size());
-  return {};
+  return true;
 }
 
-Result<Key> KeyRing::disclose(SessionId session, KeyId id) {
+Result<std::optional<Key>> KeyRing::disclose(SessionId session, KeyId id) {
   const std::lock_guard lock(mutex_);
   return working_key_of(session, id);
 }
 
-Result<Key> KeyRing::working_key_of(SessionId session, KeyId id) {
+Result<std::optional<Key>> KeyRing::working_key_of(SessionId session, KeyId id) {
   const Result<KeyEntry> entry = file_.read(id);
   if (!entry) return entry.error();
+  if (entry->kind == KeyEntry::Kind::kDestroyed) return std::optional<Key>();
   if (entry->kind != KeyEntry::Kind::kData) return missing(session, id);
   const auto run = static_cast<KeyId>(entry->owner);
   if (!salts_.contains(run) || !sessions_.contains(session)) {
@@ -94,7 +96,7 @@ Result<Key> KeyRing::working_key_of(SessionId session, KeyId id) {
   const auto salt = salts_.find(run);
   const auto owner = sessions_.find(session);
   if (salt == salts_.end() || owner == sessions_.end()) return missing(session, id);
-  return unlocking(owner->second.key, id, entry->key, salt->second);
+  return std::optional<Key>(unlocking(owner->second.key, id, entry->key, salt->second));
 }
 
 KeyUse KeyRing::Hold::take(SessionId session, Seq turn) { return ring_.take(session, turn); }
@@ -150,6 +152,12 @@ void KeyRing::draw(std::size_t count) {
     const KeyId id = allocate({KeyEntry::Kind::kData, run_id_, wrapped});
     pool_.push_back({id, wrapped});
   }
+}
+
+store::Status KeyRing::destroy(const std::vector<KeyId>& ids) {
+  const std::lock_guard lock(mutex_);
+  ciphers_.clear();
+  return file_.destroy(ids);
 }
 
 void KeyRing::begin_run() {

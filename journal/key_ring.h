@@ -14,10 +14,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "core/result.h"
 #include "core/types.h"
@@ -48,10 +50,11 @@ class KeyRing {
 
   // ---- any thread
 
-  // Decrypts in place. An Error when the key cannot be had.
-  Result<void> unlock(SessionId session, KeyId id, Seq seq, std::string& content);
+  // Decrypts in place. False: the key was destroyed. An Error when it cannot be had.
+  Result<bool> unlock(SessionId session, KeyId id, Seq seq, std::string& content);
   // The working key itself, for who hands the words on: it unlocks what `id` locks, nothing else.
-  Result<crypto::Key> disclose(SessionId session, KeyId id);
+  // nullopt: it was destroyed.
+  Result<std::optional<crypto::Key>> disclose(SessionId session, KeyId id);
 
   // While it lives no run begins: what is taken belongs to one.
   class Hold {
@@ -72,6 +75,10 @@ class KeyRing {
   };
 
   // ---- writer thread
+
+  // Overwrites these keys, durably; nothing is unlocked with them any more. begin_run() must
+  // follow: what is in memory of the present run may share them.
+  store::Status destroy(const std::vector<KeyId>& ids);
 
   // Draws a salt. Keys handed out before are good for nothing any more.
   void begin_run();
@@ -100,7 +107,8 @@ class KeyRing {
   const crypto::Key& session_key(SessionId session);
   KeyId allocate(const KeyEntry& entry);
   void draw(std::size_t count);
-  Result<crypto::Key> working_key_of(SessionId session, KeyId id);
+  // nullopt: destroyed.
+  Result<std::optional<crypto::Key>> working_key_of(SessionId session, KeyId id);
   Result<void> learn();
   Error missing(SessionId session, KeyId id) const;
 

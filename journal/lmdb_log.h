@@ -74,6 +74,8 @@ class LmdbLog final : public Log {
   // Of the file system the journal lies on. Any thread.
   [[nodiscard]] std::uint64_t free_bytes() const;
   [[nodiscard]] const std::string& journal_id() const { return opened_.journal_id; }
+  // Its words are encrypted: they can be erased.
+  [[nodiscard]] bool locked() const { return opened_.keys != nullptr; }
   // How long commits took since it was opened, in microseconds. Any thread.
   [[nodiscard]] Histogram commit_latency() const;
 
@@ -141,6 +143,7 @@ class LmdbReader final : public Log {
   Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
   Result<Refs> refs() override;
 
+  [[nodiscard]] bool locked() const { return opened_.keys != nullptr; }
   // The newest seal; nullopt: the journal is empty.
   Result<std::optional<Reading::Seal>> sealed() { return reading_.last_seal(); }
   // What every start of the writer examines: the last events, their seals, and the head.
@@ -157,12 +160,11 @@ class LmdbReader final : public Log {
 
   // Valid while this object lives.
   [[nodiscard]] StoredReading stored() { return StoredReading(*opened_.environment); }
-  // The key of one turn or event, to be handed on with its words; nullopt: they are in clear.
+  // The key of one turn or event, to be handed on with its words; nullopt: they are in clear, or
+  // erased.
   Result<std::optional<crypto::Key>> disclose(SessionId session, KeyId id) {
     if (id == 0 || opened_.keys == nullptr) return std::optional<crypto::Key>();
-    Result<crypto::Key> key = opened_.keys->disclose(session, id);
-    if (!key) return key.error();
-    return std::optional<crypto::Key>(*key);
+    return opened_.keys->disclose(session, id);
   }
 
   // The same as scan(), by several threads at once.

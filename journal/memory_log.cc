@@ -105,6 +105,15 @@ std::size_t MemoryLog::commit_all() {
 }
 
 void MemoryLog::make_durable(const Batch& batch) {
+  for (const Erased& erased : batch.erased) {
+    CHECK(erased.last <= events_.size(), "what is erased was durable before");
+    for (Seq seq = erased.first; seq <= erased.last; ++seq) {
+      Record& event = events_[seq - 1];
+      if (event.session != erased.session || event.content.empty()) continue;
+      event.content.clear();
+      event.erased = true;
+    }
+  }
   events_.insert(events_.end(), batch.records.begin(), batch.records.end());
   for (const ExternalId& external : batch.externals) {
     const ExternalKey key{external.source, external.id};

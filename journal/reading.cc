@@ -18,6 +18,24 @@ using store::Visit;
 constexpr std::size_t kFirstVisitEvents = 32;  // a caller that stops early pays for few
 constexpr std::size_t kVisitGrowth = 4;
 constexpr std::size_t kVisitBytesMax = 256u << 10;
+constexpr Seq kKeysVisitMax = 65'536;  // headers alone are read: these take some milliseconds
+
+bool by_session(const Erased& one, const Erased& other) { return one.session < other.session; }
+
+Seq window_first(const std::vector<Erased>& window) {
+  return std::min_element(
+             window.begin(), window.end(),
+             [](const Erased& one, const Erased& other) { return one.first < other.first; })
+      ->first;
+}
+
+// `erased` is sorted by session.
+bool names(const std::vector<Erased>& erased, SessionId session, Seq seq) {
+  const auto [begin, end] =
+      std::equal_range(erased.begin(), erased.end(), Erased{session, 0, 0}, by_session);
+  return std::any_of(begin, end,
+                     [seq](const Erased& one) { return one.first <= seq && seq <= one.last; });
+}
 
 }  // namespace
 
@@ -32,8 +50,15 @@ Error Reading::damaged(Seq seq, std::string_view problem) const {
 }
 
 Result<void> Reading::unlock(Record& event, KeyId key) {
+  event.erased = false;
   if (key == 0) return {};
-  if (keys_ != nullptr) return keys_->unlock(event.session, key, event.seq, event.content);
+  if (keys_ != nullptr) {
+    const Result<bool> unlocked = keys_->unlock(event.session, key, event.seq, event.content);
+    if (!unlocked) return unlocked.error();
+    event.erased = !*unlocked;
+    if (event.erased) event.content.clear();
+    return {};
+  }
   return Error{"event " + std::to_string(event.seq) + " of the journal in " +
                    environment_.directory() + " is encrypted, and it has no key store",
                ExitCode::kDamaged};
@@ -153,6 +178,51 @@ Result<std::optional<std::string>> Reading::value_of(Table table, std::string_vi
   if (status.not_found()) return std::optional<std::string>();
   if (!status.ok()) return failed(status);
   return std::optional<std::string>(value);
+}
+
+Result<std::vector<KeyId>> Reading::keys_of(std::vector<Erased> erased) {
+  std::sort(erased.begin(), erased.end(),
+            [](const Erased& one, const Erased& other) { return one.first < other.first; });
+  std::vector<KeyId> ids;
+  for (std::size_t at = 0; at < erased.size();) {
+    // What overlaps is read once.
+    std::vector<Erased> window = {erased[at]};
+    Seq last = erased[at].last;
+    for (++at; at < erased.size() && erased[at].first <= last; ++at) {
+      window.push_back(erased[at]);
+      last = std::max(last, erased[at].last);
+    }
+    std::sort(window.begin(), window.end(), by_session);
+    const Result<void> added =
+        add_keys(window_first(window), std::min(last, record::kSeqMax), window, &ids);
+    if (!added) return added.error();
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+Result<void> Reading::add_keys(Seq first, Seq last, const std::vector<Erased>& erased,
+                               std::vector<KeyId>* ids) {
+  for (Seq next = first; next <= last;) {
+    Visit visit(environment_);
+    Status status = visit.begin();
+    if (!status.ok()) return failed(status);
+    Cursor cursor(visit, Table::kEvents);
+    Seq seen = next;
+    for (status = cursor.seek(record::key_of(next)); status.ok(); status = cursor.next()) {
+      seen = record::seq_of(cursor.number());
+      if (seen > last || seen - next >= kKeysVisitMax) break;
+      const std::string_view value = cursor.value();
+      const KeyId key = record::key_id_of(value);
+      const bool news = key != 0 && (ids->empty() || ids->back() != key);
+      if (news && names(erased, record::session_of(value), seen)) ids->push_back(key);
+    }
+    if (status.not_found() || seen > last) return {};
+    if (!status.ok()) return failed(status);
+    next = seen;
+  }
+  return {};
 }
 
 Result<std::optional<Seq>> Reading::find(std::string_view dedupe_key) {

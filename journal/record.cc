@@ -154,6 +154,14 @@ std::uint8_t kind_of(std::string_view value) {
   return value.size() < kHeaderBytes ? 0 : static_cast<std::uint8_t>(value[kKindAt]);
 }
 
+SessionId session_of(std::string_view value) {
+  return value.size() < kHeaderBytes ? 0 : load_masked(value, kSessionAt, kMaskU40);
+}
+
+KeyId key_id_of(std::string_view value) {
+  return value.size() < kHeaderBytes ? 0 : load_u32(value.substr(kKeyIdAt));
+}
+
 void encode(const Record& event, Encoded& into, const KeyUse& key) {
   HeaderBytes header = header_of(event, key.id);
   std::array<char, 10> length;

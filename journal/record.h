@@ -60,6 +60,9 @@ void hash_part(Sha256& hash, std::uint64_t key, std::string_view value);
 
 // The kind, without checking anything but the length; 0 when too short.
 std::uint8_t kind_of(std::string_view value);
+// The same of the session and of what locks the content.
+SessionId session_of(std::string_view value);
+KeyId key_id_of(std::string_view value);
 
 // Puts parts back together. Feed the values of one event in order.
 class Decoder {

@@ -21,6 +21,15 @@ struct FakeHost final : ControlHost {
   std::string note;
 
   std::string reload_note() const override { return note; }
+  Result<std::vector<Event>> erase(SessionId session, Seq event, std::int64_t) override {
+    if (event != 0) return Error{"there is no such event", ExitCode::kUsage};
+    std::vector<Event> facts(2);
+    for (Event& fact : facts) {
+      fact.set_session(session++);
+      fact.mutable_session_erased();
+    }
+    return facts;
+  }
   Result<std::vector<Event>> reload() override {
     if (!reload_works) return Error{"the file has a typo", ExitCode::kSettings};
     Event fact;

@@ -17,6 +17,7 @@
 #include "journal/store.h"
 #include "tests/journal_place.h"
 #include "tests/log_contract.h"
+#include "tests/log_erasure.h"
 
 namespace daybook::journal_lmdb_log_test {
 
@@ -51,6 +52,10 @@ class LmdbSubject {
 
 TEST_CASE("the LMDB log keeps the contract of the port", "[journal]") {
   log_contract::run<LmdbSubject>();
+}
+
+TEST_CASE("words erased from the LMDB log are gone, and no others", "[journal]") {
+  log_contract::erased_words_are_gone_for_good<LmdbSubject>();
 }
 
 TEST_CASE("batches that wait are joined into one commit", "[journal]") {

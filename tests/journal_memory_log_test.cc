@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/log_contract.h"
+#include "tests/log_erasure.h"
 
 namespace daybook::journal_memory_log_test {
 
@@ -25,6 +26,10 @@ class MemorySubject {
 
 TEST_CASE("the memory log keeps the contract of the port", "[journal]") {
   log_contract::run<MemorySubject>();
+}
+
+TEST_CASE("words erased from the memory log are gone, and no others", "[journal]") {
+  log_contract::erased_words_are_gone_for_good<MemorySubject>();
 }
 
 TEST_CASE("batches become durable one by one, and the waker tells", "[journal]") {

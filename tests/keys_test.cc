@@ -68,7 +68,7 @@ Locked lock(KeyRing& ring, SessionId session, Seq turn, Seq seq, std::string con
 
 std::string unlocked(KeyRing& ring, SessionId session, Seq seq, const Locked& locked) {
   std::string content = locked.content;
-  const Result<void> done = ring.unlock(session, locked.id, seq, content);
+  const Result<bool> done = ring.unlock(session, locked.id, seq, content);
   return done ? content : done.error().message;
 }
 
@@ -223,6 +223,41 @@ TEST_CASE("a store that cannot be written says so, and can be written later", "[
   }
   REQUIRE(ring->make_durable(locked.upto).ok());
   CHECK(unlocked(*store.ring(false), 1, 1, locked) == "words");
+}
+
+TEST_CASE("a destroyed key is overwritten where it stood, and unlocks nothing for anyone",
+          "[journal]") {
+  const StorePlace store;
+  auto ring = store.ring();
+  const Locked secret = lock(*ring, 1, 1, 1, "secret");
+  const Locked kept = lock(*ring, 1, 2, 2, "kept");
+  REQUIRE(ring->make_durable(kept.upto).ok());
+  CHECK(unlocked(*ring, 1, 1, secret) == "secret");
+  const std::string before = slurp(store.path);
+  const auto place = [&](const std::string& bytes, KeyId id) {
+    return bytes.substr(id * KeyFile::kEntryBytes, KeyFile::kEntryBytes);
+  };
+  for (const int times : {1, 2}) {
+    INFO(times);
+    REQUIRE(ring->destroy({secret.id}).ok());
+    ring->begin_run();
+    const std::string after = slurp(store.path);
+    CHECK(after.size() == before.size());
+    CHECK(place(after, kept.id) == place(before, kept.id));
+    CHECK(after.find(place(before, secret.id).substr(16)) == std::string::npos);
+    CHECK(place(after, secret.id) ==
+          KeyFile::encode(secret.id, {KeyEntry::Kind::kDestroyed, 0, {}}));
+    const auto reader = store.ring(false);
+    for (KeyRing* const one : {ring.get(), reader.get()}) {
+      std::string content = secret.content;
+      const Result<bool> found = one->unlock(1, secret.id, 1, content);
+      REQUIRE(found);
+      CHECK_FALSE(*found);
+    }
+    CHECK(unlocked(*ring, 1, 2, kept) == "kept");
+  }
+  CHECK(hex(KeyFile::encode(7, {KeyEntry::Kind::kDestroyed, 0, {}})) ==
+        "56db83ec040000000000000000000000" + std::string(64, '0'));
 }
 
 }  // namespace daybook::keys_test

@@ -5,6 +5,7 @@
 #include "tests/sim/checkers.h"
 #include "tests/sim/network.h"
 #include "tests/sim/simulation.h"
+#include "tools/replay.h"
 
 namespace daybook::sim_test {
 
@@ -36,6 +37,24 @@ TEST_CASE("whatever breaks, all that was said is answered, whole, and once", "[s
     INFO(fault);
     CHECK(tally[fault] > 0);
   }
+}
+
+TEST_CASE("what people have forgotten is gone, and a replay is the same in all the rest", "[sim]") {
+  Seq erased = 0;
+  sim::Tally tally;
+  for (std::uint64_t seed = 31; seed <= 42; ++seed) {
+    Simulation simulation(seed);
+    Report report = simulation.run();
+    INFO("daybook_sim --seed " << seed);
+    CHECK(report.complaints == std::vector<std::string>{});
+    tally["asked"] += report.tally["asked to be erased"];
+    const auto replayed = replay_check(simulation.log(), 0);
+    REQUIRE(replayed);
+    CHECK(replayed->divergence == "");
+    erased += replayed->erased;
+  }
+  CHECK(tally["asked"] > 0);
+  CHECK(erased > 0);
 }
 
 TEST_CASE("the same seed gives the same journal, another seed another one", "[sim]") {

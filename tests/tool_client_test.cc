@@ -121,8 +121,8 @@ TEST_CASE("settings become the transport's options", "[tool_client]") {
 }
 
 TEST_CASE("every start has other random bytes", "[tool_client]") {
-  const auto one = gateway_started(true);
-  const auto other = gateway_started(false);
+  const auto one = gateway_started(true, true);
+  const auto other = gateway_started(false, false);
   REQUIRE(one.has_value());
   CHECK(one->gateway_started().entropy().size() == 16);
   CHECK(one->gateway_started().entropy() != other->gateway_started().entropy());

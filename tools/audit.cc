@@ -33,13 +33,14 @@ KindSet kinds_of(std::initializer_list<int> numbers) {
 
 KindSet Audit::kinds() {
   return kinds_before() |
-         kinds_of({Event::kUpdatesGap,    Event::kMessageReceived,   Event::kMessageEdited,
-                   Event::kButtonPressed, Event::kMessageRefused,    Event::kSessionReset,
-                   Event::kTurnStarted,   Event::kTurnCompleted,     Event::kAttemptFailed,
-                   Event::kTurnFailed,    Event::kTurnRetried,       Event::kTurnCancelled,
-                   Event::kTurnAbandoned, Event::kCompactionStarted, Event::kCompactionFailed,
-                   Event::kNoticeIssued,  Event::kPostAttempted,     Event::kReplyPosted,
-                   Event::kReplyEdited,   Event::kDeliveryDelayed,   Event::kDeliveryFailed});
+         kinds_of({Event::kUpdatesGap,       Event::kSessionErased, Event::kMessageReceived,
+                   Event::kMessageEdited,    Event::kButtonPressed, Event::kMessageRefused,
+                   Event::kSessionReset,     Event::kTurnStarted,   Event::kTurnCompleted,
+                   Event::kAttemptFailed,    Event::kTurnFailed,    Event::kTurnRetried,
+                   Event::kTurnCancelled,    Event::kTurnAbandoned, Event::kCompactionStarted,
+                   Event::kCompactionFailed, Event::kNoticeIssued,  Event::kPostAttempted,
+                   Event::kReplyPosted,      Event::kReplyEdited,   Event::kDeliveryDelayed,
+                   Event::kDeliveryFailed});
 }
 
 KindSet Audit::kinds_before() {

@@ -18,6 +18,7 @@
 #include "core/notation.h"
 #include "journal/files.h"
 #include "tools/control_client.h"
+#include "tools/erasing.h"
 #include "tools/journal_view.h"
 #include "tools/service_notify.h"
 #include "tools/web.h"
@@ -150,7 +151,7 @@ Result<void> Daemon::open() {
 
 Result<void> Daemon::record_start() {
   const Time now = reactor_->now();
-  auto started = gateway_started(true);
+  auto started = gateway_started(true, journal_->locked());
   if (!started) return started.error();
   gateway_->record(std::move(started).value(), now);
   gateway_->record(settings_loaded(settings_.values), now);
@@ -189,7 +190,8 @@ void Daemon::connect_telegram(std::vector<Adapter*>* adapters) {
 }
 
 void Daemon::connect() {
-  std::vector<Adapter*> adapters;
+  eraser_ = std::make_unique<Eraser>(gateway_->work(), *gateway_);
+  std::vector<Adapter*> adapters = {eraser_.get()};
   for (const ProviderSettings& provider : settings_.values.providers) {
     connect_provider(provider, &adapters);
   }
@@ -427,6 +429,7 @@ void Daemon::close() {
   console_.reset();
   telegram_.reset();
   providers_.clear();
+  eraser_.reset();
   network_.reset();
   gateway_.reset();
   journal_.reset();
@@ -448,6 +451,10 @@ Result<void> Daemon::run() {
     if (!going_on) return going_on.error();
     if (!*going_on) return finish();
   }
+}
+
+Result<std::vector<Event>> Daemon::erase(SessionId session, Seq event, std::int64_t before) {
+  return plan_erasures(*gateway_, *journal_, {session, event, before});
 }
 
 std::string Daemon::status_json() const {

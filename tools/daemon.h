@@ -15,6 +15,7 @@
 #include "adapters/control.h"
 #include "adapters/net/network.h"
 #include "adapters/net/reactor.h"
+#include "core/erasure.h"
 #include "core/gateway.h"
 #include "core/result.h"
 #include "core/settings.h"
@@ -55,6 +56,7 @@ class Daemon final : public ControlHost {
   Result<std::vector<Event>> reload() override;
   Result<Event> fork(SessionId parent, Seq at, std::string_view place) override;
   [[nodiscard]] std::string reload_note() const override { return reload_note_; }
+  Result<std::vector<Event>> erase(SessionId session, Seq event, std::int64_t before) override;
   [[nodiscard]] const Directory& directory() const override { return gateway_->directory(); }
 
  private:
@@ -94,6 +96,7 @@ class Daemon final : public ControlHost {
   std::unique_ptr<LmdbLog> journal_;
   std::unique_ptr<Gateway> gateway_;
   std::optional<Network> network_;
+  std::unique_ptr<Eraser> eraser_;
   std::map<std::string, std::unique_ptr<Slot>> providers_;  // by name
   std::unique_ptr<Slot> telegram_;
   std::unique_ptr<Console> console_;

@@ -41,6 +41,7 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_verify(app, tool);
   daybook::add_export(app, tool);
   daybook::add_import(app, tool);
+  daybook::add_erase(app, tool);
   daybook::add_status(app, tool);
   daybook::add_setup(app, tool);
   daybook::add_config(app, tool);

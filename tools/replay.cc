@@ -126,12 +126,67 @@ void compare_snapshots(const Gateway& gateway, const KnownSnapshots& known, Repl
   compare(known.work, gateway.work().seq, [&] { return gateway.work().save(); });
 }
 
-Result<std::unique_ptr<Gateway>> open_gateway(ReplayLog& log, Transport& transport) {
+// Kinds that name a cause and were heard from outside all the same.
+bool is_fact(std::uint8_t kind) {
+  return kind == Event::kChunkReceived || kind == Event::kTurnCompleted ||
+         kind == Event::kAttemptFailed || kind == Event::kPostAttempted ||
+         kind == Event::kReplyPosted || kind == Event::kReplyEdited ||
+         kind == Event::kDeliveryDelayed || kind == Event::kDeliveryFailed;
+}
+
+// What `event` was answered with then: the events of its transaction that name it as their cause.
+Result<Decisions> recorded_decisions(ReplayLog& log, const Event& event) {
+  Decisions decisions;
+  for (Seq seq = event.seq() + 1;; ++seq) {
+    auto record = log.recorded(seq);
+    if (!record) return record.error();
+    // The next fact: nothing of this transaction follows.
+    if (*record == nullptr || (*record)->cause == 0) return decisions;
+    if ((*record)->cause > event.seq() || is_fact((*record)->kind)) return decisions;
+    if ((*record)->cause < event.seq()) continue;
+    auto decision = from_record(**record);
+    if (!decision) return decision.error();
+    decisions.push_back(std::move(decision).value());
+  }
+}
+
+// decide(), unless it would have to read words that are no more: then what it said at the time.
+class Redecider {
+ public:
+  explicit Redecider(ReplayLog& log) : log_(log) {}
+
+  Decisions operator()(const State& state, const Event& event) {
+    const std::size_t before = log_.erased_read();
+    Decisions decisions = decide(state, event);
+    if (!event.content().erased() && log_.erased_read() == before) return decisions;
+    auto recorded = recorded_decisions(log_, event);
+    if (!recorded) {
+      failure_ = recorded.error();
+      return decisions;
+    }
+    skipped_ += recorded->size();
+    return std::move(recorded).value();
+  }
+
+  [[nodiscard]] Seq skipped() const { return skipped_; }
+  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  ReplayLog& log_;
+  Seq skipped_ = 0;
+  std::optional<Error> failure_;
+};
+
+Result<std::unique_ptr<Gateway>> open_gateway(ReplayLog& log, Transport& transport,
+                                              Redecider& redecider) {
   // Nothing is let go: what a replay appends keeps no snapshots to come back from.
   GatewayLimits limits;
   limits.sessions.bytes_max = std::numeric_limits<std::size_t>::max();
   auto gateway = Gateway::open(log, limits);
-  if (gateway) (*gateway)->connect({}, transport);
+  if (!gateway) return gateway;
+  (*gateway)->connect({}, transport);
+  (*gateway)->decide_by(
+      [&redecider](const State& state, const Event& event) { return redecider(state, event); });
   return gateway;
 }
 
@@ -143,7 +198,8 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
   if (!known) return known.error();
   ReplayLog log(journal);
   NoTransport transport;
-  auto gateway = open_gateway(log, transport);
+  Redecider redecider(log);
+  auto gateway = open_gateway(log, transport, redecider);
   if (!gateway) return gateway.error();
   ReplayReport report;
   while (log.last() < last && report.divergence.empty()) {
@@ -154,7 +210,7 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
       // Nothing here can decide about it: a gateway that has folded it goes on behind it.
       report.skipped += (*fact)->seq() - log.last();
       log.skip((*fact)->seq());
-      gateway = open_gateway(log, transport);
+      gateway = open_gateway(log, transport, redecider);
       if (!gateway) return gateway.error();
       continue;
     }
@@ -165,6 +221,7 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
     (*gateway)->turn(now);
     if ((*gateway)->stopped().has_value()) return *(*gateway)->stopped();
     if (log.failure().has_value()) return *log.failure();
+    if (redecider.failure().has_value()) return *redecider.failure();
     if (recorded == 0) {
       report.divergence = "event " + std::to_string(before + 1) +
                           " would not be recorded today: it changes nothing";
@@ -177,6 +234,7 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
     compare_snapshots(**gateway, *known, &report);
   }
   report.events = std::min(log.last(), last);
+  report.erased = redecider.skipped();
   report.decisions = report.events - std::min(report.events, report.facts + report.skipped);
   return report;
 }

@@ -19,6 +19,7 @@ struct ReplayReport {
   Seq decisions = 0;
   Seq snapshots = 0;       // compared
   Seq skipped = 0;         // of kinds that this version does not know
+  Seq erased = 0;          // decisions taken as recorded: what they followed from is erased
   std::string divergence;  // empty: identical
 };
 

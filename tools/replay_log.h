@@ -36,6 +36,8 @@ class ReplayLog final : public Log {
   // What the journal holds at `seq`, null behind its end; good until the next call. A replay goes
   // forward, so what follows is read along: event by event it would take five times as long.
   Result<const Record*> recorded(Seq seq);
+  // How many records whose words are destroyed were read by whoever decides.
+  [[nodiscard]] std::size_t erased_read() const { return erased_read_; }
 
   // What was appended first that the journal does not hold like this.
   struct Divergence {
@@ -53,6 +55,7 @@ class ReplayLog final : public Log {
   Log& journal_;
   Seq last_ = 0;
   std::vector<Record> ahead_;  // consecutive
+  std::size_t erased_read_ = 0;
   std::vector<Batch> appended_;
   std::optional<Divergence> divergence_;
   std::optional<Error> failure_;

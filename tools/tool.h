@@ -74,6 +74,7 @@ void add_replay(CLI::App& app, Tool& tool);
 void add_verify(CLI::App& app, Tool& tool);
 void add_export(CLI::App& app, Tool& tool);
 void add_import(CLI::App& app, Tool& tool);
+void add_erase(CLI::App& app, Tool& tool);
 void add_status(CLI::App& app, Tool& tool);
 void add_chat(CLI::App& app, Tool& tool);
 void add_ask(CLI::App& app, Tool& tool);

@@ -25,6 +25,7 @@ Result<void> run_check(const Tool& tool, JournalView& view, Seq until) {
                 {"decisions", report->decisions},
                 {"snapshots", report->snapshots},
                 {"skipped", report->skipped},
+                {"erased", report->erased},
                 {"divergence", report->divergence}});
     if (report->divergence.empty()) return {};
   }
@@ -33,6 +34,10 @@ Result<void> run_check(const Tool& tool, JournalView& view, Seq until) {
   }
   print_line(std::to_string(report->events) + " events, " + std::to_string(report->decisions) +
              " decisions, identical");
+  if (report->erased > 0) {
+    print_line(std::to_string(report->erased) +
+               " of the decisions were skipped: the words they followed from are erased");
+  }
   if (report->skipped > 0) {
     print_line(std::to_string(report->skipped) +
                " events of kinds that this version does not know were skipped");

@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "journal/lmdb_log.h"
+#include "core/erasure.h"
 #include "tools/tool.h"
 
 namespace daybook {
@@ -22,7 +22,7 @@ class IdleTransport final : public Transport {
 };
 
 Result<void> wait_durable(Gateway& gateway) {
-  while (!gateway.durable()) {
+  while (!gateway.durable() || !gateway.work().erasures.empty()) {
     if (gateway.stopped().has_value()) return *gateway.stopped();
     if (gateway.waiting_for_space()) {
       return Error{"the disk is full; make space and try again", ExitCode::kInputOutput};
@@ -35,7 +35,7 @@ Result<void> wait_durable(Gateway& gateway) {
 
 }  // namespace
 
-Result<Event> gateway_started(bool recovery) {
+Result<Event> gateway_started(bool recovery, bool erasable) {
   std::array<char, 16> entropy;
   if (getrandom(entropy.data(), entropy.size(), 0) != static_cast<ssize_t>(entropy.size())) {
     return Error{"the system gives no random bytes", ExitCode::kInputOutput};
@@ -46,11 +46,13 @@ Result<Event> gateway_started(bool recovery) {
   started.set_rules(kRulesVersion);
   started.set_entropy(std::string(entropy.data(), entropy.size()));
   started.set_recovery(recovery);
+  started.set_erasable(erasable);
   return fact;
 }
 
-Result<Event> record_offline(const std::string& directory, bool create,
-                             const std::function<Result<Event>(Gateway&)>& make, bool encrypt) {
+Result<std::vector<Event>> record_all_offline(
+    const std::string& directory, bool create,
+    const std::function<Result<std::vector<Event>>(Gateway&, LmdbLog&)>& make, bool encrypt) {
   LmdbLog::Options options;
   options.directory = directory;
   options.create_if_missing = create;
@@ -60,18 +62,37 @@ Result<Event> record_offline(const std::string& directory, bool create,
   auto gateway = Gateway::open(**log);
   if (!gateway) return gateway.error();
   IdleTransport transport;
-  (*gateway)->connect({}, transport);
-  auto fact = make(**gateway);
-  if (!fact) return fact.error();
-  auto started = gateway_started(false);
+  Eraser eraser((*gateway)->work(), **gateway);
+  (*gateway)->connect({&eraser}, transport);
+  auto facts = make(**gateway, **log);
+  if (!facts || facts->empty()) return facts;
+  auto started = gateway_started(false, (*log)->locked());
   if (!started) return started.error();
   (*gateway)->record(std::move(started).value(), wall_clock());
-  const Seq seq = (*gateway)->record(std::move(fact).value(), wall_clock());
-  const auto event = (*gateway)->event(seq);
-  (*gateway)->stop("a tool recorded one fact", wall_clock());
+  std::vector<Event> recorded;
+  for (Event& fact : *facts) {
+    const Seq seq = (*gateway)->record(std::move(fact), wall_clock());
+    auto event = (*gateway)->event(seq);
+    if (!event) return Error{"the journal took nothing", ExitCode::kInternal};
+    recorded.push_back(std::move(*event));
+  }
+  (*gateway)->flush();
   if (auto durable = wait_durable(**gateway); !durable) return durable.error();
-  if (!event.has_value()) return Error{"the journal took nothing", ExitCode::kInternal};
-  return *event;
+  (*gateway)->stop("a tool recorded what it was asked to", wall_clock());
+  if (auto durable = wait_durable(**gateway); !durable) return durable.error();
+  return recorded;
+}
+
+Result<Event> record_offline(const std::string& directory, bool create,
+                             const std::function<Result<Event>(Gateway&)>& make, bool encrypt) {
+  const auto make_all = [&](Gateway& gateway, LmdbLog&) -> Result<std::vector<Event>> {
+    auto fact = make(gateway);
+    if (!fact) return fact.error();
+    return std::vector<Event>{std::move(fact).value()};
+  };
+  auto recorded = record_all_offline(directory, create, make_all, encrypt);
+  if (!recorded) return recorded.error();
+  return std::move(recorded->front());
 }
 
 }  // namespace daybook

@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/gateway.h"
 #include "core/result.h"
+#include "journal/lmdb_log.h"
 
 namespace daybook {
 
@@ -18,7 +20,14 @@ Result<Event> record_offline(const std::string& directory, bool create,
                              const std::function<Result<Event>(Gateway&)>& make,
                              bool encrypt = true);
 
+// Several facts, the same way; what they ask to be destroyed is destroyed when it returns. Nothing
+// is recorded when `make` names none.
+Result<std::vector<Event>> record_all_offline(
+    const std::string& directory, bool create,
+    const std::function<Result<std::vector<Event>>(Gateway&, LmdbLog&)>& make, bool encrypt = true);
+
 // What the gateway says about itself when it opens a journal. `recovery`: open turns are taken up.
-Result<Event> gateway_started(bool recovery);
+// `erasable`: the journal's words are encrypted.
+Result<Event> gateway_started(bool recovery, bool erasable);
 
 }  // namespace daybook

@@ -7,6 +7,7 @@
 
 #include "core/codec.h"
 #include "core/delivery.h"
+#include "core/erasure.h"
 #include "core/laws.h"
 
 namespace daybook::sim {
@@ -25,7 +26,7 @@ std::string with_sentence(const std::string& text, const std::string& sentence) 
 }
 
 // The turn an event ends, and what its reader is to see; 0: none.
-std::pair<Seq, std::string> ended_turn(const Event& event) {
+std::pair<Seq, std::string> shown_end(const Event& event) {
   const Content& content = event.content();
   if (event.has_turn_completed()) {
     const bool blank = trimmed(content.text()).empty();
@@ -45,6 +46,14 @@ std::pair<Seq, std::string> ended_turn(const Event& event) {
 }
 
 const Event& event_at(const Evidence& evidence, Seq seq) { return evidence.events.at(seq - 1); }
+
+// A person asked that it be forgotten.
+bool forgotten(const Evidence& evidence, SessionId session, Seq seq) {
+  return std::ranges::any_of(evidence.events, [&](const Event& event) {
+    return event.has_session_erased() && event.session() == session &&
+           covers(event.session_erased(), seq);
+  });
+}
 
 // One message of a turn or notice: source and part.
 using Part = std::pair<Seq, std::uint32_t>;
@@ -75,6 +84,7 @@ std::map<Part, std::uint32_t> ambiguous_parts(const std::vector<Event>& events) 
 struct Wanted {
   std::map<std::string, std::multiset<std::string>> by_place;  // must be shown
   std::set<Seq> given_up;                                      // sources that need not be
+  std::map<std::string, std::size_t> forgotten;                // may still be shown, by place
 };
 
 // What screens must show, part by part.
@@ -88,6 +98,10 @@ Wanted wanted_screens(const Evidence& evidence) {
   }
   const auto want = [&](const std::string& place, Seq source, std::string_view text) {
     if (wanted.given_up.contains(source)) return;
+    if (forgotten(evidence, event_at(evidence, source).session(), source)) {
+      ++wanted.forgotten[place];
+      return;
+    }
     for (std::string_view part : split_text(text, world::BotApi::kTextCharactersMax)) {
       wanted.by_place[place].insert(trimmed(part));
     }
@@ -96,7 +110,7 @@ Wanted wanted_screens(const Evidence& evidence) {
     if (event.has_notice_issued()) {
       want(event.notice_issued().place(), event.seq(), event.content().text());
     }
-    const auto [turn, text] = ended_turn(event);
+    const auto [turn, text] = shown_end(event);
     if (turn == 0) continue;
     const TurnStarted& started = event_at(evidence, turn).turn_started();
     if (started.kind() == ANSWER) want(started.place(), turn, text);
@@ -176,13 +190,14 @@ Complaints everything_answered(const Evidence& evidence) {
   std::map<Seq, int> ended;
   for (const Event& event : evidence.events) {
     for (Seq message : event.turn_started().answers()) ++answered[message];
-    if (const Seq turn = ended_turn(event).first; turn != 0) ++ended[turn];
+    if (const Seq turn = shown_end(event).first; turn != 0) ++ended[turn];
   }
   for (const Said& said : evidence.said) {
     const Event* message = received(evidence, said);
     if (!is_text(said) || message == nullptr) continue;
     const int turns = answered[message->seq()];
     if (turns == 1 || (turns == 0 && dropped_by_reset(evidence, *message))) continue;
+    if (turns == 0 && forgotten(evidence, message->session(), message->seq())) continue;
     complaints.push_back(std::to_string(turns) + " turns for " + quoted(said.text));
   }
   for (const Event& event : evidence.events) {
@@ -201,6 +216,7 @@ Complaints answers_whole(const Evidence& evidence) {
   }
   for (const Event& event : evidence.events) {
     if (!event.has_turn_completed() || possible.contains(event.content().text())) continue;
+    if (forgotten(evidence, event.session(), event.seq())) continue;
     complaints.push_back("not what the model said: " + quoted(event.content().text()));
   }
   return complaints;
@@ -247,7 +263,8 @@ Complaints screens_match(const Evidence& evidence) {
         shown.erase(found);
       }
     }
-    const std::uint64_t allowed = ambiguous_posts(evidence.events, place_of(chat));
+    const std::uint64_t allowed =
+        ambiguous_posts(evidence.events, place_of(chat)) + wanted.forgotten[place_of(chat)];
     if (shown.size() <= allowed) continue;
     complaints.push_back(std::to_string(shown.size()) + " extra messages in " + place_of(chat) +
                          ", " + std::to_string(allowed) + " ambiguous posts; one says " +
@@ -282,6 +299,10 @@ Complaints prompts_rebuild(const Evidence& evidence) {
       complaints.push_back(prompt.error().message);
       continue;
     }
+    const bool incomplete = std::ranges::any_of(prompt->messages, [](const PromptMessage& one) {
+      return one.text.find(kErasedText) != std::string::npos;
+    });
+    if (incomplete) continue;
     const auto digest = canonical_sha256(*prompt);
     const std::string& recorded = event.turn_started().sha256();
     if (std::equal(digest.begin(), digest.end(), recorded.begin(), recorded.end(),
@@ -307,11 +328,32 @@ Complaints peers_content(const Evidence& evidence) {
   return complaints;
 }
 
+// What a person said and had forgotten is neither in its own event nor in anybody else's words.
+Complaints words_gone(const Evidence& evidence) {
+  Complaints complaints;
+  std::string words;
+  for (const Event& event : evidence.events) {
+    if (event.content().erased()) continue;
+    const bool named = forgotten(evidence, event.session(), event.seq());
+    if (named && event.has_content()) {
+      complaints.push_back("not erased: event " + std::to_string(event.seq()));
+    }
+    words += event.content().text() + "\n" + event.content().raw() + "\n";
+  }
+  for (const Said& said : evidence.said) {
+    const Event* message = received(evidence, said);
+    if (message == nullptr || !is_text(said) || !message->content().erased()) continue;
+    if (words.find(said.text) == std::string::npos) continue;
+    complaints.push_back("erased and still there: " + quoted(said.text));
+  }
+  return complaints;
+}
+
 Complaints check_all(const Evidence& evidence) {
   Complaints all;
-  for (const auto& check :
-       {seqs_are_contiguous, laws_hold, inbound_once, everything_answered, answers_whole,
-        prompts_in_order, screens_match, nothing_unwritten, prompts_rebuild, peers_content}) {
+  for (const auto& check : {seqs_are_contiguous, laws_hold, inbound_once, everything_answered,
+                            answers_whole, prompts_in_order, screens_match, nothing_unwritten,
+                            prompts_rebuild, peers_content, words_gone}) {
     const Complaints complaints = check(evidence);
     all.insert(all.end(), complaints.begin(), complaints.end());
   }
@@ -336,7 +378,8 @@ std::uint64_t extra_messages(const Evidence& evidence) {
   std::uint64_t extra = 0;
   for (std::int64_t chat : evidence.bot.chats()) {
     const std::size_t shown = shown_in(evidence, chat).size();
-    const std::size_t asked = wanted.by_place[place_of(chat)].size();
+    const std::size_t asked =
+        wanted.by_place[place_of(chat)].size() + wanted.forgotten[place_of(chat)];
     extra += shown > asked ? shown - asked : 0;
   }
   return extra;

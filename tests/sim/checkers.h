@@ -49,6 +49,8 @@ Complaints screens_match(const Evidence& evidence);
 Complaints nothing_unwritten(const Evidence& evidence);
 // Every prompt can be made again, to the recorded digest.
 Complaints prompts_rebuild(const Evidence& evidence);
+// What people had forgotten is in no event any more.
+Complaints words_gone(const Evidence& evidence);
 // What the peers complain about.
 Complaints peers_content(const Evidence& evidence);
 

@@ -45,6 +45,7 @@ Event started(Chance& chance) {
   while (entropy.size() < 16) entropy += static_cast<char>(chance.below(256));
   body->set_entropy(entropy);
   body->set_recovery(true);
+  body->set_erasable(true);
   return event;
 }
 
@@ -92,9 +93,9 @@ void Simulation::plan_people() {
 }
 
 std::string Simulation::something_to_say(std::int64_t chat, int nth) {
-  static constexpr const char* kCommands[] = {"/status", "/whoami",  "/models",
-                                              "/help",   "/stop",    "/model fake:other",
-                                              "/reset",  "/compact", "/statsu"};
+  static constexpr const char* kCommands[] = {
+      "/status",           "/whoami", "/models",  "/help",   "/stop",
+      "/model fake:other", "/reset",  "/compact", "/statsu", "/erase"};
   if (chance_.per_thousand(300)) return kCommands[chance_.below(std::size(kCommands))];
   return "q" + std::to_string(nth) + " of " + std::to_string(chat) +
          " words:" + std::to_string(chance_.between(1, 60));
@@ -162,7 +163,8 @@ void Simulation::boot() {
   machine_->gateway = std::move(gateway).value();
   machine_->telegram =
       std::make_unique<Telegram>(settings_, machine_->gateway->work(), [](std::string_view) {});
-  std::vector<Adapter*> adapters = {machine_->telegram.get()};
+  machine_->eraser = std::make_unique<Eraser>(machine_->gateway->work(), *machine_->gateway);
+  std::vector<Adapter*> adapters = {machine_->eraser.get(), machine_->telegram.get()};
   for (const ProviderSettings& provider : settings_.providers) {
     machine_->providers.push_back(
         make_provider(provider, machine_->gateway->work(), *machine_->gateway));
@@ -216,7 +218,14 @@ Time Simulation::next_time() const {
 void Simulation::people_speak() {
   while (acted_ < actions_.size() && actions_[acted_].at <= now_) {
     const Action& action = actions_[acted_++];
-    said_.push_back({action.chat, bot_.say(action.chat, action.text, now_), action.text});
+    std::int64_t id = 0;
+    if (action.text == "/erase") {
+      ++tally_["asked to be erased"];
+      id = bot_.say_in_reply(action.chat, action.text, chance_.between(1, 20), now_);
+    } else {
+      id = bot_.say(action.chat, action.text, now_);
+    }
+    said_.push_back({action.chat, id, action.text});
   }
 }
 

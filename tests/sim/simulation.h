@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "adapters/telegram.h"
+#include "core/erasure.h"
 #include "core/gateway.h"
 #include "core/settings.h"
 #include "journal/memory_log.h"
@@ -51,6 +52,8 @@ class Simulation {
   Simulation& operator=(const Simulation&) = delete;
 
   Report run();
+  // The disk, for whoever has more to ask of it after run().
+  MemoryLog& log() { return log_; }
   // What is durable now.
   std::vector<Event> journal();
 
@@ -58,6 +61,7 @@ class Simulation {
   // What a process holds; gone with it.
   struct Machine {
     std::unique_ptr<Gateway> gateway;
+    std::unique_ptr<Eraser> eraser;
     std::unique_ptr<Telegram> telegram;
     std::vector<std::unique_ptr<Adapter>> providers;
   };

@@ -249,15 +249,30 @@ void BotApi::poll_from_elsewhere(Time now) {
 
 // ---- people
 
-std::int64_t BotApi::say(std::int64_t chat, std::string_view text, Time now, std::int64_t user) {
+const ChatMessage& BotApi::write(std::int64_t chat, std::string_view text, Time now) {
   std::vector<ChatMessage>& messages = chats_[chat];
   ChatMessage message;
   message.message_id = static_cast<std::int64_t>(messages.size()) + 1;
   message.text = text;
   message.shown.push_back({now, message.text});
-  messages.push_back(message);
+  return messages.emplace_back(std::move(message));
+}
+
+std::int64_t BotApi::say(std::int64_t chat, std::string_view text, Time now, std::int64_t user) {
+  const ChatMessage& message = write(chat, text, now);
   const Json update = {{"message", message_json(chat, message, user != 0 ? user : chat)}};
   push_update(update.dump(), now);
+  return message.message_id;
+}
+
+std::int64_t BotApi::say_in_reply(std::int64_t chat, std::string_view text, std::int64_t to,
+                                  Time now) {
+  const ChatMessage& message = write(chat, text, now);
+  Json json = message_json(chat, message, chat);
+  if (const ChatMessage* quoted = find(chat, to); quoted != nullptr) {
+    json["reply_to_message"] = message_json(chat, *quoted, chat);
+  }
+  push_update(Json{{"message", json}}.dump(), now);
   return message.message_id;
 }
 

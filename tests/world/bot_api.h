@@ -77,6 +77,8 @@ class BotApi : public Server {
   // ---- people. A positive chat is private and its user has the same id; a negative one is a
   // group.
   std::int64_t say(std::int64_t chat, std::string_view text, Time now, std::int64_t user = 0);
+  // The update quotes the message it replies to, as Telegram's do.
+  std::int64_t say_in_reply(std::int64_t chat, std::string_view text, std::int64_t to, Time now);
   void edit(std::int64_t chat, std::int64_t message_id, std::string_view text, Time now);
   void remove(std::int64_t chat, std::int64_t message_id);  // the bot's message, by the person
   void block(std::int64_t chat) { blocked_.insert(chat); }
@@ -147,6 +149,7 @@ class BotApi : public Server {
   void reply(ExchangeId exchange, const Answer& answer, const BotFault& fault, Time now);
   void wait_out(std::int64_t chat, const std::string& method, Time now);
 
+  const ChatMessage& write(std::int64_t chat, std::string_view text, Time now);
   ChatMessage* find(std::int64_t chat, std::int64_t message_id);
   Json message_json(std::int64_t chat, const ChatMessage& message, std::int64_t user) const;
 

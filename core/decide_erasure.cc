@@ -1,0 +1,95 @@
+// /erase in reply to a message: what it says goes, with its echoes; and what was being made of it
+// stops.
+#include <utility>
+
+#include "core/decide.h"
+#include "core/erasure.h"
+
+namespace daybook {
+
+namespace {
+
+// Whose words they are, and what they are; seq 0: not found.
+struct Target {
+  Seq seq = 0;
+  std::int64_t user = 0;
+};
+
+std::int64_t asker_of(const Event& turn, History& history) {
+  if (turn.turn_started().answers().empty()) return 0;
+  const std::optional<Event> message = history.clear_event(turn.turn_started().answers(0));
+  return message ? message->message_received().user() : 0;
+}
+
+// The message, turn or notice that stands on the screen under this id, the newest first.
+Target find_target(const Session& session, std::int64_t message_id, Seq before, History& history) {
+  for (Seq seq = before; seq != 0;) {
+    const std::optional<Event> event = history.clear_event(seq);
+    if (!event || event->prev() >= seq) break;
+    if (event->has_message_received() && event->message_received().message_id() == message_id) {
+      return {seq, event->message_received().user()};
+    }
+    if (event->has_reply_posted() && event->reply_posted().message_id() == message_id) {
+      const Seq source = event->reply_posted().source();
+      const std::optional<Event> shown = history.clear_event(source);
+      return {source, shown && shown->session() == session.state().id() ? asker_of(*shown, history)
+                                                                        : std::int64_t{0}};
+    }
+    seq = event->prev();
+  }
+  return {};
+}
+
+std::string forgotten_text(bool answer) {
+  const std::string what = answer ? "that answer" : "that message and what answered it";
+  return "Forgotten: " + what +
+         ", with every summary made of it. The journal cannot show it any more. What stands on "
+         "screens and what a model was told is not ours to take back: delete the message here too.";
+}
+
+}  // namespace
+
+Decisions erase_replied(const State& state, const Session& session, const Event& message) {
+  const auto reply = [&](std::string text) -> Decisions {
+    return {notice(session, &message, std::move(text), "erase")};
+  };
+  const MessageReceived& asked = message.message_received();
+  if (!state.directory.state().erasable()) {
+    return reply(
+        "This journal keeps words in clear, so nothing in it can be erased. A new journal encrypts "
+        "them unless journal.encrypt is false.");
+  }
+  if (asked.reply_to() == 0) {
+    return reply("Answer the message that is to be forgotten with /erase.");
+  }
+  const Target target = find_target(session, asked.reply_to(), message.prev(), state.history);
+  if (target.seq == 0) return reply("That message is not in this conversation's journal.");
+  const bool own = target.user == asked.user() || asked.user() == state.directory.owner();
+  if (asked.group() && !own) {
+    return reply("In a group only who said it, or who owns this gateway, can erase it.");
+  }
+  const SessionRow* row = state.directory.session(session.state().id());
+  Result<std::vector<Event>> facts = erasure_facts(
+      state.directory, *row, {.subject = target.seq, .asker = message.seq()}, state.history);
+  if (!facts) return reply("It cannot be erased: " + facts.error().message + ".");
+  const std::optional<Event> subject = state.history.clear_event(target.seq);
+  Decisions decisions = *std::move(facts);
+  decisions.push_back(
+      notice(session, &message, forgotten_text(subject && subject->has_turn_started()), "erase"));
+  return decisions;
+}
+
+// Whatever is being answered was asked with the words in its prompt.
+Decisions decide_erased(const State& state, const Event& event) {
+  const Session* session = state.session(event.session());
+  if (session == nullptr || !session->busy()) return {};
+  const SessionErased& erased = event.session_erased();
+  Decisions decisions = cancel_turn(state, *session, erased.answers());
+  if (covers(erased, session->state().open().seq())) {
+    decisions.front().mutable_turn_cancelled()->set_tokens(0);
+    decisions.front().clear_content();
+  }
+  return decisions;
+}
+
+}  // namespace daybook

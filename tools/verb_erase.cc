@@ -1,0 +1,214 @@
+// `daybook erase`: shows what would go, asks, has it done, and looks for the words in every file.
+#include <unistd.h>
+
+#include "core/codec.h"
+#include "core/notation.h"
+#include "tools/control_client.h"
+#include "tools/erasing.h"
+#include "tools/figures.h"
+#include "tools/journal_view.h"
+#include "tools/json_line.h"
+#include "tools/terminal.h"
+#include "tools/tool.h"
+#include "tools/writing.h"
+
+namespace daybook {
+namespace {
+
+struct EraseArguments {
+  std::string what;
+  std::string before;
+  bool yes = false;
+};
+
+// What goes, counted, and the words that must be nowhere afterwards.
+struct Inventory {
+  std::vector<Event> facts;
+  std::size_t events = 0;  // with words
+  std::size_t messages = 0;
+  std::size_t answers = 0;
+  std::size_t summaries = 0;
+  std::vector<Seq> seqs;
+  Residue words;
+};
+
+Result<ErasureOrder> read_order(JournalView& view, const EraseArguments& arguments) {
+  ErasureOrder order;
+  if (arguments.what.empty() == arguments.before.empty()) {
+    return Error{"erase takes a session, the number of an event, or --before TIME",
+                 ExitCode::kUsage};
+  }
+  if (!arguments.before.empty()) {
+    const auto time = parse_time(arguments.before, wall_clock());
+    if (!time) {
+      return Error{"--before " + escaped(arguments.before, 40) +
+                       " is no time; write 2026-02-03T04:05:06Z, 2026-02-03, or how long ago: 90d",
+                   ExitCode::kUsage};
+    }
+    order.before = to_milliseconds(*time);
+    return order;
+  }
+  // A session's number is that of its first event.
+  const Seq seq = parse_seq(arguments.what);
+  if (seq != 0 && view.gateway().directory().session(seq) == nullptr) {
+    order.event = seq;
+    return order;
+  }
+  auto session = view.find_session(arguments.what);
+  if (!session) return session.error();
+  order.session = *session;
+  return order;
+}
+
+void count_event(const Event& event, Inventory* inventory) {
+  if (event.has_message_received()) ++inventory->messages;
+  if (event.has_turn_started()) {
+    ++(event.turn_started().kind() == SUMMARY ? inventory->summaries : inventory->answers);
+  }
+  const Content& content = event.content();
+  if (!event.has_content() || content.erased()) return;
+  ++inventory->events;
+  inventory->seqs.push_back(event.seq());
+  for (const std::string* words :
+       {&content.text(), &content.raw(), &content.detail(), &content.arguments()}) {
+    inventory->words.expect_gone(*words, event.seq());
+  }
+}
+
+Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
+  Inventory inventory;
+  auto facts = plan_erasures(view.gateway(), view.log(), order);
+  if (!facts) return facts.error();
+  inventory.facts = std::move(facts).value();
+  for (const Event& fact : inventory.facts) {
+    for (const Range& range : fact.session_erased().ranges()) {
+      auto seen = view.events(range.first(), range.last(), all_kinds(), [&](const Event& event) {
+        if (event.session() == fact.session()) count_event(event, &inventory);
+        return true;
+      });
+      if (!seen) return seen.error();
+    }
+  }
+  return inventory;
+}
+
+std::string inventory_text(const Inventory& inventory) {
+  const std::string summaries = inventory.summaries == 1
+                                    ? ", 1 summary"
+                                    : ", " + count_text(inventory.summaries) + " summaries";
+  return count_text(inventory.messages, "message") + ", " +
+         count_text(inventory.answers, "answer") +
+         (inventory.summaries > 0 ? summaries : std::string()) + "; words of " +
+         count_text(inventory.events, "event") + " in " +
+         count_text(inventory.facts.size(), "session");
+}
+
+Result<void> confirm(const EraseArguments& arguments, const Inventory& inventory) {
+  if (arguments.yes) return {};
+  if (isatty(STDIN_FILENO) == 0) {
+    return Error{"nobody is there to ask: add --yes to erase " + inventory_text(inventory),
+                 ExitCode::kUsage};
+  }
+  print_line("This erases " + inventory_text(inventory) + ".");
+  for (const Event& fact : inventory.facts) {
+    const bool forked = arguments.before.empty() && &fact != &inventory.facts.front();
+    if (forked) print_line("Session " + std::to_string(fact.session()) + " reads it as a fork.");
+  }
+  print_line("No key of them will exist any more; backups made earlier keep theirs.");
+  const auto sure = ask_yes_no("Erase them for ever?", false);
+  if (sure.value_or(false)) return {};
+  return Error{"nothing was erased", ExitCode::kUsage};
+}
+
+Result<void> carry_out(const std::string& directory, const ErasureOrder& order) {
+  auto told = ask_daemon(directory, {{"verb", "erase"},
+                                     {"session", order.session},
+                                     {"event", order.event},
+                                     {"before", order.before}});
+  if (!told) return told.error();
+  if (told->has_value()) return {};
+  auto recorded = record_all_offline(directory, false, [&](Gateway& gateway, LmdbLog& log) {
+    return plan_erasures(gateway, log, order);
+  });
+  if (!recorded) return recorded.error();
+  return {};
+}
+
+Result<Residue::Search> prove(const std::string& directory, const Inventory& inventory) {
+  auto view = JournalView::open(directory);
+  if (!view) return view.error();
+  for (const Seq seq : inventory.seqs) {
+    auto event = (*view)->event(seq);
+    if (!event) return event.error();
+    if (event->content().erased()) continue;
+    return Error{"event " + std::to_string(seq) + " can still be read", ExitCode::kInternal};
+  }
+  auto search = inventory.words.search(directory);
+  if (!search) return search;
+  if (search->found.empty()) return search;
+  const Residue::Found& first = search->found.front();
+  return Error{"words of event " + std::to_string(first.event) + " still stand in clear in " +
+                   first.file +
+                   ": an unknown command of an older version, or a copy of our own making; "
+                   "records never change, so only a new journal is without them",
+               ExitCode::kDamaged};
+}
+
+Result<void> run_erase(const Tool& tool, const EraseArguments& arguments) {
+  auto directory = tool.journal_directory();
+  if (!directory) return directory.error();
+  auto view = JournalView::open(*directory);
+  if (!view) return view.error();
+  if (!(*view)->log().locked()) {
+    return Error{"the journal in " + *directory +
+                     " keeps its words in clear (journal.encrypt was false when it was made), and "
+                     "records never change: nothing in it can be erased",
+                 ExitCode::kUsage};
+  }
+  auto order = read_order(**view, arguments);
+  if (!order) return order.error();
+  auto inventory = take_inventory(**view, *order);
+  if (!inventory) return inventory.error();
+  if (inventory->events == 0) {
+    print_line("Nothing is left there to erase.");
+    return {};
+  }
+  if (auto sure = confirm(arguments, *inventory); !sure) return sure;
+  view->reset();
+  if (auto done = carry_out(*directory, *order); !done) return done;
+  auto search = prove(*directory, *inventory);
+  if (!search) return search.error();
+  if (tool.json) {
+    print_json({{"erased", inventory->events},
+                {"messages", inventory->messages},
+                {"answers", inventory->answers},
+                {"summaries", inventory->summaries},
+                {"sessions", inventory->facts.size()},
+                {"files_searched", search->files},
+                {"bytes_searched", search->bytes}});
+    return {};
+  }
+  print_line("Erased: " + inventory_text(*inventory) + ".");
+  print_line("Their words are in none of the " + count_text(search->files, "file") + " of " +
+             terminal_text(*directory) + ".");
+  return {};
+}
+
+}  // namespace
+
+void add_erase(CLI::App& app, Tool& tool) {
+  CLI::App* verb = add_verb(
+      app, "erase", Group::kKeep, "forget what was said: destroys the keys of its words, for ever",
+      "daybook erase 4711; daybook erase telegram:12345; daybook erase --before 90d --yes");
+  const auto arguments = std::make_shared<EraseArguments>();  // lives as long as the callback
+  verb->add_option("what", arguments->what,
+                   "a message or answer by its number, or a session by its number or place");
+  verb->add_option("--before", arguments->before, "all that was said before a time");
+  verb->add_flag("--yes", arguments->yes, "do not ask");
+  verb->add_flag("--json", tool.json, "what was erased as a JSON object");
+  verb->callback([&tool, arguments] {
+    tool.chosen = [&tool, arguments] { return run_erase(tool, *arguments); };
+  });
+}
+
+}  // namespace daybook
