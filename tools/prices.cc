@@ -65,8 +65,8 @@ Result<CatalogueLoaded> parse_prices(std::string_view text, const std::string& f
     }
     if (wrong.empty() && written && row.id().empty()) wrong = "the row names no model: id=MODEL";
     if (!wrong.empty()) {
-      const std::string line = std::to_string(number);
-      return Error{std::string(file).append(":").append(line).append(": ").append(wrong),
+      const std::string place = std::to_string(number);
+      return Error{std::string(file).append(":").append(place).append(": ").append(wrong),
                    ExitCode::kUsage};
     }
     if (written) *prices.add_rows() = std::move(row);
