@@ -109,6 +109,8 @@ TEST_CASE("what is erased stands in no file, before a restart and after it", "[e
 TEST_CASE("a whole session, and all before a time, leave nothing of it", "[erase]") {
   World world;
   world.start();
+  // A model's name stays in clear, and is not what is to be forgotten.
+  world.say(kChat, "/model fake:long-name");
   world.talk();
   SECTION("the session") { CHECK(world.tool({"erase", "telegram:101", "--yes"}).status == 0); }
   SECTION("by time") { CHECK(world.tool({"erase", "--before", "0s", "--yes"}).status == 0); }
