@@ -123,6 +123,16 @@ Seq turn_of(const Event& event) {
   return 0;
 }
 
+Seq last_chunk_of(const Event& event) {
+  if (event.has_turn_completed()) return event.turn_completed().last_chunk();
+  if (event.has_attempt_failed()) return event.attempt_failed().last_chunk();
+  if (event.has_turn_failed()) return event.turn_failed().last_chunk();
+  if (event.has_turn_retried()) return event.turn_retried().last_chunk();
+  if (event.has_turn_cancelled()) return event.turn_cancelled().last_chunk();
+  if (event.has_turn_abandoned()) return event.turn_abandoned().last_chunk();
+  return 0;
+}
+
 std::string_view text_of(const Record& record) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(record.content.data());
   CodedInputStream wire(bytes, static_cast<int>(record.content.size()));

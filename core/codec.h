@@ -27,6 +27,9 @@ Result<Event> clear_from_record(const Record& record);
 // The turn whose words an event holds, or that it is a fact about; 0: none.
 Seq turn_of(const Event& event);
 
+// The newest chunk of the attempt that an event ends; 0: it ends none, or none came.
+Seq last_chunk_of(const Event& event);
+
 // content.text alone, without copying; empty when there is none. Valid while the record lives.
 std::string_view text_of(const Record& record);
 

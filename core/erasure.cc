@@ -31,15 +31,6 @@ std::vector<std::int64_t> message_ids_in(std::string_view raw) {
   return ids;
 }
 
-Seq last_chunk_of(const Event& event) {
-  if (event.has_turn_completed()) return event.turn_completed().last_chunk();
-  if (event.has_attempt_failed()) return event.attempt_failed().last_chunk();
-  if (event.has_turn_failed()) return event.turn_failed().last_chunk();
-  if (event.has_turn_retried()) return event.turn_retried().last_chunk();
-  if (event.has_turn_cancelled()) return event.turn_cancelled().last_chunk();
-  return event.turn_abandoned().last_chunk();
-}
-
 Seq turn_with_start(const Event& event) {
   return event.has_turn_started() ? event.seq() : turn_of(event);
 }
@@ -181,8 +172,8 @@ class Walk {
                        [&](const auto& one) { return reset_ < one.first && one.first <= end; });
   }
   [[nodiscard]] bool gone_text(Seq text) const {
-    return below(text) || std::any_of(gone_.begin(), gone_.end(),
-                                      [text](const auto& one) { return one.first == text; });
+    const auto found = gone_.lower_bound({text, 0});
+    return below(text) || (found != gone_.end() && found->first == text);
   }
 
   // An edit of what goes, a button under it, or an update that quotes it.

@@ -131,10 +131,10 @@ TEST_CASE("a chain that does not lead to its head is bad", "[doctor]") {
 
 TEST_CASE("a snapshot that a fold contradicts is bad", "[doctor]") {
   const Patient patient;
-  const auto write = [&](const DirectoryState& state, Seq seq) {
+  const auto write = [&](const DirectoryState& state, Seq seq, std::uint32_t version) {
     DiskLog disk(patient.place.options());
     Batch batch;
-    batch.snapshots.push_back({"directory", 0, 1, seq, state.SerializeAsString()});
+    batch.snapshots.push_back({"directory", 0, version, seq, state.SerializeAsString()});
     disk.log().append(std::move(batch));
     while (disk.log().backlog_bytes() > 0) disk.settle_or_wait();
   };
@@ -145,10 +145,13 @@ TEST_CASE("a snapshot that a fold contradicts is bad", "[doctor]") {
     REQUIRE(state);
     return state->gateway->directory().save();
   }();
-  write(past, 5);
+  write(past, 5, Gateway::kSnapshotVersion);
   CHECK_FALSE(patient.contents().bad);
   past.set_owner(77);
-  write(past, 5);
+  // An older program wrote it: nobody uses it.
+  write(past, 5, Gateway::kSnapshotVersion - 1);
+  CHECK_FALSE(patient.contents().bad);
+  write(past, 5, Gateway::kSnapshotVersion);
   const Told told = patient.contents();
   INFO(told.text);
   CHECK(told.bad);

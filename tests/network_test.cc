@@ -2,6 +2,8 @@
 #include "adapters/net/network.h"
 
 #include <catch2/catch.hpp>
+#include <functional>
+#include <mutex>
 
 #include "adapters/net/connection.h"
 #include "adapters/net/connector.h"
@@ -21,6 +23,17 @@ using network_world::call_to;
 using network_world::Story;
 using network_world::World;
 using Reason = ReplyFailed::Reason;
+
+// Answers with "one" and then, once the gate is open, "two".
+std::function<void(Peer&)> one_and_two(std::mutex& gate) {
+  return [&gate](Peer& peer) {
+    while (!peer.read_request().empty()) {
+      peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+      const std::lock_guard lock(gate);
+      peer.send("3\r\ntwo\r\n0\r\n\r\n");
+    }
+  };
+}
 
 TEST_CASE("a call is answered", "[network]") {
   std::string seen;
@@ -42,13 +55,7 @@ TEST_CASE("a call is answered", "[network]") {
 
 TEST_CASE("a streamed body comes as it is sent, a plain one once and whole", "[network]") {
   std::mutex gate;
-  Server server([&](Peer& peer) {
-    while (!peer.read_request().empty()) {
-      peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
-      const std::lock_guard lock(gate);
-      peer.send("3\r\ntwo\r\n0\r\n\r\n");
-    }
-  });
+  Server server(one_and_two(gate));
   std::unique_lock closed(gate);
   World world;
   HttpCall streamed = call_to(server.port());
@@ -210,13 +217,7 @@ TEST_CASE("each deadline ends the call with its own sentence", "[network]") {
 TEST_CASE("while answers are held none is read, no deadline passes, and none is lost",
           "[network]") {
   std::mutex gate;
-  Server server([&](Peer& peer) {
-    while (!peer.read_request().empty()) {
-      peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
-      const std::lock_guard lock(gate);
-      peer.send("3\r\ntwo\r\n0\r\n\r\n");
-    }
-  });
+  Server server(one_and_two(gate));
   std::unique_lock closed(gate);
   World world;
   HttpCall call = call_to(server.port());

@@ -125,6 +125,22 @@ TEST_CASE("a whole session, and all before a time, leave nothing of it", "[erase
   }
 }
 
+TEST_CASE("a snapshot of what was owed may be older than what was erased since", "[erase]") {
+  World world;
+  world.start();
+  world.talk();
+  world.stop();  // writes the snapshot
+  world.start();
+  world.say(kChat, "anew words:2");
+  REQUIRE(world.wait_answered(kChat, "anew words:2"));
+  CHECK(world.tool({"erase", "telegram:101", "--yes"}).status == 0);
+  world.daemon().signal(SIGKILL);
+  world.daemon().wait();
+  const Finished replayed = world.tool({"replay", "--check"});
+  INFO(replayed.output << replayed.errors);
+  CHECK(replayed.status == 0);
+}
+
 TEST_CASE("kill -9 before and after each commit of an erasure leaves it to be finished",
           "[erase]") {
   // SessionErased, its notice and the KeysDestroyed are the next events; before the commit of the

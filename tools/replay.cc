@@ -100,7 +100,8 @@ struct KnownSnapshots {
   std::optional<Snapshot> work;
 };
 
-// Those of another version were made by other folds: a start ignores them too.
+// Those that can be compared. Of another version: made by other folds, and a start ignores them,
+// too. Work before an erasure: what was owed then is told by words that are gone.
 Result<KnownSnapshots> read_snapshots(Log& journal) {
   KnownSnapshots known;
   for (const auto& [name, into] :
@@ -110,6 +111,17 @@ Result<KnownSnapshots> read_snapshots(Log& journal) {
     if (!snapshot->has_value() || (*snapshot)->version != Gateway::kSnapshotVersion) continue;
     *into = std::move(*snapshot);
   }
+  bool erased_since = false;
+  if (known.work) {
+    const auto see = [&erased_since](const Record&) {
+      erased_since = true;
+      return false;
+    };
+    const auto scanned = journal.scan(known.work->seq + 1, journal.last(),
+                                      KindSet().set(Event::kSessionErased), see);
+    if (!scanned) return scanned.error();
+  }
+  if (erased_since) known.work.reset();
   return known;
 }
 
@@ -243,17 +255,15 @@ Result<std::string> snapshot_drift(Log& journal, const std::function<void(Seq)>&
   const auto watched = [&](Seq seq) {
     if (progress) progress(seq);
   };
-  for (const char* projection : {"directory", "work"}) {
-    auto stored = journal.snapshot(projection, 0);
-    if (!stored) return stored.error();
+  auto known = read_snapshots(journal);
+  if (!known) return known.error();
+  for (const std::optional<Snapshot>* stored : {&known->directory, &known->work}) {
     if (!stored->has_value()) continue;
     PastLog past(journal, (*stored)->seq, watched);
     auto gateway = Gateway::open(past);
     if (!gateway) return gateway.error();
     ReplayReport report;
-    const bool work = (*stored)->projection == "work";
-    compare_snapshots(**gateway, {work ? std::nullopt : *stored, work ? *stored : std::nullopt},
-                      &report);
+    compare_snapshots(**gateway, *known, &report);
     if (!report.divergence.empty()) return report.divergence;
   }
   return std::string();

@@ -26,8 +26,9 @@ struct ReplayReport {
 // Replays events 1..until (0: all). An Error when the journal cannot be read.
 Result<ReplayReport> replay_check(Log& journal, Seq until);
 
-// Folds the events up to each stored snapshot from nothing and compares. The sentence names the
-// first that differs; empty: none does. `progress` hears how far the fold has come.
+// Folds the events up to each stored snapshot from nothing and compares, where that can be done.
+// The sentence names the first that differs; empty: none does. `progress` hears how far the fold
+// has come.
 Result<std::string> snapshot_drift(Log& journal, const std::function<void(Seq)>& progress);
 
 // The state as it was after event `until` (0: the end): a gateway that has folded exactly that far.

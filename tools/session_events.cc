@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "core/codec.h"
+
 namespace daybook {
 
 Result<std::vector<Event>> chain_of(JournalView& view, SessionId session) {
@@ -13,16 +15,6 @@ Result<std::vector<Event>> chain_of(JournalView& view, SessionId session) {
   auto chain = walk_chain(row->head(), 0, view.gateway());
   if (chain) std::reverse(chain->begin(), chain->end());
   return chain;
-}
-
-Seq last_chunk_of(const Event& event) {
-  if (event.has_turn_completed()) return event.turn_completed().last_chunk();
-  if (event.has_attempt_failed()) return event.attempt_failed().last_chunk();
-  if (event.has_turn_failed()) return event.turn_failed().last_chunk();
-  if (event.has_turn_retried()) return event.turn_retried().last_chunk();
-  if (event.has_turn_cancelled()) return event.turn_cancelled().last_chunk();
-  if (event.has_turn_abandoned()) return event.turn_abandoned().last_chunk();
-  return 0;
 }
 
 std::vector<Seq> chunks_before(Seq last_chunk, History& history) {

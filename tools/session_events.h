@@ -13,9 +13,6 @@ namespace daybook {
 // The chain, oldest first, without words. The journal may be read on meanwhile.
 Result<std::vector<Event>> chain_of(JournalView& view, SessionId session);
 
-// The newest chunk of the attempt that this event ends; 0: it ends none, or none came.
-Seq last_chunk_of(const Event& event);
-
 // The chunks before and including `last_chunk`, oldest first.
 std::vector<Seq> chunks_before(Seq last_chunk, History& history);
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "core/codec.h"
 #include "core/notation.h"
 #include "tools/session_events.h"
 

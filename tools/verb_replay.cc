@@ -167,7 +167,8 @@ void add_verify(CLI::App& app, Tool& tool) {
   const auto request = std::make_shared<VerifyExportRequest>();  // lives as long as the callback
   verb->add_option("file", request->file, "an export to judge in place of the journal");
   verb->add_option("--seal-key", request->seal_key, "of the journal it was exported from");
-  verb->add_option("--against", request->against, "a checkpoint that the export must hold");
+  verb->add_option("--against", request->against,
+                   "a copy of the journal's file head: the export must reach it");
   verb->add_flag("--json", tool.json, "the verdict about an export as a JSON object");
   verb->callback([&tool, request] {
     tool.chosen = [&tool, request] {

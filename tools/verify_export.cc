@@ -2,10 +2,9 @@
 
 #include <sys/stat.h>
 
-#include <nlohmann/json.hpp>
-
 #include "journal/files.h"
 #include "tools/export_check.h"
+#include "tools/json_line.h"
 #include "tools/progress.h"
 
 namespace daybook {
@@ -19,7 +18,9 @@ Result<files::Head> read_checkpoint(const std::string& path) {
   if (!text->has_value()) return Error{"there is no " + path, ExitCode::kUsage};
   const auto head = files::parse_head(**text);
   if (!head) {
-    return Error{path + " is no checkpoint: `daybook checkpoint` makes one", ExitCode::kUsage};
+    return Error{
+        path + " is no checkpoint: it is a copy of the file head in the journal's directory",
+        ExitCode::kUsage};
   }
   return *head;
 }
@@ -35,17 +36,16 @@ std::string scope_text(const ExportHead& head) {
 
 void print_verdict(const Tool& tool, const ExportCheck& check, bool sealed, bool against) {
   if (tool.json) {
-    const nlohmann::ordered_json object = {{"sound", true},
-                                           {"seals_checked", sealed},
-                                           {"checkpoint_met", against},
-                                           {"scope", check.head().whole ? "journal" : "session"},
-                                           {"session", check.head().session},
-                                           {"events", check.events()},
-                                           {"commits", check.commits()},
-                                           {"withheld", check.withheld()},
-                                           {"unread", check.unread()},
-                                           {"last", check.last()}};
-    print_line(object.dump());
+    print_json({{"sound", true},
+                {"seals_checked", sealed},
+                {"checkpoint_met", against},
+                {"scope", check.head().whole ? "journal" : "session"},
+                {"session", check.head().session},
+                {"events", check.events()},
+                {"commits", check.commits()},
+                {"withheld", check.withheld()},
+                {"unread", check.unread()},
+                {"last", check.last()}});
     return;
   }
   std::string line = scope_text(check.head()) + ": " + std::to_string(check.events()) +

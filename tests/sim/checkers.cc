@@ -231,6 +231,8 @@ Complaints prompts_in_order(const Evidence& evidence) {
   std::set<std::string> answered;
   for (const Event& event : evidence.events) {
     if (!event.has_turn_completed()) continue;
+    // An answer that was forgotten alone leaves its question behind.
+    if (forgotten(evidence, event.session(), event.seq())) continue;
     for (Seq message : event_at(evidence, event.turn_completed().turn()).turn_started().answers()) {
       if (by_message.contains(message)) answered.insert(by_message[message]->text);
     }
@@ -328,22 +330,33 @@ Complaints peers_content(const Evidence& evidence) {
   return complaints;
 }
 
-// What a person said and had forgotten is neither in its own event nor in anybody else's words.
+// What a person said and had forgotten is neither in its own event, nor in the answer to it, nor in
+// a summary or notice. A later answer may have repeated it: that is out of an erasure's reach.
 Complaints words_gone(const Evidence& evidence) {
   Complaints complaints;
   std::string words;
+  std::map<Seq, std::string> answers;  // by the message
   for (const Event& event : evidence.events) {
     if (event.content().erased()) continue;
     const bool named = forgotten(evidence, event.session(), event.seq());
     if (named && event.has_content()) {
       complaints.push_back("not erased: event " + std::to_string(event.seq()));
     }
-    words += event.content().text() + "\n" + event.content().raw() + "\n";
+    const std::string& text = event.content().text();
+    const Seq turn = turn_of(event);
+    const bool answer = turn != 0 && event_at(evidence, turn).turn_started().kind() != SUMMARY;
+    if (!answer) words += text + "\n" + event.content().raw() + "\n";
+    if (!answer) continue;
+    for (const Seq message : event_at(evidence, turn).turn_started().answers()) {
+      answers[message] += text + "\n";
+    }
   }
   for (const Said& said : evidence.said) {
     const Event* message = received(evidence, said);
     if (message == nullptr || !is_text(said) || !message->content().erased()) continue;
-    if (words.find(said.text) == std::string::npos) continue;
+    const bool there = words.find(said.text) != std::string::npos ||
+                       answers[message->seq()].find(said.text) != std::string::npos;
+    if (!there) continue;
     complaints.push_back("erased and still there: " + quoted(said.text));
   }
   return complaints;
