@@ -16,12 +16,23 @@ class RecordJudge {
  public:
   virtual ~RecordJudge() = default;
 
-  // Events in order, without their words, from any first one on. What is wrong with this one, as
-  // the end of a sentence about it; empty: nothing.
+  // Before the first event: which one it will be. What it and later ones say of events before it
+  // is believed.
+  virtual void begin(Seq first) = 0;
+
+  // Events in order, without their words. What is wrong with this one, as the end of a sentence
+  // about it; empty: nothing.
   virtual std::string judge(const RecordView& event) = 0;
 
   // The external id it carries; an empty id: none. Depends on the event alone.
   [[nodiscard]] virtual ExternalId external(const RecordView& event) const = 0;
+
+  // What was asked to be erased by the events judged so far. `done`: an event says that it is.
+  struct Erasure {
+    Erased words;
+    bool done = false;
+  };
+  [[nodiscard]] virtual std::vector<Erasure> erasures() const = 0;
 
   // What the refs must be after the events judged so far, by name. Of use only when they were
   // judged from the first one on.

@@ -139,6 +139,10 @@ std::string Laws::judge_body(const RecordView& event, Talk* talk) {
       talk->place = forked->place();
       return {};
     }
+    case Event::kSessionErased:
+      return judge_erased(event);
+    case Event::kKeysDestroyed:
+      return judge_destroyed(event);
     case Event::kTurnStarted:
       return judge_started(event, talk);
     case Event::kTurnRetried:
@@ -246,6 +250,31 @@ std::string Laws::judge_notice(const RecordView& event, Talk* talk) {
   return {};
 }
 
+std::string Laws::judge_erased(const RecordView& event) {
+  const auto erased = parse<SessionErased>(event.clear);
+  if (!erased) return kNoBody;
+  std::vector<Erasure>& words = erasures_[event.seq];
+  for (const Range& range : erased->ranges()) {
+    if (range.last() >= event.seq) {
+      return "it erases event " + text_of(range.last()) + ", which came later";
+    }
+    words.push_back({{event.session, range.first(), range.last()}, false});
+  }
+  return {};
+}
+
+std::string Laws::judge_destroyed(const RecordView& event) {
+  const auto destroyed = parse<KeysDestroyed>(event.clear);
+  if (!destroyed) return kNoBody;
+  const auto asked = erasures_.find(destroyed->of());
+  if (asked == erasures_.end() && (destroyed->of() == 0 || destroyed->of() >= first_)) {
+    return "it destroys keys for event " + text_of(destroyed->of()) + ", which erases nothing";
+  }
+  if (asked == erasures_.end()) return {};
+  for (Erasure& erasure : asked->second) erasure.done = true;
+  return {};
+}
+
 template <typename Body>
 std::string Laws::judge_delivery(const RecordView& event, const Talk* talk) const {
   const auto body = parse<Body>(event.clear);
@@ -307,6 +336,14 @@ ExternalId Laws::external(const RecordView& event) const {
     default:
       return {};
   }
+}
+
+std::vector<RecordJudge::Erasure> Laws::erasures() const {
+  std::vector<Erasure> all;
+  for (const auto& [asked, erasures] : erasures_) {
+    all.insert(all.end(), erasures.begin(), erasures.end());
+  }
+  return all;
 }
 
 std::vector<Ref> Laws::refs() const {

@@ -7,12 +7,14 @@
 //     a session has one turn at a time; a turn ends once; what belongs to a turn lies between its
 //       start and its end, chunks and outcomes in its current attempt
 //     what is posted or edited is a turn or notice of the same session
+//     what is erased was said before, and what is said to be destroyed was asked for
 //
 // Law: a journal that this program wrote never breaks one, and an event of a kind it does not know
 // breaks none but those of time and prev. Rejected: deciding again and comparing, which is
 // `daybook replay --check`; it reads words, and costs ten times as much.
 #pragma once
 
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -26,12 +28,10 @@ namespace daybook {
 
 class Laws final : public RecordJudge {
  public:
-  // `first`: the first event it will be shown. What that one and later ones say of events before it
-  // is believed.
-  explicit Laws(Seq first = 1) : first_(first) {}
-
+  void begin(Seq first) override { first_ = first; }
   std::string judge(const RecordView& event) override;
   [[nodiscard]] ExternalId external(const RecordView& event) const override;
+  [[nodiscard]] std::vector<Erasure> erasures() const override;
   [[nodiscard]] std::vector<Ref> refs() const override;
   [[nodiscard]] std::string judge(const Snapshot& snapshot) const override;
 
@@ -58,6 +58,8 @@ class Laws final : public RecordJudge {
   std::string judge_started(const RecordView& event, Talk* talk);
   std::string judge_retried(const RecordView& event, Talk* talk);
   std::string judge_notice(const RecordView& event, Talk* talk);
+  std::string judge_erased(const RecordView& event);
+  std::string judge_destroyed(const RecordView& event);
   template <typename Body>
   std::string judge_outcome(const RecordView& event, Talk* talk, bool ends);
   template <typename Body>
@@ -72,12 +74,14 @@ class Laws final : public RecordJudge {
   void add_source(Seq seq, Talk* talk);
   [[nodiscard]] bool is_source(Seq seq, SessionId session) const;
 
-  Seq first_;
+  Seq first_ = 1;
   Time time_{};
   std::unordered_map<SessionId, Talk> talks_;
   Talk* recent_ = nullptr;
   // Turns and notices with their sessions, ascending.
   std::vector<std::pair<Seq, SessionId>> sources_;
+  // By the SessionErased that asked.
+  std::map<Seq, std::vector<Erasure>> erasures_;
 };
 
 }  // namespace daybook

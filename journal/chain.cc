@@ -32,8 +32,8 @@ void ClearBlock::clear() {
   bytes_.clear();
 }
 
-void ClearBlock::add(const RecordView& event) {
-  events_.push_back({event, bytes_.size(), event.clear.size()});
+void ClearBlock::add(const RecordView& event, KeyId key) {
+  events_.push_back({event, bytes_.size(), event.clear.size(), key});
   events_.back().event.clear = {};
   events_.back().event.content = {};
   bytes_.append(event.clear);
@@ -102,7 +102,7 @@ std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::s
     singles_.push_back({hashes_.size(), key, value});
     hashes_.emplace_back();
   }
-  if (block_ != nullptr) block_->add(decoder_.event());
+  if (block_ != nullptr) block_->add(decoder_.event(), decoder_.key_id());
   ++next_;
   return std::nullopt;
 }

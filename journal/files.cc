@@ -92,6 +92,26 @@ bool parse_hex(std::string_view text, std::string& bytes) {
   return true;
 }
 
+// What a head and a checkpoint share.
+std::string fields_of(const Head& head) {
+  return "seq " + std::to_string(head.seq) + "\nseal " + hex(view(head.seal)) + "\ntime " +
+         std::to_string(to_milliseconds(head.time)) + "\n";
+}
+
+std::optional<Head> parse_fields(std::string_view text) {
+  Head head;
+  std::string seal;
+  std::uint64_t time = 0;
+  if (!parse_number(take_field(text, "seq"), head.seq)) return std::nullopt;
+  if (!parse_hex(take_field(text, "seal"), seal) || seal.size() != head.seal.size()) {
+    return std::nullopt;
+  }
+  if (!parse_number(take_field(text, "time"), time) || !text.empty()) return std::nullopt;
+  std::memcpy(head.seal.data(), seal.data(), seal.size());
+  head.time = from_milliseconds(static_cast<std::int64_t>(time));
+  return head;
+}
+
 }  // namespace
 
 Descriptor::~Descriptor() {
@@ -252,24 +272,30 @@ Result<void> remove_flat(const std::string& directory) {
   return {};
 }
 
-std::string format_head(const Head& head) {
-  return "daybook head 1\nseq " + std::to_string(head.seq) + "\nseal " + hex(view(head.seal)) +
-         "\ntime " + std::to_string(to_milliseconds(head.time)) + "\n";
-}
+std::string format_head(const Head& head) { return "daybook head 1\n" + fields_of(head); }
 
 std::optional<Head> parse_head(std::string_view text) {
   if (take_field(text, "daybook head") != "1") return std::nullopt;
-  Head head;
-  std::string seal;
-  std::uint64_t time = 0;
-  if (!parse_number(take_field(text, "seq"), head.seq)) return std::nullopt;
-  if (!parse_hex(take_field(text, "seal"), seal) || seal.size() != head.seal.size()) {
-    return std::nullopt;
+  return parse_fields(text);
+}
+
+std::string format_checkpoint(const Checkpoint& checkpoint) {
+  return "daybook checkpoint 1\njournal " + hex(checkpoint.journal_id) + "\n" +
+         fields_of(checkpoint.head);
+}
+
+std::optional<Checkpoint> parse_checkpoint(std::string_view text) {
+  Checkpoint checkpoint;
+  std::optional<Head> head = parse_head(text);
+  if (!head) {
+    if (take_field(text, "daybook checkpoint") != "1") return std::nullopt;
+    if (!parse_hex(take_field(text, "journal"), checkpoint.journal_id)) return std::nullopt;
+    if (checkpoint.journal_id.empty()) return std::nullopt;
+    head = parse_fields(text);
   }
-  if (!parse_number(take_field(text, "time"), time) || !text.empty()) return std::nullopt;
-  std::memcpy(head.seal.data(), seal.data(), seal.size());
-  head.time = from_milliseconds(static_cast<std::int64_t>(time));
-  return head;
+  if (!head) return std::nullopt;
+  checkpoint.head = *head;
+  return checkpoint;
 }
 
 Result<std::optional<Head>> read_head(const std::string& directory) {

@@ -76,6 +76,18 @@ struct Head {
 };
 std::string format_head(const Head& head);
 std::optional<Head> parse_head(std::string_view text);
+
+// A head that says whose it is, to be kept elsewhere.
+struct Checkpoint {
+  std::string journal_id;  // as bytes; empty: of a head file, which does not say
+  Head head;
+
+  friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
+};
+std::string format_checkpoint(const Checkpoint& checkpoint);
+// A head file's text is one, too.
+std::optional<Checkpoint> parse_checkpoint(std::string_view text);
+
 // nullopt: there is no such file.
 Result<std::optional<Head>> read_head(const std::string& directory);
 

@@ -76,11 +76,20 @@ Result<Seq> Reading::last() {
 }
 
 Result<std::optional<Record>> Reading::get(Seq seq) {
-  if (seq == 0 || seq > record::kSeqMax) return std::optional<Record>();
+  Result<std::optional<Locked>> found = get_locked(seq);
+  if (!found) return found.error();
+  if (!found->has_value()) return std::optional<Record>();
+  const Result<void> unlocked = unlock((*found)->event, (*found)->key);
+  if (!unlocked) return unlocked.error();
+  return std::optional<Record>(std::move((*found)->event));
+}
+
+Result<std::optional<Reading::Locked>> Reading::get_locked(Seq seq) {
+  if (seq == 0 || seq > record::kSeqMax) return std::optional<Locked>();
   Visit visit(environment_);
   Status status = visit.begin();
   if (!status.ok()) return failed(status);
-  std::optional<Record> event(std::in_place);
+  std::optional<Locked> found(std::in_place);
   record::Decoder decoder;
   for (std::uint64_t key = record::key_of(seq);; ++key) {
     std::string_view value;
@@ -88,11 +97,10 @@ Result<std::optional<Record>> Reading::get(Seq seq) {
     if (status.not_found() && !decoder.open()) break;
     if (status.not_found()) return damaged(seq, "one of its parts is missing");
     if (!status.ok()) return failed(status);
-    const auto answer = decoder.feed(key, value, *event);
+    const auto answer = decoder.feed(key, value, found->event);
     if (answer == record::Decoder::Answer::kDone) {
-      const Result<void> unlocked = unlock(*event, decoder.key_id());
-      if (!unlocked) return unlocked.error();
-      return event;
+      found->key = decoder.key_id();
+      return found;
     }
     if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
   }
@@ -100,7 +108,7 @@ Result<std::optional<Record>> Reading::get(Seq seq) {
   status = cursor.last();
   if (status.ok() && record::seq_of(cursor.number()) > seq) return damaged(seq, "it is missing");
   if (!status.ok() && !status.not_found()) return failed(status);
-  return std::optional<Record>();
+  return std::optional<Locked>();
 }
 
 // Fills `copied` from copied.next on. Events come whole: a visit does not end inside one.
@@ -280,6 +288,26 @@ Result<std::optional<Reading::Seal>> Reading::seal_at(Seq seq) {
   status = cursor.seek(seq);
   if (status.not_found()) return std::optional<Seal>();
   if (!status.ok()) return failed(status);
+  return seal_under(cursor);
+}
+
+Result<std::optional<Reading::Seal>> Reading::seal_before(Seq seq) {
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  Cursor cursor(visit, Table::kSeals);
+  status = cursor.seek(seq);
+  if (status.ok()) {
+    status = cursor.previous();
+  } else if (status.not_found()) {
+    status = cursor.last();
+  }
+  if (status.not_found()) return std::optional<Seal>();
+  if (!status.ok()) return failed(status);
+  return seal_under(cursor);
+}
+
+Result<std::optional<Reading::Seal>> Reading::seal_under(const Cursor& cursor) const {
   Seal seal;
   seal.last = cursor.number();
   if (cursor.value().size() != seal.digest.size()) return damaged(seal.last, "its seal is cut");
@@ -287,19 +315,6 @@ Result<std::optional<Reading::Seal>> Reading::seal_at(Seq seq) {
   return std::optional<Seal>(seal);
 }
 
-Result<std::optional<Reading::Seal>> Reading::last_seal() {
-  Seq last = 0;
-  {
-    Visit visit(environment_);
-    Status status = visit.begin();
-    if (!status.ok()) return failed(status);
-    Cursor cursor(visit, Table::kSeals);
-    status = cursor.last();
-    if (status.not_found()) return std::optional<Seal>();
-    if (!status.ok()) return failed(status);
-    last = cursor.number();
-  }
-  return seal_at(last);
-}
+Result<std::optional<Reading::Seal>> Reading::last_seal() { return seal_before(~Seq{0}); }
 
 }  // namespace daybook

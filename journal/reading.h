@@ -30,6 +30,12 @@ class Reading {
   // 0: the journal is empty.
   Result<Seq> last();
   Result<std::optional<Record>> get(Seq seq);
+  // The same with its words as they lie there, for who has no keys.
+  struct Locked {
+    Record event;
+    KeyId key = 0;
+  };
+  Result<std::optional<Locked>> get_locked(Seq seq);
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit);
 
@@ -51,6 +57,8 @@ class Reading {
   Result<std::optional<Seal>> last_seal();
   // The seal whose commit ends at or after `seq`.
   Result<std::optional<Seal>> seal_at(Seq seq);
+  // The newest seal whose commit ends before `seq`.
+  Result<std::optional<Seal>> seal_before(Seq seq);
 
  private:
   // Values copied out of one visit.
@@ -71,6 +79,7 @@ class Reading {
   Result<void> copy_out(Copied& copied, Seq last, const KindSet& kinds, std::size_t events_max);
   Result<bool> hand_over(const Copied& copied, const std::function<bool(const Record&)>& visit);
   Result<void> unlock(Record& event, KeyId key);
+  Result<std::optional<Seal>> seal_under(const store::Cursor& cursor) const;
   [[nodiscard]] Error failed(store::Status status) const;
   [[nodiscard]] Error damaged(Seq seq, std::string_view problem) const;
   Result<std::optional<std::string>> value_of(store::Table table, std::string_view key);

@@ -280,6 +280,8 @@ Status Visit::begin() {
   return Status(code);
 }
 
+std::uint64_t Visit::transaction() const { return mdb_txn_id(transaction_); }
+
 Status Visit::get(Table table, std::string_view key, std::string_view& value) {
   MDB_val key_val = to_val(key);
   MDB_val found{};

@@ -120,6 +120,8 @@ class Visit {
   Visit& operator=(const Visit&) = delete;
 
   Status begin();
+  // Of which transaction it sees the outcome.
+  [[nodiscard]] std::uint64_t transaction() const;
   Status get(Table table, std::string_view key, std::string_view& value);
   Status get(Table table, std::uint64_t key, std::string_view& value);
 

@@ -90,7 +90,7 @@ class Sweeper {
     for (std::size_t i = 0; i < block.size(); ++i) {
       const RecordView event = block.at(i);
       if (event.seq > covered) break;
-      std::string complaint = options_.judge(event);
+      std::string complaint = options_.judge(event, block.key_at(i));
       if (complaint.empty()) continue;
       damage = ChainWalk::Damage{event.seq, std::move(complaint)};
       covered = event.seq - 1;

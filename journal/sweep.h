@@ -25,9 +25,9 @@ struct SweepOptions {
   std::vector<ChainWalk::Checkpoint> checkpoints;
   unsigned jobs = 1;
   Seq range_events = 4'096;  // at least: a range ends with a commit
-  // Hears every event that is vouched for, in order, without its words; never from two threads at a
-  // time. What it complains of ends the sweep.
-  std::function<std::string(const RecordView&)> judge;
+  // Hears every event that is vouched for, in order, without its words but with what locks them;
+  // never from two threads at a time. What it complains of ends the sweep.
+  std::function<std::string(const RecordView&, KeyId)> judge;
   std::function<void(Seq covered)> progress;
 };
 

@@ -1,117 +1,353 @@
-// The whole walk, and then the tables that point into it.
+// The order of an examination: what must hold for the next step to be readable comes first.
 #include "journal/verify.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "journal/key_check.h"
 #include "journal/layout.h"
 #include "journal/opening.h"
+#include "journal/pages.h"
 #include "journal/reading.h"
 #include "journal/record.h"
 #include "journal/sweep.h"
+#include "journal/tables.h"
 
 namespace daybook {
 namespace {
 
-using store::Cursor;
-using store::Status;
-using store::Table;
 using store::Visit;
 
-constexpr std::size_t kTableVisitEntries = 1'000;
+// A writer that commits twice between two looks at the file; never seen to win more than once.
+constexpr int kPageLooksMax = 100;
 
-// Judges every entry of a table; the first complaint ends it.
-using Judge = std::function<std::string(std::string_view key, std::string_view value, Seq last)>;
+using PageDamages = std::vector<PageFile::Damage>;
 
-std::string judge_table(store::Environment& environment, Table table, const Judge& judge) {
-  std::string resume;
-  for (bool end = false; !end;) {
-    Visit visit(environment);
-    Status status = visit.begin();
-    if (!status.ok()) return status.text();
-    // Of the same view: a writer beside us may add events and what points at them.
-    Cursor events(visit, Table::kEvents);
-    status = events.last();
-    if (!status.ok() && !status.not_found()) return status.text();
-    const Seq last = status.ok() ? record::seq_of(events.number()) : 0;
-    Cursor cursor(visit, table);
-    status = resume.empty() ? cursor.first() : cursor.seek_key(resume);
-    if (status.ok() && cursor.key() == resume) status = cursor.next();
-    std::size_t entries = 0;
-    for (; status.ok() && entries < kTableVisitEntries; ++entries, status = cursor.next()) {
-      std::string complaint = judge(cursor.key(), cursor.value(), last);
-      if (!complaint.empty()) return complaint;
-      resume = cursor.key();
+std::string seq_text(Seq seq) { return std::to_string(seq); }
+
+class Examination {
+ public:
+  explicit Examination(const VerifyOptions& options)
+      : options_(options), data_(options.directory + "/" + files::kData) {}
+
+  Result<Verification> run() {
+    if (!files::exists(data_)) return open_for_reading(options_.directory).error();
+    for (const auto step : {&Examination::judge_file, &Examination::open, &Examination::judge_pages,
+                            &Examination::judge_identity, &Examination::judge_chain,
+                            &Examination::judge_keys, &Examination::judge_tables}) {
+      const Result<void> done = (this->*step)();
+      if (!done) return done.error();
+      if (!found_.sound()) break;
     }
-    if (!status.ok() && !status.not_found()) return status.text();
-    end = !status.ok();
+    return std::move(found_);
+  }
+
+ private:
+  Result<void> judge_file();
+  Result<void> open();
+  Result<void> judge_pages();
+  Result<void> judge_identity();
+  Result<void> judge_chain();
+  Result<void> judge_keys();
+  Result<void> judge_tables();
+
+  std::optional<PageDamages> look_at_pages(const PageFile& file, std::uint64_t transaction);
+  void take_pages(const PageDamages& damages);
+  Result<void> open_keys();
+  Result<std::vector<KeyId>> keys_of(bool done);
+  std::string hear(const RecordView& event, KeyId key);
+  Result<void> gather_checkpoints();
+  Result<void> find_start();
+  Result<void> judge_old_checkpoints();
+  void damaged(Seq seq, std::string what);
+  void restore(std::string why);
+
+  const VerifyOptions& options_;
+  std::string data_;
+  Verification found_;
+
+  bool pages_judged_ = false;
+  std::string page_complaint_;  // of a table without which events can be read
+  std::optional<Opened> opened_;
+  Reading::Seal from_;
+  std::vector<ChainWalk::Checkpoint> checkpoints_;
+  std::optional<TableCheck> tables_;
+  std::optional<KeyCheck> keys_;
+  std::string keys_complaint_;
+};
+
+// ---- what to do next
+
+void Examination::restore(std::string why) {
+  found_.remedy = std::move(why) + " Stop the gateway, keep a copy of " + options_.directory +
+                  " as it is, and restore it from a backup";
+}
+
+void Examination::damaged(Seq seq, std::string what) {
+  found_.first_bad_seq = seq;
+  found_.what = std::move(what);
+  if (found_.sound_upto == 0) {
+    restore("Nothing in it can be vouched for.");
+    found_.remedy += ".";
+    return;
+  }
+  const std::string upto = seq_text(found_.sound_upto);
+  restore("It is good up to event " + upto + ".");
+  found_.remedy += " that reaches further, or one of then; `daybook log` still reads what is good.";
+}
+
+// ---- the file, without LMDB
+
+Result<void> Examination::judge_file() {
+  const Result<PageFile> file = PageFile::open(data_);
+  if (!file) return file.error();
+  std::string complaint = file->judge_metas();
+  if (!complaint.empty()) {
+    damaged(0, std::move(complaint));
+    return {};
+  }
+  // Unless somebody writes: pages that one transaction frees, the next but one may overwrite.
+  const std::uint64_t transaction = file->newest();
+  const std::optional<PageDamages> damages = look_at_pages(*file, transaction);
+  if (!damages || file->newest() > transaction + 1) return {};
+  pages_judged_ = true;
+  take_pages(*damages);
+  return {};
+}
+
+Result<void> Examination::open() {
+  Result<Opened> opened = open_for_reading(options_.directory);
+  if (!opened) return opened.error();
+  opened_.emplace(std::move(*opened));
+  if (!opened_->seal_key.empty()) return {};
+  return files::read_seal_key(options_.directory).error();
+}
+
+// A read transaction holds the pages of its tree in place.
+Result<void> Examination::judge_pages() {
+  for (int looks = 0; !pages_judged_ && looks < kPageLooksMax; ++looks) {
+    Visit visit(*opened_->environment);
+    const store::Status status = visit.begin();
+    if (!status.ok()) return status.error("cannot read the journal in", options_.directory);
+    const Result<PageFile> file = PageFile::open(data_);
+    if (!file) return file.error();
+    const std::optional<PageDamages> damages = look_at_pages(*file, visit.transaction());
+    if (!damages) continue;
+    pages_judged_ = true;
+    take_pages(*damages);
+  }
+  if (pages_judged_) return {};
+  return Error{"the gateway writes faster than the pages of " + data_ +
+                   " can be looked at: stop it, or verify again later",
+               ExitCode::kUnavailable};
+}
+
+std::optional<PageDamages> Examination::look_at_pages(const PageFile& file,
+                                                      std::uint64_t transaction) {
+  return file.judge_tree(transaction, [this](std::uint64_t pages, std::uint64_t of) {
+    if (options_.progress) options_.progress("pages", pages, of);
+  });
+}
+
+void Examination::take_pages(const PageDamages& damages) {
+  for (const PageFile::Damage& damage : damages) {
+    const std::string where = damage.table.empty() ? "" : damage.table + ", ";
+    const std::string what = "in " + data_ + ", " + where + damage.what;
+    const bool events = damage.table == "events";
+    if (events || damage.table == "seals" || damage.table.empty() || damage.table == "meta") {
+      const Seq last = events ? record::seq_of(damage.last_key) : damage.last_key;
+      const bool named = events || damage.table == "seals";
+      damaged(named ? last + 1 : 0, what);
+      return;
+    }
+    if (page_complaint_.empty()) page_complaint_ = what;
+  }
+}
+
+// ---- the chain
+
+Result<void> Examination::judge_identity() {
+  if (!options_.checkpoint || options_.checkpoint->journal_id.empty()) return {};
+  const std::string& wanted = options_.checkpoint->journal_id;
+  if (wanted == opened_->journal_id) return {};
+  found_.what = options_.checkpoint_name + " is of journal " + hex(wanted) + ", and this one is " +
+                hex(opened_->journal_id);
+  found_.remedy =
+      "Give the checkpoint that was taken of this journal. If it was, then another journal was put "
+      "in its place: restore yours from a backup.";
+  return {};
+}
+
+Result<void> Examination::gather_checkpoints() {
+  const Result<std::optional<files::Head>> head = files::read_head(options_.directory);
+  if (!head) return head.error();
+  const auto add = [this](const files::Head& known, const std::string& source) {
+    if (known.seq > 0) checkpoints_.push_back({{known.seq, known.seal}, source});
+  };
+  if (head->has_value()) add(**head, "the head file");
+  if (options_.checkpoint) add(options_.checkpoint->head, options_.checkpoint_name);
+  if (head->has_value() || options_.checkpoint) return {};
+  found_.notes.push_back(
+      options_.directory + "/" + files::kHead +
+      " is missing, so a cut tail would not show. Give a checkpoint with --against; the gateway "
+      "writes the file again when it starts.");
+  return {};
+}
+
+Result<void> Examination::find_start() {
+  from_ = {0, layout::first_seal(opened_->seal_key, opened_->journal_id)};
+  found_.first = 1;
+  if (options_.since <= 1) return {};
+  Reading reading(*opened_->environment);
+  const Result<Seq> last = reading.last();
+  if (!last) return last.error();
+  if (options_.since > *last) {
+    return Error{"there is no event " + seq_text(options_.since) + "; the journal in " +
+                     options_.directory + " ends at " + seq_text(*last),
+                 ExitCode::kUsage};
+  }
+  const Result<std::optional<Reading::Seal>> before = reading.seal_before(options_.since);
+  if (!before) return before.error();
+  if (!before->has_value()) return {};
+  from_ = **before;
+  found_.first = from_.last + 1;
+  return {};
+}
+
+// Those that lie before the start: the seal must stand there as it is known.
+Result<void> Examination::judge_old_checkpoints() {
+  Reading reading(*opened_->environment);
+  for (const ChainWalk::Checkpoint& checkpoint : checkpoints_) {
+    const Reading::Seal& known = checkpoint.seal;
+    if (known.last > from_.last || !found_.sound()) continue;
+    const Result<std::optional<Reading::Seal>> seal = reading.seal_at(known.last);
+    if (!seal) return seal.error();
+    if (seal->has_value() && (*seal)->last == known.last && (*seal)->digest == known.digest) {
+      continue;
+    }
+    damaged(known.last, "the chain is not the one that " + checkpoint.source + " knows");
   }
   return {};
 }
 
-std::string judge_external(std::string_view key, std::string_view value, Seq last) {
-  if (key.size() != layout::kDedupeKeyBytes || value.size() != sizeof(Seq)) {
-    return "an external id is damaged";
+Result<void> Examination::judge_chain() {
+  Result<void> done = gather_checkpoints();  // before the end is looked for: it may only lie behind
+  if (done) done = find_start();
+  if (done) done = judge_old_checkpoints();
+  if (!done || !found_.sound()) return done;
+
+  SweepOptions sweep_options;
+  sweep_options.seal_key = opened_->seal_key;
+  sweep_options.from = from_;
+  sweep_options.checkpoints = checkpoints_;
+  sweep_options.jobs = options_.jobs;
+  sweep_options.range_events = options_.range_events;
+  RecordJudge* const judge = options_.judge;
+  if (page_complaint_.empty()) {
+    tables_.emplace(*opened_->environment, judge, from_.last);
+    tables_->begin();
   }
-  const Seq seq = record::load_u64(value);
-  if (seq >= 1 && seq <= last) return {};
-  return "an external id names event " + std::to_string(seq) + ", which is not there";
+  done = open_keys();
+  if (!done) return done;
+  if (judge != nullptr) judge->begin(from_.last + 1);
+  if (judge != nullptr || keys_) {
+    sweep_options.judge = [this](const RecordView& event, KeyId key) { return hear(event, key); };
+  }
+  const Result<Seq> last = Reading(*opened_->environment).last();
+  if (!last) return last.error();
+  sweep_options.progress = [this, &last](Seq covered) {
+    if (options_.progress) options_.progress("events", covered, std::max(covered, *last));
+  };
+  const Swept swept = sweep(*opened_->environment, sweep_options);
+  found_.events = swept.covered - from_.last;
+  found_.seals = swept.seals;
+  found_.sound_upto = swept.covered;
+  if (swept.damage) damaged(swept.damage->seq, swept.damage->what);
+  return {};
 }
 
-std::string judge_ref(std::string_view key, std::string_view value, Seq last) {
-  const std::optional<Ref> ref = layout::parse_ref(key, value);
-  if (!ref) return "the ref " + std::string(key) + " is damaged";
-  if (ref->head <= last) return {};
-  return "the ref " + ref->name + " names event " + std::to_string(ref->head) +
-         ", which is not there";
+std::string Examination::hear(const RecordView& event, KeyId key) {
+  if (keys_ && key != 0) keys_->hear(event.seq, event.session, key);
+  if (options_.judge == nullptr) return {};
+  return tables_ ? tables_->hear(event) : options_.judge->judge(event);
 }
 
-std::string judge_snapshot(std::string_view key, std::string_view value, Seq last) {
-  const std::optional<Snapshot> snapshot = layout::parse_snapshot(key, value);
-  if (!snapshot) return "a snapshot is damaged";
-  if (snapshot->seq <= last) return {};
-  return "the snapshot " + snapshot->projection + " is ahead of the events";
+// ---- the keys
+
+Result<void> Examination::open_keys() {
+  if (opened_->format != layout::kFormatLocked) return {};
+  Result<KeyCheck> keys = KeyCheck::open(options_.directory, opened_->journal_id);
+  if (keys) {
+    keys_.emplace(*std::move(keys));
+  } else if (keys.error().code == ExitCode::kDamaged) {
+    keys_complaint_ = keys.error().message;
+  } else {
+    return keys.error();
+  }
+  return {};
 }
 
-std::string judge_small_tables(store::Environment& environment) {
-  std::string complaint = judge_table(environment, Table::kDedupe, judge_external);
-  if (complaint.empty()) complaint = judge_table(environment, Table::kRefs, judge_ref);
-  if (complaint.empty()) complaint = judge_table(environment, Table::kSnapshots, judge_snapshot);
-  return complaint;
+// Of all words that the events heard ask to be erased; `done`: that they say are.
+Result<std::vector<KeyId>> Examination::keys_of(bool done) {
+  std::vector<Erased> words;
+  for (const RecordJudge::Erasure& erasure : options_.judge->erasures()) {
+    if (done && !erasure.done) continue;
+    Erased heard = erasure.words;
+    heard.first = std::max(heard.first, from_.last + 1);
+    if (heard.first <= heard.last) words.push_back(heard);
+  }
+  return Reading(*opened_->environment).keys_of(std::move(words));
+}
+
+Result<void> Examination::judge_keys() {
+  std::optional<KeyCheck::Erasures> erasures;
+  if (keys_ && options_.judge != nullptr) {
+    Result<std::vector<KeyId>> asked = keys_of(false);
+    if (!asked) return asked.error();
+    Result<std::vector<KeyId>> done = keys_of(true);
+    if (!done) return done.error();
+    erasures = {*std::move(asked), *std::move(done)};
+  }
+  if (keys_) {
+    const auto finding = keys_->finish(erasures ? &*erasures : nullptr);
+    if (!finding) return finding.error();
+    if (!finding->has_value()) return {};
+    found_.first_bad_seq = (*finding)->seq;
+    found_.what = (*finding)->what;
+  }
+  if (!keys_) found_.what = keys_complaint_;
+  if (found_.sound()) return {};
+  found_.remedy =
+      "All events are sound; it is their words that cannot be read as they should. Stop the "
+      "gateway and put back the file keys that belongs to them, from the newest backup.";
+  return {};
+}
+
+// ---- the small tables
+
+Result<void> Examination::judge_tables() {
+  if (!page_complaint_.empty()) {
+    found_.what = std::move(page_complaint_);
+    restore("All events are sound, but to write on would lose some.");
+    found_.remedy += ".";
+    return {};
+  }
+  const std::optional<TableCheck::Finding> finding = tables_->finish(found_.sound_upto);
+  if (!finding) return {};
+  found_.what = finding->what;
+  if (finding->rewritten) {
+    found_.remedy =
+        "All events are sound, and this is made of them: start the gateway, stop it in order, and "
+        "verify again; what is still there then, restore from a backup.";
+    return {};
+  }
+  restore("All events are sound, but the gateway would go on from a wrong place.");
+  found_.remedy += ".";
+  return {};
 }
 
 }  // namespace
 
-Result<Verification> verify(const VerifyOptions& options) {
-  Result<Opened> opened = open_for_reading(options.directory);
-  if (!opened) return opened.error();
-  const Result<std::string> key = files::read_seal_key(options.directory);
-  if (!key) return key.error();
-  std::optional<files::Head> checkpoint = options.checkpoint;
-  if (!checkpoint) {
-    const Result<std::optional<files::Head>> head = files::read_head(options.directory);
-    if (!head) return head.error();
-    checkpoint = *head;
-  }
-
-  SweepOptions options_of_sweep;
-  options_of_sweep.seal_key = *key;
-  options_of_sweep.from = {0, layout::first_seal(*key, opened->journal_id)};
-  options_of_sweep.jobs = options.jobs;
-  options_of_sweep.range_events = options.range_events;
-  options_of_sweep.progress = options.progress;
-  if (checkpoint && checkpoint->seq > 0) {
-    options_of_sweep.checkpoints.push_back({{checkpoint->seq, checkpoint->seal}, "the head file"});
-  }
-  const Swept swept = sweep(*opened->environment, options_of_sweep);
-
-  Verification found;
-  found.events = swept.covered;
-  found.seals = swept.seals;
-  if (swept.damage) {
-    found.first_bad_seq = swept.damage->seq;
-    found.what = swept.damage->what;
-    return found;
-  }
-  found.what = judge_small_tables(*opened->environment);
-  return found;
-}
+Result<Verification> verify(const VerifyOptions& options) { return Examination(options).run(); }
 
 }  // namespace daybook

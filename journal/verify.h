@@ -1,15 +1,21 @@
-// Examines a whole journal: every event, the chain of seals, the head, and the small tables.
+// Examines a whole journal: the pages of its file, every event, the chain of seals, what is known
+// of the chain from elsewhere, what events say of each other, the keys of their words, and the
+// small tables.
 //
-// Law: it finds a changed, missing, reordered or inserted event, and a cut tail as far as the head
-// file (or a better checkpoint) reaches. Run it in a child process: LMDB trusts its pages, so
-// damage may kill the process that reads them; that is an answer too. May run beside a daemon.
+// Law: it finds a changed, missing, reordered or inserted event, a row that the events do not say,
+// a key that is missing, and a cut tail as far as the head file or a checkpoint reaches. Reads no
+// words. Run it in a child process: the file is judged before LMDB reads it, but a disk that fails
+// under it may kill whoever reads; that is an answer too. May run beside a daemon.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "core/judge.h"
 #include "core/log.h"
 #include "core/result.h"
 #include "journal/files.h"
@@ -17,23 +23,31 @@
 namespace daybook {
 
 struct Verification {
-  std::uint64_t events = 0;  // found sound, from the first on
-  std::uint64_t seals = 0;
-  Seq first_bad_seq = 0;  // the first event it cannot vouch for; 0 with `what`: not an event
-  std::string what;       // empty: all is well
+  std::uint64_t events = 0;  // found sound, from the first one examined on
+  std::uint64_t seals = 0;   // the same
+  Seq first = 0;             // the first one examined
+  Seq sound_upto = 0;        // the last one found sound; 0: none
+  Seq first_bad_seq = 0;     // the first event it cannot vouch for; 0 with `what`: not an event
+  std::string what;          // empty: all is well
+  std::string remedy;        // with `what`: what to do next, whole sentences
+  std::vector<std::string> notes;  // whole sentences; nothing is wrong
 
   [[nodiscard]] bool sound() const { return what.empty(); }
 };
 
 struct VerifyOptions {
   std::string directory;
-  std::optional<files::Head> checkpoint;  // instead of the head file
-  unsigned jobs = 1;                      // threads
-  Seq range_events = 4'096;               // what a thread takes at once
-  std::function<void(Seq reached)> progress;
+  std::optional<files::Checkpoint> checkpoint;  // beside the head file
+  std::string checkpoint_name;                  // "the checkpoint monday.txt"
+  Seq since = 0;                 // begins with the commit of this event; 0: at the beginning
+  unsigned jobs = 1;             // threads
+  Seq range_events = 4'096;      // what a thread takes at once
+  RecordJudge* judge = nullptr;  // null: what events mean is not judged
+  // "pages" are looked at first, then "events".
+  std::function<void(std::string_view what, std::uint64_t done, std::uint64_t of)> progress;
 };
 
-// An Error: it could not be examined at all.
+// An Error: it could not be examined at all. kUsage: there is no event `since`.
 Result<Verification> verify(const VerifyOptions& options);
 
 }  // namespace daybook

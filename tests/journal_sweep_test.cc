@@ -50,7 +50,7 @@ TEST_CASE("every event is judged once, in order, however many threads there are"
       Seq judged = 0;
       Seq covered = 0;
       int wrong = 0;
-      journal.options.judge = [&](const RecordView& event) {
+      journal.options.judge = [&](const RecordView& event, KeyId) {
         const Record expected = event_of(judged + 1);
         const bool same = event.seq == expected.seq && event.time == expected.time &&
                           event.session == expected.session && event.cause == expected.cause &&
@@ -78,7 +78,7 @@ TEST_CASE("the first complaint ends a sweep and is the one it tells", "[journal]
   Journal journal;
   journal.options.jobs = 4;
   journal.options.range_events = 5;
-  journal.options.judge = [](const RecordView& event) {
+  journal.options.judge = [](const RecordView& event, KeyId) {
     return event.seq >= 100 ? "it is number " + std::to_string(event.seq) : std::string();
   };
   const Swept swept = journal.run();

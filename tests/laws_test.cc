@@ -27,7 +27,8 @@ std::vector<Record> records_of(Story& story) {
 
 // "7: what is wrong"; empty: nothing.
 std::string broken(const std::vector<Record>& records, Seq first = 1) {
-  Laws laws(first);
+  Laws laws;
+  laws.begin(first);
   for (Seq seq = first; seq <= records.size(); ++seq) {
     const std::string complaint = laws.judge(view_of(records[seq - 1]));
     if (!complaint.empty()) return std::to_string(seq) + ": " + complaint;

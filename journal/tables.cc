@@ -1,0 +1,216 @@
+// One walk over each table, a transaction a block, and a look-up for each event that says who sent
+// it.
+#include "journal/tables.h"
+
+#include <algorithm>
+
+#include "journal/layout.h"
+#include "journal/record.h"
+
+namespace daybook {
+namespace {
+
+using store::Cursor;
+using store::Status;
+using store::Table;
+using store::Visit;
+
+constexpr std::size_t kTableVisitBytes = 64u << 10;
+
+std::string seq_text(Seq seq) { return std::to_string(seq); }
+
+}  // namespace
+
+TableCheck::TableCheck(store::Environment& environment, RecordJudge* judge, Seq since)
+    : environment_(environment), reading_(environment), judge_(judge), since_(since) {}
+
+void TableCheck::begin() {
+  Result<Log::Refs> refs = reading_.refs();
+  if (refs) {
+    refs_ = std::move(refs).value();
+  } else {
+    refs_complaint_ = "a ref cannot be read";
+  }
+}
+
+std::string TableCheck::hear(const RecordView& event) {
+  std::string complaint = judge_->judge(event);
+  if (!complaint.empty()) return complaint;
+  const ExternalId external = judge_->external(event);
+  if (!external.id.empty()) {
+    ++externals_;
+    const auto found = reading_.find(layout::dedupe_key(external.source, external.id));
+    if (!found) return found.error().message;
+    if (!found->has_value()) {
+      return "its external id is missing from the dedupe table: its update would be taken for new";
+    }
+    if (**found != event.seq) {
+      return "the dedupe table says that its update is event " + seq_text(**found);
+    }
+  }
+  if (event.seq == refs_.upto && since_ == 0 && refs_complaint_.empty())
+    refs_complaint_ = compare_refs();
+  return {};
+}
+
+// At the event up to which they are correct.
+std::string TableCheck::compare_refs() const {
+  const std::vector<Ref> wanted = judge_->refs();
+  const std::vector<Ref>& found = refs_.refs;  // by name, as the table has them
+  for (std::size_t i = 0; i < std::max(wanted.size(), found.size()); ++i) {
+    const bool missing = i == found.size() || (i < wanted.size() && wanted[i].name < found[i].name);
+    if (missing) return "the ref " + wanted[i].name + " is missing";
+    if (i == wanted.size() || found[i].name < wanted[i].name) {
+      return "the ref " + found[i].name + " is of no session";
+    }
+    if (found[i] == wanted[i]) continue;
+    return "the ref " + found[i].name + " leads to event " + seq_text(found[i].head) +
+           " of session " + seq_text(found[i].session) + ", and the events say " +
+           seq_text(wanted[i].head) + " of " + seq_text(wanted[i].session);
+  }
+  return {};
+}
+
+std::string TableCheck::each_entry(Table table, const Judge& judge) {
+  std::string after;
+  for (Entries copied; !copied.end;) {
+    std::string complaint = copy_out(table, after, copied);
+    if (!complaint.empty()) return complaint;
+    for (const auto& [key, value] : copied.entries) {
+      complaint = judge(key, value, copied.last);
+      if (!complaint.empty()) return complaint;
+      after = key;
+    }
+  }
+  return {};
+}
+
+std::string TableCheck::copy_out(Table table, const std::string& after, Entries& into) {
+  into.entries.clear();
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return status.text();
+  // Of the same view: a writer beside us may add events and what points at them.
+  Cursor events(visit, Table::kEvents);
+  status = events.last();
+  if (!status.ok() && !status.not_found()) return status.text();
+  into.last = status.ok() ? record::seq_of(events.number()) : 0;
+  Cursor cursor(visit, table);
+  status = after.empty() ? cursor.first() : cursor.seek_key(after);
+  if (status.ok() && cursor.key() == after) status = cursor.next();
+  std::size_t bytes = 0;
+  for (; status.ok() && bytes < kTableVisitBytes; status = cursor.next()) {
+    const std::string_view before = into.entries.empty() ? after : into.entries.back().first;
+    if (cursor.key() <= before) return "the entries of a table are out of order";
+    into.entries.emplace_back(cursor.key(), cursor.value());
+    bytes += cursor.key().size() + cursor.value().size();
+  }
+  if (!status.ok() && !status.not_found()) return status.text();
+  into.end = !status.ok();
+  return {};
+}
+
+std::optional<TableCheck::Finding> TableCheck::finish(Seq last) {
+  std::string complaint = judge_dedupe(last);
+  if (complaint.empty()) complaint = judge_meta();
+  if (!complaint.empty()) return Finding{std::move(complaint), false};
+  complaint = judge_refs(last);
+  if (!complaint.empty()) return Finding{std::move(complaint), true};
+  return judge_snapshots();
+}
+
+std::string TableCheck::judge_refs(Seq last) {
+  if (!refs_complaint_.empty()) return refs_complaint_;
+  if (refs_.upto > last) {
+    return "refs are said to be correct up to event " + seq_text(refs_.upto) +
+           ", which is not there";
+  }
+  for (const Ref& ref : refs_.refs) {
+    if (ref.head == 0 || ref.head > refs_.upto) {
+      return "the ref " + ref.name + " leads to event " + seq_text(ref.head) +
+             ", and refs are said to be correct up to " + seq_text(refs_.upto);
+    }
+  }
+  return {};
+}
+
+std::string TableCheck::judge_dedupe(Seq last) {
+  std::uint64_t rows = 0;
+  const auto judge_row = [&](std::string_view key, std::string_view value, Seq newest) {
+    if (key.size() != layout::kDedupeKeyBytes || value.size() != sizeof(Seq)) {
+      return std::string("an entry of the dedupe table has another size");
+    }
+    const Seq seq = record::load_u64(value);
+    if (seq > since_ && seq <= last) ++rows;
+    if (seq >= 1 && seq <= newest) return std::string();
+    return "an entry of the dedupe table names event " + seq_text(seq) + ", which is not there";
+  };
+  std::string complaint = each_entry(Table::kDedupe, judge_row);
+  if (!complaint.empty() || judge_ == nullptr || rows == externals_) return complaint;
+  // Every event that was heard has its entry, so what is more is surplus.
+  return name_surplus(last);
+}
+
+std::string TableCheck::name_surplus(Seq last) {
+  const auto judge_row = [&](std::string_view key, std::string_view value, Seq) {
+    const Seq seq = record::load_u64(value);
+    if (seq <= since_ || seq > last) return std::string();
+    const Result<ExternalId> external = external_at(seq);
+    if (!external) return external.error().message;
+    if (layout::dedupe_key(external->source, external->id) == key) return std::string();
+    return "an entry of the dedupe table names event " + seq_text(seq) +
+           ", which has another external id: a new update could be taken for an old one";
+  };
+  std::string complaint = each_entry(Table::kDedupe, judge_row);
+  return complaint.empty() ? "the dedupe table and the events do not agree" : complaint;
+}
+
+Result<ExternalId> TableCheck::external_at(Seq seq) {
+  const Result<std::optional<Reading::Locked>> record = reading_.get_locked(seq);
+  if (!record) return record.error();
+  if (!record->has_value()) return ExternalId();
+  const Record& event = (*record)->event;
+  return judge_->external({event.seq, event.time, event.kind, event.session, event.cause,
+                           event.prev, event.clear, event.content});
+}
+
+std::optional<TableCheck::Finding> TableCheck::judge_snapshots() {
+  bool rewritten = true;
+  const auto judge_row = [&](std::string_view key, std::string_view value, Seq newest) {
+    const std::optional<Snapshot> snapshot = layout::parse_snapshot(key, value);
+    if (!snapshot) return std::string("a snapshot is damaged");
+    const std::string name = "the snapshot " + snapshot->projection +
+                             (snapshot->session == 0 ? "" : " of " + seq_text(snapshot->session));
+    if (snapshot->seq > newest) {
+      rewritten = false;
+      return name + " is of event " + seq_text(snapshot->seq) + ", which is not there";
+    }
+    std::string complaint = judge_ == nullptr ? "" : judge_->judge(*snapshot);
+    if (!complaint.empty()) {
+      rewritten = false;
+      complaint = name + ": " + complaint;
+    }
+    return complaint;
+  };
+  std::string complaint = each_entry(Table::kSnapshots, judge_row);
+  if (complaint.empty()) return std::nullopt;
+  return Finding{std::move(complaint), rewritten};
+}
+
+std::string TableCheck::judge_meta() {
+  for (const auto& [name, size] : {std::pair(layout::kMetaFormat, sizeof(std::uint32_t)),
+                                   std::pair(layout::kMetaId, layout::kJournalIdBytes),
+                                   std::pair(layout::kMetaCreated, sizeof(std::uint64_t)),
+                                   std::pair(layout::kMetaEpoch, sizeof(std::uint64_t))}) {
+    const Result<std::optional<std::string>> value = reading_.meta(name);
+    if (!value) return value.error().message;
+    if (value->has_value() && (*value)->size() == size) continue;
+    return std::string("the journal does not say its ").append(name);
+  }
+  const Result<std::optional<std::string>> upto = reading_.meta(layout::kMetaRefsUpto);
+  if (!upto) return upto.error().message;
+  if (!upto->has_value() || (*upto)->size() == sizeof(Seq)) return {};
+  return "what refs are correct up to is damaged";
+}
+
+}  // namespace daybook
