@@ -39,6 +39,7 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_usage(app, tool);
   daybook::add_stats(app, tool);
   daybook::add_verify(app, tool);
+  daybook::add_checkpoint(app, tool);
   daybook::add_export(app, tool);
   daybook::add_import(app, tool);
   daybook::add_erase(app, tool);

@@ -77,7 +77,9 @@ Result<void> ExportCheck::take(std::string_view line) {
   if (auto* head = std::get_if<ExportHead>(&*read)) {
     if (head_) return wrong("a second export begins in it");
     head_ = std::move(*head);
-    return {};
+    const std::string wanted = options_.checkpoint ? options_.checkpoint->journal_id : "";
+    if (wanted.empty() || wanted == head_->identity.id) return {};
+    return wrong("the checkpoint was taken of another journal, " + hex(wanted));
   }
   if (!head_) return wrong("its first line does not say what it holds");
   if (auto* event = std::get_if<ExportEvent>(&*read)) return take_event(std::move(*event));
@@ -209,10 +211,10 @@ Result<void> ExportCheck::judge_seal(const ExportCommit& commit,
 
 Result<void> ExportCheck::judge_checkpoint(const ExportCommit& commit) {
   if (!options_.checkpoint) return {};
-  const Seq wanted = options_.checkpoint->seq;
+  const Seq wanted = options_.checkpoint->head.seq;
   if (commit.last == wanted) {
     met_checkpoint_ = true;
-    if (commit.seal == options_.checkpoint->seal) return {};
+    if (commit.seal == options_.checkpoint->head.seal) return {};
     return wrong("the seal of " + event_name(wanted) + " is not the one of the checkpoint");
   }
   if (commit.first > wanted || commit.last < wanted) return {};
@@ -232,7 +234,7 @@ Result<void> ExportCheck::finish() const {
   if (!head_) return wrong("it is empty");
   if (!ended_) return wrong("it was cut short: its last line is missing");
   if (options_.checkpoint && !met_checkpoint_) {
-    return Error{"it holds no commit that ends at " + event_name(options_.checkpoint->seq) +
+    return Error{"it holds no commit that ends at " + event_name(options_.checkpoint->head.seq) +
                      ", where the checkpoint was taken; export the whole journal, or the session "
                      "with --chain, after that",
                  ExitCode::kUsage};

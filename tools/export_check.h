@@ -22,7 +22,7 @@ class ExportCheck {
  public:
   struct Options {
     std::optional<std::string> seal_key;
-    std::optional<files::Head> checkpoint;
+    std::optional<files::Checkpoint> checkpoint;
     bool whole_records = false;  // a withheld event is wrong, too
     // Of a commit whose events all stand in the file, after it was judged.
     std::function<Result<void>(const std::vector<StoredEvent>&)> on_commit;

@@ -72,6 +72,7 @@ void add_diff(CLI::App& app, Tool& tool);
 void add_stats(CLI::App& app, Tool& tool);
 void add_replay(CLI::App& app, Tool& tool);
 void add_verify(CLI::App& app, Tool& tool);
+void add_checkpoint(CLI::App& app, Tool& tool);
 void add_export(CLI::App& app, Tool& tool);
 void add_import(CLI::App& app, Tool& tool);
 void add_erase(CLI::App& app, Tool& tool);

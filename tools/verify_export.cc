@@ -12,19 +12,6 @@ namespace {
 
 constexpr std::size_t kSealKeyBytes = 32;
 
-Result<files::Head> read_checkpoint(const std::string& path) {
-  const auto text = files::read_small(path);
-  if (!text) return text.error();
-  if (!text->has_value()) return Error{"there is no " + path, ExitCode::kUsage};
-  const auto head = files::parse_head(**text);
-  if (!head) {
-    return Error{
-        path + " is no checkpoint: it is a copy of the file head in the journal's directory",
-        ExitCode::kUsage};
-  }
-  return *head;
-}
-
 std::uint64_t bytes_in(const std::string& path) {
   struct stat found {};
   return ::stat(path.c_str(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
@@ -75,6 +62,18 @@ void print_verdict(const Tool& tool, const ExportCheck& check, bool sealed, bool
 
 }  // namespace
 
+Result<files::Checkpoint> read_checkpoint_file(const std::string& path) {
+  const auto text = files::read_small(path);
+  if (!text) return text.error();
+  if (!text->has_value()) return Error{"there is no " + path, ExitCode::kUsage};
+  const auto checkpoint = files::parse_checkpoint(**text);
+  if (checkpoint) return *checkpoint;
+  return Error{path +
+                   " is no checkpoint: `daybook checkpoint > FILE` makes one, and so is a copy of "
+                   "the file head in the journal's directory",
+               ExitCode::kUsage};
+}
+
 Result<std::string> read_seal_key_file(const std::string& path) {
   const auto key = files::read_small(path);
   if (!key) return key.error();
@@ -95,7 +94,7 @@ Result<void> verify_export(const Tool& tool, const VerifyExportRequest& request)
     options.seal_key = std::move(key).value();
   }
   if (!request.against.empty()) {
-    const auto checkpoint = read_checkpoint(request.against);
+    const auto checkpoint = read_checkpoint_file(request.against);
     if (!checkpoint) return checkpoint.error();
     options.checkpoint = *checkpoint;
   }
@@ -104,7 +103,7 @@ Result<void> verify_export(const Tool& tool, const VerifyExportRequest& request)
   const auto checked =
       check_export(request.file, check, [&](std::uint64_t bytes) { progress->reached(bytes); });
   progress.reset();
-  if (!checked) return checked;
+  if (!checked) return checked.error();
   print_verdict(tool, check, !request.seal_key.empty(), !request.against.empty());
   return {};
 }

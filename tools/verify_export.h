@@ -1,9 +1,10 @@
-// `daybook verify FILE`: an export instead of a journal.
+// `daybook verify FILE`: an export instead of a journal; and the small files that both need.
 #pragma once
 
 #include <string>
 
 #include "core/result.h"
+#include "journal/files.h"
 #include "tools/tool.h"
 
 namespace daybook {
@@ -17,6 +18,8 @@ struct VerifyExportRequest {
 // Prints the verdict. An Error with kDamaged says what is wrong and in which line.
 Result<void> verify_export(const Tool& tool, const VerifyExportRequest& request);
 
+// What `daybook checkpoint` prints, or a copy of the file head.
+Result<files::Checkpoint> read_checkpoint_file(const std::string& path);
 // The 32 bytes of a seal.key.
 Result<std::string> read_seal_key_file(const std::string& path);
 

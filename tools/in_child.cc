@@ -1,0 +1,34 @@
+#include "tools/in_child.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "tools/tool.h"
+
+namespace daybook {
+
+Result<ChildEnd> run_in_child(const std::function<ExitCode()>& work) {
+  flush_output();
+  const pid_t child = ::fork();
+  if (child < 0) return Error{"cannot start a process to read in", ExitCode::kInputOutput};
+  if (child == 0) {
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    const ExitCode code = work();
+    flush_output();
+    std::fflush(stderr);
+    ::_exit(static_cast<int>(code));
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return Error{"cannot wait for the reading child", ExitCode::kInputOutput};
+  }
+  if (WIFSIGNALED(status)) return ChildEnd{WTERMSIG(status), ExitCode::kOk};
+  return ChildEnd{0, static_cast<ExitCode>(WEXITSTATUS(status))};
+}
+
+}  // namespace daybook
