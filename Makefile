@@ -82,9 +82,9 @@ tsan: build ## build with ThreadSanitizer; `make tsan test` runs the tests so
 
 debug: build ## build without optimisation, in build/debug
 
-crash: configure ## the long crash campaign: kill -9 at hundreds of points
+crash: configure ## the long campaigns: kill -9 at hundreds of points, thousands of damages to a journal
 	@cmake --build $(BUILD) -j $(JOBS)
-	@$(BUILD)/daybook_tests '[.crash]'
+	@$(BUILD)/daybook_tests '[.crash],[.damage]'
 
 golden: configure ## add golden bytes for new kinds and fields; lines that exist never change
 	@cmake --build $(BUILD) -j $(JOBS) --target daybook_tests
