@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -46,7 +47,6 @@ class DiskGateway {
     gateway_->connect({&*eraser_}, nowhere_);
   }
   [[nodiscard]] Gateway& gateway() { return *gateway_; }
-
   Seq record(Fact fact, Time now) {
     const Seq seq = gateway_->record(std::move(fact), now);
     REQUIRE(seq != 0);
@@ -54,14 +54,16 @@ class DiskGateway {
   }
   void settle(Time now) {
     gateway_->flush();
-    while (!idle()) {
+    while (log_->backlog_bytes() > 0) {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return std::exchange(woken_, false); });
     }
     gateway_->turn(now);
   }
   void carry_out_erasures(Time now) {
-    while (!eraser_->idle()) settle(now);
+    do {
+      settle(now);
+    } while (!eraser_->idle());
   }
 
  private:
@@ -70,7 +72,6 @@ class DiskGateway {
     void cancel(CallId) override {}
     std::vector<std::pair<CallId, Reply>> take_replies() override { return {}; }
   };
-  [[nodiscard]] bool idle() const { return log_->backlog_bytes() == 0; }
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -94,6 +95,18 @@ class DamageWorld {
       run(round, rounds);
     }
     sound = files_of(place.directory());
+  }
+
+  // Goes on talking and erasing as long as `more` says so.
+  void go_on(const std::function<bool()>& more) {
+    DiskGateway disk(place.options());
+    disk_ = &disk;
+    begin();
+    for (int step = 0; more(); ++step) {
+      talk(step % kChats, step);
+      if (step % kChats == 1) erase(1);
+    }
+    disk_ = nullptr;
   }
 
  private:
@@ -130,10 +143,11 @@ class DamageWorld {
 
   void begin() {
     Fact started;
-    started.mutable_gateway_started()->set_recovery(true);
-    started.mutable_gateway_started()->set_rules(kRulesVersion);
-    started.mutable_gateway_started()->set_entropy("0123456789abcdef");
-    started.mutable_gateway_started()->set_erasable(true);
+    GatewayStarted* body = started.mutable_gateway_started();
+    body->set_recovery(true);
+    body->set_rules(kRulesVersion);
+    body->set_entropy("0123456789abcdef");
+    body->set_erasable(true);
     disk_->record(std::move(started), now_);
     Fact allowed = Story::settings();
     for (int chat = 0; chat < kChats; ++chat) {
@@ -142,7 +156,6 @@ class DamageWorld {
     disk_->record(std::move(allowed), now_);
     disk_->settle(now_);
   }
-
   Seq ask(int chat, const std::string& text) {
     ++update_;
     now_ += Duration(700);
@@ -168,16 +181,14 @@ class DamageWorld {
     fact.mutable_content()->set_text(text);
     disk_->record(std::move(fact), now_);
   }
-
   void fail(const OpenTurn& turn) {
+    chunk(turn, "Half");
     Fact fact;
     fact.mutable_attempt_failed()->set_turn(turn.seq());
     fact.mutable_attempt_failed()->set_attempt(turn.attempt());
     fact.mutable_attempt_failed()->set_error(OVERLOAD);
-    fact.mutable_content()->set_text("Half");
     disk_->record(std::move(fact), now_);
   }
-
   void answer(const OpenTurn& turn, const std::string& text) {
     Fact fact;
     fact.mutable_turn_completed()->set_turn(turn.seq());
@@ -195,10 +206,7 @@ class DamageWorld {
     const std::string said = "round " + std::to_string(round) + " of " + std::to_string(chat);
     last_asked_[chat] = ask(chat, "What is said in " + said + "?");
     const SessionId session = row_of(chat).id();
-    if (chat == 2) {
-      chunk(turn_of(session), "Half");
-      fail(turn_of(session));
-    }
+    if (chat == 2) fail(turn_of(session));
     const OpenTurn turn = turn_of(session);
     std::string text;
     for (int i = 0; i < 3 + (chat + round) % 4; ++i) {
@@ -214,8 +222,9 @@ class DamageWorld {
 
   void fork() {
     Gateway& gateway = disk_->gateway();
-    auto fact = session_forked(gateway.directory(), gateway, row_of(0).id(), row_of(0).head(),
-                               "terminal:idea");
+    const SessionRow& from = row_of(0);
+    auto fact =
+        session_forked(gateway.directory(), gateway, from.id(), from.head(), "terminal:idea");
     REQUIRE(fact);
     disk_->record(*std::move(fact), now_);
     disk_->settle(now_);
@@ -229,7 +238,6 @@ class DamageWorld {
     REQUIRE(facts);
     REQUIRE_FALSE(facts->empty());
     for (const Fact& fact : *facts) disk_->record(fact, now_);
-    disk_->settle(now_);
     disk_->carry_out_erasures(now_);
   }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "tests/damage_world.h"
 #include "tests/export_place.h"
 #include "tests/journal_forge.h"
 #include "tests/log_contract.h"
@@ -95,6 +96,20 @@ TEST_CASE("damage is named with the first bad event and a remedy", "[tool]") {
   CHECK(damaged.output == "");
   CHECK(holds(damaged.errors, "is damaged: event 5: it is missing"));
   CHECK(holds(damaged.errors, "restore it from a backup"));
+}
+
+TEST_CASE("a journal that is written and erased in meanwhile is sound", "[tool]") {
+  testing::DamageWorld world(1);
+  const world::TemporaryDirectory home;
+  for (int i = 0; i < 3; ++i) {
+    world::Process verify(
+        {build_directory() + "/daybook", "--data", world.place.directory(), "verify"},
+        {{"HOME", home.path()}, {"PATH", "/usr/bin"}});
+    world.go_on([&] { return verify.running(); });
+    CHECK(verify.wait() == 0);
+    INFO(verify.errors());
+    CHECK(holds(verify.output(), "all sound"));
+  }
 }
 
 TEST_CASE("whoever asked lives on when the child dies", "[tool]") {
