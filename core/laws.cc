@@ -58,7 +58,8 @@ std::string Laws::judge_time(const RecordView& event) {
 
 // The session it belongs to; null: none is known. One that began before the first event is made up.
 Laws::Talk* Laws::talk_of(SessionId id) {
-  if (recent_ != nullptr && recent_->id == id) return recent_;
+  Talk*& recent = recent_[id % recent_.size()];
+  if (recent != nullptr && recent->id == id) return recent;
   auto found = talks_.find(id);
   if (found == talks_.end() && id < first_ && id != 0) {
     found = talks_.try_emplace(id).first;
@@ -67,8 +68,8 @@ Laws::Talk* Laws::talk_of(SessionId id) {
     found->second.turn_known = false;
   }
   if (found == talks_.end()) return nullptr;
-  recent_ = &found->second;
-  return recent_;
+  recent = &found->second;
+  return recent;
 }
 
 std::string Laws::judge_chunk(const RecordView& event) {
@@ -104,7 +105,7 @@ std::string Laws::judge_place(const RecordView& event, Talk*& talk) {
     return "its session " + text_of(event.session) + " was never opened";
   }
   if (talk == nullptr) {
-    recent_ = talk = &talks_[event.seq];
+    talk = &talks_[event.seq];
     talk->id = event.seq;
     // Only a fork begins behind something.
     if (event.kind == Event::kSessionOpened) talk->head = 0;

@@ -14,6 +14,7 @@
 // `daybook replay --check`; it reads words, and costs ten times as much.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -77,7 +78,8 @@ class Laws final : public RecordJudge {
   Seq first_ = 1;
   Time time_{};
   std::unordered_map<SessionId, Talk> talks_;
-  Talk* recent_ = nullptr;
+  // By the low bits of their ids: sessions that answer at once come in turn.
+  std::array<Talk*, 64> recent_{};
   // Turns and notices with their sessions, ascending.
   std::vector<std::pair<Seq, SessionId>> sources_;
   // By the SessionErased that asked.

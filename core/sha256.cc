@@ -198,8 +198,14 @@ void store_big_endian(std::uint64_t number, std::uint8_t* into) {
 
 Digest digest_of(const Sha256State& state) {
   Digest digest;
-  for (std::size_t i = 0; i < digest.size(); ++i) {
-    digest[i] = static_cast<std::uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
+  std::size_t at = 0;
+  // Spelled out: so it becomes one swapping store a word.
+  for (const std::uint32_t word : state) {
+    digest[at] = static_cast<std::uint8_t>(word >> 24);
+    digest[at + 1] = static_cast<std::uint8_t>(word >> 16);
+    digest[at + 2] = static_cast<std::uint8_t>(word >> 8);
+    digest[at + 3] = static_cast<std::uint8_t>(word);
+    at += sizeof word;
   }
   return digest;
 }
@@ -241,15 +247,19 @@ Digest Sha256::finish() {
 void TwinSha256::Lane::lay_out(const Sha256& hash, Pieces pieces) {
   CHECK(hash.bytes_ % kSha256BlockBytes == 0, "twins begin at a block");
   state = hash.state_;
-  std::size_t size = 0;
-  for (const std::string_view piece : pieces) size += piece.size();
-  const std::size_t padded = (size + 8 + kSha256BlockBytes) / kSha256BlockBytes * kSha256BlockBytes;
-  bytes.resize(padded);
+  std::size_t told = 0;
+  for (const std::string_view piece : pieces) told += piece.size();
+  size = (told + 8 + kSha256BlockBytes) / kSha256BlockBytes * kSha256BlockBytes;
+  if (bytes.size() < size) bytes.resize(size);
   std::uint8_t* at = bytes.data();
-  for (const std::string_view piece : pieces) at = std::copy(piece.begin(), piece.end(), at);
+  for (const std::string_view piece : pieces) {
+    if (piece.empty()) continue;
+    std::memcpy(at, piece.data(), piece.size());
+    at += piece.size();
+  }
   *at++ = 0x80;
-  std::fill(at, bytes.data() + padded - 8, std::uint8_t{0});
-  store_big_endian((hash.bytes_ + size) * 8, bytes.data() + padded - 8);
+  std::fill(at, bytes.data() + size - 8, std::uint8_t{0});
+  store_big_endian((hash.bytes_ + told) * 8, bytes.data() + size - 8);
 }
 
 std::array<Digest, 2> TwinSha256::finish(const Sha256& first, Pieces first_pieces,
@@ -258,13 +268,12 @@ std::array<Digest, 2> TwinSha256::finish(const Sha256& first, Pieces first_piece
   lanes_[1].lay_out(second, second_pieces);
   std::size_t both = 0;
   if (sha256_is_accelerated()) {
-    both = std::min(lanes_[0].bytes.size(), lanes_[1].bytes.size());
+    both = std::min(lanes_[0].size, lanes_[1].size);
     sha256_ways::compress_both(lanes_[0].state, lanes_[0].bytes.data(), lanes_[1].state,
                                lanes_[1].bytes.data(), both / kSha256BlockBytes);
   }
   for (Lane& lane : lanes_) {
-    compress_blocks(lane.state, lane.bytes.data() + both,
-                    (lane.bytes.size() - both) / kSha256BlockBytes);
+    compress_blocks(lane.state, lane.bytes.data() + both, (lane.size - both) / kSha256BlockBytes);
   }
   return {digest_of(lanes_[0].state), digest_of(lanes_[1].state)};
 }

@@ -44,7 +44,8 @@ class TwinSha256 {
   // A message to its end, padded, and the state it goes into.
   struct Lane {
     Sha256State state{};
-    std::vector<std::uint8_t> bytes;
+    std::vector<std::uint8_t> bytes;  // its first `size` are the message, what follows is older
+    std::size_t size = 0;
 
     void lay_out(const Sha256& hash, Pieces pieces);
   };

@@ -3,6 +3,7 @@
 #include "journal/chain.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <span>
 #include <utility>
@@ -16,9 +17,15 @@ using store::Table;
 using store::Visit;
 
 constexpr std::size_t kWalkBlockEvents = 1'000;
+constexpr std::size_t kValueBlocksMax = 65;
 
 std::string range_text(Seq first, Seq last) {
   return std::to_string(first) + " to " + std::to_string(last);
+}
+
+// That SHA-256 takes in for a key and a value, one less: the last one holds nine bytes of its own.
+std::size_t blocks_of(std::string_view value) {
+  return std::min((sizeof(std::uint64_t) + value.size() + 8) / 64, kValueBlocksMax - 1);
 }
 
 std::string_view bytes_of(const std::uint64_t& key) {
@@ -121,20 +128,27 @@ std::optional<ChainWalk::Damage> ChainWalk::take_seal(Seq last, Cursor& seals, S
 }
 
 void ChainWalk::hash_singles() {
-  const std::size_t paired = singles_.size() / 2 * 2;
+  // Side by side with another of as many blocks, so that none is left over for one of them alone.
+  std::array<const Single*, kValueBlocksMax> waiting{};
   const Sha256 fresh;
-  for (std::size_t i = 0; i < paired; i += 2) {
-    const Single& one = singles_[i];
-    const Single& other = singles_[i + 1];
-    const auto digests = twin_.finish(fresh, {bytes_of(one.key), one.value}, fresh,
-                                      {bytes_of(other.key), other.value});
-    hashes_[one.slot] = digests[0];
-    hashes_[other.slot] = digests[1];
+  for (const Single& single : singles_) {
+    const Single*& other = waiting[blocks_of(single.value)];
+    if (other == nullptr) {
+      other = &single;
+      continue;
+    }
+    const auto digests = twin_.finish(fresh, {bytes_of(single.key), single.value}, fresh,
+                                      {bytes_of(other->key), other->value});
+    hashes_[single.slot] = digests[0];
+    hashes_[other->slot] = digests[1];
+    other = nullptr;
   }
-  if (paired == singles_.size()) return;
-  Sha256 hash;
-  record::hash_part(hash, singles_.back().key, singles_.back().value);
-  hashes_[singles_.back().slot] = hash.finish();
+  for (const Single* const single : waiting) {
+    if (single == nullptr) continue;
+    Sha256 hash;
+    record::hash_part(hash, single->key, single->value);
+    hashes_[single->slot] = hash.finish();
+  }
 }
 
 std::optional<ChainWalk::Damage> ChainWalk::check_commits() {
