@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -21,6 +22,7 @@ constexpr std::size_t kIdAt = 32;  // of the header: the journal's id
 constexpr std::string_view kMagic{"daybook keys 1\0\0", 16};
 constexpr std::size_t kBlockEntries = 64;
 constexpr std::size_t kScanEntries = 2'048;
+constexpr std::size_t kSectorBytes = 512;  // what a disk writes whole or not at all
 
 std::uint32_t crc_of(KeyId id, std::string_view entry) {
   return record::crc32c(entry.substr(sizeof(std::uint32_t))) ^ id;
@@ -30,6 +32,19 @@ std::string with_crc(KeyId id, std::string entry) {
   const std::uint32_t crc = crc_of(id, entry);
   std::memcpy(entry.data(), &crc, sizeof crc);
   return entry;
+}
+
+std::uint64_t place_of(KeyId id) { return id * std::uint64_t{KeyFile::kEntryBytes}; }
+
+std::string destroyed(KeyId id) { return KeyFile::encode(id, {KeyEntry::Kind::kDestroyed, 0, {}}); }
+
+// How many of an entry's bytes lie in the sector in which it begins.
+std::size_t bytes_in_first_sector(KeyId id) {
+  return std::min(KeyFile::kEntryBytes, kSectorBytes - place_of(id) % kSectorBytes);
+}
+
+bool half_destroyed(KeyId id, std::string_view entry) {
+  return entry.starts_with(destroyed(id).substr(0, bytes_in_first_sector(id)));
 }
 
 bool known(std::uint8_t kind) { return kind >= 1 && kind <= 4; }
@@ -53,9 +68,9 @@ std::string KeyFile::encode(KeyId id, const KeyEntry& entry) {
 }
 
 std::optional<KeyEntry> KeyFile::parse(KeyId id, std::string_view bytes) {
-  if (bytes.size() != kEntryBytes || record::load_u32(bytes) != crc_of(id, bytes)) {
-    return std::nullopt;
-  }
+  if (bytes.size() != kEntryBytes) return std::nullopt;
+  const bool sound = record::load_u32(bytes) == crc_of(id, bytes);
+  if (!sound && !half_destroyed(id, bytes)) return std::nullopt;
   const auto kind = static_cast<std::uint8_t>(bytes[kKindAt]);
   if (!known(kind)) return std::nullopt;
   return KeyEntry{static_cast<KeyEntry::Kind>(kind), record::load_u64(bytes.substr(kOwnerAt)),
@@ -102,7 +117,7 @@ Result<std::string> KeyFile::read_at(KeyId first, std::size_t entries) const {
   std::string bytes(entries * kEntryBytes, '\0');
   std::size_t size = 0;
   while (size < bytes.size()) {
-    const auto at = static_cast<off_t>(first * std::uint64_t{kEntryBytes} + size);
+    const auto at = static_cast<off_t>(place_of(first) + size);
     const ssize_t got = ::pread(file_.number(), bytes.data() + size, bytes.size() - size, at);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return files::system_error("read", path_, errno);
@@ -151,17 +166,28 @@ Result<void> KeyFile::scan(KeyId first,
 }
 
 store::Status KeyFile::write(KeyId first, std::string_view bytes) {
-  const store::Status status = put(first, bytes);
-  if (!status.ok()) return status;
-  return store::Status(::fdatasync(file_.number()) == 0 ? 0 : errno);
+  const store::Status status = put(place_of(first), bytes);
+  return status.ok() ? sync() : status;
 }
 
 store::Status KeyFile::destroy(const std::vector<KeyId>& ids) {
   forget_block();
+  store::Status status;
   for (const KeyId id : ids) {
-    const store::Status status = put(id, encode(id, {KeyEntry::Kind::kDestroyed, 0, {}}));
-    if (!status.ok()) return status;
+    if (status.ok()) status = put(place_of(id), destroyed(id).substr(0, bytes_in_first_sector(id)));
   }
+  if (status.ok()) status = sync();
+  bool torn = false;
+  for (const KeyId id : ids) {
+    const std::size_t done = bytes_in_first_sector(id);
+    if (done == kEntryBytes || !status.ok()) continue;
+    status = put(place_of(id) + done, destroyed(id).substr(done));
+    torn = true;
+  }
+  return status.ok() && torn ? sync() : status;
+}
+
+store::Status KeyFile::sync() {
   return store::Status(::fdatasync(file_.number()) == 0 ? 0 : errno);
 }
 
@@ -170,14 +196,14 @@ void KeyFile::forget_block() {
   block_.clear();
 }
 
-store::Status KeyFile::put(KeyId first, std::string_view bytes) {
-  auto at = static_cast<off_t>(first * std::uint64_t{kEntryBytes});
+store::Status KeyFile::put(std::uint64_t at, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(file_.number(), bytes.data(), bytes.size(), at);
+    const auto place = static_cast<off_t>(at);
+    const ssize_t written = ::pwrite(file_.number(), bytes.data(), bytes.size(), place);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return store::Status(errno);
     bytes.remove_prefix(static_cast<std::size_t>(written));
-    at += written;
+    at += static_cast<std::uint64_t>(written);
   }
   return store::Status();
 }

@@ -4,8 +4,8 @@
 // An array of entries of 48 bytes; an entry's place is its id, and entry 0 says whose store it is.
 // Law: entries are appended and synced before anything refers to them, and no id is given to a
 // second key; destroy() alone changes what is there. What a torn append leaves behind is an entry
-// that nothing refers to. Rejected: a table of variable rows; finding a key would need an index
-// that has to be kept true.
+// that nothing refers to, and what a torn destruction leaves behind counts as destroyed.
+// Rejected: a table of variable rows; finding a key would need an index that has to be kept true.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ class KeyFile {
   // What a store without entries holds.
   static std::string header(std::string_view journal_id);
   static std::string encode(KeyId id, const KeyEntry& entry);
-  // nullopt: damaged.
+  // nullopt: damaged. A destroyed entry whose key is not all zeros is half destroyed.
   static std::optional<KeyEntry> parse(KeyId id, std::string_view bytes);
 
   // kDamaged: it is missing, or another journal's.
@@ -60,7 +60,9 @@ class KeyFile {
   // Puts `bytes`, entries from `first` on, where they belong and syncs.
   store::Status write(KeyId first, std::string_view bytes);
 
-  // Overwrites these data keys where they stand and syncs. Done twice it does no harm.
+  // Overwrites these data keys where they stand and syncs: first what lies in the sector in which
+  // an entry begins, then the rest, so that a half destroyed entry is known by its beginning. Done
+  // twice it does no harm.
   store::Status destroy(const std::vector<KeyId>& ids);
 
   // Opens the path again when another file stands there by now. False: it is the same.
@@ -71,7 +73,8 @@ class KeyFile {
       : path_(std::move(path)), journal_id_(std::move(journal_id)), writable_(writable) {}
 
   Result<void> open_path();
-  store::Status put(KeyId first, std::string_view bytes);
+  store::Status put(std::uint64_t at, std::string_view bytes);
+  store::Status sync();
   void forget_block();
   Result<std::string> read_at(KeyId first, std::size_t entries) const;
 

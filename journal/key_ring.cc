@@ -41,6 +41,9 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(const std::string& directory,
   if (!learnt) return learnt.error();
   ring->durable_ = ring->learnt_;
   ring->next_ = ring->learnt_ + 1;
+  if (!writable || ring->half_destroyed_.empty()) return ring;
+  const store::Status finished = ring->destroy(std::exchange(ring->half_destroyed_, {}));
+  if (!finished.ok()) return finished.error("cannot write the keys in", directory);
   return ring;
 }
 
@@ -51,6 +54,8 @@ Result<void> KeyRing::learn() {
   const Result<void> scanned = file_.scan(learnt_ + 1, [this](KeyId id, const KeyEntry& entry) {
     if (entry.kind == KeyEntry::Kind::kRun) salts_[id] = salt_of(entry.key);
     if (entry.kind == KeyEntry::Kind::kSession) sessions_[entry.owner] = {id, entry.key};
+    const bool destroyed = entry.kind == KeyEntry::Kind::kDestroyed;
+    if (destroyed && entry.key.reveal() != crypto::Key().reveal()) half_destroyed_.push_back(id);
   });
   if (!scanned) return scanned.error();
   learnt_ = *last;

@@ -119,7 +119,8 @@ class KeyRing {
   std::unordered_map<KeyId, crypto::Salt> salts_;
   std::unordered_map<SessionId, SessionKey> sessions_;
   std::unordered_map<KeyId, std::unique_ptr<crypto::Cipher>> ciphers_;  // to unlock with
-  KeyId learnt_ = 0;  // of the file: runs and sessions up to here are known
+  KeyId learnt_ = 0;                   // of the file: runs and sessions up to here are known
+  std::vector<KeyId> half_destroyed_;  // by who died over it; a writer finishes it when it opens
 
   std::atomic<std::uint64_t> run_ = 0;
   KeyId run_id_ = 0;

@@ -260,4 +260,38 @@ TEST_CASE("a destroyed key is overwritten where it stood, and unlocks nothing fo
         "56db83ec040000000000000000000000" + std::string(64, '0'));
 }
 
+TEST_CASE("a destruction torn at the end of a sector counts as done, and a writer finishes it",
+          "[journal]") {
+  constexpr std::size_t kSector = 512;
+  const StorePlace store;
+  Locked across;
+  std::size_t cut = 0;  // where the sector in which its entry begins ends
+  std::size_t end = 0;
+  std::string before;
+  {
+    auto ring = store.ring();
+    for (Seq seq = 1; cut >= end; ++seq) {
+      across = lock(*ring, 1, seq, seq, "words");
+      const std::size_t begin = across.id * KeyFile::kEntryBytes;
+      cut = (begin / kSector + 1) * kSector;
+      end = begin + KeyFile::kEntryBytes;
+    }
+    REQUIRE(ring->make_durable(across.upto).ok());
+    before = slurp(store.path);
+    REQUIRE(ring->destroy({across.id}).ok());
+  }
+  const std::string done = slurp(store.path);
+  std::string torn = done;
+  torn.replace(cut, end - cut, before.substr(cut, end - cut));
+  REQUIRE(torn != done);
+  spit(store.path, torn);
+  std::string content = across.content;
+  const Result<bool> unlocked = store.ring(false)->unlock(1, across.id, 1, content);
+  REQUIRE(unlocked);
+  CHECK_FALSE(*unlocked);
+  CHECK(slurp(store.path) == torn);
+  CHECK(store.ring() != nullptr);
+  CHECK(slurp(store.path) == done);
+}
+
 }  // namespace daybook::keys_test
