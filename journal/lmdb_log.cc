@@ -180,14 +180,18 @@ bool LmdbLog::take(std::vector<Queued>& group) {
   return !group.empty();
 }
 
+// In a larger map when it does not fit into this one.
+Status LmdbLog::commit_once(std::vector<Queued>& group) {
+  const Status status = committer_.commit(group);
+  if (!status.map_full()) return status;
+  const std::size_t map = opened_.environment->map_bytes();
+  const std::size_t wanted = std::max(2 * map, map + 4 * bytes_of(group));
+  const Status grown = opened_.environment->grow(wanted);
+  return grown.ok() ? committer_.commit(group) : grown;
+}
+
 bool LmdbLog::commit(std::vector<Queued>& group) {
-  Status status = committer_.commit(group);
-  if (status.map_full()) {
-    const std::size_t map = opened_.environment->map_bytes();
-    const std::size_t wanted = std::max(2 * map, map + 4 * bytes_of(group));
-    const Status grown = opened_.environment->grow(wanted);
-    status = grown.ok() ? committer_.commit(group) : grown;
-  }
+  const Status status = commit_once(group);
   if (status.ok()) return true;
   if (disk_is_full(status)) return wait_for_space(group);
   stop(status.error("cannot write the journal in", options_.directory));
@@ -224,7 +228,7 @@ std::optional<bool> LmdbLog::resume(std::vector<Queued>& group) {
     stop(loaded.error());
     return false;
   }
-  const Status status = committer_.commit(group);
+  const Status status = commit_once(group);
   if (disk_is_full(status)) return std::nullopt;
   if (!status.ok()) {
     stop(status.error("cannot write the journal in", options_.directory));

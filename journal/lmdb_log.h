@@ -86,6 +86,7 @@ class LmdbLog final : public Log {
   void write_loop();
   bool take(std::vector<Queued>& group);
   bool commit(std::vector<Queued>& group);
+  store::Status commit_once(std::vector<Queued>& group);
   bool wait_for_space(std::vector<Queued>& group);
   std::optional<bool> resume(std::vector<Queued>& group);
   void report(std::vector<Queued>& group);
