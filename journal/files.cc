@@ -41,8 +41,10 @@ Error cannot_create(const std::string& path, int error_number) {
 }
 
 Result<void> make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), kDirectoryMode) == 0) return sync_directory(parent_of(path));
-  if (errno == EEXIST) return {};
+  // One that is there may have been made by who died before this sync.
+  if (::mkdir(path.c_str(), kDirectoryMode) == 0 || errno == EEXIST) {
+    return sync_directory(parent_of(path));
+  }
   if (errno != ENOENT || path.find('/') == std::string::npos) {
     return cannot_create(path, errno);
   }
