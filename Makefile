@@ -34,7 +34,7 @@ export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
 
-.PHONY: help deps build run test check format tidy unity bench sim asan tsan debug crash golden \
+.PHONY: help deps build run test check format tidy unity bench sim asan tsan debug crash storm golden \
   install uninstall clean configure check-deps
 
 help: ## this list
@@ -85,6 +85,10 @@ debug: build ## build without optimisation, in build/debug
 crash: configure ## the long campaigns: kill -9 at hundreds of points, thousands of damages to a journal
 	@cmake --build $(BUILD) -j $(JOBS)
 	@$(BUILD)/daybook_tests '[.crash],[.damage]'
+
+storm: configure ## the long fault campaign: power lost at every step, every call failed in every way
+	@cmake --build $(BUILD) -j $(JOBS) --target daybook_storms
+	@$(BUILD)/daybook_storms '[.storm]'
 
 golden: configure ## add golden bytes for new kinds and fields; lines that exist never change
 	@cmake --build $(BUILD) -j $(JOBS) --target daybook_tests

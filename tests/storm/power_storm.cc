@@ -1,0 +1,162 @@
+// The power goes at every moment of a journal's life: while it is made, written, erased from, shut
+// and opened again. What was synced is there, any part of the rest; see tests/storm/disk.h.
+//
+// Every state has a number: DAYBOOK_STORM_SEED=3 DAYBOOK_STORM_CASE=812 looks at that one alone.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include "tests/storm/crew.h"
+#include "tests/storm/disk.h"
+#include "tests/storm/judge.h"
+
+namespace daybook::storm {
+namespace {
+
+using sim::Chance;
+
+constexpr std::uint64_t kMixed = 0x9E3779B97F4A7C15u;
+// Of every moment at which something is uncertain.
+constexpr std::uint64_t kRandomStates = 3;
+
+constexpr Manner kManners[] = {
+    {.name = "locked"},
+    {.name = "clear", .encrypt = false},
+    {.name = "growing", .groups = 16, .events_max = 40, .map_bytes = 128u << 10},
+    {.name = "rewriting", .groups = 40, .events_max = 2, .state_bytes_max = 9'000},
+};
+
+std::optional<std::uint64_t> asked_for(const char* name) {
+  const char* const text = std::getenv(name);
+  if (text == nullptr) return std::nullopt;
+  return std::strtoull(text, nullptr, 10);
+}
+
+// All, none, each alone, each lost alone, and some by chance.
+std::uint64_t states_of(std::uint64_t uncertain) {
+  return uncertain == 0 ? 1 : 2 + (uncertain > 1 ? 2 * uncertain : 0) + kRandomStates;
+}
+
+std::vector<Fate> fates_of(std::uint64_t variant, std::uint64_t uncertain, Chance chance) {
+  std::vector<Fate> fates(uncertain, variant == 0 ? Fate::kKept : Fate::kLost);
+  if (variant < 2) return fates;
+  variant -= 2;
+  if (uncertain > 1 && variant < 2 * uncertain) {
+    const bool alone = variant < uncertain;
+    if (!alone) fates.assign(uncertain, Fate::kKept);
+    fates[variant % uncertain] = alone ? Fate::kKept : Fate::kLost;
+    return fates;
+  }
+  for (Fate& fate : fates) fate = static_cast<Fate>(chance.below(3));
+  return fates;
+}
+
+// Calls `visit(number, disk, fates, standing)` for every number that `wanted` wants. Returns how
+// many there are.
+template <typename Wanted, typename Visit>
+std::uint64_t each_state(const Recorder& recorder, std::uint64_t seed, Wanted wanted, Visit visit) {
+  Disk disk;
+  std::uint64_t number = 0;
+  const std::vector<Step>& trace = recorder.trace();
+  for (std::size_t i = 0; i <= trace.size(); ++i) {
+    const Standing& standing = i < trace.size() ? trace[i].standing : recorder.standing();
+    const std::uint64_t uncertain = disk.uncertain();
+    for (std::uint64_t variant = 0; variant < states_of(uncertain); ++variant, ++number) {
+      if (!wanted(number)) continue;
+      const Chance chance(seed ^ number * kMixed);
+      visit(number, disk, fates_of(variant, uncertain, chance), standing);
+    }
+    if (i < trace.size()) disk.take(trace[i].call);
+  }
+  return number;
+}
+
+// A process that was killed leaves all it did; the next one goes on from there, and the power goes
+// when it has: what was never synced by either is lost.
+std::string judge_killed(const Left& left, Disk disk, std::uint64_t seed) {
+  Recorder recorder(left.root, seed);
+  Seq last = 0;
+  {
+    const InPlace in_place(recorder);
+    std::string complaint = judge(left, &last);
+    if (!complaint.empty()) return complaint;
+  }
+  for (const Step& step : recorder.trace()) disk.take(step.call);
+  const std::vector<Fate> fates(disk.uncertain(), Fate::kLost);
+  if (!lay_out(disk.image(fates, Chance(seed)), left.root)) return "it could not be laid out";
+  const std::string complaint = judge_again(left, last);
+  return complaint.empty() ? "" : "after a start and without power: " + complaint;
+}
+
+struct Sums {
+  std::uint64_t workloads = 0;
+  std::uint64_t states = 0;
+  std::uint64_t bad = 0;
+};
+
+// Tells one story, and looks at `most` of the states it went through, evenly spread.
+void storm(const Manner& manner, std::uint64_t seed, std::uint64_t most, Sums& sums) {
+  const Place place;
+  const Story story(manner, seed);
+  Recorder recorder(place.root(), seed);
+  Covered covered;
+  {
+    const InPlace in_place(recorder);
+    const Ending ending = Teller(story, recorder, covered).tell();
+    REQUIRE(ending.whole());
+  }
+  REQUIRE_FALSE(covered.reused());
+  const auto none = [](std::uint64_t) { return false; };
+  const auto nothing = [](auto&&...) {};
+  const std::uint64_t stride = each_state(recorder, seed, none, nothing) / most + 1;
+  const std::optional<std::uint64_t> only = asked_for("DAYBOOK_STORM_CASE");
+  Crew crew(std::string("power, ") + manner.name + ", seed " + std::to_string(seed));
+  crew.run([&](std::uint64_t from) {
+    const auto wanted = [&](std::uint64_t number) {
+      if (only) return number == *only && number >= from;
+      return number >= from && number % stride == seed % stride;
+    };
+    each_state(recorder, seed, wanted,
+               [&](std::uint64_t number, const Disk& disk, const std::vector<Fate>& fates,
+                   const Standing& standing) {
+                 crew.begin(number);
+                 const Image image = disk.image(fates, Chance(seed + number * kMixed));
+                 const Left left{story, standing, covered, place.other()};
+                 const bool killed = std::ranges::count(fates, Fate::kKept) ==
+                                     static_cast<std::ptrdiff_t>(fates.size());
+                 if (!lay_out(image, left.root)) {
+                   crew.end("it could not be laid out");
+                 } else {
+                   crew.end(killed ? judge_killed(left, disk, ~seed ^ number) : judge(left));
+                 }
+               });
+  });
+  ++sums.workloads;
+  sums.states += crew.cases();
+  sums.bad += crew.bad();
+}
+
+void storms(std::uint64_t seeds, std::uint64_t most) {
+  const std::uint64_t first = asked_for("DAYBOOK_STORM_SEED").value_or(1);
+  Sums sums;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    for (const Manner& manner : kManners) storm(manner, seed, most, sums);
+  }
+  std::printf("power lost in %llu states of %llu workloads from seed %llu: %llu bad\n",
+              static_cast<unsigned long long>(sums.states),
+              static_cast<unsigned long long>(sums.workloads),
+              static_cast<unsigned long long>(first), static_cast<unsigned long long>(sums.bad));
+  CHECK(sums.states > 0);
+  CHECK(sums.bad == 0);
+}
+
+TEST_CASE("whenever the power goes, what was acknowledged is there, and the journal goes on",
+          "[storm]") {
+  storms(1, 75);
+}
+
+TEST_CASE("the power goes at every step of many workloads", "[.storm]") { storms(2, 1'000'000); }
+
+}  // namespace
+}  // namespace daybook::storm
