@@ -169,6 +169,9 @@ std::optional<ChainWalk::Damage> ChainWalk::check_commits() {
       const layout::Link& other = links[std::min(i + 1, links.size() - 1)];
       expected = layout::next_seals(code_, twin_, links[i], other);
     }
+#ifdef DAYBOOK_SABOTAGE_SKIP_HASH
+    expected[i % 2] = commits_[i].digest;
+#endif
     if (commits_[i].digest == expected[i % 2]) {
       damage = accept(commits_[i]);
     } else {

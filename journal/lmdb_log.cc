@@ -152,7 +152,14 @@ void LmdbLog::write_loop() {
   std::vector<Queued> group;
   while (take(group)) {
     commit_began_ = std::chrono::steady_clock::now();
+#ifdef DAYBOOK_SABOTAGE_ACK_BEFORE_COMMIT
+    std::vector<Queued> told = group;
+    report(told);
     if (!commit(group)) return;
+    group.clear();
+#else
+    if (!commit(group)) return;
+#endif
     report(group);
     if (opened_.keys != nullptr) draw_keys_ahead();
     if (commit_began_ - head_written_ < options_.head_interval) continue;

@@ -108,6 +108,9 @@ Result<void> Environment::start() {
   constexpr unsigned kUnsafe = MDB_NOSYNC | MDB_NOMETASYNC | MDB_WRITEMAP | MDB_MAPASYNC |
                                MDB_NOLOCK | MDB_NOMEMINIT | MDB_FIXEDMAP;
   CHECK(status.ok() && (set & kUnsafe) == 0, "LMDB runs with MDB_NOTLS and nothing else");
+#ifdef DAYBOOK_SABOTAGE_SKIP_FSYNC
+  status = Status(mdb_env_set_flags(environment_, MDB_NOSYNC, 1));
+#endif
   if (!options_.create) {
     Result<void> whole = refuse_cut_file();
     if (!whole) return whole;
@@ -346,7 +349,11 @@ Status WriteTransaction::write(Table table, std::string_view key, std::string_vi
   MDB_val key_val = to_val(key);
   MDB_val value_val = to_val(value);
   const unsigned handle = environment_.tables_[static_cast<unsigned>(table)];
-  return Status(mdb_put(transaction_, handle, &key_val, &value_val, flags));
+  const Status status(mdb_put(transaction_, handle, &key_val, &value_val, flags));
+#ifdef DAYBOOK_SABOTAGE_IGNORE_PUT
+  return Status();
+#endif
+  return status;
 }
 
 Status WriteTransaction::put(Table table, std::string_view key, std::string_view value) {
