@@ -92,6 +92,17 @@ ssize_t write_at(int descriptor, std::string bytes, std::optional<off_t> at) {
   return pass(plan, std::move(call), raw);
 }
 
+ssize_t read_at(int descriptor, void* bytes, std::size_t size, std::optional<off_t> at) {
+  const auto raw = [&](std::size_t) {
+    if (at) return ::syscall(SYS_pread64, descriptor, bytes, size, *at);
+    return ::syscall(SYS_read, descriptor, bytes, size);
+  };
+  Plan* const plan = plan_in_place;
+  const Path where = path_of(plan, descriptor);
+  if (!where) return raw(0);
+  return pass(plan, {Call::Kind::kRead, *where, {}, 0, {}, false}, raw);
+}
+
 int sync_file(int descriptor, long number) {
   const auto raw = [&](std::size_t) { return ::syscall(number, descriptor); };
   Plan* const plan = plan_in_place;
@@ -165,6 +176,14 @@ ssize_t pwrite(int descriptor, const void* bytes, size_t size, off_t at) {
 ssize_t writev(int descriptor, const iovec* pieces, int count) {
   if (storm::plan_in_place == nullptr) return ::syscall(SYS_writev, descriptor, pieces, count);
   return storm::write_at(descriptor, storm::joined(pieces, count), std::nullopt);
+}
+
+ssize_t read(int descriptor, void* bytes, size_t size) {
+  return storm::read_at(descriptor, bytes, size, std::nullopt);
+}
+
+ssize_t pread(int descriptor, void* bytes, size_t size, off_t at) {
+  return storm::read_at(descriptor, bytes, size, at);
 }
 
 int fsync(int descriptor) { return storm::sync_file(descriptor, SYS_fsync); }

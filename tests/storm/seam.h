@@ -1,5 +1,5 @@
-// Every call by which this program changes files, seen from below: a symbol of the executable wins
-// over libc's, for our own code and for the shared liblmdb alike.
+// Every call by which this program reads and changes files, seen from below: a symbol of the
+// executable wins over libc's, for our own code and for the shared liblmdb alike.
 //
 // Law: with no Plan in place, and for files that are not below its root, a call goes straight to
 // the kernel. With one, calls are seen one at a time, in the order in which they are carried out.
@@ -20,6 +20,7 @@ namespace daybook::storm {
 struct Call {
   enum class Kind {
     kOpen,  // what is there already
+    kRead,
     kCreate,
     kMakeDirectory,
     kWrite,

@@ -75,7 +75,7 @@ void Story::add_projections(Batch& batch) {
     }
     batch.refs_upto = last;
   }
-  if (chance_.below(4) != 0) return;
+  if (manner_.state_bytes_max == 0 || chance_.below(4) != 0) return;
   const char* const names[] = {"work", "directory", "sessions"};
   const SessionId session = chance_.below(3);
   batch.snapshots.push_back(

@@ -21,7 +21,7 @@ struct Manner {
   std::size_t groups = 24;
   std::size_t events_max = 9;           // of a batch
   std::size_t map_bytes = 16u << 20;    // a small one must grow on the way
-  std::size_t state_bytes_max = 1'500;  // of a snapshot
+  std::size_t state_bytes_max = 1'500;  // of a snapshot; 0: none is taken
 };
 
 class Story {

@@ -33,7 +33,7 @@ class Recorder : public Plan {
     const bool lock = call.path.ends_with("/lock.mdb") || call.path.ends_with("/daemon.lock");
     using Kind = Call::Kind;
     if (lock && (call.kind == Kind::kWrite || call.kind == Kind::kTruncate)) return;
-    if (call.kind == Kind::kOpen) return;
+    if (call.kind == Kind::kOpen || call.kind == Kind::kRead) return;
     const std::lock_guard lock_guard(mutex_);
     trace_.push_back({call, standing_});
   }
