@@ -84,7 +84,7 @@ debug: build ## build without optimisation, in build/debug
 
 crash: configure ## the long campaigns: kill -9 at hundreds of points, thousands of damages to a journal
 	@cmake --build $(BUILD) -j $(JOBS)
-	@$(BUILD)/daybook_tests '[.crash],[.damage]'
+	@$(BUILD)/daybook_tests '[.crash],[.damage],[.killed]'
 
 storm: configure ## the long fault campaign: power lost at every step, every call failed in every way
 	@cmake --build $(BUILD) -j $(JOBS) --target daybook_storms

@@ -37,6 +37,7 @@ constexpr Trigger kTriggers[] = {
     {Event::kCompactionFailed, decide_compaction_ended},
     {Event::kPairingApproved, decide_approved},
     {Event::kSessionErased, decide_erased},
+    {Event::kJournalRestored, decide_restored},
     {Event::kSpaceRanLow, decide_space},
     {Event::kSpaceRecovered, decide_space},
 };

@@ -50,6 +50,7 @@ Decisions cancel_turn(const State& state, const Session& session, Seq by);
 Decisions decide_attempt_failed(const State& state, const Event& event);
 Decisions decide_turn_ended(const State& state, const Event& event);
 Decisions decide_restart(const State& state, const Event& event);
+Decisions decide_restored(const State& state, const Event& event);
 Decisions decide_settings(const State& state, const Event& event);
 
 // decide_compaction.cc

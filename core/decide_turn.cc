@@ -167,12 +167,7 @@ Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before,
   return event;
 }
 
-Decisions decide_interrupted(const State& state, const Session& session) {
-  const OpenTurn& turn = session.state().open();
-  const std::string text = text_so_far(turn.last_chunk(), state.history);
-  if (turn.attempt() < kRestartAttemptsMax) {
-    return {turn_retried(turn, ERROR_CLASS_UNSPECIFIED, state.now, text)};
-  }
+Event turn_abandoned(const OpenTurn& turn, const std::string& text, std::string why) {
   Event event;
   event.set_session(turn.session());
   TurnAbandoned* body = event.mutable_turn_abandoned();
@@ -181,10 +176,19 @@ Decisions decide_interrupted(const State& state, const Session& session) {
   body->set_last_chunk(turn.last_chunk());
   body->set_tokens(estimate_tokens(text));
   event.mutable_content()->set_text(text);
-  event.mutable_content()->set_detail(
-      "⚠ Given up: the gateway was restarted " + std::to_string(turn.attempt()) +
-      " times while this was being answered. Write again to go on.");
-  return {std::move(event)};
+  event.mutable_content()->set_detail(std::move(why));
+  return event;
+}
+
+Decisions decide_interrupted(const State& state, const Session& session) {
+  const OpenTurn& turn = session.state().open();
+  const std::string text = text_so_far(turn.last_chunk(), state.history);
+  if (turn.attempt() < kRestartAttemptsMax) {
+    return {turn_retried(turn, ERROR_CLASS_UNSPECIFIED, state.now, text)};
+  }
+  return {turn_abandoned(turn, text,
+                         "⚠ Given up: the gateway was restarted " + std::to_string(turn.attempt()) +
+                             " times while this was being answered. Write again to go on.")};
 }
 
 }  // namespace
@@ -269,6 +273,25 @@ Decisions decide_restart(const State& state, const Event& event) {
     const Session* session = state.session(id);
     if (session == nullptr || !session->busy()) continue;
     for (Event& one : decide_interrupted(state, *session)) decisions.push_back(std::move(one));
+  }
+  return decisions;
+}
+
+Decisions decide_restored(const State& state, const Event&) {
+  Decisions decisions;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    if (row.open_turn() == 0) continue;
+    const Session* session = state.session(id);
+    if (session == nullptr || !session->busy()) continue;
+    const OpenTurn& turn = session->state().open();
+    Event event =
+        turn_abandoned(turn, text_so_far(turn.last_chunk(), state.history),
+                       "⚠ Given up: this was being answered when the backup was made that "
+                       "the journal was restored from.");
+    for (const Waiting& waiting : session->state().waiting()) {
+      event.mutable_turn_abandoned()->add_waited(waiting.seq());
+    }
+    decisions.push_back(std::move(event));
   }
   return decisions;
 }

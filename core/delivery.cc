@@ -293,6 +293,9 @@ void Deliveries::apply(const Event& event) {
   } else if (event.has_notice_issued()) {
     begin(event, event.notice_issued().place(), event.notice_issued().reply_to());
     finish(event.seq(), event);
+  } else if (event.has_journal_restored()) {
+    // Whatever of it was shown after the backup was made, nobody here knows.
+    open_.clear();
   } else if (event.has_session_erased()) {
     // What is on a screen by now stays there; nothing more of it leaves.
     std::erase_if(open_, [&](const auto& item) {

@@ -126,6 +126,7 @@ void apply_turn_end(SessionState* state, const Event& event) {
     settle_waiting(state, event.turn_cancelled().by());
     end_turn(state, event.seq(), event.turn_cancelled().tokens());
   } else {
+    for (const Seq message : event.turn_abandoned().waited()) settle_waiting(state, message);
     end_turn(state, event.seq(), event.turn_abandoned().tokens());
   }
 }

@@ -175,6 +175,13 @@ int Environment::descriptor() const {
   return descriptor;
 }
 
+Status Environment::copy_to(int descriptor) {
+  enter();
+  const Status status(mdb_env_copyfd2(environment_, descriptor, MDB_CP_COMPACT));
+  leave();
+  return status;
+}
+
 Status Environment::sync() {
   const Status status(mdb_env_sync(environment_, 1));
   if (!status.ok()) return status;
@@ -366,6 +373,12 @@ Status WriteTransaction::insert(Table table, std::string_view key, std::string_v
 
 Status WriteTransaction::append(Table table, std::uint64_t key, std::string_view value) {
   return write(table, to_view(key), value, MDB_APPEND);
+}
+
+Status WriteTransaction::remove(Table table, std::string_view key) {
+  MDB_val wanted{key.size(), const_cast<char*>(key.data())};
+  const unsigned opened = environment_.tables_[static_cast<unsigned>(table)];
+  return Status(mdb_del(transaction_, opened, &wanted, nullptr));
 }
 
 Status WriteTransaction::commit() {

@@ -79,6 +79,9 @@ class Environment {
   // Writer thread, no write transaction open. Waits for visits to end.
   Status grow(std::size_t map_bytes);
   Result<void> reopen();
+  // Writes all that is used, as of now, to an empty file; compacted. Beside the writer, too: pages
+  // that it still reads are not reused until it is done.
+  Status copy_to(int descriptor);
   // Frees the slots of readers that died.
   Status check_readers();
 
@@ -176,6 +179,8 @@ class WriteTransaction {
   Status insert(Table table, std::string_view key, std::string_view value);
   // exists() unless the key is above all others.
   Status append(Table table, std::uint64_t key, std::string_view value);
+  // not_found() when there is none.
+  Status remove(Table table, std::string_view key);
   // After any failure the outcome is unknown.
   Status commit();
 

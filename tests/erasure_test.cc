@@ -320,6 +320,28 @@ TEST_CASE("an erasure whose process dies is due at the next start", "[erasure]")
   CHECK(chat.event(secret).content().erased());
 }
 
+TEST_CASE("a restored journal owes nothing: what was open or waited is given up", "[erasure]") {
+  Chat chat;
+  const Seq asked = chat.write("open", 1);
+  const OpenTurn open = chat.turn(kPlace);
+  const Seq waits = chat.write("waits", 2);
+  chat.commit();
+  REQUIRE(chat.gateway->work().deliveries.open().size() == 1);
+  Event restored;
+  restored.mutable_journal_restored()->set_epoch(2);
+  restored.mutable_journal_restored()->set_upto(waits);
+  const Seq seq = chat.gateway->record(std::move(restored), chat.now);
+  CHECK(chat.kinds_after(seq) == "TurnAbandoned");
+  CHECK(chat.event(seq + 1).turn_abandoned().turn() == open.seq());
+  CHECK(chat.event(seq + 1).turn_abandoned().waited(0) == waits);
+  chat.commit();
+  CHECK(chat.gateway->work().deliveries.open().empty());
+  CHECK(chat.gateway->work().calls.open().empty());
+  chat.write("anew", 3);
+  CHECK(chat.last("TurnStarted").turn_started().answers(0) > asked);
+  CHECK(chat.gateway->session(chat.row().id())->state().waiting_size() == 0);
+}
+
 TEST_CASE("all up to an event goes, a turn that was open then whole", "[erasure]") {
   Chat chat;
   chat.write("one", 1);

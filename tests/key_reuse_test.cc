@@ -12,6 +12,7 @@
 #include <fstream>
 #include <map>
 
+#include "journal/backup.h"
 #include "journal/lmdb_log.h"
 #include "tests/journal_place.h"
 #include "tests/log_contract.h"
@@ -112,6 +113,43 @@ TEST_CASE("a restored journal goes on under keys of its own", "[journal]") {
   DiskLog disk(place.options());
   CHECK(disk.log().get(2).value()->content == "both2");
   CHECK(disk.log().get(8).value()->content == "kept8");
+}
+
+TEST_CASE("a backup that is put back goes on under keys of its own", "[journal]") {
+  const Place place;
+  const Recording recording(place);
+  const std::string copy = place.directory() + "-copy";
+  const std::string keys = place.directory() + "-keys";
+  write(place, recording, words_of(1, 5, "both"));
+  REQUIRE(back_up(place.directory(), copy, keys));
+  write(place, recording, words_of(6, 5, "lost"));
+  SECTION("over the journal") {}
+  SECTION("where there is none") { fs::remove_all(place.directory()); }
+  {
+    const auto restoration = Restoration::prepare({copy, keys, place.directory(), 0});
+    REQUIRE(restoration);
+    REQUIRE((*restoration)->finish());
+  }
+  write(place, recording, words_of(6, 5, "kept"));
+  check_twice(recording, 6, 10);
+  DiskLog disk(place.options());
+  CHECK(disk.log().get(2).value()->content == "both2");
+  CHECK(disk.log().get(8).value()->content == "kept8");
+}
+
+TEST_CASE("after keys were destroyed others are used", "[journal]") {
+  const Place place;
+  const Recording recording(place);
+  DiskLog disk(recorded(place, recording));
+  disk.log().append(words_of(1, 3, "erased"));
+  disk.settle();
+  Batch erasing = words_of(4, 3, "kept");
+  erasing.erased = {{0, 1, 1}, {1, 2, 3}};
+  disk.log().append(erasing);
+  disk.settle();
+  recording.judge();
+  CHECK(disk.log().get(2).value()->erased);
+  CHECK(disk.log().get(5).value()->content == "kept5");
 }
 
 TEST_CASE("after a failed commit other words take the same place under another key", "[journal]") {

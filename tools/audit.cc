@@ -33,14 +33,14 @@ KindSet kinds_of(std::initializer_list<int> numbers) {
 
 KindSet Audit::kinds() {
   return kinds_before() |
-         kinds_of({Event::kUpdatesGap,       Event::kSessionErased, Event::kMessageReceived,
-                   Event::kMessageEdited,    Event::kButtonPressed, Event::kMessageRefused,
-                   Event::kSessionReset,     Event::kTurnStarted,   Event::kTurnCompleted,
-                   Event::kAttemptFailed,    Event::kTurnFailed,    Event::kTurnRetried,
-                   Event::kTurnCancelled,    Event::kTurnAbandoned, Event::kCompactionStarted,
-                   Event::kCompactionFailed, Event::kNoticeIssued,  Event::kPostAttempted,
-                   Event::kReplyPosted,      Event::kReplyEdited,   Event::kDeliveryDelayed,
-                   Event::kDeliveryFailed});
+         kinds_of({Event::kUpdatesGap,        Event::kSessionErased,    Event::kJournalRestored,
+                   Event::kMessageReceived,   Event::kMessageEdited,    Event::kButtonPressed,
+                   Event::kMessageRefused,    Event::kSessionReset,     Event::kTurnStarted,
+                   Event::kTurnCompleted,     Event::kAttemptFailed,    Event::kTurnFailed,
+                   Event::kTurnRetried,       Event::kTurnCancelled,    Event::kTurnAbandoned,
+                   Event::kCompactionStarted, Event::kCompactionFailed, Event::kNoticeIssued,
+                   Event::kPostAttempted,     Event::kReplyPosted,      Event::kReplyEdited,
+                   Event::kDeliveryDelayed,   Event::kDeliveryFailed});
 }
 
 KindSet Audit::kinds_before() {
@@ -153,6 +153,10 @@ void Audit::end_turn(const Event& event) {
     settle(owners_.at(turn), event);
     if (event.has_turn_failed()) handled->reason = ErrorClass_Name(event.turn_failed().error());
     ended_[turn] = event.seq();
+  }
+  for (const Seq message : event.turn_abandoned().waited()) {
+    settle(message, event);
+    tell(message);
   }
   if (!event.has_turn_cancelled()) return;
   // A /stop says no more than that it stopped a turn; a /reset is answered by a notice.

@@ -42,6 +42,8 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_checkpoint(app, tool);
   daybook::add_export(app, tool);
   daybook::add_import(app, tool);
+  daybook::add_backup(app, tool);
+  daybook::add_restore(app, tool);
   daybook::add_erase(app, tool);
   daybook::add_status(app, tool);
   daybook::add_setup(app, tool);

@@ -1,0 +1,405 @@
+// Drafts, and the order in which they take their places.
+#include "journal/backup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "journal/layout.h"
+#include "journal/reading.h"
+#include "journal/verify.h"
+
+namespace daybook {
+namespace {
+
+using store::Environment;
+using store::Status;
+using store::Table;
+using store::WriteTransaction;
+
+constexpr mode_t kOwnFile = 0600;
+constexpr std::size_t kCopyBytes = 1u << 20;
+constexpr std::size_t kRemovedPerCommit = 20'000;
+constexpr std::size_t kRestoreMapBytes = std::size_t{64} << 30;
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_not_of('/');
+  const std::size_t end = path.rfind('/', slash);
+  if (end == std::string::npos) return ".";
+  return end == 0 ? "/" : path.substr(0, end);
+}
+
+std::string without_slashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+Result<files::Descriptor> create_file(const std::string& path) {
+  const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+  files::Descriptor file(::open(path.c_str(), flags, kOwnFile));
+  if (!file.valid()) return files::system_error("write", path, errno);
+  return file;
+}
+
+Result<void> write_whole(int into, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(into, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return files::system_error("write", path, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+// A new file of our own, synced.
+Result<void> copy_file(const std::string& from, const std::string& to) {
+  const files::Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!source.valid()) return files::system_error("read", from, errno);
+  const Result<files::Descriptor> target = create_file(to);
+  if (!target) return target.error();
+  std::string block(kCopyBytes, '\0');
+  while (true) {
+    const ssize_t got = ::read(source.number(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return files::system_error("read", from, errno);
+    if (got == 0) break;
+    const std::string_view bytes(block.data(), static_cast<std::size_t>(got));
+    Result<void> written = write_whole(target->number(), bytes, to);
+    if (!written) return written;
+  }
+  crypto::wipe(block);
+  if (::fsync(target->number()) != 0) return files::system_error("sync", to, errno);
+  return {};
+}
+
+Result<void> remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+  return files::system_error("remove", path, errno);
+}
+
+Result<files::Head> head_of(Environment& environment) {
+  Reading reading(environment);
+  const Result<std::optional<Reading::Seal>> seal = reading.last_seal();
+  if (!seal) return seal.error();
+  const auto now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+  const Reading::Seal newest = seal->value_or(Reading::Seal());
+  return files::Head{newest.last, newest.digest, now};
+}
+
+// Its head file is what it is examined against.
+Result<void> write_head(const std::string& directory) {
+  Result<Opened> opened = open_for_reading(directory);
+  if (!opened) return opened.error();
+  const Result<files::Head> head = head_of(*opened->environment);
+  if (!head) return head.error();
+  if (head->seq == 0) return {};
+  return files::replace(directory, files::kHead, files::format_head(*head));
+}
+
+Result<Seq> examine(const std::string& directory, const std::string& what) {
+  const Result<Verification> found = verify({.directory = directory});
+  if (!found) return found.error();
+  if (found->sound()) return static_cast<Seq>(found->events);
+  return Error{
+      what + " is damaged: at event " + std::to_string(found->first_bad_seq) + ", " + found->what,
+      ExitCode::kDamaged};
+}
+
+// Everything but the keys, in `draft`. True: its words are encrypted.
+Result<bool> copy_data(const std::string& directory, const std::string& draft) {
+  Result<Opened> opened = open_for_reading(directory);
+  if (!opened) return opened.error();
+  const std::string data = draft + "/" + files::kData;
+  {
+    const Result<files::Descriptor> file = create_file(data);
+    if (!file) return file.error();
+    Status status = opened->environment->copy_to(file->number());
+    if (status.ok() && ::fsync(file->number()) != 0) status = Status(errno);
+    if (!status.ok()) return status.error("cannot write", data);
+  }
+  const Result<void> seal_key =
+      copy_file(directory + "/" + files::kSealKey, draft + "/" + files::kSealKey);
+  if (!seal_key) return seal_key.error();
+  return opened->format == layout::kFormatLocked;
+}
+
+// The keys are copied after the data, so they hold every key that it needs; what was erased
+// meanwhile stays erased.
+Result<void> copy_keys(const std::string& from, const std::string& draft) {
+  Result<void> removed = remove_file(draft);
+  if (!removed) return removed;
+  return copy_file(from, draft);
+}
+
+Result<void> refuse_existing(const std::string& path) {
+  if (!files::exists(path)) return {};
+  return Error{path + " is there already: name a place that is free, or remove it first",
+               ExitCode::kUsage};
+}
+
+std::string u64_bytes(std::uint64_t number) {
+  std::string bytes;
+  record::append_u64(bytes, number);
+  return bytes;
+}
+
+Result<std::uint64_t> epoch_of(Environment& environment) {
+  Reading reading(environment);
+  const Result<std::optional<std::string>> epoch = reading.meta(layout::kMetaEpoch);
+  if (!epoch) return epoch.error();
+  const bool whole = epoch->has_value() && (*epoch)->size() == sizeof(std::uint64_t);
+  return whole ? record::load_u64(**epoch) : 1;
+}
+
+// Keys of entries that tell of something behind `upto`.
+Result<std::vector<std::string>> keys_behind(Environment& environment, Table table, Seq upto) {
+  std::vector<std::string> keys;
+  store::Visit visit(environment);
+  Status status = visit.begin();
+  store::Cursor cursor(visit, table);
+  for (status = cursor.first(); status.ok(); status = cursor.next()) {
+    const std::string_view value = cursor.value();
+    bool behind = true;
+    if (table == Table::kEvents) behind = record::seq_of(cursor.number()) > upto;
+    if (table == Table::kSeals) behind = cursor.number() > upto;
+    if (table == Table::kDedupe) behind = value.size() != 8 || record::load_u64(value) > upto;
+    if (table == Table::kSnapshots) {
+      const auto snapshot = layout::parse_snapshot(cursor.key(), value);
+      behind = !snapshot || snapshot->seq > upto;
+    }
+    if (behind) keys.emplace_back(cursor.key());
+  }
+  if (!status.not_found()) return status.error("cannot read", environment.directory());
+  return keys;
+}
+
+Result<void> remove_behind(Environment& environment, Seq upto) {
+  for (const Table table :
+       {Table::kEvents, Table::kSeals, Table::kDedupe, Table::kSnapshots, Table::kRefs}) {
+    const Result<std::vector<std::string>> keys = keys_behind(environment, table, upto);
+    if (!keys) return keys.error();
+    for (std::size_t at = 0; at < keys->size(); at += kRemovedPerCommit) {
+      const std::size_t end = std::min(keys->size(), at + kRemovedPerCommit);
+      WriteTransaction transaction(environment);
+      Status status = transaction.begin();
+      for (std::size_t i = at; i < end && status.ok(); ++i) {
+        status = transaction.remove(table, (*keys)[i]);
+      }
+      if (status.ok()) status = transaction.commit();
+      if (!status.ok()) return status.error("cannot write", environment.directory());
+    }
+  }
+  return {};
+}
+
+// The newest event up to which both have one chain: seals that are equal vouch for all before.
+Result<Seq> common_upto(Environment& one, Environment& other) {
+  Reading mine(one);
+  Reading theirs(other);
+  const Result<Seq> last = mine.last();
+  if (!last) return last.error();
+  Seq low = 0;
+  for (Seq high = *last; low < high;) {
+    const Seq middle = low + (high - low + 1) / 2;
+    const auto seal = mine.seal_at(middle);
+    if (!seal) return seal.error();
+    const auto same = seal->has_value() ? theirs.seal_at((*seal)->last) : seal;
+    if (!same) return same.error();
+    const bool equal = seal->has_value() && same->has_value() && (*seal)->last == (*same)->last &&
+                       (*seal)->digest == (*same)->digest;
+    if (equal) low = (*seal)->last;
+    if (!equal) high = middle - 1;
+  }
+  return low;
+}
+
+}  // namespace
+
+Result<BackupReport> back_up(const std::string& directory, const std::string& into,
+                             const std::string& keys) {
+  const std::string place = without_slashes(into);
+  const std::string draft = place + ".partial";
+  Result<void> done = refuse_existing(place);
+  if (done && !keys.empty()) done = refuse_existing(keys);
+  if (done) done = files::remove_flat(draft);
+  if (done) done = files::prepare_directory(draft, true);
+  if (!done) return done.error();
+  const Result<bool> locked = copy_data(directory, draft);
+  if (!locked) return locked.error();
+
+  BackupReport report;
+  if (*locked) report.keys = keys.empty() ? place + "/" + files::kKeys : keys;
+  const std::string key_draft =
+      keys.empty() ? draft + "/" + files::kKeys : without_slashes(keys) + ".partial";
+  if (*locked) done = copy_keys(directory + "/" + files::kKeys, key_draft);
+  if (done) done = write_head(draft);
+  if (!done) return done.error();
+  const Result<Seq> events = examine(draft, "the copy of " + directory);
+  if (!events) return events.error();
+  report.events = *events;
+  struct stat data {};
+  if (::stat((draft + "/" + files::kData).c_str(), &data) == 0) {
+    report.bytes = static_cast<std::uint64_t>(data.st_size);
+  }
+  done = remove_file(draft + "/lock.mdb");
+  if (done) done = files::sync_directory(draft);
+  if (done && *locked && !keys.empty()) {
+    done = files::move_into_place(key_draft, keys);
+    if (done) done = files::sync_directory(parent_of(keys));
+  }
+  if (done) done = files::move_into_place(draft, place);
+  if (done) done = files::sync_directory(parent_of(place));
+  if (!done) return done.error();
+  return report;
+}
+
+Result<std::unique_ptr<Restoration>> Restoration::prepare(const Options& options) {
+  Result<void> done = files::prepare_directory(options.directory, true);
+  if (!done) return done.error();
+  Result<files::Descriptor> lock = files::lock_directory(options.directory);
+  if (!lock) return lock.error();
+  auto restoration = std::make_unique<Restoration>(options, std::move(*lock));
+  done = restoration->copy();
+  if (done) done = restoration->compare();
+  if (done) done = restoration->cut_and_raise();
+  if (!done) return done.error();
+  return restoration;
+}
+
+Result<void> Restoration::copy() {
+  const std::string& from = options_.backup;
+  Result<void> done = files::check_file(from + "/" + files::kData, 1);
+  if (done) done = files::remove_flat(draft());
+  if (done) done = files::prepare_directory(draft(), true);
+  for (const char* name : {files::kData, files::kSealKey, files::kHead}) {
+    const bool needed = name != files::kHead || files::exists(from + "/" + name);
+    if (done && needed) done = copy_file(from + "/" + name, draft() + "/" + name);
+  }
+  const std::string keys = options_.keys.empty() ? from + "/" + files::kKeys : options_.keys;
+  if (done && (files::exists(keys) || !options_.keys.empty())) {
+    done = copy_file(keys, draft() + "/" + files::kKeys);
+  }
+  if (!done) return done;
+  const Result<Seq> events = examine(draft(), "the backup in " + from);
+  if (!events) return events.error();
+  upto_ = *events;
+  return {};
+}
+
+// With the journal that is in place, or was when an earlier attempt died.
+Result<void> Restoration::compare() {
+  Result<Opened> mine = open_for_reading(draft());
+  if (!mine) return mine.error();
+  const Result<std::uint64_t> epoch = epoch_of(*mine->environment);
+  if (!epoch) return epoch.error();
+  epoch_ = *epoch + 1;
+  const std::string aside = options_.directory + "/" + kReplaced;
+  const bool in_place = files::exists(options_.directory + "/" + files::kData);
+  if (!in_place && files::exists(aside + "/" + files::kData)) {
+    Result<void> moved = move_aside();
+    if (!moved) return moved;
+  }
+  if (in_place && files::exists(aside + "/" + files::kData)) {
+    return Error{aside + " holds the journal that an earlier restore replaced: remove it first",
+                 ExitCode::kUsage};
+  }
+  const std::string place = in_place ? options_.directory : aside;
+  if (!files::exists(place + "/" + files::kData)) return {};
+  Result<Opened> theirs = open_for_reading(place);
+  // It may be why a backup is put back.
+  if (!theirs) return {};
+  if (theirs->journal_id != mine->journal_id) {
+    return Error{"the backup in " + options_.backup + " is not of the journal in " + place +
+                     ": restore it into another directory",
+                 ExitCode::kUsage};
+  }
+  const Result<std::uint64_t> later = epoch_of(*theirs->environment);
+  const Result<Seq> common = common_upto(*mine->environment, *theirs->environment);
+  if (!later || !common) return {};
+  epoch_ = std::max(epoch_, *later + 1);
+  common_ = *common;
+  replaced_ = place;
+  return {};
+}
+
+Result<void> Restoration::cut_and_raise() {
+  auto environment = Environment::open({draft(), kRestoreMapBytes, false, false});
+  if (!environment) return environment.error();
+  if (options_.until != 0 && options_.until < upto_) {
+    Reading reading(**environment);
+    Result<std::optional<Reading::Seal>> seal = reading.seal_before(options_.until);
+    if (!seal) return seal.error();
+    if (!seal->has_value()) {
+      return Error{"no commit of the backup ends at event " + std::to_string(options_.until) +
+                       " or before: name a later one",
+                   ExitCode::kUsage};
+    }
+    upto_ = (*seal)->last;
+    Result<void> removed = remove_behind(**environment, upto_);
+    if (!removed) return removed;
+  }
+  WriteTransaction transaction(**environment);
+  Status status = transaction.begin();
+  if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaEpoch, u64_bytes(epoch_));
+  if (status.ok() && options_.until != 0) {
+    status = transaction.put(Table::kMeta, layout::kMetaRefsUpto, u64_bytes(0));
+  }
+  if (status.ok()) status = transaction.commit();
+  if (!status.ok()) return status.error("cannot write", draft());
+  const Result<files::Head> head = head_of(**environment);
+  if (!head) return head.error();
+  return files::replace(draft(), files::kHead, files::format_head(*head));
+}
+
+// The new head comes first: from then until data.mdb is there, last of all, no daemon opens what it
+// finds, and a further attempt goes on from wherever this one was.
+Result<void> Restoration::finish() {
+  const std::string& directory = options_.directory;
+  const std::string aside = directory + "/" + kReplaced;
+  const std::string head = directory + "/" + files::kHead;
+  const std::string old_head = aside + "/" + files::kHead;
+  Result<void> done = files::prepare_directory(aside, true);
+  const bool first_time = files::exists(directory + "/" + files::kData);
+  if (done && first_time) done = remove_file(old_head);
+  if (done && first_time && files::exists(head)) done = copy_file(head, old_head);
+  if (done) done = put(files::kHead);
+  if (done) done = move_aside();
+  for (const char* name : {files::kSealKey, files::kKeys, files::kData}) {
+    if (done) done = put(name);
+  }
+  if (done) done = files::remove_flat(draft());
+  // Nothing was replaced: an empty directory tells nobody anything.
+  if (done) ::rmdir(aside.c_str());
+  return done;
+}
+
+// What is new takes its place only after all that is old has left: whatever is missing there and
+// stands here is old.
+Result<void> Restoration::move_aside() {
+  const std::string& directory = options_.directory;
+  const std::string aside = directory + "/" + kReplaced;
+  for (const char* name : {files::kData, "lock.mdb", files::kKeys, files::kSealKey}) {
+    const std::string old = directory + "/" + name;
+    if (!files::exists(old) || files::exists(aside + "/" + name)) continue;
+    Result<void> done = files::move_into_place(old, aside + "/" + name);
+    if (done) done = files::sync_directory(aside);
+    if (done) done = files::sync_directory(directory);
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<void> Restoration::put(const char* name) {
+  if (!files::exists(draft() + "/" + name)) return {};
+  Result<void> moved =
+      files::move_into_place(draft() + "/" + name, options_.directory + "/" + name);
+  if (!moved) return moved;
+  return files::sync_directory(options_.directory);
+}
+
+}  // namespace daybook

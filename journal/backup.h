@@ -1,0 +1,85 @@
+// Copies of a journal: one made beside its writer, and one put back.
+//
+// Law: what has a copy's or a journal's name is whole. Both are made under another name, synced,
+// examined as verify() does, and renamed last, so that whatever dies on the way leaves a draft that
+// the next attempt throws away. A copy's keys may lie elsewhere: without them it holds no words.
+// Rejected: copying the files; a commit in between would tear them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "core/types.h"
+#include "journal/files.h"
+#include "journal/opening.h"
+
+namespace daybook {
+
+struct BackupReport {
+  Seq events = 0;
+  std::uint64_t bytes = 0;  // of data.mdb
+  std::string keys;         // where they are; empty: the words are in clear
+};
+
+// Copies the journal in `directory`, as of one moment, to `into`, which must not exist. May run
+// beside the writer; pages that the copy still reads are not reused until it is done. `keys`: a
+// file for the keys of the words, which must not exist; empty: `into`/keys.
+Result<BackupReport> back_up(const std::string& directory, const std::string& into,
+                             const std::string& keys);
+
+// A journal on its way back: a whole one in a directory inside the target's, not yet in place.
+class Restoration {
+ public:
+  static constexpr const char* kDraft = "restoring.tmp";
+  // What was in place before, and is kept.
+  static constexpr const char* kReplaced = "replaced";
+
+  struct Options {
+    std::string backup;
+    std::string keys;       // empty: `backup`/keys
+    std::string directory;  // of the journal to be
+    Seq until = 0;          // 0: all of it; otherwise the last commit that ends there or before
+  };
+
+  // Takes the lock of `directory`, copies, examines, cuts, and raises the epoch. What an earlier
+  // attempt left behind is thrown away. kBusy: a daemon runs on `directory`.
+  static Result<std::unique_ptr<Restoration>> prepare(const Options& options);
+  // Use prepare().
+  Restoration(Options options, files::Descriptor lock)
+      : options_(std::move(options)), lock_(std::move(lock)) {}
+  Restoration(const Restoration&) = delete;
+  Restoration& operator=(const Restoration&) = delete;
+
+  // The draft: a journal like any other, to be opened and written to before it is put in place.
+  [[nodiscard]] std::string draft() const { return options_.directory + "/" + kDraft; }
+  [[nodiscard]] Seq upto() const { return upto_; }
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
+  // The directory of the journal it replaces; nullopt: there is none that can be read.
+  [[nodiscard]] const std::optional<std::string>& replaced() const { return replaced_; }
+  // Up to here both have the same events; 0 when nothing is replaced.
+  [[nodiscard]] Seq common() const { return common_; }
+
+  // Puts it in place; what was there moves to `replaced`. The draft is closed by then.
+  Result<void> finish();
+
+ private:
+  Result<void> copy();
+  Result<void> compare();
+  Result<void> cut_and_raise();
+  Result<void> move_aside();
+  Result<void> put(const char* name);
+
+  Options options_;
+  files::Descriptor lock_;
+  Seq upto_ = 0;
+  Seq common_ = 0;
+  std::uint64_t epoch_ = 0;
+  std::optional<std::string> replaced_;
+};
+
+}  // namespace daybook

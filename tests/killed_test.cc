@@ -1,0 +1,221 @@
+// kill -9 of `backup`, `restore` and `erase` at every system call that changes something. Whatever
+// it leaves, there is no half copy that looks whole, no journal that opens and is not sound, and
+// the same verb, run again, finishes.
+//
+// The program runs under ptrace; calls are counted over all its threads, and it dies as it enters
+// the nth. Rejected: a library in between; it would not see what LMDB's own code calls.
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+#include "tests/places.h"
+#include "tests/world/daemon_world.h"
+
+namespace daybook::killed_test {
+
+using world::DaemonWorld;
+using world::Finished;
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kChat = DaemonWorld::kUser;
+constexpr int kCallsMax = 100'000;
+
+bool changes(long call, unsigned long flags) {
+  static const std::set<long> kCalls = {
+      SYS_write, SYS_pwrite64, SYS_writev,    SYS_pwritev,   SYS_rename,   SYS_unlink, SYS_mkdir,
+      SYS_rmdir, SYS_fsync,    SYS_fdatasync, SYS_ftruncate, SYS_unlinkat, SYS_msync};
+  constexpr unsigned long kCreates = 0100;  // O_CREAT
+  return kCalls.contains(call) || (call == SYS_openat && (flags & kCreates) != 0);
+}
+
+// Runs it and kills it at the nth such call. False: it ended before.
+bool run_and_kill(const std::vector<std::string>& arguments, int nth) {
+  std::vector<char*> words;
+  for (const std::string& one : arguments) words.push_back(const_cast<char*>(one.c_str()));
+  words.push_back(nullptr);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    std::freopen("/dev/null", "w", stdout);
+    std::freopen("/dev/null", "w", stderr);
+    ::execv(words[0], words.data());
+    ::_exit(127);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
+  REQUIRE(::ptrace(PTRACE_SETOPTIONS, child, nullptr, options) == 0);
+  ::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+  int seen = 0;
+  std::set<pid_t> inside;  // threads between entry and exit of a call
+  while (true) {
+    const pid_t thread = ::waitpid(-1, &status, __WALL);
+    if (thread < 0) return false;
+    if (WIFEXITED(status) || WIFSIGNALED(status)) {
+      if (thread == child) return WIFSIGNALED(status);
+      continue;
+    }
+    int signal = WSTOPSIG(status);
+    if (signal == (SIGTRAP | 0x80)) {
+      signal = 0;
+      user_regs_struct registers{};
+      ::ptrace(PTRACE_GETREGS, thread, nullptr, &registers);
+      const bool entry = inside.insert(thread).second;
+      if (!entry) inside.erase(thread);
+      if (entry && changes(static_cast<long>(registers.orig_rax), registers.rdx) && ++seen == nth) {
+        ::kill(child, SIGKILL);
+      }
+    } else if (signal == SIGTRAP || signal == SIGSTOP) {
+      signal = 0;
+    }
+    ::ptrace(PTRACE_SYSCALL, thread, nullptr, signal);
+  }
+}
+
+struct World : DaemonWorld {
+  World() : DaemonWorld(build_directory()) {
+    start();
+    for (const char* text : {"CANARY-secret words:9", "kept words:3"}) {
+      say(kChat, text);
+      REQUIRE(wait_answered(kChat, text));
+    }
+    daemon().signal(SIGTERM);
+    REQUIRE(daemon().wait() == 0);
+    REQUIRE(tool({"backup", copy()}).status == 0);
+    fs::copy(data(), kept(), fs::copy_options::recursive);
+  }
+  [[nodiscard]] std::string copy() const { return directory() + "/copy"; }
+  [[nodiscard]] std::string kept() const { return directory() + "/kept"; }
+  [[nodiscard]] std::string place() const { return directory() + "/place"; }
+
+  // The command as a program of its own.
+  [[nodiscard]] std::vector<std::string> command(std::vector<std::string> verb,
+                                                 const std::string& into) const {
+    std::vector<std::string> arguments = {build_directory() + "/daybook", "--data", into};
+    arguments.insert(arguments.end(), verb.begin(), verb.end());
+    return arguments;
+  }
+  Finished run(std::vector<std::string> verb, const std::string& into) {
+    const auto arguments = command(std::move(verb), into);
+    return world::run_program(arguments, {{"HOME", directory()}});
+  }
+  bool sound(const std::string& journal) { return run({"verify"}, journal).status == 0; }
+  void fresh() {
+    fs::remove_all(place());
+    fs::copy(kept(), place(), fs::copy_options::recursive);
+  }
+};
+
+bool holds(const std::string& directory, std::string_view words) {
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    if (bytes.find(words) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// `judge` looks at what is there after the kill, and again after the verb was run to its end.
+void campaign(const char* name, World& world, const std::vector<std::string>& verb, int step,
+              const std::function<void()>& prepare, const std::function<void()>& judge) {
+  int points = 0;
+  for (int nth = 1; nth < kCallsMax; nth += step) {
+    INFO(name << ", killed at change " << nth);
+    prepare();
+    if (!run_and_kill(world.command(verb, world.place()), nth)) break;
+    ++points;
+    judge();
+  }
+  std::printf("%s: killed at %d points\n", name, points);
+  std::fflush(stdout);
+  CHECK(points > 0);
+}
+
+void backup_campaign(World& world, int step) {
+  const std::string into = world.directory() + "/another";
+  world.fresh();
+  campaign(
+      "backup", world, {"backup", into}, step, [&] { fs::remove_all(into); },
+      [&] {
+        if (fs::exists(into)) CHECK(world.sound(into));
+        if (fs::exists(into)) return;
+        CHECK(world.run({"backup", into}, world.place()).status == 0);
+        CHECK(world.sound(into));
+        CHECK_FALSE(fs::exists(into + ".partial"));
+      });
+}
+
+void restore_campaign(World& world, int step) {
+  campaign(
+      "restore", world, {"restore", world.copy()}, step, [&] { world.fresh(); },
+      [&] {
+        // Either one, or none that anybody would open.
+        const bool there = fs::exists(world.place() + "/data.mdb");
+        if (there && world.run({"log"}, world.place()).status == 0) {
+          CHECK(world.run({"replay", "--check"}, world.place()).status == 0);
+        }
+        const Finished again = world.run({"restore", world.copy()}, world.place());
+        INFO(again.errors);
+        // 64: it was done already, and what it replaced is still there.
+        CHECK((again.status == 0 || again.status == 64));
+        CHECK(world.sound(world.place()));
+        const std::string log = world.run({"log", "-n", "1000"}, world.place()).output;
+        CHECK(log.find("JournalRestored") != std::string::npos);
+      });
+}
+
+void erase_campaign(World& world, int step) {
+  world.fresh();
+  std::string seq;
+  std::istringstream log(world.run({"log", "-n", "1000"}, world.place()).output);
+  for (std::string line; seq.empty() && std::getline(log, line);) {
+    if (line.find("CANARY") != std::string::npos) seq = std::to_string(std::stoull(line));
+  }
+  REQUIRE_FALSE(seq.empty());
+  campaign(
+      "erase", world, {"erase", seq, "--yes"}, step, [&] { world.fresh(); },
+      [&] {
+        CHECK(world.sound(world.place()));
+        CHECK(world.run({"erase", seq, "--yes"}, world.place()).status == 0);
+        CHECK(world.sound(world.place()));
+        CHECK_FALSE(holds(world.place(), "CANARY"));
+        const std::string after = world.run({"log", "-n", "1000"}, world.place()).output;
+        CHECK(after.find("CANARY") == std::string::npos);
+        CHECK(after.find("kept words:3") != std::string::npos);
+        const Finished replayed = world.run({"replay", "--check"}, world.place());
+        INFO(replayed.errors << world.run({"log", "-n", "3"}, world.place()).output);
+        CHECK(replayed.status == 0);
+      });
+}
+
+TEST_CASE("kill -9 at some changes of backup, restore and erase leaves what can be gone on with",
+          "[killed-some]") {
+  World world;
+  backup_campaign(world, 7);
+  restore_campaign(world, 13);
+  erase_campaign(world, 7);
+}
+
+TEST_CASE("kill -9 at every change of backup, restore and erase", "[.killed]") {
+  World world;
+  backup_campaign(world, 1);
+  restore_campaign(world, 1);
+  erase_campaign(world, 1);
+}
+
+}  // namespace daybook::killed_test

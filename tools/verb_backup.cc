@@ -1,0 +1,251 @@
+// `daybook backup` and `restore`: a copy of the journal beside its writer, and one put back.
+#include <fstream>
+
+#include "core/codec.h"
+#include "core/erasure.h"
+#include "journal/backup.h"
+#include "tools/figures.h"
+#include "tools/journal_view.h"
+#include "tools/json_line.h"
+#include "tools/tool.h"
+#include "tools/writing.h"
+
+namespace daybook {
+namespace {
+
+struct RestoreArguments {
+  std::string backup;
+  std::string keys;
+  std::string erasures;
+  std::string until;
+};
+
+Result<void> run_backup(const Tool& tool, const std::string& into, const std::string& keys) {
+  auto directory = tool.journal_directory();
+  if (!directory) return directory.error();
+  const Time began = wall_clock();
+  auto report = back_up(*directory, into, keys);
+  if (!report) return report.error();
+  if (tool.json) {
+    print_json({{"events", report->events},
+                {"bytes", report->bytes},
+                {"directory", into},
+                {"keys", report->keys}});
+    return {};
+  }
+  print_line("Copied " + count_text(report->events, "event") + ", " + bytes_text(report->bytes) +
+             ", to " + terminal_text(into) + " in " + duration_text(wall_clock() - began) +
+             ", and verified the copy.");
+  if (!report->keys.empty()) {
+    print_line(
+        "The keys of its words are in " + terminal_text(report->keys) +
+        ": who has both can read everything, and what is erased later stays readable there.");
+  }
+  return {};
+}
+
+// ---- erasures to do again
+
+// Told by the lines of `daybook log --json`.
+Result<std::vector<Event>> read_erasures(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return Error{"cannot read " + path, ExitCode::kInputOutput};
+  std::vector<Event> erasures;
+  std::size_t number = 0;
+  for (std::string text; std::getline(file, text);) {
+    ++number;
+    const JsonLine line = JsonLine::parse(text, nullptr, false);
+    if (!line.is_object()) {
+      return Error{path + ":" + std::to_string(number) +
+                       " is no JSON object; such a file is made with `daybook log --json --kind "
+                       "SessionErased`",
+                   ExitCode::kUsage};
+    }
+    if (line.value("kind", std::string()) != "SessionErased") continue;
+    Event erased;
+    erased.set_session(line.value("session", SessionId{0}));
+    erased.mutable_session_erased()->set_of(line.value("of", Seq{0}));
+    for (const JsonLine& one : line.value("ranges", JsonLine::array())) {
+      Range* range = erased.mutable_session_erased()->add_ranges();
+      range->set_first(one.value("first", Seq{0}));
+      range->set_last(one.value("last", Seq{0}));
+    }
+    erasures.push_back(std::move(erased));
+  }
+  return erasures;
+}
+
+Result<std::vector<Event>> erasures_in(Log& log) {
+  std::vector<Event> erasures;
+  const KindSet kinds = KindSet().set(Event::kSessionErased);
+  auto scanned = log.scan(1, log.last(), kinds, [&](const Record& record) {
+    auto event = from_record(record);
+    if (event) erasures.push_back(std::move(event).value());
+    return true;
+  });
+  if (!scanned) return scanned.error();
+  return erasures;
+}
+
+// What of it lies at or before `upto`; nullopt: nothing.
+std::optional<Event> clipped(const Event& erasure, Seq upto) {
+  Event fact;
+  fact.set_session(erasure.session());
+  fact.mutable_session_erased()->set_of(erasure.session_erased().of());
+  for (const Range& range : erasure.session_erased().ranges()) {
+    if (range.first() > upto || erasure.session() > upto) continue;
+    Range* kept = fact.mutable_session_erased()->add_ranges();
+    kept->set_first(range.first());
+    kept->set_last(std::min<Seq>(range.last(), upto));
+  }
+  if (fact.session_erased().ranges_size() == 0) return std::nullopt;
+  return fact;
+}
+
+struct Known {
+  std::vector<Event> facts;  // to record again
+  std::size_t again = 0;
+};
+
+Result<Known> gather(const Restoration& restoration, const std::string& file) {
+  Known known;
+  const auto take = [&](const Result<std::vector<Event>>& erasures, Seq upto) -> Result<void> {
+    if (!erasures) return erasures.error();
+    for (const Event& erasure : *erasures) {
+      auto fact = clipped(erasure, upto);
+      if (fact) known.facts.push_back(std::move(*fact));
+    }
+    return {};
+  };
+  if (restoration.replaced()) {
+    auto log = LmdbReader::open(*restoration.replaced());
+    if (!log) return log.error();
+    const auto taken = take(erasures_in(**log), std::min(restoration.common(), restoration.upto()));
+    if (!taken) return taken.error();
+  }
+  if (!file.empty()) {
+    const auto taken = take(read_erasures(file), restoration.upto());
+    if (!taken) return taken.error();
+  }
+  return known;
+}
+
+bool names_same(const Event& one, const Event& other) {
+  if (one.session() != other.session()) return false;
+  const auto& mine = one.session_erased().ranges();
+  const auto& theirs = other.session_erased().ranges();
+  return std::equal(mine.begin(), mine.end(), theirs.begin(), theirs.end(),
+                    [](const Range& a, const Range& b) {
+                      return a.first() == b.first() && a.last() == b.last();
+                    });
+}
+
+// The restored journal's own erasures are carried out again, since its keys may be older than it.
+Result<std::vector<Event>> facts_of(const Restoration& restoration, Known* known, Log& log) {
+  std::vector<Event> facts(1);
+  facts[0].mutable_journal_restored()->set_epoch(restoration.epoch());
+  facts[0].mutable_journal_restored()->set_upto(restoration.upto());
+  auto own = erasures_in(log);
+  if (!own) return own.error();
+  for (const Event& erasure : *own) {
+    Event destroyed;
+    destroyed.set_session(erasure.session());
+    destroyed.mutable_keys_destroyed()->set_of(erasure.seq());
+    facts.push_back(std::move(destroyed));
+  }
+  for (const Event& fact : known->facts) {
+    const bool there = std::any_of(own->begin(), own->end(),
+                                   [&](const Event& one) { return names_same(one, fact); });
+    if (there) continue;
+    own->push_back(fact);
+    facts.push_back(fact);
+    ++known->again;
+  }
+  return facts;
+}
+
+void tell(const Tool& tool, const Restoration& restoration, const std::string& directory,
+          const Known& known, bool from_file) {
+  if (tool.json) {
+    print_json({{"upto", restoration.upto()},
+                {"epoch", restoration.epoch()},
+                {"erasures", known.again},
+                {"replaced", restoration.replaced().has_value()}});
+    return;
+  }
+  print_line("Restored " + count_text(restoration.upto(), "event") + " to " +
+             terminal_text(directory) + ", as epoch " + std::to_string(restoration.epoch()) +
+             ". Nothing that was being answered or sent then is taken up again.");
+  if (known.again > 0) {
+    print_line(count_text(known.again, "erasure") + " made later " +
+               (known.again == 1 ? "was" : "were") + " done again.");
+  }
+  if (restoration.replaced()) {
+    print_line("The journal it replaces is kept in " + terminal_text(directory) + "/" +
+               Restoration::kReplaced + ": delete it when you have no more use for it.");
+  }
+  const std::string told = restoration.replaced() ? "the replaced journal" : "";
+  const std::string both =
+      told + (!told.empty() && from_file ? " and " : "") + (from_file ? "the --erasures file" : "");
+  print_line("Erasures made after event " + std::to_string(restoration.upto()) +
+             (both.empty() ? " are not known: --erasures FILE tells of them."
+                           : " that " + both + " do not tell of are not known."));
+}
+
+Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
+  auto directory = tool.journal_directory();
+  if (!directory) return directory.error();
+  Restoration::Options options{arguments.backup, arguments.keys, *directory, 0};
+  if (!arguments.until.empty()) {
+    options.until = parse_seq(arguments.until);
+    if (options.until == 0) {
+      return Error{"--until takes the number of an event", ExitCode::kUsage};
+    }
+  }
+  auto restoration = Restoration::prepare(options);
+  if (!restoration) return restoration.error();
+  auto known = gather(**restoration, arguments.erasures);
+  if (!known) return known.error();
+  auto recorded = record_all_offline((*restoration)->draft(), false, [&](Gateway&, LmdbLog& log) {
+    return facts_of(**restoration, &*known, log);
+  });
+  if (!recorded) return recorded.error();
+  if (auto done = (*restoration)->finish(); !done) return done;
+  tell(tool, **restoration, *directory, *known, !arguments.erasures.empty());
+  return {};
+}
+
+}  // namespace
+
+void add_backup(CLI::App& app, Tool& tool) {
+  CLI::App* verb = add_verb(
+      app, "backup", Group::kKeep, "copy the journal, while the gateway runs, and verify the copy",
+      "daybook backup /mnt/backup/daybook-monday --keys ~/daybook-keys-monday");
+  const auto into = std::make_shared<std::string>();  // lives as long as the callback
+  const auto keys = std::make_shared<std::string>();
+  verb->add_option("directory", *into, "where to; must not exist")->required();
+  verb->add_option("--keys", *keys, "put the keys of the words into this file instead");
+  verb->add_flag("--json", tool.json, "what was copied as a JSON object");
+  verb->callback([&tool, into, keys] {
+    tool.chosen = [&tool, into, keys] { return run_backup(tool, *into, *keys); };
+  });
+}
+
+void add_restore(CLI::App& app, Tool& tool) {
+  CLI::App* verb =
+      add_verb(app, "restore", Group::kKeep, "put a backup back in place, while no gateway runs",
+               "daybook restore /mnt/backup/daybook-monday --until 4711");
+  const auto arguments = std::make_shared<RestoreArguments>();  // lives as long as the callback
+  verb->add_option("directory", arguments->backup, "the backup")->required();
+  verb->add_option("--keys", arguments->keys, "where the keys of its words are, if elsewhere");
+  verb->add_option("--until", arguments->until,
+                   "leave out every commit that ends after this event");
+  verb->add_option("--erasures", arguments->erasures,
+                   "lines of `daybook log --json` that tell of erasures made since");
+  verb->add_flag("--json", tool.json, "what was restored as a JSON object");
+  verb->callback([&tool, arguments] {
+    tool.chosen = [&tool, arguments] { return run_restore(tool, *arguments); };
+  });
+}
+
+}  // namespace daybook
