@@ -18,6 +18,10 @@ bool same(const Record& replayed, const Record& recorded) {
   return recorded == wordless;
 }
 
+std::size_t bytes_of(const Record& record) {
+  return sizeof(Record) + record.clear.capacity() + record.content.capacity();
+}
+
 }  // namespace
 
 void ReplayLog::append(Batch batch) {
@@ -32,9 +36,20 @@ void ReplayLog::append(Batch batch) {
       divergence_ = Divergence{record, std::nullopt};
     } else if (!same(record, **then)) {
       divergence_ = Divergence{record, **then};
+    } else {
+      remember(**then);
     }
   }
   appended_.push_back(std::move(batch));
+}
+
+void ReplayLog::remember(const Record& record) {
+  if (record.kind == Event::kChunkReceived) return;
+  recent_bytes_ += bytes_of(recent_.emplace_back(record));
+  while (recent_bytes_ > kRecentBytes) {
+    recent_bytes_ -= bytes_of(recent_.front());
+    recent_.pop_front();
+  }
 }
 
 Result<const Record*> ReplayLog::recorded(Seq seq) {
@@ -67,7 +82,11 @@ std::optional<Seq> ReplayLog::find(std::string_view source, std::string_view id)
 
 Result<std::optional<Record>> ReplayLog::get(Seq seq) {
   if (seq > last_) return std::optional<Record>();
-  auto record = journal_.get(seq);
+  const auto known =
+      std::lower_bound(recent_.begin(), recent_.end(), seq,
+                       [](const Record& one, Seq wanted) { return one.seq < wanted; });
+  const bool remembered = known != recent_.end() && known->seq == seq;
+  auto record = remembered ? Result<std::optional<Record>>(*known) : journal_.get(seq);
   if (record && record->has_value() && (*record)->erased) ++erased_read_;
   return record;
 }

@@ -2,10 +2,12 @@
 // below holds at that seq. Feed the gateway the recorded facts, and every decision is made again.
 //
 // Law: reads see only what was replayed so far, so that no decision can look into its future.
-// Memory stays flat: records are compared and dropped. Rejected: replaying into a log in memory
-// and comparing the two afterwards; it needs the whole journal twice.
+// Memory stays flat: records are compared and dropped, but for the newest, which decisions read
+// again (the history of a prompt). Rejected: replaying into a log in memory and comparing the two
+// afterwards; it needs the whole journal twice.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,10 +53,15 @@ class ReplayLog final : public Log {
  private:
   static constexpr std::size_t kAheadEvents = 512;
   static constexpr std::size_t kAheadBytes = 1u << 20;
+  static constexpr std::size_t kRecentBytes = 32u << 20;
+
+  void remember(const Record& record);
 
   Log& journal_;
   Seq last_ = 0;
   std::vector<Record> ahead_;  // consecutive
+  std::deque<Record> recent_;  // ascending; chunks are not among them
+  std::size_t recent_bytes_ = 0;
   std::size_t erased_read_ = 0;
   std::vector<Batch> appended_;
   std::optional<Divergence> divergence_;
