@@ -26,6 +26,7 @@ PACKAGES := build-essential cmake ninja-build pkg-config libuv1-dev liblmdb-dev 
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev \
   catch2 librapidcheck-dev libbenchmark-dev ca-certificates openssl
 CHECK_PACKAGES := clang-format clang-tidy
+BENCH_PACKAGES := libsqlite3-dev
 
 SOURCES = $(shell git ls-files '*.h' '*.cc')
 TIDIED = $(shell git ls-files 'core/*.cc' 'journal/*.cc' 'adapters/*.cc' 'tools/*.cc')
@@ -68,7 +69,9 @@ unity: deps ## the same programs compiled as a few large units
 	@cmake --preset unity >/dev/null
 	@cmake --build build/unity -j $(JOBS) --target daybookd daybook
 
-bench: configure ## events a second, beside what LMDB alone does in the same process
+bench: deps ## events a second, beside what LMDB and SQLite alone do in the same process
+	@$(call install_missing,$(BENCH_PACKAGES))
+	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build $(BUILD) -j $(JOBS) --target daybook_bench
 	@$(BUILD)/daybook_bench
 

@@ -1,6 +1,6 @@
-// The journal beside its anchor: raw LMDB doing the same commits of values of the same length, in
-// the same process and in turn, so that both feel the same disk. Counter `ratio` is our time over
-// the anchor's.
+// The journal beside its anchors: raw LMDB and SQLite doing the same commits of values of the same
+// length, in the same process and in turn, so that all feel the same disk. Counter `ratio` is our
+// time over LMDB's, `to SQLite` our time over SQLite's.
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bench/raw_lmdb.h"
+#include "bench/raw_sqlite.h"
 #include "bench/typical.h"
 #include "journal/lmdb_log.h"
 #include "journal/record.h"
@@ -19,6 +20,7 @@ namespace {
 using bench::BenchPlace;
 using bench::computed_seconds;
 using bench::RawLmdb;
+using bench::RawSqlite;
 using bench::require;
 using Clock = std::chrono::steady_clock;
 
@@ -97,9 +99,11 @@ void append(benchmark::State& state) {
   const BenchPlace place;
   BenchLog journal(place.journal(), state.range(1) != 0);
   RawLmdb raw(place.raw());
+  RawSqlite sqlite(place.raw() + "/sqlite");
   const auto count = static_cast<Seq>(state.range(0));
   double ours = 0;
   double anchor = 0;
+  double second = 0;
   double events = 0;
   for (auto _ : state) {
     const auto start = Clock::now();
@@ -108,11 +112,30 @@ void append(benchmark::State& state) {
     const auto middle = Clock::now();
     raw.commit(count);
     anchor += seconds_since(middle);
+    const auto late = Clock::now();
+    sqlite.commit(count);
+    second += seconds_since(late);
     ours += took;
     events += static_cast<double>(count);
     state.SetIterationTime(took);
   }
   report(state, ours, anchor, events);
+  state.counters["to SQLite"] = ours / second;
+}
+
+// In memory (/dev/shm), where a sync is nothing: what is left is our own work on both threads.
+void append_unsynced(benchmark::State& state) {
+  const BenchPlace place("/dev/shm");
+  BenchLog journal(place.journal());
+  constexpr Seq kCount = 512;
+  double events = 0;
+  const auto start = Clock::now();
+  for (auto _ : state) {
+    journal.commit(kCount);
+    events += static_cast<double>(kCount);
+  }
+  state.counters["us an event"] = 1e6 * seconds_since(start) / events;
+  state.counters["bar us"] = 2;
 }
 
 struct Filled {
@@ -189,6 +212,7 @@ BENCHMARK(append)
     ->ArgsProduct({{1, 64, 512}, {1, 0}})
     ->ArgNames({"events", "encrypt"})
     ->UseManualTime();
+BENCHMARK(append_unsynced)->Name("journal/append 512, no disk")->UseRealTime();
 BENCHMARK(scan_all)->Name("journal/scan")->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(scan_one_in_ten)
     ->Name("journal/scan one kind in ten")

@@ -24,8 +24,8 @@ inline constexpr std::size_t kRawBodyBytes = 96;
 
 class BenchPlace {
  public:
-  BenchPlace() {
-    std::string name = (std::filesystem::temp_directory_path() / "daybook-bench-XXXXXX").string();
+  explicit BenchPlace(const std::filesystem::path& under = std::filesystem::temp_directory_path()) {
+    std::string name = (under / "daybook-bench-XXXXXX").string();
     require(::mkdtemp(name.data()) != nullptr, "mkdtemp");
     root_ = name;
     std::filesystem::create_directory(raw());

@@ -1,9 +1,7 @@
 // The daemon as a process: from exec to its first poll over a journal of a million events or
 // more, and what it takes while nothing happens.
 //
-// Every start gets a copy of its own: a start settles the turns that it finds open. Set
-// DAYBOOK_BENCH_EVENTS to another number of events, and DAYBOOK_BENCH_JOURNAL to a directory to
-// keep the journal there and use it again.
+// Every start gets a copy of its own: a start settles the turns that it finds open.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "bench/kept_journal.h"
 #include "bench/typical.h"
 #include "tests/tls_certificates.h"
 #include "tests/tls_front.h"
@@ -28,53 +27,11 @@ namespace fs = std::filesystem;
 using bench::require;
 using Clock = std::chrono::steady_clock;
 
-bench::Extent extent() {
-  const char* events = std::getenv("DAYBOOK_BENCH_EVENTS");
-  return {events != nullptr ? std::stoull(events) : 1'000'000, 200, true};
-}
 constexpr std::chrono::seconds kSettling{2};
 constexpr std::chrono::seconds kWatching{10};
 constexpr double kMebibyte = 1 << 20;
 
-class Original {
- public:
-  Original() {
-    const char* kept = std::getenv("DAYBOOK_BENCH_JOURNAL");
-    path_ = kept != nullptr ? kept : temporary_.path() + "/journal";
-    const std::string note = path_ + ".note";
-    if (std::ifstream in(note); in) {
-      in >> filled_.last_update_id;
-      for (std::int64_t chat = 0; in >> chat;) filled_.open_chats.push_back(chat);
-      return;
-    }
-    filled_ = bench::write_journal(path_, extent());
-    std::ofstream out(note);
-    out << filled_.last_update_id;
-    for (const std::int64_t chat : filled_.open_chats) out << ' ' << chat;
-  }
-  void copy_to(const std::string& place) const {
-    fs::create_directories(place);
-    fs::permissions(place, fs::perms::owner_all);
-    fs::copy(path_, place, fs::copy_options::recursive);
-    // Else the daemon's first commit would write our whole copy to the disk.
-    for (const auto& file : fs::directory_iterator(place)) {
-      const int descriptor = ::open(file.path().c_str(), O_RDONLY | O_CLOEXEC);
-      require(descriptor >= 0 && ::fsync(descriptor) == 0, "fsync");
-      ::close(descriptor);
-    }
-  }
-  [[nodiscard]] const bench::Filled& filled() const { return filled_; }
-
- private:
-  world::TemporaryDirectory temporary_;
-  std::string path_;
-  bench::Filled filled_;
-};
-
-const Original& original() {
-  static const Original journal;
-  return journal;
-}
+const bench::KeptJournal& original() { return bench::kept_journal(); }
 
 // An authority that stands among those of the system, so that the daemon reads a bundle as long as
 // it does at home.
@@ -216,8 +173,8 @@ void exec_to_poll(benchmark::State& state) {
   state.counters["best ms"] = best * 1'000;
   state.counters["CPU ms"] = computed * 1'000;
   state.counters["floor ms"] = floor * 1'000;
-  state.counters["events"] = static_cast<double>(extent().events);
-  state.counters["bar ms"] = extent().events > 1'000'000 ? 150 : 100;
+  state.counters["events"] = static_cast<double>(original().events());
+  state.counters["bar ms"] = original().events() > 1'000'000 ? 150 : 100;
 }
 BENCHMARK(exec_to_poll)
     ->Name("daemon/exec to first poll")
@@ -236,7 +193,7 @@ void idle(benchmark::State& state, Wire wire) {
     state.counters["bar wakes/s"] = 2;
     state.counters["RSS MiB"] = daemon.memory_bytes() / kMebibyte;
     state.counters["bar MiB"] = 12;
-    state.counters["events"] = static_cast<double>(extent().events);
+    state.counters["events"] = static_cast<double>(original().events());
     state.SetIterationTime(static_cast<double>(kWatching.count()));
   }
 }

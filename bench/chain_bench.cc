@@ -1,0 +1,108 @@
+// Reading one conversation out of many: the newest 1,000 events of a session's chain, without and
+// with their words, beside LMDB alone following the same links in the same file. Counter `ratio` is
+// our time over its time.
+#include <benchmark/benchmark.h>
+#include <lmdb.h>
+
+#include <memory>
+#include <string>
+
+#include "bench/kept_journal.h"
+#include "bench/raw_lmdb.h"
+#include "core/session.h"
+#include "journal/layout.h"
+#include "tools/journal_view.h"
+
+namespace daybook::chain_bench {
+namespace {
+
+using bench::computed_seconds;
+using bench::require;
+
+constexpr std::size_t kEvents = 1'000;
+constexpr std::size_t kPrevOffset = 18;  // journal/FORMAT.md
+constexpr std::uint64_t kPrevMask = (std::uint64_t{1} << 40) - 1;
+
+// Nobody writes while it reads, so it needs no lock of LMDB's; taking one here would drop the
+// journal's own, which is open in this process.
+class BareJournal {
+ public:
+  explicit BareJournal(const std::string& directory) {
+    require(mdb_env_create(&environment_) == 0, "mdb_env_create");
+    require(mdb_env_set_maxdbs(environment_, 8) == 0, "mdb_env_set_maxdbs");
+    const unsigned flags = MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS;
+    require(mdb_env_open(environment_, directory.c_str(), flags, 0600) == 0, "mdb_env_open");
+    require(mdb_txn_begin(environment_, nullptr, MDB_RDONLY, &transaction_) == 0, "mdb_txn_begin");
+    require(mdb_dbi_open(transaction_, "events", MDB_INTEGERKEY, &table_) == 0, "mdb_dbi_open");
+  }
+  ~BareJournal() {
+    mdb_txn_abort(transaction_);
+    mdb_env_close(environment_);
+  }
+  BareJournal(const BareJournal&) = delete;
+  BareJournal& operator=(const BareJournal&) = delete;
+
+  // Follows `count` links from `seq` on and returns where it ends.
+  Seq walk(Seq seq, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint64_t name = record::key_of(seq);
+      MDB_val key{sizeof name, &name};
+      MDB_val value{};
+      require(mdb_get(transaction_, table_, &key, &value) == 0, "mdb_get");
+      const std::string_view bytes(static_cast<const char*>(value.mv_data), value.mv_size);
+      seq -= record::load_u64(bytes.substr(kPrevOffset)) & kPrevMask;
+    }
+    return seq;
+  }
+
+ private:
+  MDB_env* environment_ = nullptr;
+  MDB_txn* transaction_ = nullptr;
+  MDB_dbi table_ = 0;
+};
+
+void chain(benchmark::State& state, bool words) {
+  auto opened = JournalView::open(bench::kept_journal().path());
+  require(opened.has_value(), "JournalView::open");
+  JournalView& view = **opened;
+  BareJournal bare(bench::kept_journal().path());
+  const auto session = view.find_session("telegram:" + std::to_string(bench::kFirstChat));
+  require(session.has_value(), "a session");
+  const Seq head = view.gateway().directory().session(*session)->head();
+  double ours = 0;
+  double anchor = 0;
+  for (auto _ : state) {
+    const double start = computed_seconds();
+    Seq seq = head;
+    for (std::size_t i = 0; i < kEvents; ++i) {
+      const auto event = words ? view.gateway().event(seq) : view.gateway().clear_event(seq);
+      require(event.has_value(), "an event of the chain");
+      seq = event->prev();
+    }
+    const double took = computed_seconds() - start;
+    const double middle = computed_seconds();
+    require(bare.walk(head, kEvents) == seq, "both walk the same way");
+    anchor += computed_seconds() - middle;
+    ours += took;
+    state.SetIterationTime(took);
+  }
+  state.counters["ratio"] = ours / anchor;
+  state.counters["bare ms"] = 1e3 * anchor / static_cast<double>(state.iterations());
+  state.counters["events"] = static_cast<double>(bench::kept_journal().events());
+  state.counters["bar ratio"] = 1.5;
+}
+
+void clear_chain(benchmark::State& state) { chain(state, false); }
+void worded_chain(benchmark::State& state) { chain(state, true); }
+
+BENCHMARK(clear_chain)
+    ->Name("session/1000 events of a chain")
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(worded_chain)
+    ->Name("session/1000 events of a chain, with words")
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace daybook::chain_bench
