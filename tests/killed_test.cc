@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,12 +32,17 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kChat = DaemonWorld::kUser;
 constexpr int kCallsMax = 100'000;
 
-bool changes(long call, unsigned long flags) {
-  static const std::set<long> kCalls = {
-      SYS_write, SYS_pwrite64, SYS_writev,    SYS_pwritev,   SYS_rename,   SYS_unlink, SYS_mkdir,
-      SYS_rmdir, SYS_fsync,    SYS_fdatasync, SYS_ftruncate, SYS_unlinkat, SYS_msync};
-  constexpr unsigned long kCreates = 0100;  // O_CREAT
-  return kCalls.contains(call) || (call == SYS_openat && (flags & kCreates) != 0);
+bool changes(const __ptrace_syscall_info& call) {
+  static const std::set<std::uint64_t> kCalls = {
+      SYS_write, SYS_pwrite64,  SYS_writev,   SYS_pwritev,   SYS_renameat, SYS_renameat2,
+      SYS_fsync, SYS_fdatasync, SYS_unlinkat, SYS_ftruncate, SYS_mkdirat,  SYS_msync,
+#ifdef SYS_rename  // not where each has its form with a directory
+      SYS_rename, SYS_unlink, SYS_mkdir, SYS_rmdir,
+#endif
+  };
+  constexpr std::uint64_t kCreates = 0100;  // O_CREAT
+  return kCalls.contains(call.entry.nr) ||
+         (call.entry.nr == SYS_openat && (call.entry.args[2] & kCreates) != 0);
 }
 
 // Runs it and kills it at the nth such call. False: it ended before.
@@ -61,7 +65,6 @@ bool run_and_kill(const std::vector<std::string>& arguments, int nth) {
   REQUIRE(::ptrace(PTRACE_SETOPTIONS, child, nullptr, options) == 0);
   ::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
   int seen = 0;
-  std::set<pid_t> inside;  // threads between entry and exit of a call
   while (true) {
     const pid_t thread = ::waitpid(-1, &status, __WALL);
     if (thread < 0) return false;
@@ -72,13 +75,10 @@ bool run_and_kill(const std::vector<std::string>& arguments, int nth) {
     int signal = WSTOPSIG(status);
     if (signal == (SIGTRAP | 0x80)) {
       signal = 0;
-      user_regs_struct registers{};
-      ::ptrace(PTRACE_GETREGS, thread, nullptr, &registers);
-      const bool entry = inside.insert(thread).second;
-      if (!entry) inside.erase(thread);
-      if (entry && changes(static_cast<long>(registers.orig_rax), registers.rdx) && ++seen == nth) {
-        ::kill(child, SIGKILL);
-      }
+      __ptrace_syscall_info call{};
+      ::ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof call, &call);
+      const bool entry = call.op == PTRACE_SYSCALL_INFO_ENTRY;
+      if (entry && changes(call) && ++seen == nth) ::kill(child, SIGKILL);
     } else if (signal == SIGTRAP || signal == SIGSTOP) {
       signal = 0;
     }
