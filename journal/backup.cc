@@ -46,16 +46,6 @@ Result<files::Descriptor> create_file(const std::string& path) {
   return file;
 }
 
-Result<void> write_whole(int into, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(into, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return files::system_error("write", path, errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
 // A new file of our own, synced.
 Result<void> copy_file(const std::string& from, const std::string& to) {
   const files::Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -69,7 +59,7 @@ Result<void> copy_file(const std::string& from, const std::string& to) {
     if (got < 0) return files::system_error("read", from, errno);
     if (got == 0) break;
     const std::string_view bytes(block.data(), static_cast<std::size_t>(got));
-    Result<void> written = write_whole(target->number(), bytes, to);
+    Result<void> written = files::write_all(target->number(), bytes, to);
     if (!written) return written;
   }
   crypto::wipe(block);
@@ -110,21 +100,27 @@ Result<Seq> examine(const std::string& directory, const std::string& what) {
       ExitCode::kDamaged};
 }
 
+// What was archived becomes part of a copy, beside data.mdb.
+Result<void> copy_segments(Environment& environment, const std::string& draft) {
+  const store::Segments* segments = environment.segments();
+  if (segments == nullptr) return {};
+  for (std::size_t i = 0; i < segments->places().size(); ++i) {
+    if (segments->problem(i)) return *segments->problem(i);
+    const std::string& path = segments->segment(i)->path();
+    Result<void> copied = copy_file(path, draft + path.substr(path.rfind('/')));
+    if (!copied) return copied;
+  }
+  return {};
+}
+
 // Everything but the keys, in `draft`. True: its words are encrypted.
-Result<bool> copy_data(const std::string& directory, const std::string& draft) {
+Result<bool> copy_all_but_keys(const std::string& directory, const std::string& draft) {
   Result<Opened> opened = open_for_reading(directory);
   if (!opened) return opened.error();
-  const std::string data = draft + "/" + files::kData;
-  {
-    const Result<files::Descriptor> file = create_file(data);
-    if (!file) return file.error();
-    Status status = opened->environment->copy_to(file->number());
-    if (status.ok() && ::fsync(file->number()) != 0) status = Status(errno);
-    if (!status.ok()) return status.error("cannot write", data);
-  }
-  const Result<void> seal_key =
-      copy_file(directory + "/" + files::kSealKey, draft + "/" + files::kSealKey);
-  if (!seal_key) return seal_key.error();
+  Result<void> done = copy_data(*opened->environment, draft);
+  if (done) done = copy_segments(*opened->environment, draft);
+  if (done) done = copy_file(directory + "/" + files::kSealKey, draft + "/" + files::kSealKey);
+  if (!done) return done.error();
   return opened->format == layout::kFormatLocked;
 }
 
@@ -197,6 +193,28 @@ Result<void> remove_behind(Environment& environment, Seq upto) {
   return {};
 }
 
+// The same of events that were archived: what lies in a segment stays there and is not looked at.
+Result<void> clip_segments(Environment& environment, Seq upto) {
+  Reading reading(environment);
+  const Result<std::optional<std::string>> value = reading.meta(layout::kMetaSegments);
+  if (!value) return value.error();
+  if (!value->has_value()) return {};
+  auto places = layout::parse_segments(**value);
+  if (!places) return Error{"the backup does not say what was archived", ExitCode::kDamaged};
+  std::erase_if(*places, [upto](const auto& one) { return record::seq_of(one.first) > upto; });
+  if (!places->empty()) {
+    std::uint64_t& last = places->back().last;
+    last = std::min(last, record::key_of(upto, record::kPartsMax - 1));
+  }
+  WriteTransaction transaction(environment);
+  Status status = transaction.begin();
+  const std::string left = layout::segments_value(*places);
+  if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaSegments, left);
+  if (status.ok()) status = transaction.commit();
+  if (!status.ok()) return status.error("cannot write", environment.directory());
+  return {};
+}
+
 // The newest event up to which both have one chain: seals that are equal vouch for all before.
 Result<Seq> common_upto(Environment& one, Environment& other) {
   Reading mine(one);
@@ -220,6 +238,16 @@ Result<Seq> common_upto(Environment& one, Environment& other) {
 
 }  // namespace
 
+Result<void> copy_data(Environment& environment, const std::string& draft) {
+  const std::string data = draft + "/" + files::kData;
+  const Result<files::Descriptor> file = create_file(data);
+  if (!file) return file.error();
+  Status status = environment.copy_to(file->number());
+  if (status.ok() && ::fsync(file->number()) != 0) status = Status(errno);
+  if (!status.ok()) return status.error("cannot write", data);
+  return {};
+}
+
 Result<BackupReport> back_up(const std::string& directory, const std::string& into,
                              const std::string& keys) {
   const std::string place = without_slashes(into);
@@ -229,7 +257,7 @@ Result<BackupReport> back_up(const std::string& directory, const std::string& in
   if (done) done = files::remove_flat(draft);
   if (done) done = files::prepare_directory(draft, true);
   if (!done) return done.error();
-  const Result<bool> locked = copy_data(directory, draft);
+  const Result<bool> locked = copy_all_but_keys(directory, draft);
   if (!locked) return locked.error();
 
   BackupReport report;
@@ -279,6 +307,11 @@ Result<void> Restoration::copy() {
   for (const char* name : {files::kData, files::kSealKey, files::kHead}) {
     const bool needed = name != files::kHead || files::exists(from + "/" + name);
     if (done && needed) done = copy_file(from + "/" + name, draft() + "/" + name);
+  }
+  const auto segments = files::names_in(from, files::kSegmentPrefix);
+  if (!segments) return segments.error();
+  for (const std::string& name : *segments) {
+    if (done) done = copy_file(from + "/" + name, draft() + "/" + name);
   }
   const std::string keys = options_.keys.empty() ? from + "/" + files::kKeys : options_.keys;
   if (done && (files::exists(keys) || !options_.keys.empty())) {
@@ -341,6 +374,7 @@ Result<void> Restoration::cut_and_raise() {
     }
     upto_ = (*seal)->last;
     Result<void> removed = remove_behind(**environment, upto_);
+    if (removed) removed = clip_segments(**environment, upto_);
     if (!removed) return removed;
   }
   WriteTransaction transaction(**environment);
@@ -369,6 +403,11 @@ Result<void> Restoration::finish() {
   if (done && first_time && files::exists(head)) done = copy_file(head, old_head);
   if (done) done = put(files::kHead);
   if (done) done = move_aside();
+  const auto segments = files::names_in(draft(), files::kSegmentPrefix);
+  if (!segments) return segments.error();
+  for (const std::string& name : *segments) {
+    if (done) done = put(name.c_str());
+  }
   for (const char* name : {files::kSealKey, files::kKeys, files::kData}) {
     if (done) done = put(name);
   }
@@ -383,7 +422,11 @@ Result<void> Restoration::finish() {
 Result<void> Restoration::move_aside() {
   const std::string& directory = options_.directory;
   const std::string aside = directory + "/" + kReplaced;
-  for (const char* name : {files::kData, "lock.mdb", files::kKeys, files::kSealKey}) {
+  auto segments = files::names_in(directory, files::kSegmentPrefix);
+  if (!segments) return segments.error();
+  std::vector<std::string> names = {files::kData, "lock.mdb", files::kKeys, files::kSealKey};
+  std::move(segments->begin(), segments->end(), std::back_inserter(names));
+  for (const std::string& name : names) {
     const std::string old = directory + "/" + name;
     if (!files::exists(old) || files::exists(aside + "/" + name)) continue;
     Result<void> done = files::move_into_place(old, aside + "/" + name);

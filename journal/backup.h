@@ -26,6 +26,9 @@ struct BackupReport {
   std::string keys;         // where they are; empty: the words are in clear
 };
 
+// data.mdb alone, compacted, synced, into the directory `draft`, which is there.
+Result<void> copy_data(store::Environment& environment, const std::string& draft);
+
 // Copies the journal in `directory`, as of one moment, to `into`, which must not exist. May run
 // beside the writer; pages that the copy still reads are not reused until it is done. `keys`: a
 // file for the keys of the words, which must not exist; empty: `into`/keys.

@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -241,6 +242,16 @@ Result<void> replace(const std::string& directory, const char* name, std::string
   return sync_directory(directory);
 }
 
+Result<void> write_all(int descriptor, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return system_error("write", path, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
 Result<void> move_into_place(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return system_error("write", to, errno);
   return {};
@@ -253,6 +264,19 @@ Result<void> sync_directory(const std::string& directory) {
   if (!opened.valid()) return system_error("open", directory, errno);
   if (::fsync(opened.number()) != 0) return system_error("sync", directory, errno);
   return {};
+}
+
+Result<std::vector<std::string>> names_in(const std::string& directory, std::string_view prefix) {
+  std::vector<std::string> names;
+  DIR* const list = ::opendir(directory.c_str());
+  if (list == nullptr && errno == ENOENT) return names;
+  if (list == nullptr) return system_error("read", directory, errno);
+  while (const dirent* entry = ::readdir(list)) {
+    if (std::string_view(entry->d_name).starts_with(prefix)) names.emplace_back(entry->d_name);
+  }
+  ::closedir(list);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Result<void> remove_flat(const std::string& directory) {

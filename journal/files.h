@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "core/sha256.h"
@@ -25,6 +26,10 @@ inline constexpr const char* kHead = "head";
 inline constexpr const char* kLock = "daemon.lock";
 // Where a new journal is made before it is moved into place. Left over from a crash it is deleted.
 inline constexpr const char* kCreating = "creating.tmp";
+// Files of events that were moved out of data.mdb begin so (journal/segment.h).
+inline constexpr const char* kSegmentPrefix = "chunks-";
+// Where a smaller data.mdb is made before it takes the place of the present one. The same.
+inline constexpr const char* kCompacting = "compacting.tmp";
 inline constexpr std::size_t kSmallFileBytesMax = 4'096;
 // Less free space than this: no new work is taken in, until there is enough again.
 inline constexpr std::uint64_t kLowSpaceBytes = 64u << 20;
@@ -61,8 +66,12 @@ Result<void> check_file(const std::string& path, std::uint64_t bytes_min);
 // nullopt: there is none.
 Result<std::optional<std::string>> read_small(const std::string& path);
 Result<void> replace(const std::string& directory, const char* name, std::string_view bytes);
+// All of it, where the descriptor stands.
+Result<void> write_all(int descriptor, std::string_view bytes, const std::string& path);
 Result<void> move_into_place(const std::string& from, const std::string& to);
 Result<void> sync_directory(const std::string& directory);
+// Names in the directory that begin so, in order; none when it is not there.
+Result<std::vector<std::string>> names_in(const std::string& directory, std::string_view prefix);
 // The flat directory and what is in it; nothing when it is not there.
 Result<void> remove_flat(const std::string& directory);
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kSnapshotHeaderBytes = 16;  // crc u32, version u32, seq u64
 constexpr std::size_t kRefBytes = 16;             // session u64, head u64
+constexpr std::size_t kSegmentHeadBytes = 20;     // first u64, last u64, bytes of the path u32
 constexpr std::string_view kFirstSealLabel = "daybook seal 1";
 
 std::uint32_t snapshot_crc(std::string_view key, std::string_view value) {
@@ -67,6 +68,33 @@ std::optional<Snapshot> parse_snapshot(std::string_view key, std::string_view va
   snapshot.seq = record::load_u64(value.substr(8));
   snapshot.state = value.substr(kSnapshotHeaderBytes);
   return snapshot;
+}
+
+std::string segments_value(const std::vector<store::SegmentPlace>& places) {
+  std::string value;
+  for (const store::SegmentPlace& place : places) {
+    record::append_u64(value, place.first);
+    record::append_u64(value, place.last);
+    record::append_u32(value, static_cast<std::uint32_t>(place.path.size()));
+    value += place.path;
+  }
+  return value;
+}
+
+std::optional<std::vector<store::SegmentPlace>> parse_segments(std::string_view value) {
+  std::vector<store::SegmentPlace> places;
+  while (!value.empty()) {
+    if (value.size() < kSegmentHeadBytes) return std::nullopt;
+    const std::uint64_t first = record::load_u64(value);
+    const std::uint64_t last = record::load_u64(value.substr(8));
+    const std::size_t path_bytes = record::load_u32(value.substr(16));
+    value.remove_prefix(kSegmentHeadBytes);
+    const bool ascends = first <= last && (places.empty() || places.back().last < first);
+    if (path_bytes > value.size() || !ascends) return std::nullopt;
+    places.push_back({first, last, std::string(value.substr(0, path_bytes))});
+    value.remove_prefix(path_bytes);
+  }
+  return places;
 }
 
 std::string ref_value(const Ref& ref) {

@@ -6,15 +6,22 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/log.h"
 #include "core/sha256.h"
+#include "journal/segments.h"
 
 namespace daybook::layout {
 
 // Chosen when a journal is made, for good; both are read and written.
 inline constexpr std::uint32_t kFormatClear = 1;
 inline constexpr std::uint32_t kFormatLocked = 2;  // words are encrypted, keys lie beside
+// Added to either when events were archived: a program that knows nothing of segments must not take
+// them for lost.
+inline constexpr std::uint32_t kFormatArchived = 4;
+// What may lie in segments: chunks (core/events.proto, ChunkReceived).
+inline constexpr std::uint8_t kArchivedKind = 57;
 
 // Names in the meta table, and what their values are.
 inline constexpr std::string_view kMetaFormat = "format";       // u32
@@ -22,6 +29,7 @@ inline constexpr std::string_view kMetaId = "journal_id";       // 16 random byt
 inline constexpr std::string_view kMetaCreated = "created";     // u64, ms since the epoch
 inline constexpr std::string_view kMetaEpoch = "epoch";         // u64, raised by a restore
 inline constexpr std::string_view kMetaRefsUpto = "refs_upto";  // u64, seq
+inline constexpr std::string_view kMetaSegments = "segments";   // see segments_value()
 inline constexpr std::size_t kJournalIdBytes = 16;
 inline constexpr std::size_t kDedupeKeyBytes = 16;
 
@@ -32,6 +40,11 @@ std::string snapshot_key(std::string_view projection, SessionId session);
 std::string snapshot_value(const Snapshot& snapshot);
 // nullopt when damaged. Names are not in the value: the caller knows them.
 std::optional<Snapshot> parse_snapshot(std::string_view key, std::string_view value);
+
+// Of each, in order: first and last key (u64 each), bytes of the path (u32), the path.
+std::string segments_value(const std::vector<store::SegmentPlace>& places);
+// nullopt when damaged.
+std::optional<std::vector<store::SegmentPlace>> parse_segments(std::string_view value);
 
 std::string ref_value(const Ref& ref);
 std::optional<Ref> parse_ref(std::string_view name, std::string_view value);

@@ -145,6 +145,8 @@ class LmdbReader final : public Log {
   Result<Refs> refs() override;
 
   [[nodiscard]] bool locked() const { return opened_.keys != nullptr; }
+  // Sentences: nothing is wrong with the journal itself.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return opened_.warnings; }
   // The newest seal; nullopt: the journal is empty.
   Result<std::optional<Reading::Seal>> sealed() { return reading_.last_seal(); }
   // What every start of the writer examines: the last events, their seals, and the head.

@@ -74,6 +74,22 @@ Result<void> create_if_absent(const std::string& directory, bool create, bool en
   return create_journal(directory, encrypt);
 }
 
+Result<void> attach_segments(Opened& opened, const std::string& directory) {
+  Reading reading(*opened.environment);
+  const Result<std::optional<std::string>> value = reading.meta(layout::kMetaSegments);
+  if (!value) return value.error();
+  auto places = layout::parse_segments(value->value_or(std::string()));
+  if (!places) return damaged_journal(directory, "it does not say what was archived");
+  auto segments =
+      std::make_unique<store::Segments>(std::move(*places), directory, opened.journal_id);
+  for (std::size_t i = 0; i < segments->places().size(); ++i) {
+    const auto& problem = segments->problem(i);
+    if (problem) opened.warnings.push_back("archived chunks cannot be read: " + problem->message);
+  }
+  opened.environment->attach(std::move(segments));
+  return {};
+}
+
 Result<void> read_identity(Opened& opened, const std::string& directory) {
   Reading reading(*opened.environment);
   const Result<std::optional<std::string>> format = reading.meta(layout::kMetaFormat);
@@ -81,11 +97,12 @@ Result<void> read_identity(Opened& opened, const std::string& directory) {
   if (!format->has_value() || (*format)->size() != sizeof(std::uint32_t)) {
     return damaged_journal(directory, "it does not say its format");
   }
-  opened.format = record::load_u32(**format);
+  const std::uint32_t stored = record::load_u32(**format);
+  opened.format = stored & ~layout::kFormatArchived;
   if (opened.format != layout::kFormatClear && opened.format != layout::kFormatLocked) {
-    return Error{"the journal in " + directory + " has format " + std::to_string(opened.format) +
+    return Error{"the journal in " + directory + " has format " + std::to_string(stored) +
                      " and this program knows formats up to " +
-                     std::to_string(layout::kFormatLocked) +
+                     std::to_string(layout::kFormatLocked | layout::kFormatArchived) +
                      ": use the version that wrote it, or a newer one",
                  ExitCode::kDamaged};
   }
@@ -95,7 +112,7 @@ Result<void> read_identity(Opened& opened, const std::string& directory) {
     return damaged_journal(directory, "it does not say its id");
   }
   opened.journal_id = **id;
-  return {};
+  return stored == opened.format ? Result<void>() : attach_segments(opened, directory);
 }
 
 // The newest seal from which at least kPreflightEvents events remain to be examined.
@@ -222,6 +239,7 @@ Result<Opened> open_for_writing(const std::string& directory, std::size_t map_by
   done = create_if_absent(directory, create, encrypt);
   if (!done) return done.error();
   done = files::remove_flat(directory + "/" + files::kCreating);
+  if (done) done = files::remove_flat(directory + "/" + files::kCompacting);
   if (!done) return done.error();
   done = files::check_file(directory + "/" + files::kSealKey, 0);
   if (!done) return done.error();

@@ -116,21 +116,26 @@ Result<void> Reading::copy_out(Copied& copied, Seq last, const KindSet& kinds,
                                std::size_t events_max) {
   copied.bytes.clear();
   copied.items.clear();
+  copied.end = false;
   Visit visit(environment_);
   Status status = visit.begin();
   if (!status.ok()) return failed(status);
-  Cursor cursor(visit, Table::kEvents);
+  const bool skips = !kinds.test(layout::kArchivedKind) && environment_.segments() != nullptr;
+  Cursor cursor(visit, Table::kEvents,
+                skips ? Cursor::Archived::kLeftOut : Cursor::Archived::kRead);
   std::size_t events = 0;
-  Seq expected = copied.next;
-  for (status = cursor.seek(record::key_of(expected)); status.ok(); status = cursor.next()) {
+  for (status = cursor.seek(record::key_of(copied.next)); status.ok(); status = cursor.next()) {
     const std::uint64_t key = cursor.number();
     const Seq seq = record::seq_of(key);
     if (record::part_of(key) == 0) {
+      copied.end = seq > last;
       const bool enough = events == events_max || copied.bytes.size() >= kVisitBytesMax;
-      if (expected > last || enough) break;
-      if (seq != expected) return damaged(expected, "it is missing");
+      if (copied.end || enough) break;
+      const bool gap = seq != copied.next;
+      const bool archived = skips && environment_.segments()->cover(copied.next, seq - 1);
+      if (gap && !archived) return damaged(copied.next, "it is missing");
       ++events;
-      copied.next = expected = seq + 1;
+      copied.next = seq + 1;
     }
     const std::string_view value = cursor.value();
     if (!kinds.test(record::kind_of(value))) continue;
@@ -138,7 +143,7 @@ Result<void> Reading::copy_out(Copied& copied, Seq last, const KindSet& kinds,
     copied.bytes.append(value);
   }
   if (!status.ok() && !status.not_found()) return failed(status);
-  copied.end = !status.ok() || copied.next > last;
+  copied.end = copied.end || !status.ok();
   return {};
 }
 

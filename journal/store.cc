@@ -51,7 +51,10 @@ bool Status::map_full() const { return code_ == MDB_MAP_FULL; }
 bool Status::map_resized() const { return code_ == MDB_MAP_RESIZED; }
 bool Status::no_space() const { return code_ == ENOSPC || code_ == EDQUOT; }
 bool Status::input_output() const { return code_ == EIO; }
-std::string Status::text() const { return mdb_strerror(code_); }
+std::string Status::text() const {
+  if (code_ != kSegmentLost) return mdb_strerror(code_);
+  return "a file of archived chunks cannot be read; daybook doctor names it";
+}
 
 bool Status::damaged() const {
   switch (code_) {
@@ -302,12 +305,31 @@ Status Visit::get(Table table, std::string_view key, std::string_view& value) {
 }
 
 Status Visit::get(Table table, std::uint64_t key, std::string_view& value) {
-  return get(table, to_view(key), value);
+  const Status status = get(table, to_view(key), value);
+  const bool elsewhere = status.not_found() && table == Table::kEvents;
+  if (!elsewhere || environment_.segments() == nullptr) return status;
+  return get_archived(key, value);
 }
 
-Cursor::Cursor(Visit& visit, Table table) {
+Status Visit::get_archived(std::uint64_t key, std::string_view& value) {
+  const Segments& segments = *environment_.segments();
+  const std::size_t place = segments.place_of(key);
+  const bool may_be_there =
+      place < segments.places().size() && segments.places()[place].first <= key;
+  if (!may_be_there) return Status(MDB_NOTFOUND);
+  walks_.push_back(std::make_unique<SegmentWalk>(segments));
+  if (!walks_.back()->seek(key)) return Status(kSegmentLost);
+  if (!walks_.back()->there() || walks_.back()->key() != key) return Status(MDB_NOTFOUND);
+  value = walks_.back()->value();
+  return Status();
+}
+
+Cursor::Cursor(Visit& visit, Table table, Archived archived) {
   const unsigned handle = visit.environment_.tables_[static_cast<unsigned>(table)];
   opened_ = mdb_cursor_open(visit.transaction_, handle, &cursor_);
+  const Segments* segments = visit.environment_.segments();
+  const bool merges = table == Table::kEvents && archived == Archived::kRead;
+  if (merges && segments != nullptr) merge_ = std::make_unique<Merge>(*segments);
 }
 
 Cursor::~Cursor() {
@@ -324,12 +346,62 @@ Status Cursor::move(int operation, std::string_view wanted) {
   return status;
 }
 
-Status Cursor::first() { return move(MDB_FIRST); }
-Status Cursor::last() { return move(MDB_LAST); }
-Status Cursor::next() { return move(MDB_NEXT); }
-Status Cursor::previous() { return move(MDB_PREV); }
+// Both from `wanted` on.
+Status Cursor::merge(int operation, std::uint64_t wanted) {
+  merge_->own = move(operation, to_view(wanted));
+  merge_->key = key_;
+  merge_->value = value_;
+  if (!merge_->walk.seek(wanted)) return Status(kSegmentLost);
+  return show();
+}
 
-Status Cursor::seek(std::uint64_t key) { return seek_key(to_view(key)); }
+Status Cursor::merge_next() {
+  const SegmentWalk& walk = merge_->walk;
+  const bool archived = walk.there() && walk.key() == merge_->number;
+  key_ = merge_->key;
+  const bool own = merge_->own.ok() && number() == merge_->number;
+  if (archived && !merge_->walk.next()) return Status(kSegmentLost);
+  if (own) {
+    merge_->own = move(MDB_NEXT);
+    merge_->key = key_;
+    merge_->value = value_;
+  }
+  return show();
+}
+
+// The lower of both. One that stands in both was archived by somebody who was interrupted.
+Status Cursor::show() {
+  if (!merge_->own.ok() && !merge_->own.not_found()) return merge_->own;
+  const SegmentWalk& walk = merge_->walk;
+  key_ = merge_->key;
+  value_ = merge_->value;
+  if (walk.there() && (!merge_->own.ok() || walk.key() < number())) {
+    merge_->number = walk.key();
+    key_ = to_view(merge_->number);
+    value_ = walk.value();
+    return Status();
+  }
+  merge_->number = number();
+  return merge_->own;
+}
+
+Status Cursor::first() { return merge_ ? merge(MDB_FIRST, 0) : move(MDB_FIRST); }
+Status Cursor::next() { return merge_ ? merge_next() : move(MDB_NEXT); }
+
+// The newest event is never archived, and nobody walks events backwards.
+Status Cursor::last() {
+  CHECK(merge_ == nullptr || merge_->number == 0, "the last event is asked for alone");
+  return move(MDB_LAST);
+}
+
+Status Cursor::previous() {
+  CHECK(merge_ == nullptr, "events are walked forwards");
+  return move(MDB_PREV);
+}
+
+Status Cursor::seek(std::uint64_t key) {
+  return merge_ ? merge(MDB_SET_RANGE, key) : move(MDB_SET_RANGE, to_view(key));
+}
 
 Status Cursor::seek_key(std::string_view key) { return move(MDB_SET_RANGE, key); }
 

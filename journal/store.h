@@ -4,6 +4,9 @@
 // a Status that is dropped is a lost event; the compiler refuses to drop one. Flags are MDB_NOTLS
 // and nothing else. Rejected: lmdb++; it throws and hides which call failed.
 //
+// The events table is what lies in data.mdb and what was moved from there into segments, one order:
+// who reads does not see a difference.
+//
 // Threads: one writer; readers on any thread. The map may only move while nobody reads, so a Visit
 // holds it in place and grow() and reopen() wait for the visits to end.
 #pragma once
@@ -18,6 +21,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "journal/segments.h"
 
 struct MDB_env;
 struct MDB_txn;
@@ -49,6 +53,9 @@ class [[nodiscard]] Status {
  private:
   int code_;
 };
+
+// Archived events are wanted and their segment cannot be read.
+inline constexpr int kSegmentLost = -1;
 
 class Environment {
  public:
@@ -85,6 +92,11 @@ class Environment {
   // Frees the slots of readers that died.
   Status check_readers();
 
+  // Reads through these from now on. Before anybody else reads.
+  void attach(std::unique_ptr<Segments> segments) { segments_ = std::move(segments); }
+  // Null: nothing was archived.
+  [[nodiscard]] const Segments* segments() const { return segments_.get(); }
+
  private:
   friend class Visit;
   friend class Cursor;
@@ -112,6 +124,7 @@ class Environment {
   int visits_ = 0;
   bool shut_ = false;
   std::vector<MDB_txn*> spares_;  // reset read transactions, to be renewed
+  std::unique_ptr<Segments> segments_;
 };
 
 // A read transaction. Views it returns die with it, or with renew().
@@ -131,14 +144,19 @@ class Visit {
  private:
   friend class Cursor;
 
+  Status get_archived(std::uint64_t key, std::string_view& value);
+
   Environment& environment_;
   MDB_txn* transaction_ = nullptr;
+  std::vector<std::unique_ptr<SegmentWalk>> walks_;  // hold what get() returned
 };
 
 class Cursor {
  public:
-  // `visit` has begun and outlives the cursor.
-  Cursor(Visit& visit, Table table);
+  enum class Archived { kRead, kLeftOut };
+
+  // `visit` has begun and outlives the cursor. Of events, what was archived can be left out.
+  Cursor(Visit& visit, Table table, Archived archived = Archived::kRead);
   ~Cursor();
   Cursor(const Cursor&) = delete;
   Cursor& operator=(const Cursor&) = delete;
@@ -156,12 +174,27 @@ class Cursor {
   [[nodiscard]] std::string_view value() const { return value_; }
 
  private:
+  // What data.mdb has to say while segments are read beside it.
+  struct Merge {
+    explicit Merge(const Segments& segments) : walk(segments) {}
+
+    SegmentWalk walk;
+    Status own;
+    std::string_view key;
+    std::string_view value;
+    std::uint64_t number = 0;  // of the entry that the cursor shows
+  };
+
   Status move(int operation, std::string_view wanted = {});
+  Status merge(int operation, std::uint64_t wanted);
+  Status merge_next();
+  Status show();
 
   MDB_cursor* cursor_ = nullptr;
   int opened_ = 0;
   std::string_view key_;
   std::string_view value_;
+  std::unique_ptr<Merge> merge_;  // null: nothing was archived
 };
 
 // Aborts unless committed. Writer thread only; one at a time.

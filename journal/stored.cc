@@ -149,7 +149,7 @@ Result<JournalIdentity> StoredReading::identity() {
   }
   identity.created = from_milliseconds(static_cast<std::int64_t>(record::load_u64(**created)));
   identity.epoch = record::load_u64(**epoch);
-  identity.format = record::load_u32(**format);
+  identity.format = record::load_u32(**format) & ~layout::kFormatArchived;
   return identity;
 }
 

@@ -1,4 +1,4 @@
-// kill -9 of `backup`, `restore` and `erase` at every system call that changes something. Whatever
+// kill -9 of `backup`, `restore`, `archive` and `erase` at every system call that changes something. Whatever
 // it leaves, there is no half copy that looks whole, no journal that opens and is not sound, and
 // the same verb, run again, finishes.
 //
@@ -34,10 +34,10 @@ constexpr int kCallsMax = 100'000;
 
 bool changes(const __ptrace_syscall_info& call) {
   static const std::set<std::uint64_t> kCalls = {
-      SYS_write, SYS_pwrite64,  SYS_writev,   SYS_pwritev,   SYS_renameat, SYS_renameat2,
-      SYS_fsync, SYS_fdatasync, SYS_unlinkat, SYS_ftruncate, SYS_mkdirat,  SYS_msync,
+      SYS_write,  SYS_pwrite64,  SYS_writev,   SYS_pwritev,   SYS_renameat, SYS_renameat2,
+      SYS_fsync,  SYS_fdatasync, SYS_unlinkat, SYS_ftruncate, SYS_mkdirat,  SYS_msync,
 #ifdef SYS_rename  // not where each has its form with a directory
-      SYS_rename, SYS_unlink, SYS_mkdir, SYS_rmdir,
+      SYS_rename, SYS_unlink,    SYS_mkdir,    SYS_rmdir,
 #endif
   };
   constexpr std::uint64_t kCreates = 0100;  // O_CREAT
@@ -203,18 +203,44 @@ void erase_campaign(World& world, int step) {
       });
 }
 
-TEST_CASE("kill -9 at some changes of backup, restore and erase leaves what can be gone on with",
-          "[killed-some]") {
+void archive_campaign(World& world, int step) {
+  world.fresh();
+  const std::string into = world.directory() + "/archive";
+  const std::vector<std::string> verb = {"archive", "--before", "0s", into};
+  const std::vector<std::string> log = {"log", "-n", "1000"};
+  const std::string before = world.run(log, world.place()).output;
+  campaign(
+      "archive", world, verb, step,
+      [&] {
+        world.fresh();
+        fs::remove_all(into);
+      },
+      [&] {
+        CHECK(world.sound(world.place()));
+        CHECK(world.run(log, world.place()).output == before);
+        const Finished again = world.run(verb, world.place());
+        INFO(again.errors);
+        CHECK(again.status == 0);
+        CHECK(world.sound(world.place()));
+        CHECK(world.run(log, world.place()).output == before);
+      });
+}
+
+TEST_CASE(
+    "kill -9 at some changes of backup, restore, archive and erase leaves what can be gone on with",
+    "[killed-some]") {
   World world;
   backup_campaign(world, 7);
   restore_campaign(world, 13);
+  archive_campaign(world, 11);
   erase_campaign(world, 7);
 }
 
-TEST_CASE("kill -9 at every change of backup, restore and erase", "[.killed]") {
+TEST_CASE("kill -9 at every change of backup, restore, archive and erase", "[.killed]") {
   World world;
   backup_campaign(world, 1);
   restore_campaign(world, 1);
+  archive_campaign(world, 1);
   erase_campaign(world, 1);
 }
 

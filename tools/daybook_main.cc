@@ -44,6 +44,7 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_import(app, tool);
   daybook::add_backup(app, tool);
   daybook::add_restore(app, tool);
+  daybook::add_archive(app, tool);
   daybook::add_erase(app, tool);
   daybook::add_status(app, tool);
   daybook::add_setup(app, tool);

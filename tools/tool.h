@@ -77,6 +77,7 @@ void add_export(CLI::App& app, Tool& tool);
 void add_import(CLI::App& app, Tool& tool);
 void add_backup(CLI::App& app, Tool& tool);
 void add_restore(CLI::App& app, Tool& tool);
+void add_archive(CLI::App& app, Tool& tool);
 void add_erase(CLI::App& app, Tool& tool);
 void add_status(CLI::App& app, Tool& tool);
 void add_chat(CLI::App& app, Tool& tool);

@@ -71,6 +71,9 @@ void examine_journal(const std::string& directory, const Findings& findings) {
   }
   findings(
       good("journal in " + directory + ", " + std::to_string((*view)->log().last()) + " events"));
+  for (const std::string& warning : (*view)->log().warnings()) {
+    findings(bad(warning, "mount the disk it lies on, or put the file beside data.mdb"));
+  }
   examine_files(directory, findings);
   examine_clock((*view)->gateway().directory().time(), wall_clock(), findings);
   examine_contents(**view, findings);

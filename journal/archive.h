@@ -1,0 +1,35 @@
+// Moving what is rarely read out of data.mdb: chunks of answers that are over, whose text stands in
+// the event that ended them as well.
+//
+// Law: data.mdb forgets a record only after a segment that holds its very bytes is synced, read
+// again, and known to the journal; so whatever dies on the way, each record is somewhere, and the
+// next archiving clears away what lies in both. History stays as it was: reads go through.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/result.h"
+#include "core/types.h"
+
+namespace daybook {
+
+struct ArchiveOptions {
+  std::string directory;  // of the journal; no daemon runs on it
+  std::string into;       // of the segments; made when it is not there
+  Seq upto = 0;           // chunks of events up to here; all of their turns are over
+  std::function<void(Seq reached)> progress;
+};
+
+struct Archived {
+  std::uint64_t chunks = 0;  // moved now
+  std::string path;          // the segment; empty: there was nothing to move
+  std::uint64_t bytes_before = 0;
+  std::uint64_t bytes_after = 0;  // of data.mdb
+};
+
+// kBusy: a daemon holds the journal.
+Result<Archived> archive(const ArchiveOptions& options);
+
+}  // namespace daybook

@@ -1,0 +1,285 @@
+// What was moved out of data.mdb is read as if it had stayed, by everybody who reads.
+#include "journal/archive.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "core/codec.h"
+#include "journal/backup.h"
+#include "journal/layout.h"
+#include "journal/segment.h"
+#include "journal/segments.h"
+#include "journal/verify.h"
+#include "tests/journal_place.h"
+#include "tests/log_contract.h"
+
+namespace daybook::archive_test {
+
+using journal_place::DiskLog;
+using journal_place::Place;
+using log_contract::event_of;
+using store::Segment;
+using store::Segments;
+using store::SegmentWalk;
+using store::SegmentWriter;
+
+namespace fs = std::filesystem;
+
+constexpr std::uint8_t kChunk = layout::kArchivedKind;
+constexpr std::uint8_t kOther = 20;
+constexpr Seq kEvents = 3'000;
+const std::string kId = "0123456789abcdef";
+
+// Nine in ten are chunks; some are longer than one value.
+Batch batch_of(Seq first, Seq count) {
+  Batch batch;
+  for (Seq seq = first; seq < first + count; ++seq) {
+    const std::string words(seq % 500 == 3 ? 9'000 : seq % 40, 'w');
+    batch.records.push_back(event_of(seq, seq % 10 == 0 ? kOther : kChunk, "clear", words));
+    batch.records.back().turn = seq - seq % 10;
+  }
+  return batch;
+}
+
+void write(const Place& place, Seq first, Seq count) {
+  DiskLog disk(place.options());
+  for (Seq seq = first; seq < first + count; seq += 50) {
+    disk.log().append(batch_of(seq, 50));
+    disk.settle();
+  }
+}
+
+std::vector<Record> all_of(const std::string& directory, const KindSet& kinds = KindSet().set()) {
+  auto reader = LmdbReader::open(directory);
+  REQUIRE(reader.has_value());
+  std::vector<Record> records;
+  auto scanned = (*reader)->scan(1, (*reader)->last(), kinds, [&](const Record& record) {
+    records.push_back(record);
+    return true;
+  });
+  if (!scanned) FAIL(scanned.error().message);
+  return records;
+}
+
+bool sound(const std::string& directory) {
+  const auto found = verify({.directory = directory});
+  if (!found) return false;
+  INFO(found->what);
+  CHECK(found->what.empty());
+  return found->sound();
+}
+
+Archived archived(const Place& place, const std::string& into, Seq upto) {
+  const auto done = archive({place.directory(), into, upto, {}});
+  if (!done) FAIL(done.error().message);
+  return *done;
+}
+
+TEST_CASE("a segment gives back what was written, from any key on", "[segment]") {
+  const Place place;
+  const std::string path = place.directory() + "-segment";
+  auto writer = SegmentWriter::create(path, kId);
+  REQUIRE(writer.has_value());
+  constexpr std::uint64_t kCount = 20'000;
+  const auto value_of = [](std::uint64_t key) { return std::string(key % 300, 'v'); };
+  for (std::uint64_t i = 1; i <= kCount; ++i) REQUIRE(writer->add(3 * i, value_of(3 * i)));
+  REQUIRE(writer->finish());
+  const Segments segments({{3, 3 * kCount, path}}, place.directory(), kId);
+  REQUIRE_FALSE(segments.problem(0));
+  CHECK(segments.segment(0)->blocks() > 10);
+  CHECK(segments.segment(0)->count() == kCount);
+  for (std::uint64_t from = 0; from <= 3 * kCount + 3; from += 1'013) {
+    SegmentWalk walk(segments);
+    REQUIRE(walk.seek(from));
+    const std::uint64_t key = std::max<std::uint64_t>(3, (from + 2) / 3 * 3);
+    REQUIRE(walk.there() == (key <= 3 * kCount));
+    if (!walk.there()) continue;
+    CHECK(walk.key() == key);
+    CHECK(walk.value() == value_of(key));
+  }
+  SegmentWalk walk(segments);
+  REQUIRE(walk.seek(0));
+  std::uint64_t seen = 0;
+  for (; walk.there(); REQUIRE(walk.next())) REQUIRE(walk.key() == 3 * ++seen);
+  CHECK(seen == kCount);
+}
+
+TEST_CASE("a segment that is cut, changed or another journal's is refused", "[segment]") {
+  const Place place;
+  const std::string path = place.directory() + "-segment";
+  {
+    auto writer = SegmentWriter::create(path, kId);
+    REQUIRE(writer.has_value());
+    REQUIRE(writer->add(7, "value"));
+    REQUIRE(writer->finish());
+  }
+  CHECK(Segment::open(path, kId).has_value());
+  CHECK_FALSE(SegmentWriter::create(path, kId).has_value());
+  CHECK(Segment::open(path, "fedcba9876543210").error().message.find("another journal") !=
+        std::string::npos);
+  std::ifstream file(path, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << whole.substr(0, size);
+    INFO("cut to " << size);
+    CHECK_FALSE(Segment::open(path, kId).has_value());
+  }
+  // Every bit of index and footer; a record's bits are covered by its own checksum.
+  const std::size_t index_at = whole.size() - 48 - 16;
+  for (std::size_t at = index_at; at < whole.size() - 4; ++at) {
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ 4);
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << changed;
+    INFO("changed at " << at);
+    CHECK_FALSE(Segment::open(path, kId).has_value());
+  }
+}
+
+TEST_CASE("segments cover what lies in them, and not what lies between", "[segment]") {
+  const Place place;
+  const auto key = [](Seq seq) { return record::key_of(seq); };
+  const Segments segments(
+      {{key(5), key(9), "/a"}, {key(10), key(12), "/b"}, {key(20), key(21), "/c"}},
+      place.directory(), kId);
+  CHECK(segments.cover(5, 9));
+  CHECK(segments.cover(6, 12));
+  CHECK_FALSE(segments.cover(4, 5));
+  CHECK_FALSE(segments.cover(12, 20));
+  CHECK_FALSE(segments.cover(13, 13));
+  CHECK(segments.cover(20, 20));
+  CHECK_FALSE(segments.cover(21, 22));
+  CHECK(segments.problem(0));
+}
+
+TEST_CASE("an archived journal reads as before and goes on", "[archive]") {
+  const Place place;
+  const std::string into = place.directory() + "-archive";
+  write(place, 1, kEvents);
+  const std::vector<Record> before = all_of(place.directory());
+  const auto others = KindSet().set(kOther);
+  const std::vector<Record> others_before = all_of(place.directory(), others);
+
+  const Archived first = archived(place, into, 1'234);
+  CHECK(first.chunks > 1'000);
+  CHECK(all_of(place.directory()) == before);
+  CHECK(all_of(place.directory(), others) == others_before);
+  CHECK(sound(place.directory()));
+
+  const Archived second = archived(place, into, 2'345);
+  CHECK(second.path != first.path);
+  CHECK(second.bytes_after < first.bytes_before / 2);
+  CHECK(archived(place, into, 2'345).chunks == 0);
+  CHECK(all_of(place.directory()) == before);
+  CHECK(sound(place.directory()));
+
+  write(place, kEvents + 1, 100);
+  CHECK(all_of(place.directory()).size() == kEvents + 100);
+  CHECK(sound(place.directory()));
+
+  auto reader = LmdbReader::open(place.directory());
+  REQUIRE(reader.has_value());
+  for (Seq seq = 1; seq <= kEvents; ++seq) {
+    const auto record = (*reader)->get(seq);
+    REQUIRE(record.has_value());
+    REQUIRE(record->has_value());
+    if (!(**record == before[seq - 1])) FAIL("event " << seq << " reads otherwise");
+  }
+  const auto middle = [&](Seq from, Seq to) {
+    std::vector<Seq> seqs;
+    REQUIRE((*reader)->scan(from, to, others, [&](const Record& record) {
+      seqs.push_back(record.seq);
+      return true;
+    }));
+    return seqs;
+  };
+  CHECK(middle(95, 111) == std::vector<Seq>{100, 110});
+  CHECK(middle(101, 109).empty());
+}
+
+TEST_CASE("without its segment a journal folds and records, and says what is missing",
+          "[archive]") {
+  const Place place;
+  const std::string into = place.directory() + "-archive";
+  write(place, 1, kEvents);
+  const std::vector<Record> before = all_of(place.directory());
+  const Archived done = archived(place, into, 2'000);
+  fs::rename(done.path, done.path + "-away");
+
+  CHECK(all_of(place.directory(), KindSet().set(kOther)).size() == kEvents / 10);
+  auto reader = LmdbReader::open(place.directory());
+  REQUIRE(reader.has_value());
+  REQUIRE((*reader)->warnings().size() == 1);
+  CHECK((*reader)->warnings()[0].find(done.path) != std::string::npos);
+  const auto chunk = (*reader)->get(11);
+  REQUIRE_FALSE(chunk.has_value());
+  CHECK(chunk.error().code == ExitCode::kInputOutput);
+  CHECK(chunk.error().message.find("archived") != std::string::npos);
+  CHECK((*reader)->get(10).has_value());
+  CHECK((*reader)->get(2'001).has_value());
+  const auto found = verify({.directory = place.directory()});
+  CHECK((!found.has_value() || !found->sound()));
+  reader->reset();
+  write(place, kEvents + 1, 50);
+
+  // Beside data.mdb it is found, too.
+  fs::rename(done.path + "-away",
+             place.directory() + "/" + fs::path(done.path).filename().string());
+  CHECK(all_of(place.directory()).size() == kEvents + 50);
+  CHECK(sound(place.directory()));
+}
+
+TEST_CASE("a bit that flips in a segment is found", "[archive]") {
+  const Place place;
+  const std::string into = place.directory() + "-archive";
+  write(place, 1, 200);
+  const Archived done = archived(place, into, 150);
+  std::fstream file(done.path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(0, std::ios::end);
+  const auto size = static_cast<std::size_t>(file.tellg());
+  for (std::size_t at = 0; at < size - 4; at += 97) {
+    file.seekg(static_cast<std::streamoff>(at));
+    const char was = static_cast<char>(file.get());
+    const auto put = [&](char byte) {
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put(byte);
+      file.flush();
+    };
+    put(static_cast<char>(was ^ 16));
+    const auto found = verify({.directory = place.directory()});
+    INFO("changed at " << at);
+    CHECK((!found.has_value() || !found->sound()));
+    put(was);
+  }
+  CHECK(sound(place.directory()));
+}
+
+TEST_CASE("a backup holds what was archived, and an earlier moment can be restored", "[archive]") {
+  const Place place;
+  const std::string into = place.directory() + "-archive";
+  write(place, 1, kEvents);
+  const std::vector<Record> before = all_of(place.directory());
+  archived(place, into, 1'000);
+  archived(place, into, 2'000);
+  const std::string copy = place.directory() + "-copy";
+  REQUIRE(back_up(place.directory(), copy, "").has_value());
+  fs::remove_all(into);
+  CHECK(all_of(copy) == before);
+  const auto restore = [&](Seq until) {
+    const std::string target = place.directory() + "-target";
+    fs::remove_all(target);
+    auto restoration = Restoration::prepare({copy, "", target, until});
+    if (!restoration) FAIL(restoration.error().message);
+    REQUIRE((*restoration)->finish());
+    CHECK(sound(target));
+    return all_of(target);
+  };
+  CHECK(restore(0) == before);
+  for (const Seq until : {Seq{2'400}, Seq{1'500}, Seq{700}}) {
+    const std::vector<Record> left = restore(until);
+    CHECK(left.size() == until);
+    CHECK(std::equal(left.begin(), left.end(), before.begin()));
+  }
+}
+
+}  // namespace daybook::archive_test
