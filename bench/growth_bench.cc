@@ -8,6 +8,7 @@
 #include "bench/raw_lmdb.h"
 #include "bench/typical.h"
 #include "core/codec.h"
+#include "journal/archive.h"
 #include "tests/world/daemon_world.h"
 
 namespace daybook::growth_bench {
@@ -68,6 +69,12 @@ BENCHMARK(chunk)
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 
+Seq last_of(const std::string& directory) {
+  const auto reader = LmdbReader::open(directory);
+  require(reader.has_value(), "LmdbReader::open");
+  return (*reader)->last();
+}
+
 // Ten chats with six answers a day each.
 void year(benchmark::State& state) {
   constexpr Seq kAnswers = Seq{10} * 365 * 6;
@@ -78,6 +85,11 @@ void year(benchmark::State& state) {
     const double bytes = bytes_in(place.journal());
     state.counters["MiB"] = bytes / kMebibyte;
     state.counters["bytes an answer"] = bytes / static_cast<double>(kAnswers);
+    const std::string into = place.journal() + "-archive";
+    const auto archived = archive({place.journal(), into, last_of(place.journal()), {}});
+    require(archived.has_value(), "archive");
+    state.counters["MiB after archiving"] = bytes_in(place.journal()) / kMebibyte;
+    state.counters["MiB archived"] = bytes_in(into) / kMebibyte;
   }
 }
 BENCHMARK(year)->Name("growth/a year of ten chats")->Iterations(1)->Unit(benchmark::kMillisecond);
