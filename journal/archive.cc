@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@ using store::Cursor;
 using store::Environment;
 using store::Segment;
 using store::SegmentPlace;
+using store::SegmentWalk;
 using store::SegmentWriter;
 using store::Status;
 using store::Table;
@@ -47,7 +49,8 @@ class Archiver {
 
   Result<Archived> run() {
     archived_.bytes_before = data_bytes();
-    Result<void> done = remove_what_is_in_both();
+    Result<void> done = learn_keys();
+    if (done) done = remove_what_is_in_both();
     if (done) done = write_segment();
     if (done && archived_.chunks > 0) done = examine_segment();
     if (done && archived_.chunks > 0) done = remember_segment();
@@ -66,7 +69,30 @@ class Archiver {
     return ::stat(data().c_str(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
   }
 
-  // Chunks in data.mdb from `key` on, up to `last`; the next key to go on with, 0: no more.
+  // Keys that lock more than chunks, ascending.
+  Result<void> learn_keys() {
+    Visit visit(environment_);
+    Status status = visit.begin();
+    if (!status.ok()) return status.error("cannot read the journal in", directory());
+    Cursor cursor(visit, Table::kEvents, Cursor::Archived::kLeftOut);
+    for (status = cursor.first(); status.ok(); status = cursor.next()) {
+      const KeyId key = record::key_id_of(cursor.value());
+      const bool chunk = record::kind_of(cursor.value()) == layout::kArchivedKind;
+      if (!chunk && key != 0 && (keys_.empty() || keys_.back() != key)) keys_.push_back(key);
+    }
+    if (!status.not_found()) return status.error("cannot read the journal in", directory());
+    std::sort(keys_.begin(), keys_.end());
+    return {};
+  }
+
+  [[nodiscard]] bool may_go(std::string_view value) const {
+    if (record::kind_of(value) != layout::kArchivedKind) return false;
+    const KeyId key = record::key_id_of(value);
+    return key == 0 || std::binary_search(keys_.begin(), keys_.end(), key);
+  }
+
+  // Chunks in data.mdb that may go, from `key` on, up to `last`; the next key to go on with, 0: no
+  // more.
   Result<std::uint64_t> read_chunks(std::uint64_t key, Seq last, std::vector<Chunk>* into) {
     into->clear();
     Visit visit(environment_);
@@ -76,16 +102,16 @@ class Archiver {
     for (status = cursor.seek(key); status.ok(); status = cursor.next()) {
       if (record::seq_of(cursor.number()) > last) return std::uint64_t{0};
       if (into->size() == kVisitRecords) return cursor.number();
-      if (record::kind_of(cursor.value()) != layout::kArchivedKind) continue;
+      if (!may_go(cursor.value())) continue;
       into->push_back({cursor.number(), std::string(cursor.value())});
     }
     if (!status.not_found()) return status.error("cannot read the journal in", directory());
     return std::uint64_t{0};
   }
 
-  // Up to the end of the last segment chunks belong there alone.
+  // What lies in a segment, byte for byte, data.mdb can do without.
   Result<void> remove_what_is_in_both() {
-    if (places().empty()) return {};
+    if (environment_.segments() == nullptr || places().empty()) return {};
     const Seq last = record::seq_of(places().back().last);
     std::vector<Chunk> chunks;
     std::uint64_t key = record::key_of(1);
@@ -93,8 +119,18 @@ class Archiver {
       const Result<std::uint64_t> next = read_chunks(key, last, &chunks);
       if (!next) return next.error();
       key = *next;
-      Result<void> removed = remove(chunks);
-      if (!removed) return removed;
+      if (chunks.empty()) continue;
+      SegmentWalk walk(*environment_.segments());
+      Result<void> done = walk.seek(chunks.front().key);
+      std::vector<Chunk> both;
+      for (Chunk& chunk : chunks) {
+        while (done && walk.there() && walk.key() < chunk.key) done = walk.next();
+        if (!done) return done;
+        const bool same = walk.there() && walk.key() == chunk.key && walk.value() == chunk.value;
+        if (same) both.push_back(std::move(chunk));
+      }
+      done = remove(both);
+      if (!done) return done;
     }
     return {};
   }
@@ -257,6 +293,7 @@ class Archiver {
   Environment& environment_;
   std::string draft_;
   SegmentPlace added_;
+  std::vector<KeyId> keys_;
   std::size_t removed_ = 0;
   Archived archived_;
 };

@@ -1,6 +1,9 @@
 // Moving what is rarely read out of data.mdb: chunks of answers that are over, whose text stands in
 // the event that ended them as well.
 //
+// A chunk is moved only if data.mdb keeps another record that is locked with the same key, the one
+// that ended its attempt: so keys can be destroyed while a segment is out of reach.
+//
 // Law: data.mdb forgets a record only after a segment that holds its very bytes is synced, read
 // again, and known to the journal; so whatever dies on the way, each record is somewhere, and the
 // next archiving clears away what lies in both. History stays as it was: reads go through.

@@ -221,7 +221,8 @@ Result<void> Reading::add_keys(Seq first, Seq last, const std::vector<Erased>& e
     Visit visit(environment_);
     Status status = visit.begin();
     if (!status.ok()) return failed(status);
-    Cursor cursor(visit, Table::kEvents);
+    // Whatever locks an archived chunk locks one of these, too.
+    Cursor cursor(visit, Table::kEvents, Cursor::Archived::kLeftOut);
     Seq seen = next;
     for (status = cursor.seek(record::key_of(next)); status.ok(); status = cursor.next()) {
       seen = record::seq_of(cursor.number());

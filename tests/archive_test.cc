@@ -35,7 +35,7 @@ const std::string kId = "0123456789abcdef";
 Batch batch_of(Seq first, Seq count) {
   Batch batch;
   for (Seq seq = first; seq < first + count; ++seq) {
-    const std::string words(seq % 500 == 3 ? 9'000 : seq % 40, 'w');
+    const std::string words(seq % 500 == 3 ? 9'000 : 1 + seq % 40, 'w');
     batch.records.push_back(event_of(seq, seq % 10 == 0 ? kOther : kChunk, "clear", words));
     batch.records.back().turn = seq - seq % 10;
   }
@@ -226,6 +226,43 @@ TEST_CASE("without its segment a journal folds and records, and says what is mis
   fs::rename(done.path + "-away",
              place.directory() + "/" + fs::path(done.path).filename().string());
   CHECK(all_of(place.directory()).size() == kEvents + 50);
+  CHECK(sound(place.directory()));
+}
+
+TEST_CASE("chunks under a key that nothing else has stay, so that erasing needs no segment",
+          "[archive]") {
+  const Place place;
+  const std::string into = place.directory() + "-archive";
+  // Each opening of the log draws keys of its own: chunks 11 to 14 have one that only they have.
+  const auto append = [&](Seq first, Seq count) {
+    DiskLog disk(place.options());
+    disk.log().append(batch_of(first, count));
+    disk.settle();
+  };
+  append(1, 9);
+  append(10, 1);
+  append(11, 4);
+  {
+    DiskLog disk(place.options());
+    Batch batch = batch_of(15, 6);
+    batch.records.back().turn = 10;  // what ended it
+    disk.log().append(std::move(batch));
+    disk.settle();
+  }
+  const Archived done = archived(place, into, 20);
+  CHECK(done.chunks == 5);  // 15 to 19
+  fs::rename(done.path, done.path + "-away");
+  {
+    DiskLog disk(place.options());
+    Batch batch = batch_of(21, 1);
+    batch.erased.push_back({event_of(11, kChunk, "", "").session, 1, 20});
+    disk.log().append(std::move(batch));
+    disk.settle();
+  }
+  fs::rename(done.path + "-away", done.path);
+  for (const Record& record : all_of(place.directory())) {
+    if (record.seq > 1 && record.seq <= 20) CHECK(record.erased);
+  }
   CHECK(sound(place.directory()));
 }
 
