@@ -59,7 +59,7 @@ Result<void> copy_file(const std::string& from, const std::string& to) {
     if (got < 0) return files::system_error("read", from, errno);
     if (got == 0) break;
     const std::string_view bytes(block.data(), static_cast<std::size_t>(got));
-    Result<void> written = files::write_all(target->number(), bytes, to);
+    Result<void> written = files::write_all(target->number(), to, bytes);
     if (!written) return written;
   }
   crypto::wipe(block);
@@ -92,7 +92,7 @@ Result<void> write_head(const std::string& directory) {
 }
 
 Result<Seq> examine(const std::string& directory, const std::string& what) {
-  const Result<Verification> found = verify({.directory = directory});
+  const Result<Verification> found = verify({.directory = directory, .checkpoint = {}, .progress = {}});
   if (!found) return found.error();
   if (found->sound()) return static_cast<Seq>(found->events);
   return Error{

@@ -57,16 +57,6 @@ Result<void> make_directory(const std::string& path) {
   return sync_directory(parent_of(path));
 }
 
-Result<void> write_all(int descriptor, const std::string& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_error("write", path, errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
 // "name value" of one line; empty when the line begins otherwise.
 std::string_view take_field(std::string_view& text, std::string_view name) {
   const std::size_t end = text.find('\n');
@@ -242,7 +232,7 @@ Result<void> replace(const std::string& directory, const char* name, std::string
   return sync_directory(directory);
 }
 
-Result<void> write_all(int descriptor, std::string_view bytes, const std::string& path) {
+Result<void> write_all(int descriptor, const std::string& path, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;

@@ -67,7 +67,7 @@ Result<void> check_file(const std::string& path, std::uint64_t bytes_min);
 Result<std::optional<std::string>> read_small(const std::string& path);
 Result<void> replace(const std::string& directory, const char* name, std::string_view bytes);
 // All of it, where the descriptor stands.
-Result<void> write_all(int descriptor, std::string_view bytes, const std::string& path);
+Result<void> write_all(int descriptor, const std::string& path, std::string_view bytes);
 Result<void> move_into_place(const std::string& from, const std::string& to);
 Result<void> sync_directory(const std::string& directory);
 // Names in the directory that begin so, in order; none when it is not there.

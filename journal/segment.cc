@@ -141,7 +141,7 @@ Result<SegmentWriter> SegmentWriter::create(const std::string& path, std::string
 }
 
 Result<void> SegmentWriter::write(std::string_view bytes) {
-  Result<void> done = files::write_all(file_.number(), bytes, path_);
+  Result<void> done = files::write_all(file_.number(), path_, bytes);
   if (done) written_ += bytes.size();
   return done;
 }

@@ -3,6 +3,7 @@
 
 #include "core/codec.h"
 #include "core/events.pb.h"
+#include "core/notation.h"
 #include "journal/archive.h"
 #include "journal/layout.h"
 #include "tools/figures.h"
