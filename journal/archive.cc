@@ -280,7 +280,9 @@ class Archiver {
       done = files::replace(draft, files::kHead, files::format_head(head));
       if (!done) return done;
     }
-    const Result<Verification> found = verify({.directory = draft, .checkpoint = {}, .progress = {}});
+    VerifyOptions options;
+    options.directory = draft;
+    const Result<Verification> found = verify(options);
     if (!found) return found.error();
     if (found->sound()) return {};
     return Error{"the smaller copy of " + data() + " is not sound (" + found->what +

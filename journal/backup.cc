@@ -92,7 +92,9 @@ Result<void> write_head(const std::string& directory) {
 }
 
 Result<Seq> examine(const std::string& directory, const std::string& what) {
-  const Result<Verification> found = verify({.directory = directory, .checkpoint = {}, .progress = {}});
+  VerifyOptions options;
+  options.directory = directory;
+  const Result<Verification> found = verify(options);
   if (!found) return found.error();
   if (found->sound()) return static_cast<Seq>(found->events);
   return Error{
@@ -365,7 +367,7 @@ Result<void> Restoration::cut_and_raise() {
   if (!environment) return environment.error();
   if (options_.until != 0 && options_.until < upto_) {
     Reading reading(**environment);
-    Result<std::optional<Reading::Seal>> seal = reading.seal_before(options_.until);
+    Result<std::optional<Reading::Seal>> seal = reading.seal_before(options_.until + 1);
     if (!seal) return seal.error();
     if (!seal->has_value()) {
       return Error{"no commit of the backup ends at event " + std::to_string(options_.until) +

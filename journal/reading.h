@@ -55,8 +55,6 @@ class Reading {
     Digest digest{};
   };
   Result<std::optional<Seal>> last_seal();
-  // The seal whose commit ends at or before `seq`, the newest such.
-  Result<std::optional<Seal>> seal_before(Seq seq);
   // The seal whose commit ends at or after `seq`.
   Result<std::optional<Seal>> seal_at(Seq seq);
   // The newest seal whose commit ends before `seq`.

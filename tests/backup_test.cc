@@ -53,7 +53,9 @@ struct Copied {
 };
 
 Seq sound_events(const std::string& directory) {
-  const auto found = verify({.directory = directory});
+  VerifyOptions options;
+  options.directory = directory;
+  const auto found = verify(options);
   REQUIRE(found);
   CHECK(found->what == "");
   return found->events;
@@ -140,7 +142,9 @@ TEST_CASE("a restore ends with the last commit that ends in time", "[backup]") {
     REQUIRE(restoration->finish());
     restoration.reset();
     CHECK(sound_events(into) == upto);
-    auto log = LmdbLog::open({.directory = into});
+    LmdbLog::Options options;
+    options.directory = into;
+    auto log = LmdbLog::open(std::move(options));
     REQUIRE(log);
     CHECK((*log)->last() == upto);
     CHECK((*log)->find("telegram:1", "late").has_value() == (upto == 31));

@@ -4,6 +4,7 @@
 //
 // The program runs under ptrace; calls are counted over all its threads, and it dies as it enters
 // the nth. Rejected: a library in between; it would not see what LMDB's own code calls.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -54,8 +55,9 @@ bool run_and_kill(const std::vector<std::string>& arguments, int nth) {
   REQUIRE(child >= 0);
   if (child == 0) {
     ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    std::freopen("/dev/null", "w", stdout);
-    std::freopen("/dev/null", "w", stderr);
+    const int nowhere = ::open("/dev/null", O_WRONLY);
+    ::dup2(nowhere, STDOUT_FILENO);
+    ::dup2(nowhere, STDERR_FILENO);
     ::execv(words[0], words.data());
     ::_exit(127);
   }
