@@ -282,6 +282,7 @@ class Archiver {
     }
     VerifyOptions options;
     options.directory = draft;
+    options.keys = directory() + "/" + files::kKeys;
     const Result<Verification> found = verify(options);
     if (!found) return found.error();
     if (found->sound()) return {};

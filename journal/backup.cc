@@ -91,9 +91,12 @@ Result<void> write_head(const std::string& directory) {
   return files::replace(directory, files::kHead, files::format_head(*head));
 }
 
-Result<Seq> examine(const std::string& directory, const std::string& what) {
+// `keys`: empty where the words are in clear, or the keys beside them.
+Result<Seq> examine(const std::string& directory, const std::string& keys,
+                    const std::string& what) {
   VerifyOptions options;
   options.directory = directory;
+  options.keys = keys;
   const Result<Verification> found = verify(options);
   if (!found) return found.error();
   if (found->sound()) return static_cast<Seq>(found->events);
@@ -269,7 +272,8 @@ Result<BackupReport> back_up(const std::string& directory, const std::string& in
   if (*locked) done = copy_keys(directory + "/" + files::kKeys, key_draft);
   if (done) done = write_head(draft);
   if (!done) return done.error();
-  const Result<Seq> events = examine(draft, "the copy of " + directory);
+  const Result<Seq> events =
+      examine(draft, *locked ? key_draft : std::string(), "the copy of " + directory);
   if (!events) return events.error();
   report.events = *events;
   struct stat data {};
@@ -320,7 +324,7 @@ Result<void> Restoration::copy() {
     done = copy_file(keys, draft() + "/" + files::kKeys);
   }
   if (!done) return done;
-  const Result<Seq> events = examine(draft(), "the backup in " + from);
+  const Result<Seq> events = examine(draft(), "", "the backup in " + from);
   if (!events) return events.error();
   upto_ = *events;
   return {};

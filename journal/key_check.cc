@@ -15,10 +15,10 @@ bool holds(const std::vector<KeyId>& keys, KeyId key) {
 
 }  // namespace
 
-Result<KeyCheck> KeyCheck::open(const std::string& directory, std::string_view journal_id) {
-  Result<KeyFile> file = KeyFile::open(directory, journal_id, false);
+Result<KeyCheck> KeyCheck::open(const std::string& path, std::string_view journal_id) {
+  Result<KeyFile> file = KeyFile::open(path, journal_id, false);
   if (!file) return file.error();
-  KeyCheck check(directory + "/" + files::kKeys, std::move(*file));
+  KeyCheck check(path, std::move(*file));
   Result<Contents> before = check.look();
   if (!before) return before.error();
   check.gone_ = std::move(before->destroyed);

@@ -31,7 +31,7 @@ class KeyCheck {
   };
 
   // An Error with kDamaged: it is missing or another journal's.
-  static Result<KeyCheck> open(const std::string& directory, std::string_view journal_id);
+  static Result<KeyCheck> open(const std::string& path, std::string_view journal_id);
 
   // Of an event whose words are locked.
   void hear(Seq seq, SessionId session, KeyId key);

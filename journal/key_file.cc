@@ -77,9 +77,8 @@ std::optional<KeyEntry> KeyFile::parse(KeyId id, std::string_view bytes) {
                   crypto::Key(bytes.substr(kKeyAt))};
 }
 
-Result<KeyFile> KeyFile::open(const std::string& directory, std::string_view journal_id,
-                              bool writable) {
-  KeyFile file(directory + "/" + files::kKeys, std::string(journal_id), writable);
+Result<KeyFile> KeyFile::open(const std::string& path, std::string_view journal_id, bool writable) {
+  KeyFile file(path, std::string(journal_id), writable);
   const Result<void> opened = file.open_path();
   if (!opened) return opened.error();
   return file;

@@ -47,8 +47,7 @@ class KeyFile {
   static std::optional<KeyEntry> parse(KeyId id, std::string_view bytes);
 
   // kDamaged: it is missing, or another journal's.
-  static Result<KeyFile> open(const std::string& directory, std::string_view journal_id,
-                              bool writable);
+  static Result<KeyFile> open(const std::string& path, std::string_view journal_id, bool writable);
 
   // The highest id an entry of the file may have, damaged ones included.
   Result<KeyId> last() const;

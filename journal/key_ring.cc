@@ -34,7 +34,7 @@ Key unlocking(const Key& session_key, KeyId id, const Key& wrapped, const Salt& 
 
 Result<std::unique_ptr<KeyRing>> KeyRing::open(const std::string& directory,
                                                std::string_view journal_id, bool writable) {
-  Result<KeyFile> file = KeyFile::open(directory, journal_id, writable);
+  Result<KeyFile> file = KeyFile::open(directory + "/" + files::kKeys, journal_id, writable);
   if (!file) return file.error();
   auto ring = std::make_unique<KeyRing>(std::move(*file));
   const Result<void> learnt = ring->learn();

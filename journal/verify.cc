@@ -276,7 +276,9 @@ std::string Examination::hear(const RecordView& event, KeyId key) {
 
 Result<void> Examination::open_keys() {
   if (opened_->format != layout::kFormatLocked) return {};
-  Result<KeyCheck> keys = KeyCheck::open(options_.directory, opened_->journal_id);
+  const std::string beside = options_.directory + "/" + files::kKeys;
+  Result<KeyCheck> keys =
+      KeyCheck::open(options_.keys.empty() ? beside : options_.keys, opened_->journal_id);
   if (keys) {
     keys_.emplace(*std::move(keys));
   } else if (keys.error().code == ExitCode::kDamaged) {

@@ -39,6 +39,7 @@ struct VerifyOptions {
   std::string directory;
   std::optional<files::Checkpoint> checkpoint;  // beside the head file
   std::string checkpoint_name;                  // "the checkpoint monday.txt"
+  std::string keys;              // the file with the keys of the words; empty: beside data.mdb
   Seq since = 0;                 // begins with the commit of this event; 0: at the beginning
   unsigned jobs = 1;             // threads
   Seq range_events = 4'096;      // what a thread takes at once

@@ -31,7 +31,7 @@ struct Keys {
     put(6, {Kind::kData, 1, crypto::Key::random()});
   }
   [[nodiscard]] KeyFile file() const {
-    auto opened = KeyFile::open(place.directory(), kJournal, true);
+    auto opened = KeyFile::open(place.directory() + "/" + files::kKeys, kJournal, true);
     REQUIRE(opened);
     return *std::move(opened);
   }
@@ -40,7 +40,7 @@ struct Keys {
   }
   void damage(KeyId id) const { REQUIRE(file().write(id, std::string(48, 'x')).ok()); }
   [[nodiscard]] KeyCheck check() const {
-    auto opened = KeyCheck::open(place.directory(), kJournal);
+    auto opened = KeyCheck::open(place.directory() + "/" + files::kKeys, kJournal);
     REQUIRE(opened);
     KeyCheck check = *std::move(opened);
     check.hear(10, 5, 3);
@@ -127,7 +127,8 @@ TEST_CASE("a destroyed key has an erasure, and an erased one is destroyed", "[jo
 
 TEST_CASE("a store that is missing or another journal's cannot be judged", "[journal]") {
   const Keys keys;
-  const auto another = KeyCheck::open(keys.place.directory(), "another journal.");
+  const auto another =
+      KeyCheck::open(keys.place.directory() + "/" + files::kKeys, "another journal.");
   REQUIRE_FALSE(another);
   CHECK(another.error().code == ExitCode::kDamaged);
 }

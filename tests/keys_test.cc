@@ -41,7 +41,7 @@ struct StorePlace {
     REQUIRE(files::replace(place.directory(), files::kKeys, KeyFile::header(kJournal)));
   }
   [[nodiscard]] KeyFile file() const {
-    Result<KeyFile> opened = KeyFile::open(place.directory(), kJournal, true);
+    Result<KeyFile> opened = KeyFile::open(place.directory() + "/" + files::kKeys, kJournal, true);
     if (!opened) FAIL(opened.error().message);
     return std::move(*opened);
   }

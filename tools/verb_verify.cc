@@ -27,6 +27,7 @@ struct VerifyArguments {
   VerifyExportRequest shared;  // of an export and of the journal
   Seq since = 0;
   unsigned jobs = 0;  // 0: one a processor
+  std::string keys;
 };
 
 void print_sound(const Tool& tool, const Verification& found) {
@@ -117,6 +118,7 @@ Result<void> run_verify(const Tool& tool, const VerifyArguments& arguments) {
   if (!directory) return directory.error();
   options.directory = *directory;
   options.since = arguments.since;
+  options.keys = arguments.keys;
   options.jobs = arguments.jobs != 0
                      ? arguments.jobs
                      : std::clamp(std::thread::hardware_concurrency(), 1U, kSweepJobsMax);
@@ -135,8 +137,9 @@ Result<void> run_verify(const Tool& tool, const VerifyArguments& arguments) {
 }
 
 Result<void> run_verify_export(const Tool& tool, const VerifyArguments& arguments) {
-  if (arguments.since == 0 && arguments.jobs == 0) return verify_export(tool, arguments.shared);
-  return Error{"--since and --jobs are for the journal: an export is judged whole",
+  const bool plain = arguments.since == 0 && arguments.jobs == 0 && arguments.keys.empty();
+  if (plain) return verify_export(tool, arguments.shared);
+  return Error{"--since, --jobs and --keys are for the journal: an export is judged whole",
                ExitCode::kUsage};
 }
 
@@ -177,6 +180,7 @@ void add_verify(CLI::App& app, Tool& tool) {
   verb->add_option("--since", arguments->since, "begin with the commit of this event");
   verb->add_option("--jobs", arguments->jobs, "threads (default: one a processor)")
       ->check(CLI::Range(1U, kSweepJobsMax));
+  verb->add_option("--keys", arguments->keys, "the keys of the words, if not beside the journal");
   verb->add_option("--seal-key", arguments->shared.seal_key,
                    "of an export: seal.key of the journal it was made from");
   verb->add_flag("--json", tool.json, "the verdict as a JSON object");
