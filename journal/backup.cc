@@ -369,7 +369,8 @@ Result<void> Restoration::compare() {
 Result<void> Restoration::cut_and_raise() {
   auto environment = Environment::open({draft(), kRestoreMapBytes, false, false});
   if (!environment) return environment.error();
-  if (options_.until != 0 && options_.until < upto_) {
+  const bool cuts = options_.until != 0 && options_.until < upto_;
+  if (cuts) {
     Reading reading(**environment);
     Result<std::optional<Reading::Seal>> seal = reading.seal_before(options_.until + 1);
     if (!seal) return seal.error();
@@ -386,7 +387,7 @@ Result<void> Restoration::cut_and_raise() {
   WriteTransaction transaction(**environment);
   Status status = transaction.begin();
   if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaEpoch, u64_bytes(epoch_));
-  if (status.ok() && options_.until != 0) {
+  if (status.ok() && cuts) {
     status = transaction.put(Table::kMeta, layout::kMetaRefsUpto, u64_bytes(0));
   }
   if (status.ok()) status = transaction.commit();

@@ -177,8 +177,10 @@ Status Committer::commit(std::vector<Queued>& group) {
   } else {
     // A commit whose failure was unknown may be in the file and not yet on the disk: another one
     // after it makes both durable.
+    const std::uint32_t base = keys_ == nullptr ? layout::kFormatClear : layout::kFormatLocked;
     std::string format;
-    record::append_u32(format, keys_ == nullptr ? layout::kFormatClear : layout::kFormatLocked);
+    record::append_u32(format,
+                       environment_.segments() == nullptr ? base : base | layout::kFormatArchived);
     status = transaction.put(Table::kMeta, layout::kMetaFormat, format);
   }
   if (!status.ok()) return status;

@@ -131,6 +131,21 @@ Result<Reading::Seal> seal_to_start_from(Opened& opened, Seq last) {
   return seal->value_or(beginning);
 }
 
+// Where a segment is out of reach, no sooner than behind it: it is wanted by who reads it, and a
+// start does not.
+Result<Reading::Seal> behind_what_is_lost(Opened& opened, Reading::Seal start) {
+  const store::Segments* segments = opened.environment->segments();
+  if (segments == nullptr) return start;
+  for (std::size_t i = 0; i < segments->places().size(); ++i) {
+    const Seq end = record::seq_of(segments->places()[i].last);
+    if (!segments->problem(i) || end <= start.last) continue;
+    const auto seal = Reading(*opened.environment).seal_at(end);
+    if (!seal) return seal.error();
+    if (seal->has_value()) start = **seal;
+  }
+  return start;
+}
+
 void look_around(Opened& opened, const std::string& directory) {
   if (const auto doubt = files::doubt_about_file_system(directory)) {
     opened.warnings.push_back(*doubt);
@@ -201,7 +216,8 @@ Result<void> examine_tail(Opened& opened, const std::string& directory) {
     opened.warnings.push_back(directory + "/" + files::kHead +
                               " is missing: a cut tail could not be noticed");
   }
-  const Result<Reading::Seal> start = seal_to_start_from(opened, *last);
+  Result<Reading::Seal> start = seal_to_start_from(opened, *last);
+  if (start) start = behind_what_is_lost(opened, *start);
   if (!start) return start.error();
 
   ChainWalk walk(*opened.environment, opened.seal_key, *start);
