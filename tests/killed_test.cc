@@ -1,6 +1,6 @@
 // kill -9 of `backup`, `restore`, `archive` and `erase` at every system call that changes
-// something. Whatever it leaves, there is no half copy that looks whole, no journal that opens and is not sound, and
-// the same verb, run again, finishes.
+// something. Whatever it leaves, there is no half copy that looks whole, no journal that opens and
+// is not sound, and the same verb, run again, finishes.
 //
 // The program runs under ptrace; calls are counted over all its threads, and it dies as it enters
 // the nth. Rejected: a library in between; it would not see what LMDB's own code calls.
