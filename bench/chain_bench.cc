@@ -1,6 +1,6 @@
-// Reading one conversation out of many: the newest events of a session's chain, 1,000 or all, without and
-// with their words, beside LMDB alone following the same links in the same file. Counter `ratio` is
-// our time over its time.
+// Reading one conversation out of many: the newest events of a session's chain, 1,000 or all,
+// without and with their words, beside LMDB alone following the same links in the same file.
+// Counter `ratio` is our time over its time.
 #include <benchmark/benchmark.h>
 #include <lmdb.h>
 
