@@ -35,7 +35,7 @@ using store::WriteTransaction;
 
 constexpr std::size_t kMapBytes = std::size_t{64} << 30;
 constexpr std::size_t kVisitRecords = 10'000;
-constexpr std::size_t kRemovedPerCommit = 20'000;
+constexpr std::size_t kNameDigestBytes = 8;
 
 struct Chunk {
   std::uint64_t key = 0;
@@ -161,7 +161,7 @@ class Archiver {
     }
     std::optional<SegmentWriter> writer;
     std::vector<Chunk> chunks;
-    std::uint64_t key = record::key_of(1);
+    std::uint64_t key = first_key();
     while (key != 0) {
       const Result<std::uint64_t> next = read_chunks(key, options_.upto, &chunks);
       if (!next) return next.error();
@@ -190,10 +190,12 @@ class Archiver {
     if (!segment) return segment.error();
     std::vector<Chunk> chunks;
     std::size_t at = 0;
-    std::uint64_t key = record::key_of(1);
+    std::uint64_t key = first_key();
     Segment::Block block;
+    Sha256 hash;
+    hash.update(opened_.journal_id);
     for (std::size_t number = 0; number < (*segment)->blocks(); ++number) {
-      const Result<void> read = (*segment)->read(number, block);
+      Result<void> read = (*segment)->read(number, block);
       if (!read) return read;
       for (const Segment::Block::Item& item : block.items) {
         if (at == chunks.size() && key != 0) {
@@ -209,22 +211,32 @@ class Archiver {
                            "at the disk it lies on",
                        ExitCode::kInputOutput};
         }
+        record::hash_part(hash, item.key, block.value(item));
         ++at;
       }
     }
     const SegmentPlace place{(*segment)->first(), (*segment)->last(), ""};
-    return name_segment(place);
+    return name_segment(place, hash.finish());
   }
 
-  Result<void> name_segment(SegmentPlace place) {
+  // Where one of this name is, it is this one, left by somebody who was interrupted: several
+  // journals, and several histories of one, may be archived into one directory.
+  Result<void> name_segment(SegmentPlace place, const Digest& digest) {
     place.path = options_.into + "/" + files::kSegmentPrefix +
                  std::to_string(record::seq_of(place.first)) + "-" +
-                 std::to_string(record::seq_of(place.last));
+                 std::to_string(record::seq_of(place.last)) + "-" +
+                 hex(view(digest).substr(0, kNameDigestBytes));
     Result<void> done = files::move_into_place(draft_, place.path);
     if (done) done = files::sync_directory(options_.into);
     archived_.path = place.path;
     added_ = std::move(place);
     return done;
+  }
+
+  // Segments follow one another.
+  [[nodiscard]] std::uint64_t first_key() const {
+    const std::vector<SegmentPlace> all = places();
+    return record::key_of(all.empty() ? 1 : record::seq_of(all.back().last) + 1);
   }
 
   [[nodiscard]] std::vector<SegmentPlace> places() const {

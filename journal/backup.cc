@@ -316,8 +316,10 @@ Result<void> Restoration::copy() {
   }
   const auto segments = files::names_in(from, files::kSegmentPrefix);
   if (!segments) return segments.error();
+  const std::string source = from + "/";
+  const std::string target = draft() + "/";
   for (const std::string& name : *segments) {
-    if (done) done = copy_file(from + "/" + name, draft() + "/" + name);
+    if (done) done = copy_file(source + name, target + name);
   }
   const std::string keys = options_.keys.empty() ? from + "/" + files::kKeys : options_.keys;
   if (done && (files::exists(keys) || !options_.keys.empty())) {
@@ -428,15 +430,17 @@ Result<void> Restoration::finish() {
 // stands here is old.
 Result<void> Restoration::move_aside() {
   const std::string& directory = options_.directory;
-  const std::string aside = directory + "/" + kReplaced;
+  const std::string place = directory + "/";
+  const std::string aside = place + kReplaced;
+  const std::string there = aside + "/";
   auto segments = files::names_in(directory, files::kSegmentPrefix);
   if (!segments) return segments.error();
   std::vector<std::string> names = {files::kData, "lock.mdb", files::kKeys, files::kSealKey};
   std::move(segments->begin(), segments->end(), std::back_inserter(names));
   for (const std::string& name : names) {
-    const std::string old = directory + "/" + name;
-    if (!files::exists(old) || files::exists(aside + "/" + name)) continue;
-    Result<void> done = files::move_into_place(old, aside + "/" + name);
+    const std::string old = place + name;
+    if (!files::exists(old) || files::exists(there + name)) continue;
+    Result<void> done = files::move_into_place(old, there + name);
     if (done) done = files::sync_directory(aside);
     if (done) done = files::sync_directory(directory);
     if (!done) return done;

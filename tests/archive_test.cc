@@ -274,6 +274,41 @@ TEST_CASE("chunks under a key that nothing else has stay, so that erasing needs 
   CHECK(sound(place.directory()));
 }
 
+TEST_CASE("two journals, and two histories of one, may be archived into one directory",
+          "[archive]") {
+  const Place one;
+  const Place other;
+  const std::string into = one.directory() + "-archive";
+  write(one, 1, 200);
+  write(other, 1, 200);
+  const std::string copy = one.directory() + "-copy";
+  REQUIRE(back_up(one.directory(), copy, "").has_value());
+  const std::string second = one.directory() + "-second";
+  {
+    auto restoration = Restoration::prepare({copy, "", second, 100});
+    REQUIRE(restoration.has_value());
+    REQUIRE((*restoration)->finish());
+    restoration->reset();
+    LmdbLog::Options options;
+    options.directory = second;
+    DiskLog disk(std::move(options));
+    disk.log().append(batch_of(101, 50));
+    disk.settle();
+  }
+  const std::vector<Record> before = all_of(one.directory());
+  archived(one, into, 150);
+  archived(other, into, 150);
+  const auto third = archive({second, into, 150, {}});
+  REQUIRE(third.has_value());
+  CHECK(std::distance(fs::directory_iterator(into), fs::directory_iterator()) == 3);
+  CHECK(all_of(one.directory()) == before);
+  CHECK(all_of(other.directory()) == before);
+  CHECK(all_of(second).size() == 150);
+  for (const std::string& place : {one.directory(), other.directory(), second}) {
+    CHECK(sound(place));
+  }
+}
+
 TEST_CASE("a bit that flips in a segment is found", "[archive]") {
   const Place place;
   const std::string into = place.directory() + "-archive";
