@@ -1,5 +1,4 @@
-// Write, read again, tell the journal, delete, compact: in this order, each durable before the
-// next.
+// The segment first, then a smaller data.mdb beside the present one, then one rename.
 #include "journal/archive.h"
 
 #include <fcntl.h>
@@ -8,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -33,7 +33,6 @@ using store::Table;
 using store::Visit;
 using store::WriteTransaction;
 
-constexpr std::size_t kMapBytes = std::size_t{64} << 30;
 constexpr std::size_t kVisitRecords = 10'000;
 constexpr std::size_t kNameDigestBytes = 8;
 
@@ -50,12 +49,11 @@ class Archiver {
   Result<Archived> run() {
     archived_.bytes_before = data_bytes();
     Result<void> done = learn_keys();
-    if (done) done = remove_what_is_in_both();
     if (done) done = write_segment();
     if (done && archived_.chunks > 0) done = examine_segment();
-    if (done && archived_.chunks > 0) done = remember_segment();
-    if (done && archived_.chunks > 0) done = remove_what_is_in_both();
-    if (done && removed_ > 0) done = compact();
+    if (done && archived_.chunks > 0) done = make_smaller();
+    if (done && archived_.chunks > 0) done = examine_smaller();
+    if (done && archived_.chunks > 0) done = put_in_place();
     if (!done) return done.error();
     archived_.bytes_after = data_bytes();
     return archived_;
@@ -109,55 +107,17 @@ class Archiver {
     return std::uint64_t{0};
   }
 
-  // What lies in a segment, byte for byte, data.mdb can do without.
-  Result<void> remove_what_is_in_both() {
-    if (environment_.segments() == nullptr || places().empty()) return {};
-    const Seq last = record::seq_of(places().back().last);
-    std::vector<Chunk> chunks;
-    std::uint64_t key = record::key_of(1);
-    while (key != 0) {
-      const Result<std::uint64_t> next = read_chunks(key, last, &chunks);
-      if (!next) return next.error();
-      key = *next;
-      if (chunks.empty()) continue;
-      SegmentWalk walk(*environment_.segments());
-      Result<void> done = walk.seek(chunks.front().key);
-      std::vector<Chunk> both;
-      for (Chunk& chunk : chunks) {
-        while (done && walk.there() && walk.key() < chunk.key) done = walk.next();
-        if (!done) return done;
-        const bool same = walk.there() && walk.key() == chunk.key && walk.value() == chunk.value;
-        if (same) both.push_back(std::move(chunk));
-      }
-      done = remove(both);
-      if (!done) return done;
-    }
-    return {};
-  }
-
-  Result<void> remove(const std::vector<Chunk>& chunks) {
-    if (chunks.empty()) return {};
-    WriteTransaction transaction(environment_);
-    Status status = transaction.begin();
-    for (const Chunk& chunk : chunks) {
-      std::string key;
-      record::append_u64(key, chunk.key);
-      if (status.ok()) status = transaction.remove(Table::kEvents, key);
-    }
-    if (status.ok()) status = transaction.commit();
-    if (!status.ok()) return status.error("cannot write", data());
-    removed_ += chunks.size();
-    return {};
-  }
-
   Result<void> write_segment() {
     // One that is there is somebody's, and stays as open to others as they have made it.
     Result<void> done;
     if (!files::exists(options_.into)) done = files::prepare_directory(options_.into, true);
     if (!done) return done;
-    draft_ = options_.into + "/" + files::kSegmentPrefix + "new.partial";
+    draft_ = options_.into + "/" + files::kSegmentPrefix + "new-" +
+             hex(std::string_view(opened_.journal_id).substr(0, kNameDigestBytes)) + ".partial";
     if (::unlink(draft_.c_str()) != 0 && errno != ENOENT) {
-      return files::system_error("remove", draft_, errno);
+      return Error{"cannot write into " + options_.into + ": " + std::strerror(errno) +
+                       "; name another directory",
+                   ExitCode::kInputOutput};
     }
     std::optional<SegmentWriter> writer;
     std::vector<Chunk> chunks;
@@ -228,9 +188,12 @@ class Archiver {
                  hex(view(digest).substr(0, kNameDigestBytes));
     Result<void> done = files::move_into_place(draft_, place.path);
     if (done) done = files::sync_directory(options_.into);
+    if (!done) return done;
     archived_.path = place.path;
-    added_ = std::move(place);
-    return done;
+    added_ = place;
+    moved_ = std::make_unique<store::Segments>(std::vector<SegmentPlace>{std::move(place)},
+                                               options_.into, opened_.journal_id);
+    return moved_->problem(0) ? *moved_->problem(0) : done;
   }
 
   // Segments follow one another.
@@ -244,56 +207,103 @@ class Archiver {
     return segments == nullptr ? std::vector<SegmentPlace>() : segments->places();
   }
 
-  Result<void> remember_segment() {
+  [[nodiscard]] std::string draft() const { return directory() + "/" + files::kCompacting; }
+
+  // A data.mdb without what the segment holds. Who reads the present one meanwhile goes on reading
+  // it whole.
+  Result<void> make_smaller() {
+    Result<void> done = files::remove_flat(draft());
+    if (done) done = files::prepare_directory(draft(), true);
+    if (!done) return done;
+    auto smaller = Environment::open({draft(), environment_.map_bytes(), false, true});
+    if (!smaller) return smaller.error();
+    for (std::size_t table = 0; done && table < store::kTableCount; ++table) {
+      done = copy_table(**smaller, static_cast<Table>(table));
+    }
+    // Twice: then both of LMDB's meta pages know all of it, and whichever somebody trusts is right.
+    for (int times = 0; done && times < 2; ++times) done = remember_segment(**smaller);
+    if (!done) return done;
+    const Status synced = (*smaller)->sync();
+    return synced.ok() ? Result<void>() : cannot_write(synced);
+  }
+
+  [[nodiscard]] Error cannot_write(const Status& status) const {
+    Error error = status.error("cannot write", draft() + "/" + files::kData);
+    error.message += "; archiving needs room for a second data.mdb; nothing was moved";
+    return error;
+  }
+
+  // In pieces, so that no transaction becomes large.
+  Result<void> copy_table(Environment& smaller, Table table) {
+    Visit visit(environment_);
+    Status status = visit.begin();
+    Cursor cursor(visit, table, Cursor::Archived::kLeftOut);
+    if (status.ok()) status = cursor.first();
+    SegmentWalk moved(*moved_);
+    Result<void> done = moved.seek(0);
+    while (done && status.ok()) {
+      WriteTransaction transaction(smaller);
+      Status written = transaction.begin();
+      for (std::size_t rows = 0; rows < kVisitRecords && written.ok() && status.ok(); ++rows) {
+        bool goes = false;
+        if (table == Table::kEvents && moved.there() && moved.key() == cursor.number()) {
+          goes = true;
+          done = moved.load();
+          if (done) done = moved.next();
+          if (!done) return done;
+        }
+        if (!goes) written = transaction.insert(table, cursor.key(), cursor.value());
+        status = cursor.next();
+      }
+      if (written.ok()) written = transaction.commit();
+      if (!written.ok()) return cannot_write(written);
+    }
+    if (done && !status.not_found()) {
+      return status.error("cannot read the journal in", directory());
+    }
+    return done;
+  }
+
+  Result<void> remember_segment(Environment& smaller) {
     std::vector<SegmentPlace> all = places();
     all.push_back(added_);
     std::string format;
     record::append_u32(format, opened_.format | layout::kFormatArchived);
-    WriteTransaction transaction(environment_);
+    WriteTransaction transaction(smaller);
     Status status = transaction.begin();
     const std::string value = layout::segments_value(all);
     if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaSegments, value);
     if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaFormat, format);
     if (status.ok()) status = transaction.commit();
-    if (!status.ok()) return status.error("cannot write", data());
-    environment_.attach(
-        std::make_unique<store::Segments>(std::move(all), directory(), opened_.journal_id));
-    return {};
+    return status.ok() ? Result<void>() : cannot_write(status);
   }
 
-  // A copy without the free pages takes the place of data.mdb. It has forgotten LMDB's count of
-  // transactions, which lock.mdb remembers: so that goes first, and is made anew.
-  Result<void> compact() {
-    const std::string draft = directory() + "/" + files::kCompacting;
-    Result<void> done = files::remove_flat(draft);
-    if (done) done = files::prepare_directory(draft, true);
-    if (done) done = copy_data(environment_, draft);
-    if (done) done = examine_copy(draft);
-    if (!done) return done;
+  // lock.mdb counts the transactions of the file that leaves, so it goes first and is made anew.
+  Result<void> put_in_place() {
     opened_.environment.reset();
     const std::string lock = directory() + "/lock.mdb";
     if (::unlink(lock.c_str()) != 0 && errno != ENOENT) {
       return files::system_error("remove", lock, errno);
     }
-    done = files::move_into_place(draft + "/" + files::kData, data());
+    Result<void> done = files::move_into_place(draft() + "/" + files::kData, data());
     if (done) done = files::sync_directory(directory());
-    if (done) done = files::remove_flat(draft);
+    if (done) done = files::remove_flat(draft());
     return done;
   }
 
-  Result<void> examine_copy(const std::string& draft) {
-    Result<void> done = files::replace(draft, files::kSealKey, opened_.seal_key);
+  Result<void> examine_smaller() {
+    Result<void> done = files::replace(draft(), files::kSealKey, opened_.seal_key);
     if (!done) return done;
     Reading reading(environment_);
     const auto seal = reading.last_seal();
     if (!seal) return seal.error();
     if (seal->has_value()) {
       const files::Head head{(*seal)->last, (*seal)->digest, Time{}};
-      done = files::replace(draft, files::kHead, files::format_head(head));
+      done = files::replace(draft(), files::kHead, files::format_head(head));
       if (!done) return done;
     }
     VerifyOptions options;
-    options.directory = draft;
+    options.directory = draft();
     options.keys = directory() + "/" + files::kKeys;
     const Result<Verification> found = verify(options);
     if (!found) return found.error();
@@ -309,14 +319,14 @@ class Archiver {
   std::string draft_;
   SegmentPlace added_;
   std::vector<KeyId> keys_;
-  std::size_t removed_ = 0;
+  std::unique_ptr<store::Segments> moved_;  // what was added
   Archived archived_;
 };
 
 }  // namespace
 
 Result<Archived> archive(const ArchiveOptions& options) {
-  Result<Opened> opened = open_for_writing(options.directory, kMapBytes, false);
+  Result<Opened> opened = open_for_writing(options.directory, 0, false);
   if (!opened) return opened.error();
   return Archiver(std::move(*opened), options).run();
 }

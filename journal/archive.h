@@ -4,9 +4,10 @@
 // A chunk is moved only if data.mdb keeps another record that is locked with the same key, the one
 // that ended its attempt: so keys can be destroyed while a segment is out of reach.
 //
-// Law: data.mdb forgets a record only after a segment that holds its very bytes is synced, read
-// again, and known to the journal; so whatever dies on the way, each record is somewhere, and the
-// next archiving clears away what lies in both. History stays as it was: reads go through.
+// Law: nothing is deleted. A segment that holds the very bytes is synced and read again, then a
+// data.mdb without them is made beside the present one, verified, and takes its place by one
+// rename; whatever dies on the way, the journal is whole. History stays: reads go through.
+// Rejected: deleting in place; whoever reads meanwhile would miss records.
 #pragma once
 
 #include <cstdint>

@@ -198,26 +198,63 @@ Result<void> remove_behind(Environment& environment, Seq upto) {
   return {};
 }
 
-// The same of events that were archived: what lies in a segment stays there and is not looked at.
-Result<void> clip_segments(Environment& environment, Seq upto) {
+Result<std::unique_ptr<store::Segments>> segments_of(Environment& environment) {
   Reading reading(environment);
   const Result<std::optional<std::string>> value = reading.meta(layout::kMetaSegments);
   if (!value) return value.error();
-  if (!value->has_value()) return {};
-  auto places = layout::parse_segments(**value);
+  const Result<std::optional<std::string>> id = reading.meta(layout::kMetaId);
+  if (!id) return id.error();
+  auto places = layout::parse_segments(value->value_or(std::string()));
   if (!places) return Error{"the backup does not say what was archived", ExitCode::kDamaged};
-  std::erase_if(*places, [upto](const auto& one) { return record::seq_of(one.first) > upto; });
-  if (!places->empty()) {
-    std::uint64_t& last = places->back().last;
-    last = std::min(last, record::key_of(upto, record::kPartsMax - 1));
+  return std::make_unique<store::Segments>(std::move(*places), environment.directory(),
+                                           id->value_or(std::string()));
+}
+
+Result<void> write_back(Environment& environment, store::SegmentWalk& walk, Seq upto) {
+  while (walk.there() && record::seq_of(walk.key()) <= upto) {
+    WriteTransaction transaction(environment);
+    Status status = transaction.begin();
+    for (std::size_t rows = 0; rows < kRemovedPerCommit && status.ok() && walk.there(); ++rows) {
+      Result<void> read = walk.load();
+      if (!read) return read;
+      if (record::seq_of(walk.key()) > upto) break;
+      std::string key;
+      record::append_u64(key, walk.key());
+      status = transaction.insert(Table::kEvents, key, walk.value());
+      read = walk.next();
+      if (!read) return read;
+    }
+    if (status.ok()) status = transaction.commit();
+    if (!status.ok()) return status.error("cannot write", environment.directory());
   }
+  return {};
+}
+
+// A history that is cut may end with a chunk, or without what else its key locks: so nothing of it
+// stays archived.
+Result<void> take_out_of_segments(Environment& environment, std::uint32_t format, Seq upto) {
+  const auto segments = segments_of(environment);
+  if (!segments) return segments.error();
+  if ((*segments)->places().empty()) return {};
+  store::SegmentWalk walk(**segments);
+  Result<void> done = walk.seek(0);
+  if (done) done = write_back(environment, walk, upto);
+  if (!done) return done;
+  std::string value;
+  record::append_u32(value, format);
   WriteTransaction transaction(environment);
   Status status = transaction.begin();
-  const std::string left = layout::segments_value(*places);
-  if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaSegments, left);
+  if (status.ok()) status = transaction.remove(Table::kMeta, layout::kMetaSegments);
+  if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaFormat, value);
   if (status.ok()) status = transaction.commit();
   if (!status.ok()) return status.error("cannot write", environment.directory());
-  return {};
+  const std::string place = environment.directory() + "/";
+  const auto names = files::names_in(environment.directory(), files::kSegmentPrefix);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (done) done = remove_file(place + name);
+  }
+  return done;
 }
 
 // The newest event up to which both have one chain: seals that are equal vouch for all before.
@@ -297,6 +334,13 @@ Result<std::unique_ptr<Restoration>> Restoration::prepare(const Options& options
   if (!done) return done.error();
   Result<files::Descriptor> lock = files::lock_directory(options.directory);
   if (!lock) return lock.error();
+  const std::string aside = options.directory + "/" + kReplaced;
+  const bool two = files::exists(options.directory + "/" + files::kData) &&
+                   files::exists(aside + "/" + files::kData);
+  if (two) {
+    return Error{aside + " holds the journal that an earlier restore replaced: remove it first",
+                 ExitCode::kUsage};
+  }
   auto restoration = std::make_unique<Restoration>(options, std::move(*lock));
   done = restoration->copy();
   if (done) done = restoration->compare();
@@ -339,15 +383,12 @@ Result<void> Restoration::compare() {
   const Result<std::uint64_t> epoch = epoch_of(*mine->environment);
   if (!epoch) return epoch.error();
   epoch_ = *epoch + 1;
+  format_ = mine->format;
   const std::string aside = options_.directory + "/" + kReplaced;
   const bool in_place = files::exists(options_.directory + "/" + files::kData);
   if (!in_place && files::exists(aside + "/" + files::kData)) {
     Result<void> moved = move_aside();
     if (!moved) return moved;
-  }
-  if (in_place && files::exists(aside + "/" + files::kData)) {
-    return Error{aside + " holds the journal that an earlier restore replaced: remove it first",
-                 ExitCode::kUsage};
   }
   const std::string place = in_place ? options_.directory : aside;
   if (!files::exists(place + "/" + files::kData)) return {};
@@ -383,7 +424,7 @@ Result<void> Restoration::cut_and_raise() {
     }
     upto_ = (*seal)->last;
     Result<void> removed = remove_behind(**environment, upto_);
-    if (removed) removed = clip_segments(**environment, upto_);
+    if (removed) removed = take_out_of_segments(**environment, format_, upto_);
     if (!removed) return removed;
   }
   WriteTransaction transaction(**environment);
@@ -433,11 +474,8 @@ Result<void> Restoration::move_aside() {
   const std::string place = directory + "/";
   const std::string aside = place + kReplaced;
   const std::string there = aside + "/";
-  auto segments = files::names_in(directory, files::kSegmentPrefix);
-  if (!segments) return segments.error();
-  std::vector<std::string> names = {files::kData, "lock.mdb", files::kKeys, files::kSealKey};
-  std::move(segments->begin(), segments->end(), std::back_inserter(names));
-  for (const std::string& name : names) {
+  // Segments stay: their names tell them apart, and the journal aside finds them there.
+  for (const std::string name : {files::kData, "lock.mdb", files::kKeys, files::kSealKey}) {
     const std::string old = place + name;
     if (!files::exists(old) || files::exists(there + name)) continue;
     Result<void> done = files::move_into_place(old, there + name);

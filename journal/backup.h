@@ -82,6 +82,7 @@ class Restoration {
   Seq upto_ = 0;
   Seq common_ = 0;
   std::uint64_t epoch_ = 0;
+  std::uint32_t format_ = 0;
   std::optional<std::string> replaced_;
 };
 

@@ -40,6 +40,9 @@ bool names(const std::vector<Erased>& erased, SessionId session, Seq seq) {
 }  // namespace
 
 Error Reading::failed(Status status) const {
+  const auto trouble =
+      status.segment_lost() ? environment_.segments()->trouble() : std::optional<Error>();
+  if (trouble) return *trouble;
   return status.error("cannot read the journal in", environment_.directory());
 }
 

@@ -17,23 +17,43 @@ Segments::Segments(std::vector<SegmentPlace> places, const std::string& director
                    std::string_view journal_id)
     : places_(std::move(places)) {
   for (const SegmentPlace& place : places_) {
-    std::string path = place.path;
-    for (const char* around : {"/../", "/"}) {
-      const std::string beside = directory + around + name_of(place.path);
-      if (files::exists(beside)) path = beside;
-    }
-    Opened opened;
-    Result<std::unique_ptr<Segment>> segment = Segment::open(path, journal_id);
-    if (!segment) {
-      opened.problem = segment.error();
-    } else if ((*segment)->first() != place.first || (*segment)->last() < place.last) {
-      opened.problem =
-          Error{path + " holds other events than the journal says it does", ExitCode::kDamaged};
-    } else {
-      opened.segment = std::move(*segment);
+    const std::string beside = directory + "/" + name_of(place.path);
+    const std::string around = directory + "/../" + name_of(place.path);
+    Opened opened = open(place, place.path, journal_id);
+    for (const std::string* path : {&beside, &around}) {
+      if (opened.segment != nullptr || !files::exists(*path)) continue;
+      Opened other = open(place, *path, journal_id);
+      if (other.segment != nullptr) opened = std::move(other);
     }
     opened_.push_back(std::move(opened));
   }
+}
+
+Segments::Opened Segments::open(const SegmentPlace& place, const std::string& path,
+                                std::string_view journal_id) {
+  Opened opened;
+  Result<std::unique_ptr<Segment>> segment = Segment::open(path, journal_id);
+  if (!segment) {
+    opened.problem = segment.error();
+  } else if ((*segment)->first() != place.first || (*segment)->last() != place.last) {
+    opened.problem = Error{path +
+                               " holds other events than the journal says it does: put back "
+                               "the file that was there",
+                           ExitCode::kDamaged};
+  } else {
+    opened.segment = std::move(*segment);
+  }
+  return opened;
+}
+
+std::optional<Error> Segments::trouble() const {
+  for (const Opened& one : opened_) {
+    if (!one.problem) continue;
+    return Error{"archived chunks cannot be read: " + one.problem->message +
+                     "; mount the disk it lies on, or put the file beside data.mdb",
+                 one.problem->code};
+  }
+  return std::nullopt;
 }
 
 std::size_t Segments::place_of(std::uint64_t key) const {
@@ -53,30 +73,28 @@ bool Segments::cover(Seq first, Seq last) const {
   return false;
 }
 
-Result<void> SegmentWalk::enter(std::size_t place, std::size_t block) {
-  item_ = nullptr;
-  if (place < segments_.places().size() && segments_.segment(place) != nullptr &&
-      block == segments_.segment(place)->blocks()) {
-    ++place;
-    block = 0;
-  }
-  if (place == segments_.places().size()) return {};
-  if (segments_.problem(place)) return *segments_.problem(place);
+Result<void> SegmentWalk::enter(std::size_t block) {
+  if (segments_.problem(place_)) return *segments_.problem(place_);
   auto read = std::make_unique<Segment::Block>();
-  Result<void> done = segments_.segment(place)->read(block, *read);
+  Result<void> done = segments_.segment(place_)->read(block, *read);
   if (!done) return done;
-  place_ = place;
   block_ = block;
   blocks_.push_back(std::move(read));
   item_ = blocks_.back()->items.data();
-  if (item_->key > segments_.places()[place].last) return enter(place + 1, 0);
   return {};
 }
 
+Result<void> SegmentWalk::load() {
+  CHECK(there(), "there is an entry to load");
+  return item_ != nullptr ? Result<void>() : enter(0);
+}
+
 Result<void> SegmentWalk::seek(std::uint64_t key) {
-  const std::size_t place = segments_.place_of(key);
-  const bool readable = place < segments_.places().size() && segments_.segment(place) != nullptr;
-  Result<void> done = enter(place, readable ? segments_.segment(place)->block_of(key) : 0);
+  place_ = segments_.place_of(key);
+  item_ = nullptr;
+  if (!there() || key <= segments_.places()[place_].first) return {};
+  const Segment* segment = segments_.segment(place_);
+  Result<void> done = enter(segment == nullptr ? 0 : segment->block_of(key));
   while (done && item_ != nullptr && item_->key < key) done = next();
   return done;
 }
@@ -84,9 +102,11 @@ Result<void> SegmentWalk::seek(std::uint64_t key) {
 Result<void> SegmentWalk::next() {
   CHECK(item_ != nullptr, "there is an entry to go on from");
   const Segment::Block& block = *blocks_.back();
-  const bool more = ++item_ != block.items.data() + block.items.size();
-  if (more && item_->key <= segments_.places()[place_].last) return {};
-  return more ? enter(place_ + 1, 0) : enter(place_, block_ + 1);
+  if (++item_ != block.items.data() + block.items.size()) return {};
+  if (block_ + 1 < segments_.segment(place_)->blocks()) return enter(block_ + 1);
+  item_ = nullptr;
+  ++place_;
+  return {};
 }
 
 }  // namespace daybook::store

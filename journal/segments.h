@@ -1,7 +1,8 @@
 // All the segments that a journal reads through, and the way through them in order.
 //
 // Law: a segment is opened when the journal is, so that one that is not there is known before
-// anybody needs it; what needs it then gets an Error that names it, and everything else goes on.
+// anybody needs it; what needs it then gets an Error that names it, and everything else goes on: a
+// walk that comes to a segment reads nothing of it before load().
 #pragma once
 
 #include <memory>
@@ -19,17 +20,17 @@ namespace daybook::store {
 // As the journal remembers it.
 struct SegmentPlace {
   std::uint64_t first = 0;  // keys
-  std::uint64_t last = 0;   // what the file holds behind it is not part of the journal
-  std::string path;         // where it was written to
+  std::uint64_t last = 0;
+  std::string path;  // where it was written to
 
   friend bool operator==(const SegmentPlace&, const SegmentPlace&) = default;
 };
 
 class Segments {
  public:
-  // A file of the same name in `directory`, the journal's own, goes before the remembered path, so
-  // that a journal can be moved together with its segments. A draft of a journal lies in a
-  // directory inside that one, so what is around it is looked into, too.
+  // A segment is looked for at the remembered path; then in `directory`, the journal's own, so that
+  // a journal can be moved together with its segments; then in the directory around: drafts and
+  // replaced journals lie inside the journal's. The first that is the right one is taken.
   Segments(std::vector<SegmentPlace> places, const std::string& directory,
            std::string_view journal_id);
   Segments(const Segments&) = delete;
@@ -44,6 +45,8 @@ class Segments {
   [[nodiscard]] const Segment* segment(std::size_t place) const {
     return opened_[place].segment.get();
   }
+  // The first problem there is, as who cannot go on tells it.
+  [[nodiscard]] std::optional<Error> trouble() const;
   // Every one of these events may lie in a segment.
   [[nodiscard]] bool cover(Seq first, Seq last) const;
   // The place where this key lies, or the first one above it; places().size() behind all.
@@ -54,6 +57,9 @@ class Segments {
     std::unique_ptr<Segment> segment;
     std::optional<Error> problem;
   };
+
+  static Opened open(const SegmentPlace& place, const std::string& path,
+                     std::string_view journal_id);
 
   std::vector<SegmentPlace> places_;  // ascending
   std::vector<Opened> opened_;
@@ -70,17 +76,23 @@ class SegmentWalk {
   Result<void> seek(std::uint64_t key);
   Result<void> next();
   // False behind the last one.
-  [[nodiscard]] bool there() const { return item_ != nullptr; }
-  [[nodiscard]] std::uint64_t key() const { return item_->key; }
+  [[nodiscard]] bool there() const {
+    return item_ != nullptr || place_ < segments_.places().size();
+  }
+  [[nodiscard]] std::uint64_t key() const {
+    return item_ != nullptr ? item_->key : segments_.places()[place_].first;
+  }
+  // Before value() and next().
+  Result<void> load();
   [[nodiscard]] std::string_view value() const { return blocks_.back()->value(*item_); }
 
  private:
-  Result<void> enter(std::size_t place, std::size_t block);
+  Result<void> enter(std::size_t block);
 
   const Segments& segments_;
   std::size_t place_ = 0;
   std::size_t block_ = 0;
-  const Segment::Block::Item* item_ = nullptr;
+  const Segment::Block::Item* item_ = nullptr;  // null: at the beginning of place_, or at the end
   std::vector<std::unique_ptr<Segment::Block>> blocks_;  // the last one is where it stands
 };
 

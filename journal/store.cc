@@ -51,9 +51,10 @@ bool Status::map_full() const { return code_ == MDB_MAP_FULL; }
 bool Status::map_resized() const { return code_ == MDB_MAP_RESIZED; }
 bool Status::no_space() const { return code_ == ENOSPC || code_ == EDQUOT; }
 bool Status::input_output() const { return code_ == EIO; }
+bool Status::segment_lost() const { return code_ == kSegmentLost; }
 std::string Status::text() const {
   if (code_ != kSegmentLost) return mdb_strerror(code_);
-  return "a file of archived chunks cannot be read; daybook doctor names it";
+  return "a file of archived chunks cannot be read";
 }
 
 bool Status::damaged() const {
@@ -318,9 +319,11 @@ Status Visit::get_archived(std::uint64_t key, std::string_view& value) {
       place < segments.places().size() && segments.places()[place].first <= key;
   if (!may_be_there) return Status(MDB_NOTFOUND);
   walks_.push_back(std::make_unique<SegmentWalk>(segments));
-  if (!walks_.back()->seek(key)) return Status(kSegmentLost);
-  if (!walks_.back()->there() || walks_.back()->key() != key) return Status(MDB_NOTFOUND);
-  value = walks_.back()->value();
+  SegmentWalk& walk = *walks_.back();
+  if (!walk.seek(key)) return Status(kSegmentLost);
+  if (!walk.there() || walk.key() != key) return Status(MDB_NOTFOUND);
+  if (!walk.load()) return Status(kSegmentLost);
+  value = walk.value();
   return Status();
 }
 
@@ -356,11 +359,11 @@ Status Cursor::merge(int operation, std::uint64_t wanted) {
 }
 
 Status Cursor::merge_next() {
-  const SegmentWalk& walk = merge_->walk;
-  const bool archived = walk.there() && walk.key() == merge_->number;
+  SegmentWalk& walk = merge_->walk;
   key_ = merge_->key;
   const bool own = merge_->own.ok() && number() == merge_->number;
-  if (archived && !merge_->walk.next()) return Status(kSegmentLost);
+  const bool archived = walk.there() && walk.key() == merge_->number;
+  if (archived && !(walk.load() && walk.next())) return Status(kSegmentLost);
   if (own) {
     merge_->own = move(MDB_NEXT);
     merge_->key = key_;
@@ -369,13 +372,14 @@ Status Cursor::merge_next() {
   return show();
 }
 
-// The lower of both. One that stands in both was archived by somebody who was interrupted.
+// The lower of both.
 Status Cursor::show() {
   if (!merge_->own.ok() && !merge_->own.not_found()) return merge_->own;
-  const SegmentWalk& walk = merge_->walk;
+  SegmentWalk& walk = merge_->walk;
   key_ = merge_->key;
   value_ = merge_->value;
   if (walk.there() && (!merge_->own.ok() || walk.key() < number())) {
+    if (!walk.load()) return Status(kSegmentLost);
     merge_->number = walk.key();
     key_ = to_view(merge_->number);
     value_ = walk.value();
@@ -388,7 +392,7 @@ Status Cursor::show() {
 Status Cursor::first() { return merge_ ? merge(MDB_FIRST, 0) : move(MDB_FIRST); }
 Status Cursor::next() { return merge_ ? merge_next() : move(MDB_NEXT); }
 
-// The newest event is never archived, and nobody walks events backwards.
+// The newest event is never a chunk that was archived, and nobody walks events backwards.
 Status Cursor::last() {
   CHECK(merge_ == nullptr || merge_->number == 0, "the last event is asked for alone");
   return move(MDB_LAST);

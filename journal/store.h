@@ -45,6 +45,7 @@ class [[nodiscard]] Status {
   [[nodiscard]] bool damaged() const;       // never continue
   [[nodiscard]] bool no_space() const;      // ENOSPC, EDQUOT
   [[nodiscard]] bool input_output() const;  // EIO, which a full disk may also give
+  [[nodiscard]] bool segment_lost() const;  // Segments::trouble() may know more
   [[nodiscard]] std::string text() const;
 
   // "<what> <place>: <text>", with the exit code that goes with it.

@@ -23,8 +23,6 @@ constexpr int kPageLooksMax = 100;
 
 using PageDamages = std::vector<PageFile::Damage>;
 
-std::string seq_text(Seq seq) { return std::to_string(seq); }
-
 class Examination {
  public:
   explicit Examination(const VerifyOptions& options)
@@ -91,7 +89,7 @@ void Examination::damaged(Seq seq, std::string what) {
     found_.remedy += ".";
     return;
   }
-  const std::string upto = seq_text(found_.sound_upto);
+  const std::string upto = std::to_string(found_.sound_upto);
   restore("It is good up to event " + upto + ".");
   found_.remedy += " that reaches further, or one of then; `daybook log` still reads what is good.";
 }
@@ -119,6 +117,10 @@ Result<void> Examination::open() {
   Result<Opened> opened = open_for_reading(options_.directory);
   if (!opened) return opened.error();
   opened_.emplace(std::move(*opened));
+  const store::Segments* segments = opened_->environment->segments();
+  // No damage to the journal: what it needs lies elsewhere.
+  const auto trouble = segments == nullptr ? std::optional<Error>() : segments->trouble();
+  if (trouble) return *trouble;
   if (!opened_->seal_key.empty()) return {};
   return files::read_seal_key(options_.directory).error();
 }
@@ -202,8 +204,8 @@ Result<void> Examination::find_start() {
   const Result<Seq> last = reading.last();
   if (!last) return last.error();
   if (options_.since > *last) {
-    return Error{"there is no event " + seq_text(options_.since) + "; the journal in " +
-                     options_.directory + " ends at " + seq_text(*last),
+    return Error{"there is no event " + std::to_string(options_.since) + "; the journal in " +
+                     options_.directory + " ends at " + std::to_string(*last),
                  ExitCode::kUsage};
   }
   const Result<std::optional<Reading::Seal>> before = reading.seal_before(options_.since);

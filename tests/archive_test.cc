@@ -1,6 +1,9 @@
 // What was moved out of data.mdb is read as if it had stayed, by everybody who reads.
 #include "journal/archive.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -101,6 +104,7 @@ TEST_CASE("a segment gives back what was written, from any key on", "[segment]")
     const std::uint64_t key = std::max<std::uint64_t>(3, (from + 2) / 3 * 3);
     REQUIRE(walk.there() == (key <= 3 * kCount));
     if (!walk.there()) continue;
+    REQUIRE(walk.load());
     CHECK(walk.key() == key);
     CHECK(walk.value() == value_of(key));
   }
@@ -109,6 +113,7 @@ TEST_CASE("a segment gives back what was written, from any key on", "[segment]")
   std::uint64_t seen = 0;
   while (walk.there()) {
     REQUIRE(walk.key() == 3 * ++seen);
+    REQUIRE(walk.load());
     REQUIRE(walk.next());
   }
   CHECK(seen == kCount);
@@ -223,7 +228,7 @@ TEST_CASE("without its segment a journal folds and records, and says what is mis
   const auto chunk = (*reader)->get(11);
   REQUIRE_FALSE(chunk.has_value());
   CHECK(chunk.error().code == ExitCode::kInputOutput);
-  CHECK(chunk.error().message.find("archived") != std::string::npos);
+  CHECK(chunk.error().message.find(done.path) != std::string::npos);
   CHECK((*reader)->get(10).has_value());
   CHECK((*reader)->get(2'001).has_value());
   CHECK_FALSE(complaint(place.directory()).empty());
@@ -359,6 +364,73 @@ TEST_CASE("a backup holds what was archived, and an earlier moment can be restor
     CHECK(left.size() == until);
     CHECK(std::equal(left.begin(), left.end(), before.begin()));
   }
+}
+
+TEST_CASE("a history that is cut within an archived answer goes on, and can be erased",
+          "[archive]") {
+  const Place place;
+  const std::string into = place.directory() + "-archive";
+  {
+    DiskLog disk(place.options());
+    for (Seq seq = 1; seq <= 60; ++seq) {
+      disk.log().append(batch_of(seq, 1));  // a commit each
+      disk.settle();
+    }
+  }
+  const std::vector<Record> before = all_of(place.directory());
+  REQUIRE(archived(place, into, 50).chunks > 30);
+  const std::string copy = place.directory() + "-copy";
+  REQUIRE(back_up(place.directory(), copy, "").has_value());
+  for (const Seq until : {Seq{45}, Seq{30}, Seq{17}}) {
+    const std::string target = place.directory() + "-target-" + std::to_string(until);
+    auto restoration = Restoration::prepare({copy, "", target, until});
+    if (!restoration) FAIL(restoration.error().message);
+    REQUIRE((*restoration)->finish());
+    restoration->reset();
+    CHECK(sound(target));
+    const std::vector<Record> left = all_of(target);
+    REQUIRE(left.size() == until);
+    CHECK(std::equal(left.begin(), left.end(), before.begin()));
+    for (const auto& file : fs::directory_iterator(target)) {
+      CHECK_FALSE(file.path().filename().string().starts_with(files::kSegmentPrefix));
+    }
+    LmdbLog::Options options;
+    options.directory = target;
+    {
+      DiskLog disk(std::move(options));
+      Batch batch = batch_of(until + 1, 1);
+      batch.erased.push_back({1, 1, until});
+      disk.log().append(std::move(batch));
+      disk.settle();
+    }
+    for (const Record& record : all_of(target)) {
+      if (record.seq > 1 && record.seq <= until) CHECK(record.erased);
+    }
+    CHECK(sound(target));
+  }
+}
+
+TEST_CASE("who reads while chunks are archived reads on", "[archive]") {
+  const Place place;
+  write(place, 1, kEvents);
+  auto reader = LmdbReader::open(place.directory());
+  REQUIRE(reader.has_value());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto done = archive({place.directory(), place.directory() + "-archive", 2'000, {}});
+    ::_exit(done && done->chunks > 0 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  Seq seen = 0;
+  REQUIRE((*reader)->scan(1, kEvents, KindSet().set(), [&](const Record& record) {
+    seen += record.seq == seen + 1 ? 1 : 0;
+    return true;
+  }));
+  CHECK(seen == kEvents);
+  reader->reset();
+  CHECK(all_of(place.directory()).size() == kEvents);
 }
 
 }  // namespace daybook::archive_test

@@ -56,7 +56,7 @@ TEST_CASE("archived chunks read as before, in every verb, and the daemon goes on
   CHECK(moved.output.find(into + "/chunks-") != std::string::npos);
   CHECK(outputs() == before);
   CHECK(world.tool({"verify"}).status == 0);
-  CHECK(world.tool({"archive", "--before", "0s", into}).output.find("no chunks") !=
+  CHECK(world.tool({"archive", "--before", "0s", into}).output.find("no chunks of that time") !=
         std::string::npos);
 
   world.start();
@@ -75,7 +75,10 @@ TEST_CASE("archived chunks read as before, in every verb, and the daemon goes on
   fs::remove_all(into);
   const Finished lost = world.tool({"log", "--kind", "ChunkReceived", "-n", "1000"});
   CHECK(lost.status == 74);
-  CHECK(lost.errors.find("daybook doctor names it") != std::string::npos);
+  CHECK(lost.errors.find(into + "/chunks-") != std::string::npos);
+  CHECK(lost.errors.find("mount the disk") != std::string::npos);
+  CHECK(world.tool({"verify"}).status == 74);
+  CHECK(world.tool({"erase", "telegram:101", "--yes"}).status == 0);
   const Finished doctor = world.tool({"doctor", "--offline"});
   CHECK(doctor.output.find(into + "/chunks-") != std::string::npos);
   CHECK(world.tool({"sessions"}).status == 0);

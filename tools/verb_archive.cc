@@ -39,11 +39,18 @@ Result<Seq> last_to_archive(const std::string& directory, const std::string& bef
 Result<void> run_archive(const Tool& tool, const std::string& into, const std::string& before) {
   auto directory = tool.journal_directory();
   if (!directory) return directory.error();
+  std::error_code unknown;
+  const auto place = std::filesystem::absolute(into, unknown).lexically_normal();
+  if (into.empty() || unknown ||
+      (std::filesystem::exists(place, unknown) && !std::filesystem::is_directory(place, unknown))) {
+    return Error{"\"" + escaped(into, 200) + "\" is no directory: name one for the file of chunks",
+                 ExitCode::kUsage};
+  }
   auto upto = last_to_archive(*directory, before);
   if (!upto) return upto.error();
   Progress progress("archiving", *upto);
-  const auto archived = archive({*directory, std::filesystem::absolute(into).string(), *upto,
-                                 [&progress](Seq reached) { progress.reached(reached); }});
+  const auto archived = archive(
+      {*directory, place.string(), *upto, [&progress](Seq reached) { progress.reached(reached); }});
   if (!archived) {
     Error error = archived.error();
     if (error.code == ExitCode::kBusy) error.message += "; stop it while chunks are archived";
@@ -57,7 +64,7 @@ Result<void> run_archive(const Tool& tool, const std::string& into, const std::s
     return {};
   }
   if (archived->chunks == 0) {
-    print_line("There are no chunks of that time in data.mdb.");
+    print_line("There are no chunks of that time in data.mdb that could be moved.");
     return {};
   }
   print_line("Moved " + count_text(archived->chunks, "chunk") + " to " +

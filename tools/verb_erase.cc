@@ -84,7 +84,10 @@ Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
   inventory.facts = std::move(facts).value();
   for (const Event& fact : inventory.facts) {
     for (const Range& range : fact.session_erased().ranges()) {
-      auto seen = view.events(range.first(), range.last(), all_kinds(), [&](const Event& event) {
+      // Chunks that are archived out of reach: what is said of their answers is said in the end.
+      const bool reaches = view.log().warnings().empty();
+      const KindSet kinds = reaches ? all_kinds() : all_but_chunks();
+      auto seen = view.events(range.first(), range.last(), kinds, [&](const Event& event) {
         if (event.session() == fact.session()) count_event(event, &inventory);
         return true;
       });
