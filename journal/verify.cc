@@ -323,7 +323,8 @@ Result<void> Examination::judge_keys() {
   if (found_.sound()) return {};
   found_.remedy =
       "All events are sound; it is their words that cannot be read as they should. Stop the "
-      "gateway and put back the file keys that belongs to them, from the newest backup.";
+      "gateway and put back the file keys that belongs to them, from the newest backup; or name it "
+      "with --keys, if it lies elsewhere.";
   return {};
 }
 

@@ -189,7 +189,7 @@ void tell(const Tool& tool, const Restoration& restoration, const std::string& d
       told + (!told.empty() && from_file ? " and " : "") + (from_file ? "the --erasures file" : "");
   print_line("Erasures made after event " + std::to_string(restoration.upto()) +
              (both.empty() ? " are not known: --erasures FILE tells of them."
-                           : " that " + both + " do not tell of are not known."));
+                           : " are known as far as they stand in " + both + "."));
 }
 
 Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
