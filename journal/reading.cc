@@ -131,12 +131,14 @@ Result<void> Reading::copy_out(Copied& copied, Seq last, const KindSet& kinds,
     const std::uint64_t key = cursor.number();
     const Seq seq = record::seq_of(key);
     if (record::part_of(key) == 0) {
-      copied.end = seq > last;
       const bool enough = events == events_max || copied.bytes.size() >= kVisitBytesMax;
-      if (copied.end || enough) break;
-      const bool gap = seq != copied.next;
-      const bool archived = skips && environment_.segments()->cover(copied.next, seq - 1);
+      if (enough) break;
+      const Seq wanted = seq > last ? last + 1 : seq;  // all before it is there, or archived
+      const bool gap = copied.next < wanted;
+      const bool archived = skips && environment_.segments()->cover(copied.next, wanted - 1);
       if (gap && !archived) return damaged(copied.next, "it is missing");
+      copied.end = seq > last;
+      if (copied.end) break;
       ++events;
       copied.next = seq + 1;
     }

@@ -293,6 +293,30 @@ TEST_CASE("a cut, empty or overwritten file is refused and left as it is", "[jou
   CHECK(slurp(path) == damaged);
 }
 
+TEST_CASE("a scan names a missing event wherever in it that lies", "[journal]") {
+  const Place place;
+  fill(place);
+  Tables tables = read_tables(place.directory());
+  std::erase_if(table_of(tables, Table::kEvents), [](const auto& entry) {
+    return record::seq_of(record::load_u64(entry.first)) == 20;
+  });
+  forge(place, tables);
+  auto reader = LmdbReader::open(place.directory());
+  REQUIRE(reader);
+  const auto scan = [&](Seq first, Seq last) {
+    return (*reader)->scan(first, last, KindSet().set(), [](const Record&) { return true; });
+  };
+  for (const auto& [first, last] :
+       {std::pair<Seq, Seq>{1, ~Seq{0}}, {1, 30}, {20, 20}, {15, 20}, {20, 25}}) {
+    const auto scanned = scan(first, last);
+    INFO("events " << first << " to " << last);
+    REQUIRE_FALSE(scanned);
+    CHECK(scanned.error().message.find("event 20 ") != std::string::npos);
+  }
+  CHECK(scan(1, 19));
+  CHECK(scan(21, 30));
+}
+
 TEST_CASE("a journal with a file missing is refused, not made again", "[journal]") {
   Place place;
   fill(place);
