@@ -167,6 +167,17 @@ Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before,
   return event;
 }
 
+// By id; as good as State::session() says.
+std::vector<const Session*> busy_sessions(const State& state) {
+  std::vector<const Session*> busy;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    if (row.open_turn() == 0) continue;
+    const Session* session = state.session(id);
+    if (session != nullptr && session->busy()) busy.push_back(session);
+  }
+  return busy;
+}
+
 Event turn_abandoned(const OpenTurn& turn, const std::string& text, std::string why) {
   Event event;
   event.set_session(turn.session());
@@ -268,10 +279,7 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
 Decisions decide_restart(const State& state, const Event& event) {
   Decisions decisions;
   if (!event.gateway_started().recovery()) return decisions;
-  for (const auto& [id, row] : state.directory.sessions()) {
-    if (row.open_turn() == 0) continue;
-    const Session* session = state.session(id);
-    if (session == nullptr || !session->busy()) continue;
+  for (const Session* session : busy_sessions(state)) {
     for (Event& one : decide_interrupted(state, *session)) decisions.push_back(std::move(one));
   }
   return decisions;
@@ -279,10 +287,7 @@ Decisions decide_restart(const State& state, const Event& event) {
 
 Decisions decide_restored(const State& state, const Event&) {
   Decisions decisions;
-  for (const auto& [id, row] : state.directory.sessions()) {
-    if (row.open_turn() == 0) continue;
-    const Session* session = state.session(id);
-    if (session == nullptr || !session->busy()) continue;
+  for (const Session* session : busy_sessions(state)) {
     const OpenTurn& turn = session->state().open();
     Event event =
         turn_abandoned(turn, text_so_far(turn.last_chunk(), state.history),
@@ -298,10 +303,7 @@ Decisions decide_restored(const State& state, const Event&) {
 
 Decisions decide_settings(const State& state, const Event& event) {
   Decisions decisions;
-  for (const auto& [id, row] : state.directory.sessions()) {
-    if (row.open_turn() == 0) continue;
-    const Session* session = state.session(id);
-    if (session == nullptr || !session->busy()) continue;
+  for (const Session* session : busy_sessions(state)) {
     const OpenTurn& turn = session->state().open();
     const auto& providers = event.settings_loaded().providers();
     const bool usable =

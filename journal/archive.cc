@@ -1,19 +1,16 @@
 // The segment first, then a smaller data.mdb beside the present one, then one rename.
 #include "journal/archive.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "journal/backup.h"
 #include "journal/layout.h"
 #include "journal/opening.h"
 #include "journal/reading.h"
@@ -50,11 +47,13 @@ class Archiver {
     archived_.bytes_before = data_bytes();
     Result<void> done = learn_keys();
     if (done) done = write_segment();
-    if (done && archived_.chunks > 0) done = examine_segment();
-    if (done && archived_.chunks > 0) done = make_smaller();
-    if (done && archived_.chunks > 0) done = examine_smaller();
-    if (done && archived_.chunks > 0) done = put_in_place();
     if (!done) return done.error();
+    if (archived_.chunks == 0) return archived_;
+    for (const auto step : {&Archiver::name_segment, &Archiver::make_smaller,
+                            &Archiver::examine_smaller, &Archiver::put_in_place}) {
+      done = (this->*step)();
+      if (!done) return done.error();
+    }
     archived_.bytes_after = data_bytes();
     return archived_;
   }
@@ -65,6 +64,10 @@ class Archiver {
   [[nodiscard]] std::uint64_t data_bytes() const {
     struct stat found {};
     return ::stat(data().c_str(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
+  }
+
+  void tell(std::string_view what, std::uint64_t done, std::uint64_t of) const {
+    if (options_.progress) options_.progress(what, done, of);
   }
 
   // Keys that lock more than chunks, ascending.
@@ -79,6 +82,8 @@ class Archiver {
       if (!chunk && key != 0 && (keys_.empty() || keys_.back() != key)) keys_.push_back(key);
     }
     if (!status.not_found()) return status.error("cannot read the journal in", directory());
+    status = cursor.last();
+    if (status.ok()) last_ = record::seq_of(cursor.number());
     std::sort(keys_.begin(), keys_.end());
     return {};
   }
@@ -119,6 +124,7 @@ class Archiver {
                        "; name another directory",
                    ExitCode::kInputOutput};
     }
+    hash_.update(opened_.journal_id);
     std::optional<SegmentWriter> writer;
     std::vector<Chunk> chunks;
     std::uint64_t key = first_key();
@@ -134,66 +140,29 @@ class Archiver {
       for (const Chunk& chunk : chunks) {
         done = writer->add(chunk.key, chunk.value);
         if (!done) return done;
+        record::hash_part(hash_, chunk.key, chunk.value);
       }
-      if (options_.progress && !chunks.empty()) {
-        options_.progress(record::seq_of(chunks.back().key));
-      }
+      if (!chunks.empty()) tell("archiving", record::seq_of(chunks.back().key), options_.upto);
     }
     if (!writer) return {};
     archived_.chunks = writer->count();
     return writer->finish();
   }
 
-  // As it lies on the disk, against what lies in data.mdb.
-  Result<void> examine_segment() {
-    const auto segment = Segment::open(draft_, opened_.journal_id);
-    if (!segment) return segment.error();
-    std::vector<Chunk> chunks;
-    std::size_t at = 0;
-    std::uint64_t key = first_key();
-    Segment::Block block;
-    Sha256 hash;
-    hash.update(opened_.journal_id);
-    for (std::size_t number = 0; number < (*segment)->blocks(); ++number) {
-      Result<void> read = (*segment)->read(number, block);
-      if (!read) return read;
-      for (const Segment::Block::Item& item : block.items) {
-        if (at == chunks.size() && key != 0) {
-          const Result<std::uint64_t> next = read_chunks(key, options_.upto, &chunks);
-          if (!next) return next.error();
-          key = *next;
-          at = 0;
-        }
-        const bool same = at < chunks.size() && chunks[at].key == item.key &&
-                          chunks[at].value == block.value(item);
-        if (!same) {
-          return Error{draft_ + " does not hold what was written to it: nothing was moved; look " +
-                           "at the disk it lies on",
-                       ExitCode::kInputOutput};
-        }
-        record::hash_part(hash, item.key, block.value(item));
-        ++at;
-      }
-    }
-    const SegmentPlace place{(*segment)->first(), (*segment)->last(), ""};
-    return name_segment(place, hash.finish());
-  }
-
   // Where one of this name is, it is this one, left by somebody who was interrupted: several
   // journals, and several histories of one, may be archived into one directory.
-  Result<void> name_segment(SegmentPlace place, const Digest& digest) {
-    place.path = options_.into + "/" + files::kSegmentPrefix +
-                 std::to_string(record::seq_of(place.first)) + "-" +
-                 std::to_string(record::seq_of(place.last)) + "-" +
-                 hex(view(digest).substr(0, kNameDigestBytes));
-    Result<void> done = files::move_into_place(draft_, place.path);
+  Result<void> name_segment() {
+    const auto segment = Segment::open(draft_, opened_.journal_id);
+    if (!segment) return segment.error();
+    added_ = {(*segment)->first(), (*segment)->last(), ""};
+    added_.path = options_.into + "/" + files::kSegmentPrefix +
+                  std::to_string(record::seq_of(added_.first)) + "-" +
+                  std::to_string(record::seq_of(added_.last)) + "-" +
+                  hex(view(hash_.finish()).substr(0, kNameDigestBytes));
+    Result<void> done = files::move_into_place(draft_, added_.path);
     if (done) done = files::sync_directory(options_.into);
-    if (!done) return done;
-    archived_.path = place.path;
-    added_ = place;
-    moved_ = std::make_unique<store::Segments>(std::vector<SegmentPlace>{std::move(place)},
-                                               options_.into, opened_.journal_id);
-    return moved_->problem(0) ? *moved_->problem(0) : done;
+    archived_.path = added_.path;
+    return done;
   }
 
   // Segments follow one another.
@@ -235,33 +204,44 @@ class Archiver {
 
   // In pieces, so that no transaction becomes large.
   Result<void> copy_table(Environment& smaller, Table table) {
+    const store::Segments added({added_}, options_.into, opened_.journal_id);
+    SegmentWalk moved(added);
     Visit visit(environment_);
     Status status = visit.begin();
     Cursor cursor(visit, table, Cursor::Archived::kLeftOut);
     if (status.ok()) status = cursor.first();
-    SegmentWalk moved(*moved_);
-    Result<void> done = moved.seek(0);
-    while (done && status.ok()) {
+    while (status.ok()) {
       WriteTransaction transaction(smaller);
       Status written = transaction.begin();
       for (std::size_t rows = 0; rows < kVisitRecords && written.ok() && status.ok(); ++rows) {
-        bool goes = false;
-        if (table == Table::kEvents && moved.there() && moved.key() == cursor.number()) {
-          goes = true;
-          done = moved.load();
-          if (done) done = moved.next();
-          if (!done) return done;
+        const bool may_go = table == Table::kEvents && moved.there();
+        if (may_go && moved.key() == cursor.number()) {
+          Result<void> left = leave_out(moved, cursor.value());
+          if (!left) return left;
+        } else {
+          written = transaction.insert(table, cursor.key(), cursor.value());
         }
-        if (!goes) written = transaction.insert(table, cursor.key(), cursor.value());
         status = cursor.next();
       }
       if (written.ok()) written = transaction.commit();
       if (!written.ok()) return cannot_write(written);
+      if (table == Table::kEvents && status.ok()) {
+        tell("copying the rest", record::seq_of(cursor.number()), last_);
+      }
     }
-    if (done && !status.not_found()) {
-      return status.error("cannot read the journal in", directory());
+    if (!status.not_found()) return status.error("cannot read the journal in", directory());
+    return {};
+  }
+
+  // What the segment, as it lies on the disk, holds byte for byte.
+  Result<void> leave_out(SegmentWalk& moved, std::string_view value) const {
+    Result<void> read = moved.load();
+    if (read && moved.value() != value) {
+      return Error{added_.path + " does not hold what was written to it: nothing was moved; look " +
+                       "at the disk it lies on",
+                   ExitCode::kInputOutput};
     }
-    return done;
+    return read ? moved.next() : read;
   }
 
   Result<void> remember_segment(Environment& smaller) {
@@ -305,6 +285,7 @@ class Archiver {
     VerifyOptions options;
     options.directory = draft();
     options.keys = directory() + "/" + files::kKeys;
+    options.progress = options_.progress;
     const Result<Verification> found = verify(options);
     if (!found) return found.error();
     if (found->sound()) return {};
@@ -319,7 +300,8 @@ class Archiver {
   std::string draft_;
   SegmentPlace added_;
   std::vector<KeyId> keys_;
-  std::unique_ptr<store::Segments> moved_;  // what was added
+  Sha256 hash_;  // of what was added
+  Seq last_ = 0;
   Archived archived_;
 };
 

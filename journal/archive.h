@@ -11,11 +11,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 #include "core/result.h"
 #include "core/types.h"
+#include "journal/verify.h"
 
 namespace daybook {
 
@@ -23,7 +23,7 @@ struct ArchiveOptions {
   std::string directory;  // of the journal; no daemon runs on it
   std::string into;       // of the segments; made when it is not there
   Seq upto = 0;           // chunks of events up to here; all of their turns are over
-  std::function<void(Seq reached)> progress;
+  VerifyProgress progress = {};
 };
 
 struct Archived {

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "journal/layout.h"
+#include "journal/lmdb_log.h"
 #include "journal/reading.h"
-#include "journal/verify.h"
 
 namespace daybook {
 namespace {
@@ -25,7 +25,6 @@ using store::WriteTransaction;
 constexpr mode_t kOwnFile = 0600;
 constexpr std::size_t kCopyBytes = 1u << 20;
 constexpr std::size_t kRemovedPerCommit = 20'000;
-constexpr std::size_t kRestoreMapBytes = std::size_t{64} << 30;
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_not_of('/');
@@ -92,17 +91,29 @@ Result<void> write_head(const std::string& directory) {
 }
 
 // `keys`: empty where the words are in clear, or the keys beside them.
-Result<Seq> examine(const std::string& directory, const std::string& keys,
-                    const std::string& what) {
+Result<Seq> examine(const std::string& directory, const std::string& keys, const std::string& what,
+                    const VerifyProgress& progress) {
   VerifyOptions options;
   options.directory = directory;
   options.keys = keys;
+  options.progress = progress;
   const Result<Verification> found = verify(options);
   if (!found) return found.error();
   if (found->sound()) return static_cast<Seq>(found->events);
   return Error{
       what + " is damaged: at event " + std::to_string(found->first_bad_seq) + ", " + found->what,
       ExitCode::kDamaged};
+}
+
+// data.mdb alone, compacted and synced.
+Result<void> copy_data(Environment& environment, const std::string& draft) {
+  const std::string data = draft + "/" + files::kData;
+  const Result<files::Descriptor> file = create_file(data);
+  if (!file) return file.error();
+  Status status = environment.copy_to(file->number());
+  if (status.ok() && ::fsync(file->number()) != 0) status = Status(errno);
+  if (!status.ok()) return status.error("cannot write", data);
+  return {};
 }
 
 // What was archived becomes part of a copy, beside data.mdb.
@@ -280,18 +291,8 @@ Result<Seq> common_upto(Environment& one, Environment& other) {
 
 }  // namespace
 
-Result<void> copy_data(Environment& environment, const std::string& draft) {
-  const std::string data = draft + "/" + files::kData;
-  const Result<files::Descriptor> file = create_file(data);
-  if (!file) return file.error();
-  Status status = environment.copy_to(file->number());
-  if (status.ok() && ::fsync(file->number()) != 0) status = Status(errno);
-  if (!status.ok()) return status.error("cannot write", data);
-  return {};
-}
-
 Result<BackupReport> back_up(const std::string& directory, const std::string& into,
-                             const std::string& keys) {
+                             const std::string& keys, const VerifyProgress& progress) {
   const std::string place = without_slashes(into);
   const std::string draft = place + ".partial";
   Result<void> done = refuse_existing(place);
@@ -310,7 +311,7 @@ Result<BackupReport> back_up(const std::string& directory, const std::string& in
   if (done) done = write_head(draft);
   if (!done) return done.error();
   const Result<Seq> events =
-      examine(draft, *locked ? key_draft : std::string(), "the copy of " + directory);
+      examine(draft, *locked ? key_draft : std::string(), "the copy of " + directory, progress);
   if (!events) return events.error();
   report.events = *events;
   struct stat data {};
@@ -370,7 +371,7 @@ Result<void> Restoration::copy() {
     done = copy_file(keys, draft() + "/" + files::kKeys);
   }
   if (!done) return done;
-  const Result<Seq> events = examine(draft(), "", "the backup in " + from);
+  const Result<Seq> events = examine(draft(), "", "the backup in " + from, options_.progress);
   if (!events) return events.error();
   upto_ = *events;
   return {};
@@ -410,7 +411,7 @@ Result<void> Restoration::compare() {
 }
 
 Result<void> Restoration::cut_and_raise() {
-  auto environment = Environment::open({draft(), kRestoreMapBytes, false, false});
+  auto environment = Environment::open({draft(), LmdbLog::kMapBytes, false, false});
   if (!environment) return environment.error();
   const bool cuts = options_.until != 0 && options_.until < upto_;
   if (cuts) {

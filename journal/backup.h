@@ -17,6 +17,7 @@
 #include "core/types.h"
 #include "journal/files.h"
 #include "journal/opening.h"
+#include "journal/verify.h"
 
 namespace daybook {
 
@@ -26,14 +27,11 @@ struct BackupReport {
   std::string keys;         // where they are; empty: the words are in clear
 };
 
-// data.mdb alone, compacted, synced, into the directory `draft`, which is there.
-Result<void> copy_data(store::Environment& environment, const std::string& draft);
-
 // Copies the journal in `directory`, as of one moment, to `into`, which must not exist. May run
 // beside the writer; pages that the copy still reads are not reused until it is done. `keys`: a
 // file for the keys of the words, which must not exist; empty: `into`/keys.
 Result<BackupReport> back_up(const std::string& directory, const std::string& into,
-                             const std::string& keys);
+                             const std::string& keys, const VerifyProgress& progress = {});
 
 // A journal on its way back: a whole one in a directory inside the target's, not yet in place.
 class Restoration {
@@ -47,6 +45,7 @@ class Restoration {
     std::string keys;       // empty: `backup`/keys
     std::string directory;  // of the journal to be
     Seq until = 0;          // 0: all of it; otherwise the last commit that ends there or before
+    VerifyProgress progress = {};
   };
 
   // Takes the lock of `directory`, copies, examines, cuts, and raises the epoch. What an earlier

@@ -147,7 +147,7 @@ Result<void> Examination::judge_pages() {
 std::optional<PageDamages> Examination::look_at_pages(const PageFile& file,
                                                       std::uint64_t transaction) {
   return file.judge_tree(transaction, [this](std::uint64_t pages, std::uint64_t of) {
-    if (options_.progress) options_.progress("pages", pages, of);
+    if (options_.progress) options_.progress("verifying pages", pages, of);
   });
 }
 
@@ -258,7 +258,7 @@ Result<void> Examination::judge_chain() {
   const Result<Seq> last = Reading(*opened_->environment).last();
   if (!last) return last.error();
   sweep_options.progress = [this, &last](Seq covered) {
-    if (options_.progress) options_.progress("events", covered, std::max(covered, *last));
+    if (options_.progress) options_.progress("verifying events", covered, std::max(covered, *last));
   };
   const Swept swept = sweep(*opened_->environment, sweep_options);
   found_.events = swept.covered - from_.last;

@@ -35,6 +35,10 @@ struct Verification {
   [[nodiscard]] bool sound() const { return what.empty(); }
 };
 
+// Hears what is being done, and how far it is.
+using VerifyProgress =
+    std::function<void(std::string_view what, std::uint64_t done, std::uint64_t of)>;
+
 struct VerifyOptions {
   std::string directory;
   std::optional<files::Checkpoint> checkpoint;  // beside the head file
@@ -44,8 +48,8 @@ struct VerifyOptions {
   unsigned jobs = 1;             // threads
   Seq range_events = 4'096;      // what a thread takes at once
   RecordJudge* judge = nullptr;  // null: what events mean is not judged
-  // "pages" are looked at first, then "events".
-  std::function<void(std::string_view what, std::uint64_t done, std::uint64_t of)> progress;
+  // "verifying pages" comes first, then "verifying events".
+  VerifyProgress progress = {};
 };
 
 // An Error: it could not be examined at all. kUsage: there is no event `since`.

@@ -22,18 +22,13 @@
 namespace daybook::journal_lmdb_log_test {
 
 using journal_place::DiskLog;
+using journal_place::mode_of;
 using journal_place::Place;
 using log_contract::batch_of;
 using log_contract::event_of;
 using log_contract::read_all;
 
 namespace fs = std::filesystem;
-
-mode_t mode_of(const std::string& path) {
-  struct stat found {};
-  REQUIRE(::stat(path.c_str(), &found) == 0);
-  return found.st_mode & 0777;
-}
 
 class LmdbSubject {
  public:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -19,6 +20,12 @@
 #include "journal/lmdb_log.h"
 
 namespace daybook::journal_place {
+
+inline mode_t mode_of(const std::string& path) {
+  struct stat found {};
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  return found.st_mode & 0777;
+}
 
 // Removed when it dies.
 class Place {

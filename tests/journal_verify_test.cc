@@ -102,7 +102,7 @@ TEST_CASE("verify tells how far it has come", "[journal]") {
   VerifyOptions options = options_of(place);
   options.range_events = 1'000;
   options.progress = [&](std::string_view what, Seq covered, Seq last) {
-    if (what != "events") return;
+    if (what != "verifying events") return;
     CHECK(last == 2'510);
     reached.push_back(covered);
   };

@@ -8,7 +8,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace daybook {
 
@@ -36,6 +38,21 @@ class Progress {
   Clock::time_point start_;
   Clock::time_point shown_at_;  // when it was last drawn, or the start
   bool shown_ = false;
+};
+
+// One after the other, for work that says what it is at.
+class Phases {
+ public:
+  void operator()(std::string_view what, std::uint64_t done, std::uint64_t of) {
+    if (shown_ != what) progress_.emplace(shown_ = what, of);
+    progress_->reached(done);
+  }
+  // Wipes what is shown.
+  void end() { progress_.reset(); }
+
+ private:
+  std::string shown_;
+  std::optional<Progress> progress_;
 };
 
 }  // namespace daybook

@@ -48,9 +48,9 @@ Result<void> run_archive(const Tool& tool, const std::string& into, const std::s
   }
   auto upto = last_to_archive(*directory, before);
   if (!upto) return upto.error();
-  Progress progress("archiving", *upto);
-  const auto archived = archive(
-      {*directory, place.string(), *upto, [&progress](Seq reached) { progress.reached(reached); }});
+  Phases phases;
+  const auto archived = archive({*directory, place.string(), *upto, std::ref(phases)});
+  phases.end();
   if (!archived) {
     Error error = archived.error();
     if (error.code == ExitCode::kBusy) error.message += "; stop it while chunks are archived";

@@ -7,6 +7,7 @@
 #include "tools/figures.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
+#include "tools/progress.h"
 #include "tools/tool.h"
 #include "tools/writing.h"
 
@@ -24,7 +25,9 @@ Result<void> run_backup(const Tool& tool, const std::string& into, const std::st
   auto directory = tool.journal_directory();
   if (!directory) return directory.error();
   const Time began = wall_clock();
-  auto report = back_up(*directory, into, keys);
+  Phases phases;
+  auto report = back_up(*directory, into, keys, std::ref(phases));
+  phases.end();
   if (!report) return report.error();
   if (tool.json) {
     print_json({{"events", report->events},
@@ -195,7 +198,8 @@ void tell(const Tool& tool, const Restoration& restoration, const std::string& d
 Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
   auto directory = tool.journal_directory();
   if (!directory) return directory.error();
-  Restoration::Options options{arguments.backup, arguments.keys, *directory, 0};
+  Phases phases;
+  Restoration::Options options{arguments.backup, arguments.keys, *directory, 0, std::ref(phases)};
   if (!arguments.until.empty()) {
     options.until = parse_seq(arguments.until);
     if (options.until == 0) {
@@ -203,6 +207,7 @@ Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
     }
   }
   auto restoration = Restoration::prepare(options);
+  phases.end();
   if (!restoration) return restoration.error();
   auto known = gather(**restoration, arguments.erasures);
   if (!known) return known.error();

@@ -64,17 +64,10 @@ void print_object(const Verification& found) {
 ExitCode verify_journal(const Tool& tool, VerifyOptions options) {
   Laws laws;
   options.judge = &laws;
-  std::optional<Progress> progress;
-  std::string shown;
-  options.progress = [&](std::string_view what, std::uint64_t done, std::uint64_t of) {
-    if (shown != what) {
-      shown = what;
-      progress.emplace("verifying " + shown, of);
-    }
-    progress->reached(done);
-  };
+  Phases phases;
+  options.progress = std::ref(phases);
   const auto found = verify(options);
-  progress.reset();
+  phases.end();
   if (!found) {
     std::fprintf(stderr, "daybook: %s\n", found.error().message.c_str());
     return found.error().code;
