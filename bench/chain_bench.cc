@@ -42,7 +42,7 @@ class BareJournal {
   BareJournal(const BareJournal&) = delete;
   BareJournal& operator=(const BareJournal&) = delete;
 
-  // Follows `count` links from `seq` on and returns where it ends.
+  // Follows `count` links from `seq` on and returns where it ends; 0: with the first event.
   Seq walk(Seq seq, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       std::uint64_t name = record::key_of(seq);
@@ -50,7 +50,8 @@ class BareJournal {
       MDB_val value{};
       require(mdb_get(transaction_, table_, &key, &value) == 0, "mdb_get");
       const std::string_view bytes(static_cast<const char*>(value.mv_data), value.mv_size);
-      seq -= record::load_u64(bytes.substr(kPrevOffset)) & kPrevMask;
+      const Seq distance = record::load_u64(bytes.substr(kPrevOffset)) & kPrevMask;
+      seq = distance == 0 ? 0 : seq - distance;
     }
     return seq;
   }

@@ -2,6 +2,7 @@
 // own.
 #include "bench/typical.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -40,12 +41,13 @@ class Author {
   }
 
   Filled write() {
-    const Seq last_round =
-        static_cast<Seq>(kRoundTurns) * static_cast<Seq>(extent_.chunks_per_turn) / 2;
+    // A chat is asked once a round.
+    const int asked = std::min(kRoundTurns, extent_.sessions);
+    const Seq last_round = static_cast<Seq>(asked) * static_cast<Seq>(extent_.chunks_per_turn) / 2;
     for (int round = 0;; ++round) {
       const bool last = log_.last() + last_round >= extent_.events;
       std::vector<RunningTurn> turns;
-      for (int i = 0; i < kRoundTurns; ++i) turns.push_back(ask(round * kRoundTurns + i));
+      for (int i = 0; i < asked; ++i) turns.push_back(ask(round * asked + i));
       const int whole = extent_.chunks_per_turn;
       answer(turns, last && extent_.turns_open ? whole / 2 : whole);
       if (!last || !extent_.turns_open) {

@@ -1,5 +1,6 @@
-// A journal as long use leaves it, made by the gateway itself: rounds of twenty conversations that
-// are answered at once, nine events in ten a chunk of an answer, every answer posted and edited.
+// A journal as long use leaves it, made by the gateway itself: rounds of up to twenty conversations
+// that are answered at once, nine events in ten a chunk of an answer, every answer posted and
+// edited.
 //
 // Law: the same extent gives the same records but for their times, so that two runs measure the
 // same work.
@@ -49,7 +50,7 @@ class WaitingLog {
 struct Extent {
   Seq events = 1'000'000;
   int sessions = 200;
-  bool turns_open = true;  // the last round's twenty are not finished
+  bool turns_open = true;  // those of the last round are not finished
   int chunks_per_turn = 68;
   int words_per_chunk = 1;
 
