@@ -36,24 +36,25 @@ void add_message(std::string* wire, int field, std::string_view message) {
   wire->append(message);
 }
 
-Error does_not_parse(const Record& record) {
+Error does_not_parse(const RecordView& record) {
   const std::string event = "event " + std::to_string(record.seq);
-  if (!Content().ParseFromString(record.content)) {
+  const auto size = static_cast<int>(record.content.size());
+  if (!Content().ParseFromArray(record.content.data(), size)) {
     return {event + " holds content that does not parse", ExitCode::kDamaged};
   }
   return {event + " (" + kind_name(record.kind) + ") holds a body that does not parse",
           ExitCode::kDamaged};
 }
 
-Result<Event> read_event(const Record& record, std::string_view content) {
+Result<Event> read_event(const RecordView& record, bool erased) {
   std::string wire;
-  wire.reserve(record.clear.size() + content.size() + 16);
-  if (!content.empty()) add_message(&wire, Event::kContentFieldNumber, content);
+  wire.reserve(record.clear.size() + record.content.size() + 16);
+  if (!record.content.empty()) add_message(&wire, Event::kContentFieldNumber, record.content);
   if (record.kind >= kFirstKind) add_message(&wire, record.kind, record.clear);
   Event event;
   if (!event.ParseFromString(wire)) return does_not_parse(record);
   if (event.body_case() == Event::BODY_NOT_SET) event.DiscardUnknownFields();
-  if (record.erased) {
+  if (erased) {
     event.mutable_content()->set_text(std::string(kErasedText));
     event.mutable_content()->set_erased(true);
   }
@@ -104,9 +105,21 @@ Record to_record(const Event& event) {
   return record;
 }
 
-Result<Event> from_record(const Record& record) { return read_event(record, record.content); }
+Result<Event> from_record(const Record& record) {
+  return read_event(view_of(record), record.erased);
+}
 
-Result<Event> clear_from_record(const Record& record) { return read_event(record, {}); }
+Result<Event> clear_from_record(const Record& record) {
+  RecordView clear = view_of(record);
+  clear.content = {};
+  return read_event(clear, record.erased);
+}
+
+Result<Event> clear_from_record(const RecordView& record) {
+  RecordView clear = record;
+  clear.content = {};
+  return read_event(clear, false);
+}
 
 Seq turn_of(const Event& event) {
   if (event.has_chunk_received()) return event.chunk_received().turn();

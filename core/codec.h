@@ -23,6 +23,7 @@ Result<Event> from_record(const Record& record);
 
 // The same without its words: for folds, which do not read them.
 Result<Event> clear_from_record(const Record& record);
+Result<Event> clear_from_record(const RecordView& record);
 
 // The turn whose words an event holds, or that it is a fact about; 0: none.
 Seq turn_of(const Event& event);

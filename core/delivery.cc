@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/codec.h"
 #include "core/directory.h"
 #include "core/erasure.h"
 #include "core/session.h"
@@ -246,6 +247,10 @@ void Deliveries::finish(Seq source, const Event& event) {
   const auto found = open_.find(source);
   if (found == open_.end()) return;
   found->second.text = final_text(event);
+  // Known already, unless chunks were skipped.
+  if (const Seq last_chunk = last_chunk_of(event); last_chunk != 0) {
+    found->second.state.set_last_chunk(last_chunk);
+  }
   found->second.state.set_finished(true);
   found->second.state.set_text(event.seq());
   close_if_shown(found);
@@ -307,6 +312,13 @@ void Deliveries::apply(const Event& event) {
   } else {
     apply_outcome(event);
   }
+}
+
+void Deliveries::apply_skipped(const Event& chunk) {
+  const auto found = open_.find(chunk.chunk_received().turn());
+  if (found == open_.end()) return;
+  DeliveryState& state = found->second.state;
+  state.set_last_chunk(std::max<Seq>(state.last_chunk(), chunk.seq()));
 }
 
 void Deliveries::settle_lost_posts() {

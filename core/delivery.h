@@ -73,9 +73,10 @@ class Deliveries {
   void save(WorkState* state) const;
 
   void apply(const Event& event);
+  // See Work.
+  void apply_skipped(const Event& chunk);
 
-  // Reads anew what answers that still grow have said so far: after chunks were applied without
-  // their words.
+  // Reads anew what answers that still grow have said so far: after chunks were skipped.
   void read_growing(History& history);
 
   // The most urgent thing owed at places of this channel ("telegram"), among places for which

@@ -56,6 +56,14 @@ void Directory::apply(const Event& event) {
   }
 }
 
+void Directory::apply_skipped(const Event& chunk) {
+  SessionRow& row = sessions_[chunk.session()];
+  row.set_last_chunk(std::max<Seq>(row.last_chunk(), chunk.seq()));
+  row.set_time(std::max(row.time(), chunk.time()));
+  state_.set_seq(std::max<Seq>(state_.seq(), chunk.seq()));
+  state_.set_time(std::max(state_.time(), chunk.time()));
+}
+
 void Directory::apply_to_session(const Event& event) {
   SessionRow& row = sessions_[event.session()];
   row.set_id(event.session());

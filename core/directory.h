@@ -21,6 +21,8 @@ class Directory {
 
   // Events at or before seq() are ignored.
   void apply(const Event& event);
+  // A chunk of an answer under way, after events that came later.
+  void apply_skipped(const Event& chunk);
 
   [[nodiscard]] Seq seq() const { return state_.seq(); }
   [[nodiscard]] Time time() const { return from_milliseconds(state_.time()); }

@@ -232,7 +232,7 @@ Result<SessionErased> plan_erasure(const SessionRow& row, const ErasureRequest& 
     const Seq turn = turn_with_start(*subject);
     floor = (turn == 0 ? subject->seq() : turn) - 1;
   }
-  Result<std::vector<Event>> chain = walk_chain(row.head(), floor, history);
+  Result<std::vector<Event>> chain = history.chain(row.head(), floor);
   if (!chain) return chain.error();
   if (request.upto != 0 && !chain->empty()) walk.learn_ids(chain->back().prev());
   for (auto event = chain->rbegin(); event != chain->rend(); ++event) walk.visit(*event);

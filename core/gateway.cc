@@ -73,26 +73,51 @@ Result<void> Gateway::load() {
   directory_ = Directory::restore(std::move(directory));
   work_ = Work::restore(work, *this);
   snapshot_seq_ = std::min(directory_.seq(), work_.seq);
-  std::optional<Error> damaged;
-  Result<void> scanned =
-      log_.scan(snapshot_seq_ + 1, log_.last(), all_kinds(), [&](const Record& record) {
-        // The words of chunks are read afterwards, and only of answers that still grow.
-        const bool chunk = record.kind == Event::kChunkReceived;
-        Result<Event> event = chunk ? clear_from_record(record) : from_record(record);
-        if (!event) {
-          damaged = event.error();
-          return false;
-        }
-        directory_.apply(*event);
-        work_.apply(*event);
-        return true;
-      });
-  if (!scanned) return scanned.error();
-  if (damaged) return *damaged;
+  Result<void> folded = fold(snapshot_seq_, all_but_chunks(), [this](const Event& event) {
+    directory_.apply(event);
+    work_.apply(event);
+  });
+  if (folded) folded = fold_skipped();
+  if (!folded) return folded.error();
   work_.deliveries.read_growing(*this);
   next_ = log_.last() + 1;
   last_time_ = directory_.time();
   return {};
+}
+
+Result<void> Gateway::fold(Seq after, const KindSet& kinds,
+                           const std::function<void(const Event&)>& apply) {
+  std::optional<Error> damaged;
+  const Result<void> scanned = log_.scan(after + 1, log_.last(), kinds, [&](const Record& record) {
+    const Result<Event> event = from_record(record);
+    if (event) {
+      apply(*event);
+    } else {
+      damaged = event.error();
+    }
+    return !damaged;
+  });
+  if (!scanned) return scanned.error();
+  if (damaged) return *damaged;
+  return {};
+}
+
+// Nine events in ten are chunks, and when an answer has ended nothing is left of them: only those
+// of answers that still grow are read, from the first that can matter on.
+Result<void> Gateway::fold_skipped() {
+  Seq after = directory_.seq();
+  for (const auto& [seq, turn] : work_.calls.open()) {
+    const SessionRow* row = directory_.session(turn.session());
+    const Seq known = row == nullptr ? 0 : row->last_chunk();
+    after = std::min(after, std::max<Seq>(turn.attempt_seq(), known));
+  }
+  return fold(after, KindSet().set(Event::kChunkReceived), [this](const Event& event) {
+    const auto& open = work_.calls.open();
+    const auto turn = open.find(event.chunk_received().turn());
+    if (turn == open.end() || event.seq() < turn->second.attempt_seq()) return;
+    directory_.apply_skipped(event);
+    work_.apply_skipped(event);
+  });
 }
 
 void Gateway::connect(const std::vector<Adapter*>& adapters, Transport& transport) {
@@ -201,13 +226,53 @@ const Session* Gateway::session(SessionId id) {
   return nullptr;
 }
 
-std::optional<Event> Gateway::event(Seq seq) { return read(seq, from_record); }
-
-std::optional<Event> Gateway::clear_event(Seq seq) { return read(seq, clear_from_record); }
-
-std::optional<Event> Gateway::read(Seq seq, Result<Event> (*decode)(const Record&)) {
+std::optional<Event> Gateway::event(Seq seq) {
   if (const auto found = in_flight_.find(seq); found != in_flight_.end()) return found->second;
-  Result<std::optional<Record>> record = log_.get(seq);
+  return decoded(log_.get(seq), from_record);
+}
+
+std::optional<Event> Gateway::clear_event(Seq seq) {
+  if (const auto found = in_flight_.find(seq); found != in_flight_.end()) return found->second;
+  return decoded(log_.get_clear(seq), clear_from_record);
+}
+
+// What is in flight is newer than all that is durable.
+Result<std::vector<Event>> Gateway::chain(Seq head, Seq until) {
+  std::vector<Event> events;
+  Seq seq = head;
+  while (seq > until) {
+    const auto found = in_flight_.find(seq);
+    if (found == in_flight_.end()) break;
+    events.push_back(found->second);
+    seq = found->second.prev();
+  }
+  std::optional<Error> damaged;
+  const Result<void> walked = log_.walk(seq, until, [&](const RecordView& record) {
+    Result<Event> event = clear_from_record(record);
+    if (event) {
+      events.push_back(*std::move(event));
+    } else {
+      damaged = event.error();
+    }
+    return !damaged;
+  });
+  if (!walked) return walked.error();
+  if (damaged) return *damaged;
+  return events;
+}
+
+std::string Gateway::text(Seq seq) {
+  if (const auto found = in_flight_.find(seq); found != in_flight_.end()) {
+    return found->second.content().text();
+  }
+  const Result<std::optional<Record>> record = log_.get(seq);
+  if (!record) stopped_ = record.error();
+  if (!record || !*record) return {};
+  return std::string((*record)->erased ? kErasedText : text_of(**record));
+}
+
+std::optional<Event> Gateway::decoded(const Result<std::optional<Record>>& record,
+                                      Result<Event> (*decode)(const Record&)) {
   if (!record) {
     stopped_ = record.error();
     return std::nullopt;

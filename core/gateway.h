@@ -90,6 +90,8 @@ class Gateway : public History, public Prompts {
   // History, Prompts.
   std::optional<Event> event(Seq seq) override;
   std::optional<Event> clear_event(Seq seq) override;
+  Result<std::vector<Event>> chain(Seq head, Seq until) override;
+  std::string text(Seq seq) override;
   Result<Prompt> prompt(Seq turn) override;
 
  private:
@@ -100,7 +102,11 @@ class Gateway : public History, public Prompts {
         sessions_(log, *this, limits.sessions) {}
 
   Result<void> load();
-  std::optional<Event> read(Seq seq, Result<Event> (*decode)(const Record&));
+  std::optional<Event> decoded(const Result<std::optional<Record>>& record,
+                               Result<Event> (*decode)(const Record&));
+  Result<void> fold(Seq after, const KindSet& kinds,
+                    const std::function<void(const Event&)>& apply);
+  Result<void> fold_skipped();
   bool known(const std::string& source, const std::string& id);
   bool place_in_session(Event* fact, Time now);
   Seq append(Event event, Time now);

@@ -57,6 +57,9 @@ struct RecordView {
   std::string_view content;
 };
 
+// Good while the record lives.
+RecordView view_of(const Record& record);
+
 // (source, id) names an inbound update for ever; the log refuses to lose it and finds it again.
 struct ExternalId {
   std::string source;
@@ -145,6 +148,15 @@ class Log {
   // One durable record; nullopt when seq is beyond the end. A damaged one is an Error with
   // ExitCode::kDamaged.
   virtual Result<std::optional<Record>> get(Seq seq) = 0;
+  // The same without its words: `content` may be empty, `erased` may be false. Needs no key, and
+  // where words are locked it takes a fraction of the time.
+  virtual Result<std::optional<Record>> get_clear(Seq seq) = 0;
+
+  // Durable records without their words from `head` back along prev, down to but without `until`.
+  // `visit` returns false to stop; what it is given is good until it returns. An Error when one of
+  // them is missing.
+  virtual Result<void> walk(Seq head, Seq until,
+                            const std::function<bool(const RecordView&)>& visit);
 
   // Durable records first..last in order (last may lie beyond the end), those of `kinds` only.
   // `visit` returns false to stop. The record it is given is reused for the next one. No

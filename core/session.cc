@@ -172,7 +172,7 @@ void Session::apply(const Event& event) {
 }
 
 Result<Session> Session::load(SessionId id, Seq head, Seq last_chunk, History& history) {
-  const Result<std::vector<Event>> chain = walk_chain(head, 0, history);
+  const Result<std::vector<Event>> chain = history.chain(head, 0);
   if (!chain) return chain.error();
   return resume(id, SessionState(), *chain, last_chunk);
 }
@@ -193,20 +193,6 @@ Result<Session> Session::resume(SessionId id, SessionState state, const std::vec
     session.state_.set_seq(std::max(session.state_.seq(), last_chunk));
   }
   return session;
-}
-
-Result<std::vector<Event>> walk_chain(Seq head, Seq until, History& history) {
-  std::vector<Event> chain;
-  for (Seq seq = head; seq > until;) {
-    std::optional<Event> event = history.clear_event(seq);
-    if (!event || event->prev() >= seq) {
-      return Error{"the chain breaks at event " + std::to_string(seq) + ": run daybook verify",
-                   ExitCode::kDamaged};
-    }
-    seq = event->prev();
-    chain.push_back(*std::move(event));
-  }
-  return chain;
 }
 
 std::string text_so_far(Seq last_chunk, History& history) {

@@ -36,10 +36,6 @@ class Session {
   SessionState state_;
 };
 
-// The seqs of a session's chain from `head` back to its beginning or to `until` (excluded), newest
-// first, chunks skipped, words missing.
-Result<std::vector<Event>> walk_chain(Seq head, Seq until, History& history);
-
 // No answer grows beyond this: it must fit one event of the journal with room to spare.
 inline constexpr std::size_t kAnswerBytesMax = 512u << 10;
 

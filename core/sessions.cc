@@ -40,7 +40,7 @@ Result<const Session*> Sessions::get(const SessionRow& row) {
   }
   Result<SessionState> base = saved(row);
   if (!base) return base.error();
-  const Result<std::vector<Event>> chain = walk_chain(row.head(), base->seq(), history_);
+  const Result<std::vector<Event>> chain = history_.chain(row.head(), base->seq());
   if (!chain) return chain.error();
   ++counts_.loaded;
   if (base->id() != 0) ++counts_.from_snapshot;

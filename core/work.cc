@@ -32,4 +32,9 @@ void Work::apply(const Event& event) {
   if (event.has_keys_destroyed()) std::erase(erasures, event.keys_destroyed().of());
 }
 
+void Work::apply_skipped(const Event& chunk) {
+  seq = std::max(seq, chunk.seq());
+  deliveries.apply_skipped(chunk);
+}
+
 }  // namespace daybook

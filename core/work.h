@@ -22,6 +22,9 @@ struct Work {
   [[nodiscard]] WorkState save() const;
   // Events at or before `seq` are ignored.
   void apply(const Event& event);
+  // A chunk of an answer under way, after events that came later. Deliveries::read_growing() reads
+  // its words.
+  void apply_skipped(const Event& chunk);
 };
 
 }  // namespace daybook

@@ -34,25 +34,6 @@ std::string_view bytes_of(const std::uint64_t& key) {
 
 }  // namespace
 
-void ClearBlock::clear() {
-  events_.clear();
-  bytes_.clear();
-}
-
-void ClearBlock::add(const RecordView& event, KeyId key) {
-  events_.push_back({event, bytes_.size(), event.clear.size(), key});
-  events_.back().event.clear = {};
-  events_.back().event.content = {};
-  bytes_.append(event.clear);
-}
-
-RecordView ClearBlock::at(std::size_t index) const {
-  const Item& item = events_[index];
-  RecordView event = item.event;
-  event.clear = std::string_view(bytes_).substr(item.offset, item.size);
-  return event;
-}
-
 ChainWalk::ChainWalk(store::Environment& environment, std::string_view seal_key, Reading::Seal from)
     : environment_(environment), code_(seal_key), sealed_(from), next_(from.last + 1) {}
 

@@ -10,35 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "journal/clear_block.h"
 #include "journal/layout.h"
 #include "journal/reading.h"
 #include "journal/record.h"
 #include "journal/store.h"
 
 namespace daybook {
-
-// Events without their words, copied out of the map to be judged later.
-class ClearBlock {
- public:
-  void clear();
-  // `key`: what locks its words.
-  void add(const RecordView& event, KeyId key);
-  [[nodiscard]] std::size_t size() const { return events_.size(); }
-  // Valid until the next change.
-  [[nodiscard]] RecordView at(std::size_t index) const;
-  [[nodiscard]] KeyId key_at(std::size_t index) const { return events_[index].key; }
-
- private:
-  struct Item {
-    RecordView event;  // its `clear` is told by offset and size
-    std::size_t offset = 0;
-    std::size_t size = 0;
-    KeyId key = 0;
-  };
-
-  std::vector<Item> events_;
-  std::string bytes_;
-};
 
 class ChainWalk {
  public:

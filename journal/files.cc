@@ -179,6 +179,13 @@ Result<Descriptor> lock_directory(const std::string& directory) {
   return lock;
 }
 
+bool another_lies_at(const std::string& path, int descriptor) {
+  struct stat there {};
+  struct stat open {};
+  if (::stat(path.c_str(), &there) != 0 || ::fstat(descriptor, &open) != 0) return false;
+  return there.st_ino != open.st_ino || there.st_dev != open.st_dev;
+}
+
 bool exists(const std::string& path) {
   struct stat found {};
   return ::lstat(path.c_str(), &found) == 0;

@@ -61,6 +61,8 @@ Result<void> prepare_directory(const std::string& directory, bool create);
 Result<Descriptor> lock_directory(const std::string& directory);
 
 [[nodiscard]] bool exists(const std::string& path);
+// Another file than the one that is open. False where there is none.
+[[nodiscard]] bool another_lies_at(const std::string& path, int descriptor);
 // A regular file of ours, not readable by others, of at least `bytes_min`.
 Result<void> check_file(const std::string& path, std::uint64_t bytes_min);
 // nullopt: there is none.

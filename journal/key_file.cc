@@ -208,11 +208,7 @@ store::Status KeyFile::put(std::uint64_t at, std::string_view bytes) {
 }
 
 Result<bool> KeyFile::reopen_if_replaced() {
-  struct stat there {};
-  struct stat open {};
-  if (::stat(path_.c_str(), &there) != 0) return files::system_error("read", path_, errno);
-  if (::fstat(file_.number(), &open) != 0) return files::system_error("read", path_, errno);
-  if (there.st_ino == open.st_ino && there.st_dev == open.st_dev) return false;
+  if (!files::another_lies_at(path_, file_.number())) return false;
   const Result<void> opened = open_path();
   if (!opened) return opened.error();
   return true;

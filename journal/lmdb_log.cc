@@ -130,6 +130,13 @@ std::optional<Seq> LmdbLog::find(std::string_view source, std::string_view id) {
 
 Result<std::optional<Record>> LmdbLog::get(Seq seq) { return reading_.get(seq); }
 
+Result<std::optional<Record>> LmdbLog::get_clear(Seq seq) { return reading_.get_clear(seq); }
+
+Result<void> LmdbLog::walk(Seq head, Seq until,
+                           const std::function<bool(const RecordView&)>& visit) {
+  return reading_.walk(head, until, visit);
+}
+
 Result<void> LmdbLog::scan(Seq first, Seq last, const KindSet& kinds,
                            const std::function<bool(const Record&)>& visit) {
   return reading_.scan(first, last, kinds, visit);
@@ -303,6 +310,12 @@ Seq LmdbReader::last() const {
   return last ? *last : 0;
 }
 
+bool LmdbReader::replaced() const {
+  const store::Environment& environment = *opened_.environment;
+  return files::another_lies_at(environment.directory() + "/" + files::kData,
+                                environment.descriptor());
+}
+
 void LmdbReader::append(Batch) { CHECK(false, "a reader's log is never appended to"); }
 
 std::optional<Seq> LmdbReader::find(std::string_view source, std::string_view id) {
@@ -311,6 +324,13 @@ std::optional<Seq> LmdbReader::find(std::string_view source, std::string_view id
 }
 
 Result<std::optional<Record>> LmdbReader::get(Seq seq) { return reading_.get(seq); }
+
+Result<std::optional<Record>> LmdbReader::get_clear(Seq seq) { return reading_.get_clear(seq); }
+
+Result<void> LmdbReader::walk(Seq head, Seq until,
+                              const std::function<bool(const RecordView&)>& visit) {
+  return reading_.walk(head, until, visit);
+}
 
 Result<void> LmdbReader::scan(Seq first, Seq last, const KindSet& kinds,
                               const std::function<bool(const Record&)>& visit) {

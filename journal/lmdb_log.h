@@ -64,6 +64,9 @@ class LmdbLog final : public Log {
   Progress take_durable() override;
   std::optional<Seq> find(std::string_view source, std::string_view id) override;
   Result<std::optional<Record>> get(Seq seq) override;
+  Result<std::optional<Record>> get_clear(Seq seq) override;
+  Result<void> walk(Seq head, Seq until,
+                    const std::function<bool(const RecordView&)>& visit) override;
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override;
   Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
@@ -139,6 +142,9 @@ class LmdbReader final : public Log {
   Progress take_durable() override { return {}; }
   std::optional<Seq> find(std::string_view source, std::string_view id) override;
   Result<std::optional<Record>> get(Seq seq) override;
+  Result<std::optional<Record>> get_clear(Seq seq) override;
+  Result<void> walk(Seq head, Seq until,
+                    const std::function<bool(const RecordView&)>& visit) override;
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override;
   Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
@@ -169,6 +175,10 @@ class LmdbReader final : public Log {
     if (id == 0 || opened_.keys == nullptr) return std::optional<crypto::Key>();
     return opened_.keys->disclose(session, id);
   }
+
+  // Another data.mdb has taken the place of the one that is read: archived, or restored. What is
+  // open goes on reading the old one.
+  [[nodiscard]] bool replaced() const;
 
   // The same as scan(), by several threads at once.
   Result<void> scan_in_pieces(Seq first, Seq last, const KindSet& kinds, unsigned threads,

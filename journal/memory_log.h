@@ -28,6 +28,7 @@ class MemoryLog final : public Log {
   Progress take_durable() override;
   std::optional<Seq> find(std::string_view source, std::string_view id) override;
   Result<std::optional<Record>> get(Seq seq) override;
+  Result<std::optional<Record>> get_clear(Seq seq) override;
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override;
   Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;

@@ -29,6 +29,19 @@ Seq window_first(const std::vector<Erased>& window) {
       ->first;
 }
 
+Record clear_of(const RecordView& event) {
+  return {event.seq,
+          event.time,
+          event.kind,
+          event.session,
+          event.cause,
+          event.prev,
+          std::string(event.clear),
+          {},
+          0,
+          false};
+}
+
 // `erased` is sorted by session.
 bool names(const std::vector<Erased>& erased, SessionId session, Seq seq) {
   const auto [begin, end] =
@@ -87,31 +100,83 @@ Result<std::optional<Record>> Reading::get(Seq seq) {
   return std::optional<Record>(std::move((*found)->event));
 }
 
-Result<std::optional<Reading::Locked>> Reading::get_locked(Seq seq) {
-  if (seq == 0 || seq > record::kSeqMax) return std::optional<Locked>();
+Result<std::optional<Record>> Reading::get_clear(Seq seq) {
   Visit visit(environment_);
-  Status status = visit.begin();
+  const Status status = visit.begin();
   if (!status.ok()) return failed(status);
-  std::optional<Locked> found(std::in_place);
   record::Decoder decoder;
+  const Result<bool> found = find_event(visit, seq, decoder);
+  if (!found) return found.error();
+  if (!*found) return std::optional<Record>();
+  return std::optional<Record>(clear_of(decoder.event()));
+}
+
+Result<std::optional<Reading::Locked>> Reading::get_locked(Seq seq) {
+  Visit visit(environment_);
+  const Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  record::Decoder decoder;
+  const Result<bool> found = find_event(visit, seq, decoder);
+  if (!found) return found.error();
+  if (!*found) return std::optional<Locked>();
+  Locked locked{clear_of(decoder.event()), decoder.key_id()};
+  locked.event.content.assign(decoder.event().content);
+  return std::optional<Locked>(std::move(locked));
+}
+
+// Feeds the event to the decoder, whose event() is good as long as the visit. False: there is none.
+Result<bool> Reading::find_event(Visit& visit, Seq seq, record::Decoder& decoder) {
+  if (seq == 0 || seq > record::kSeqMax) return false;
+  Status status;
   for (std::uint64_t key = record::key_of(seq);; ++key) {
     std::string_view value;
     status = visit.get(Table::kEvents, key, value);
     if (status.not_found() && !decoder.open()) break;
     if (status.not_found()) return damaged(seq, "one of its parts is missing");
     if (!status.ok()) return failed(status);
-    const auto answer = decoder.feed(key, value, found->event);
-    if (answer == record::Decoder::Answer::kDone) {
-      found->key = decoder.key_id();
-      return found;
-    }
+    const auto answer = decoder.feed(key, value);
+    if (answer == record::Decoder::Answer::kDone) return true;
     if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
   }
   Cursor cursor(visit, Table::kEvents);
   status = cursor.last();
   if (status.ok() && record::seq_of(cursor.number()) > seq) return damaged(seq, "it is missing");
   if (!status.ok() && !status.not_found()) return failed(status);
-  return std::optional<Locked>();
+  return false;
+}
+
+Result<void> Reading::walk(Seq head, Seq until,
+                           const std::function<bool(const RecordView&)>& visit) {
+  ClearBlock block;
+  std::size_t events_max = kFirstVisitEvents;
+  for (Seq seq = head; seq > until;) {
+    const Result<Seq> next = copy_links(seq, until, events_max, block);
+    if (!next) return next.error();
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      if (!visit(block.at(i))) return {};
+    }
+    seq = *next;
+    events_max = std::min(events_max * kVisitGrowth, kVisitEventsMax);
+  }
+  return {};
+}
+
+// In one transaction; where to go on.
+Result<Seq> Reading::copy_links(Seq head, Seq until, std::size_t events_max, ClearBlock& into) {
+  into.clear();
+  Visit visit(environment_);
+  const Status status = visit.begin();
+  if (!status.ok()) return failed(status);
+  record::Decoder decoder;
+  Seq seq = head;
+  while (seq > until && into.size() < events_max) {
+    const Result<bool> found = find_event(visit, seq, decoder);
+    if (!found) return found.error();
+    if (!*found) return damaged(seq, "it is missing");
+    into.add(decoder.event(), decoder.key_id());
+    seq = decoder.event().prev;
+  }
+  return seq;
 }
 
 // Fills `copied` from copied.next on. Events come whole: a visit does not end inside one.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/log.h"
+#include "journal/clear_block.h"
 #include "journal/key_ring.h"
 #include "journal/record.h"
 #include "journal/store.h"
@@ -30,7 +31,11 @@ class Reading {
   // 0: the journal is empty.
   Result<Seq> last();
   Result<std::optional<Record>> get(Seq seq);
-  // The same with its words as they lie there, for who has no keys.
+  // Without its words.
+  Result<std::optional<Record>> get_clear(Seq seq);
+  // As Log::walk().
+  Result<void> walk(Seq head, Seq until, const std::function<bool(const RecordView&)>& visit);
+  // The same as get() with its words as they lie there, for who has no keys.
   struct Locked {
     Record event;
     KeyId key = 0;
@@ -74,6 +79,8 @@ class Reading {
     bool end = false;  // nothing lies beyond
   };
 
+  Result<bool> find_event(store::Visit& visit, Seq seq, record::Decoder& decoder);
+  Result<Seq> copy_links(Seq head, Seq until, std::size_t events_max, ClearBlock& into);
   Result<void> add_keys(Seq first, Seq last, const std::vector<Erased>& erased,
                         std::vector<KeyId>* ids);
   Result<void> copy_out(Copied& copied, Seq last, const KindSet& kinds, std::size_t events_max);

@@ -58,6 +58,7 @@ class Examination {
   Result<void> find_start();
   Result<void> judge_old_checkpoints();
   void damaged(Seq seq, std::string what);
+  [[nodiscard]] std::string segment_of(Seq seq) const;
   void restore(std::string why);
 
   const VerifyOptions& options_;
@@ -87,11 +88,26 @@ void Examination::damaged(Seq seq, std::string what) {
   if (found_.sound_upto == 0) {
     restore("Nothing in it can be vouched for.");
     found_.remedy += ".";
-    return;
+  } else {
+    restore("It is good up to event " + std::to_string(found_.sound_upto) + ".");
+    found_.remedy +=
+        " that reaches further, or one of then; `daybook log` still reads what is good.";
   }
-  const std::string upto = std::to_string(found_.sound_upto);
-  restore("It is good up to event " + upto + ".");
-  found_.remedy += " that reaches further, or one of then; `daybook log` still reads what is good.";
+  const std::string segment = segment_of(seq);
+  if (segment.empty()) return;
+  found_.remedy += " Events from there on were archived into " + segment +
+                   ": if there is another copy of that file, put it in its place first, and verify "
+                   "again; it may be all that is damaged.";
+}
+
+// Where events around this one were archived to; empty: nowhere.
+std::string Examination::segment_of(Seq seq) const {
+  const store::Segments* const segments = opened_ ? opened_->environment->segments() : nullptr;
+  if (segments == nullptr || seq == 0) return {};
+  const std::size_t place = segments->place_of(record::key_of(seq));
+  if (place == segments->places().size()) return {};
+  const bool behind = record::seq_of(segments->places()[place].first) > seq + kPreflightEvents;
+  return behind ? "" : segments->places()[place].path;
 }
 
 // ---- the file, without LMDB

@@ -73,6 +73,14 @@ std::string complaint(const std::string& directory) {
   return found ? found->what : found.error().message;
 }
 
+// What it says is to be done about it.
+std::string remedy(const std::string& directory) {
+  VerifyOptions options;
+  options.directory = directory;
+  const auto found = verify(options);
+  return found ? found->remedy : found.error().message;
+}
+
 bool sound(const std::string& directory) {
   const std::string found = complaint(directory);
   UNSCOPED_INFO(found);
@@ -314,7 +322,7 @@ TEST_CASE("two journals, and two histories of one, may be archived into one dire
   }
 }
 
-TEST_CASE("a bit that flips in a segment is found", "[archive]") {
+TEST_CASE("a bit that flips in a segment is found, and the segment named", "[archive]") {
   const Place place;
   const std::string into = place.directory() + "-archive";
   write(place, 1, 200);
@@ -333,6 +341,7 @@ TEST_CASE("a bit that flips in a segment is found", "[archive]") {
     put(static_cast<char>(was ^ 16));
     INFO("changed at " << at);
     CHECK_FALSE(complaint(place.directory()).empty());
+    CHECK(remedy(place.directory()).find(done.path) != std::string::npos);
     put(was);
   }
   CHECK(sound(place.directory()));

@@ -3,8 +3,6 @@
 #include "journal/backup.h"
 
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -12,6 +10,8 @@
 #include "journal/verify.h"
 #include "tests/journal_place.h"
 #include "tests/log_contract.h"
+#include "tests/places.h"
+#include "tests/world/process.h"
 
 namespace daybook::backup_test {
 
@@ -63,13 +63,12 @@ TEST_CASE("a copy made beside the writer is whole, private, and opens as the jou
   disk.log().append(batch_of(1, 500));
   disk.settle();
   disk.log().append(batch_of(501, 500));  // may or may not be in it
-  // In a process of its own, as the tool is: LMDB does not bear two views in one.
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) ::_exit(back_up(world.place.directory(), world.copy, "") ? 0 : 1);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(status == 0);
+  // In a process of its own: LMDB does not bear two views in one.
+  const auto made = world::run_program(
+      {build_directory() + "/daybook", "--data", world.place.directory(), "backup", world.copy},
+      {{"HOME", world.place.directory()}});
+  INFO(made.errors);
+  REQUIRE(made.status == 0);
   const Seq events = sound_events(world.copy);
   CHECK(events >= 500);
   fs::remove(world.copy + "/lock.mdb");

@@ -119,6 +119,40 @@ TEST_CASE("a post that is refused for good is recorded and the chat goes on", "[
   CHECK(std::ranges::count(log.output, '\n') == 1);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a disk that cannot write ends the daemon with 74; what it had not taken in comes again",
+          "[e2e]") {
+  World world;
+  const std::string sign = world.directory() + "/broken";
+  world.start({{"LD_PRELOAD", build_directory() + "/libbroken_disk.so"}, {"BROKEN_DISK", sign}});
+  world.say(kChat, "before");
+  REQUIRE(world.wait_answered(kChat, "before"));
+  // Else nobody could tell whether it was shown.
+  const std::vector<std::string> shown = {"log", "--kind", "ReplyPosted"};
+  while (world.tool(shown).output.empty()) {
+  }
+  std::ofstream(sign).put('!');
+  world.say(kChat, "meanwhile");
+  CHECK(world.daemon().wait() == 74);
+  const std::string errors = world.daemon().errors();
+  INFO(errors);
+  CHECK(errors.find("Input/output error") != std::string::npos);
+  CHECK(errors.find(world.data()) != std::string::npos);
+  CHECK(world.bot().with([](BotApi& api) { return api.shows(kChat, answer_for("meanwhile")); }) ==
+        0);
+
+  std::filesystem::remove(sign);
+  world.start();
+  CHECK(world.wait_answered(kChat, "meanwhile"));
+  CHECK(world.bot().with([](BotApi& api) { return api.shows(kChat, answer_for("before")); }) == 1);
+  CHECK(world.bot().with([](BotApi& api) { return api.shows(kChat, answer_for("meanwhile")); }) ==
+        1);
+  world.daemon().signal(SIGTERM);
+  CHECK(world.daemon().wait() == 0);
+  CHECK(world.tool({"verify"}).status == 0);
+}
+#endif
+
 TEST_CASE("secrets appear in no file, log or command line", "[e2e]") {
   World world;
   world.set("log", "level = \"trace\"");

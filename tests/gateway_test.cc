@@ -441,4 +441,49 @@ TEST_CASE("a gateway opened from snapshots and tail equals one that read everyth
   CHECK(refolded.save().SerializeAsString() == directory);
 }
 
+TEST_CASE("a gateway opened at any moment equals one that heard every event", "[core]") {
+  Story story;
+  Directory directory;
+  Work work;
+  const auto check = [&] {
+    story.commit();
+    for (Seq seq = work.seq + 1; seq <= story.log.last(); ++seq) {
+      directory.apply(story.event(seq));
+      work.apply(story.event(seq));
+    }
+    const auto opened = Gateway::open(story.log);
+    REQUIRE(opened);
+    INFO("after event " << work.seq);
+    CHECK((*opened)->directory().save().SerializeAsString() ==
+          directory.save().SerializeAsString());
+    CHECK((*opened)->work().save().SerializeAsString() == work.save().SerializeAsString());
+    for (const auto& [source, delivery] : work.deliveries.open()) {
+      CHECK((*opened)->work().deliveries.open().at(source).text == delivery.text);
+    }
+  };
+  check();
+  story.say("one");
+  const OpenTurn first = story.turn();
+  check();
+  story.chunk(first, "half of ");
+  check();
+  story.fail(first, OVERLOAD, "half of ");
+  check();
+  const OpenTurn again = story.turn();
+  REQUIRE(again.attempt() == 2);
+  check();
+  for (const char* words : {"all ", "of ", "it"}) {
+    story.chunk(again, words);
+    check();
+  }
+  story.say("/status");
+  check();
+  story.complete(again, "all of it");
+  check();
+  story.say("two");
+  check();
+  story.complete(story.turn(), "no chunk came");
+  check();
+}
+
 }  // namespace daybook::gateway_test

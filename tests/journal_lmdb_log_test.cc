@@ -16,6 +16,7 @@
 
 #include "journal/store.h"
 #include "tests/journal_place.h"
+#include "tests/log_clear.h"
 #include "tests/log_contract.h"
 #include "tests/log_erasure.h"
 
@@ -47,6 +48,10 @@ class LmdbSubject {
 
 TEST_CASE("the LMDB log keeps the contract of the port", "[journal]") {
   log_contract::run<LmdbSubject>();
+}
+
+TEST_CASE("LmdbLog gives facts without words, by seq and back along a chain", "[journal]") {
+  log_contract::facts_are_read_without_words<LmdbSubject>();
 }
 
 TEST_CASE("words erased from the LMDB log are gone, and no others", "[journal]") {

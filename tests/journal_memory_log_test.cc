@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/log_clear.h"
 #include "tests/log_contract.h"
 #include "tests/log_erasure.h"
 
@@ -26,6 +27,10 @@ class MemorySubject {
 
 TEST_CASE("the memory log keeps the contract of the port", "[journal]") {
   log_contract::run<MemorySubject>();
+}
+
+TEST_CASE("MemoryLog gives facts without words, by seq and back along a chain", "[journal]") {
+  log_contract::facts_are_read_without_words<MemorySubject>();
 }
 
 TEST_CASE("words erased from the memory log are gone, and no others", "[journal]") {

@@ -13,11 +13,6 @@ using testing::Story;
 
 constexpr const char* kPlace = "console:local";
 
-RecordView view_of(const Record& record) {
-  return {record.seq,   record.time, record.kind,  record.session,
-          record.cause, record.prev, record.clear, {}};
-}
-
 std::vector<Record> records_of(Story& story) {
   story.commit();
   std::vector<Record> records;

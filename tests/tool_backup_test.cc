@@ -119,6 +119,14 @@ TEST_CASE("a backup needs a free place, and a restore a journal that nobody uses
   CHECK(world.tool({"restore", world.copy(), "--until", "soon"}).status == 64);
   world.stop();
   CHECK(world.tool({"restore", world.directory() + "/nowhere"}).status == 74);
+  const std::string foreign = world.directory() + "/foreign";
+  std::ofstream(foreign)
+      << R"({"kind":"SessionErased","session":1,"ranges":[{"first":1,"last":9}]})" << '\n';
+  const Finished refused = world.tool({"restore", world.copy(), "--erasures", foreign});
+  CHECK(refused.status == 64);
+  CHECK(refused.errors.find("in session 1, and this journal has none of that number") !=
+        std::string::npos);
+  CHECK(world.tool({"restore", world.copy()}).status == 0);
 }
 
 }  // namespace daybook::tool_backup_test

@@ -33,7 +33,8 @@ struct Place {
   }
 };
 
-TEST_CASE("a followed log goes on over stopped and killed daemons until Ctrl-C", "[log]") {
+TEST_CASE("a followed log goes on over stopped and killed daemons and archiving until Ctrl-C",
+          "[log]") {
   const Place place;
   place.someone_says("first");
   Process log(place.log({"-f"}), place.environment);
@@ -50,6 +51,13 @@ TEST_CASE("a followed log goes on over stopped and killed daemons until Ctrl-C",
   place.someone_says("fourth");
   REQUIRE(log.expect("recovery=true"));
   REQUIRE(log.expect("\"fourth\""));
+  REQUIRE(log.expect("GatewayStopped"));
+  REQUIRE(run_program({build_directory() + "/daybook", "--data", place.data(), "archive",
+                       "--before", "0s", place.data() + "-archive"},
+                      place.environment)
+              .output.find("chunks-") != std::string::npos);
+  place.someone_says("fifth");
+  REQUIRE(log.expect("\"fifth\""));
   REQUIRE(log.expect("GatewayStopped"));
   CHECK(log.running());
   log.signal(SIGINT);

@@ -38,6 +38,10 @@ class PastLog final : public Log {
     if (seq > last_) return std::optional<Record>();
     return journal_.get(seq);
   }
+  Result<std::optional<Record>> get_clear(Seq seq) override {
+    if (seq > last_) return std::optional<Record>();
+    return journal_.get_clear(seq);
+  }
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override {
     if (!watched_) return journal_.scan(first, std::min(last, last_), kinds, visit);

@@ -45,10 +45,13 @@ void ReplayLog::append(Batch batch) {
 
 void ReplayLog::remember(const Record& record) {
   if (record.kind == Event::kChunkReceived) return;
-  recent_bytes_ += bytes_of(recent_.emplace_back(record));
+  recent_bytes_ += bytes_of(recent_.try_emplace(record.seq, record).first->second);
+  recent_order_.push_back(record.seq);
   while (recent_bytes_ > kRecentBytes) {
-    recent_bytes_ -= bytes_of(recent_.front());
-    recent_.pop_front();
+    const auto oldest = recent_.find(recent_order_.front());
+    recent_bytes_ -= bytes_of(oldest->second);
+    recent_.erase(oldest);
+    recent_order_.pop_front();
   }
 }
 
@@ -80,15 +83,24 @@ std::optional<Seq> ReplayLog::find(std::string_view source, std::string_view id)
   return found.has_value() && *found <= last_ ? found : std::nullopt;
 }
 
+// Null: it is none of the newest.
+const Record* ReplayLog::remembered(Seq seq) const {
+  const auto known = recent_.find(seq);
+  return known != recent_.end() ? &known->second : nullptr;
+}
+
 Result<std::optional<Record>> ReplayLog::get(Seq seq) {
   if (seq > last_) return std::optional<Record>();
-  const auto known =
-      std::lower_bound(recent_.begin(), recent_.end(), seq,
-                       [](const Record& one, Seq wanted) { return one.seq < wanted; });
-  const bool remembered = known != recent_.end() && known->seq == seq;
-  auto record = remembered ? Result<std::optional<Record>>(*known) : journal_.get(seq);
+  const Record* const known = remembered(seq);
+  auto record = known != nullptr ? std::optional<Record>(*known) : journal_.get(seq);
   if (record && record->has_value() && (*record)->erased) ++erased_read_;
   return record;
+}
+
+Result<std::optional<Record>> ReplayLog::get_clear(Seq seq) {
+  if (seq > last_) return std::optional<Record>();
+  const Record* const known = remembered(seq);
+  return known != nullptr ? std::optional<Record>(*known) : journal_.get_clear(seq);
 }
 
 Result<void> ReplayLog::scan(Seq first, Seq last, const KindSet& kinds,

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/log.h"
@@ -30,6 +31,7 @@ class ReplayLog final : public Log {
   Progress take_durable() override;
   std::optional<Seq> find(std::string_view source, std::string_view id) override;
   Result<std::optional<Record>> get(Seq seq) override;
+  Result<std::optional<Record>> get_clear(Seq seq) override;
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override;
   Result<std::optional<Snapshot>> snapshot(std::string_view projection, SessionId session) override;
@@ -56,11 +58,13 @@ class ReplayLog final : public Log {
   static constexpr std::size_t kRecentBytes = 32u << 20;
 
   void remember(const Record& record);
+  [[nodiscard]] const Record* remembered(Seq seq) const;
 
   Log& journal_;
   Seq last_ = 0;
-  std::vector<Record> ahead_;  // consecutive
-  std::deque<Record> recent_;  // ascending; chunks are not among them
+  std::vector<Record> ahead_;               // consecutive
+  std::unordered_map<Seq, Record> recent_;  // chunks are not among them
+  std::deque<Seq> recent_order_;            // ascending
   std::size_t recent_bytes_ = 0;
   std::size_t erased_read_ = 0;
   std::vector<Batch> appended_;

@@ -12,7 +12,7 @@ Result<std::vector<Event>> chain_of(JournalView& view, SessionId session) {
   if (row == nullptr) {
     return Error{"there is no session " + std::to_string(session), ExitCode::kUsage};
   }
-  auto chain = walk_chain(row->head(), 0, view.gateway());
+  auto chain = view.gateway().chain(row->head(), 0);
   if (chain) std::reverse(chain->begin(), chain->end());
   return chain;
 }

@@ -78,6 +78,23 @@ Result<std::vector<Event>> read_erasures(const std::string& path) {
   return erasures;
 }
 
+// Numbers mean nothing outside their journal, and what is destroyed in error is gone.
+Result<void> refuse_foreign(const std::vector<Event>& erasures, Seq upto, Log& log,
+                            const std::string& path) {
+  for (const Event& erasure : erasures) {
+    if (erasure.session() == 0 || erasure.session() > upto) continue;
+    const auto opening = log.get_clear(erasure.session());
+    if (!opening) return opening.error();
+    const std::uint8_t kind = opening->has_value() ? (*opening)->kind : 0;
+    if (kind == Event::kSessionOpened || kind == Event::kSessionForked) continue;
+    return Error{path + " tells of an erasure in session " + std::to_string(erasure.session()) +
+                     ", and this journal has none of that number: give the erasures of the " +
+                     "journal that was backed up",
+                 ExitCode::kUsage};
+  }
+  return {};
+}
+
 Result<std::vector<Event>> erasures_in(Log& log) {
   std::vector<Event> erasures;
   const KindSet kinds = KindSet().set(Event::kSessionErased);
@@ -127,8 +144,13 @@ Result<Known> gather(const Restoration& restoration, const std::string& file) {
     if (!taken) return taken.error();
   }
   if (!file.empty()) {
-    const auto taken = take(read_erasures(file), restoration.upto());
-    if (!taken) return taken.error();
+    auto log = LmdbReader::open(restoration.draft());
+    if (!log) return log.error();
+    const auto erasures = read_erasures(file);
+    if (!erasures) return erasures.error();
+    Result<void> done = refuse_foreign(*erasures, restoration.upto(), **log, file);
+    if (done) done = take(erasures, restoration.upto());
+    if (!done) return done.error();
   }
   return known;
 }

@@ -108,17 +108,33 @@ bool reader_left() {
   return poll(&output, 1, kFollowMilliseconds) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+// The journal was archived or restored meanwhile; the latter may have cut it.
+Result<void> open_again(std::unique_ptr<JournalView>& view, Seq* next) {
+  const std::string directory = view->directory();
+  view.reset();  // LMDB: never twice in one process
+  auto opened = JournalView::open(directory);
+  if (!opened) return opened.error();
+  view = *std::move(opened);
+  *next = std::min(*next, view->log().last() + 1);
+  return {};
+}
+
 // Until Ctrl-C, or until nobody reads any more.
-Result<void> follow_events(const Tool& tool, JournalView& view, const LogFilter& filter, Seq from) {
+Result<void> follow_events(const Tool& tool, std::unique_ptr<JournalView>& view,
+                           const LogFilter& filter, Seq from) {
   Seq next = from;
   while (Interruption::caught() == 0) {
     flush_output();
-    const Seq last = view.log().last();
+    if (view->log().replaced()) {
+      const Result<void> opened = open_again(view, &next);
+      if (!opened) return opened;
+    }
+    const Seq last = view->log().last();
     if (last < next) {
       if (reader_left()) break;
       continue;
     }
-    auto scanned = view.events(next, last, filter.kinds, [&](const Event& event) {
+    auto scanned = view->events(next, last, filter.kinds, [&](const Event& event) {
       if (filter.takes(event)) print_event(tool, event);
       return Interruption::caught() == 0;
     });
@@ -129,11 +145,11 @@ Result<void> follow_events(const Tool& tool, JournalView& view, const LogFilter&
 }
 
 // Ctrl-C is how following ends; any other signal means what it always means.
-Result<void> print_and_follow(const Tool& tool, JournalView& view, const LogFilter& filter,
-                              std::size_t count) {
+Result<void> print_and_follow(const Tool& tool, std::unique_ptr<JournalView>& view,
+                              const LogFilter& filter, std::size_t count) {
   const Interruption interruption;
-  const Seq last = view.log().last();
-  auto done = print_events(tool, view, filter, count);
+  const Seq last = view->log().last();
+  auto done = print_events(tool, *view, filter, count);
   if (done) done = follow_events(tool, view, filter, last + 1);
   if (Interruption::caught() != SIGINT) Interruption::obey();
   return done;
@@ -146,7 +162,7 @@ Result<void> run_log(const Tool& tool, const LogOptions& options) {
   if (!view) return view.error();
   auto filter = make_filter(options, **view);
   if (!filter) return filter.error();
-  if (options.follow) return print_and_follow(tool, **view, *filter, options.count);
+  if (options.follow) return print_and_follow(tool, *view, *filter, options.count);
   return print_events(tool, **view, *filter, options.count);
 }
 

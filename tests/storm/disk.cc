@@ -59,6 +59,15 @@ bool lay_out(const Image& image, const std::string& root) {
   return done;
 }
 
+void Disk::move_below(Names& names, const std::string& from, const std::string& to) {
+  Names moved;
+  for (auto name = names.lower_bound(from); name != names.end() && name->first.starts_with(from);) {
+    moved[to + name->first.substr(from.size())] = name->second;
+    name = names.erase(name);
+  }
+  names.merge(moved);
+}
+
 void Disk::apply_name(const Pending& pending, Names& names) {
   const Call& call = pending.call;
   if (call.kind == Kind::kCreate || call.kind == Kind::kMakeDirectory) {
@@ -66,6 +75,7 @@ void Disk::apply_name(const Pending& pending, Names& names) {
   } else if (call.kind == Kind::kRename) {
     names.erase(call.path);
     names[call.target] = pending.file;
+    if (pending.file == kDirectory) move_below(names, call.path + "/", call.target + "/");
   } else {
     names.erase(call.path);
   }

@@ -47,6 +47,7 @@ class Disk {
   };
 
   static bool is_name(const Pending& pending) { return pending.call.kind != Call::Kind::kWrite; }
+  static void move_below(Names& names, const std::string& from, const std::string& to);
   static void apply_name(const Pending& pending, Names& names);
   void make_certain(const std::vector<bool>& which);
   void sync(const std::string& path);

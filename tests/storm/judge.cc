@@ -170,7 +170,7 @@ std::string judge(const Left& left, Seq* found) {
   Seq last = 0;
   {
     Opening opening(left);
-    if (opening.log() == nullptr) return "it does not open: " + opening.refused();
+    if (opening.log() == nullptr) return std::string(kDoesNotOpen) + opening.refused();
     last = opening.log()->last();
     std::string complaint = judge_end(left, last);
     if (complaint.empty()) complaint = judge_events(left, *opening.log(), last);
@@ -185,7 +185,7 @@ std::string judge(const Left& left, Seq* found) {
 std::string judge_again(const Left& left, Seq last) {
   {
     Opening opening(left);
-    if (opening.log() == nullptr) return "it does not open: " + opening.refused();
+    if (opening.log() == nullptr) return std::string(kDoesNotOpen) + opening.refused();
     if (opening.log()->last() != last + kMore) return "its end is not what it was";
     std::string complaint = judge_more(*opening.log(), last);
     if (!complaint.empty()) return complaint;

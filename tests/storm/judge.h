@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "tests/storm/story.h"
 #include "tests/storm/teller.h"
@@ -21,6 +22,8 @@ struct Left {
 // erased is erased and nothing else; appending goes on, under keys of its own; verify() finds it
 // sound. The journal has kMore events more afterwards.
 std::string judge(const Left& left, Seq* last = nullptr);
+// How the complaint begins when it does not open; nothing was changed then.
+inline constexpr std::string_view kDoesNotOpen = "it does not open: ";
 
 // Empty when what judge() appended after event `last` is there, acknowledged as it was.
 inline constexpr Seq kMore = 2;

@@ -1,14 +1,18 @@
 // The power goes at every moment of a journal's life: while it is made, written, erased from, shut
-// and opened again. What was synced is there, any part of the rest; see tests/storm/disk.h.
+// and opened again, archived, backed up and restored. What was synced is there, any part of the
+// rest; see tests/storm/disk.h.
 //
 // Every state has a number: DAYBOOK_STORM_SEED=3 DAYBOOK_STORM_CASE=812 looks at that one alone.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
+#include "journal/archive.h"
+#include "journal/backup.h"
 #include "journal/rebuild.h"
 #include "tests/storm/crew.h"
 #include "tests/storm/disk.h"
@@ -55,19 +59,29 @@ std::vector<Fate> fates_of(std::uint64_t variant, std::uint64_t uncertain, Chanc
   return fates;
 }
 
+// A recorded life, and where what is left of it is laid out.
+struct Life {
+  std::string name;
+  const Recorder& recorder;
+  std::string where;
+  std::uint64_t seed = 0;
+  std::size_t from = 0;  // of its steps, the first that matters
+};
+
 // Calls `visit(number, disk, fates, standing)` for every number that `wanted` wants. Returns how
 // many there are.
 template <typename Wanted, typename Visit>
-std::uint64_t each_state(const Recorder& recorder, std::uint64_t seed, Wanted wanted, Visit visit) {
+std::uint64_t each_state(const Life& life, Wanted wanted, Visit visit) {
   Disk disk;
   std::uint64_t number = 0;
-  const std::vector<Step>& trace = recorder.trace();
+  const std::vector<Step>& trace = life.recorder.trace();
   for (std::size_t i = 0; i <= trace.size(); ++i) {
-    const Standing& standing = i < trace.size() ? trace[i].standing : recorder.standing();
+    const Standing& standing = i < trace.size() ? trace[i].standing : life.recorder.standing();
     const std::uint64_t uncertain = disk.uncertain();
-    for (std::uint64_t variant = 0; variant < states_of(uncertain); ++variant, ++number) {
+    const std::uint64_t variants = i < life.from ? 0 : states_of(uncertain);
+    for (std::uint64_t variant = 0; variant < variants; ++variant, ++number) {
       if (!wanted(number)) continue;
-      const Chance chance(seed ^ number * kMixed);
+      const Chance chance(life.seed ^ number * kMixed);
       visit(number, disk, fates_of(variant, uncertain, chance), standing);
     }
     if (i < trace.size()) disk.take(trace[i].call);
@@ -98,14 +112,6 @@ struct Sums {
   std::uint64_t bad = 0;
 };
 
-// A recorded life, and where what is left of it is laid out.
-struct Life {
-  std::string name;
-  const Recorder& recorder;
-  const Place& place;
-  std::uint64_t seed = 0;
-};
-
 // Looks at `most` of the states it went through, evenly spread. `judge_one(number, disk, standing,
 // killed)` says what is wrong with one that is laid out.
 template <typename JudgeOne>
@@ -113,7 +119,7 @@ void look_at(const Life& life, std::uint64_t most, JudgeOne judge_one, Sums& sum
   const std::uint64_t seed = life.seed;
   const auto none = [](std::uint64_t) { return false; };
   const auto nothing = [](auto&&...) {};
-  const std::uint64_t stride = each_state(life.recorder, seed, none, nothing) / most + 1;
+  const std::uint64_t stride = each_state(life, none, nothing) / most + 1;
   const std::optional<std::uint64_t> only = asked_for("DAYBOOK_STORM_CASE");
   Crew crew("power, " + life.name + ", seed " + std::to_string(seed));
   crew.run([&](std::uint64_t from) {
@@ -126,10 +132,10 @@ void look_at(const Life& life, std::uint64_t most, JudgeOne judge_one, Sums& sum
       crew.begin(number);
       const Image image = disk.image(fates, Chance(seed + number * kMixed));
       const bool killed = std::ranges::all_of(fates, [](Fate fate) { return fate == Fate::kKept; });
-      const bool laid_out = lay_out(image, life.place.other());
+      const bool laid_out = lay_out(image, life.where);
       crew.end(laid_out ? judge_one(number, disk, standing, killed) : "it could not be laid out");
     };
-    each_state(life.recorder, seed, wanted, look);
+    each_state(life, wanted, look);
   });
   ++sums.workloads;
   sums.states += crew.cases();
@@ -155,7 +161,7 @@ void storm(const Manner& manner, std::uint64_t seed, std::uint64_t most, Sums& s
     const Left left{story, standing, covered, place.other()};
     return killed ? judge_killed(left, disk, ~seed ^ number) : judge(left);
   };
-  look_at({manner.name, recorder, place, seed}, most, judge_one, sums);
+  look_at({manner.name, recorder, place.other(), seed}, most, judge_one, sums);
 }
 
 // ---- a journal that is made again from the events of another
@@ -226,7 +232,88 @@ void storm_over_remaking(std::uint64_t seed, std::uint64_t most, Sums& sums) {
     const bool part = last != 0 && last != commits.last;
     return complaint.empty() && part ? "a part of it is there" : complaint;
   };
-  look_at({manner.name, recorder, place, seed}, most, judge_one, sums);
+  look_at({manner.name, recorder, place.other(), seed}, most, judge_one, sums);
+}
+
+// ---- a whole journal that is moved about
+
+constexpr Manner kArchived{.name = "archived", .chunks = true};
+constexpr Manner kRestored{.name = "restored", .chunks = true};
+
+// A journal that a story was told to; what is done to it afterwards is recorded, too. The places
+// that it remembers are real ones, so that is where what is left of it is laid out.
+struct Told {
+  Told(const Manner& manner, std::uint64_t by_seed)
+      : story(manner, by_seed), recorder(place.root(), by_seed), seed(by_seed) {
+    tell(story, recorder, covered);
+    from = recorder.trace().size();
+  }
+
+  [[nodiscard]] std::string at(const char* name) const { return place.root() + name; }
+  [[nodiscard]] Left left(const Standing& standing) const {
+    return {story, standing, covered, place.root()};
+  }
+  [[nodiscard]] Seq last() const { return recorder.standing().durable; }
+
+  Place place;
+  Story story;
+  Recorder recorder;
+  Covered covered;
+  std::uint64_t seed;
+  std::size_t from = 0;
+};
+
+void storm_over_archiving(std::uint64_t seed, std::uint64_t most, Sums& sums) {
+  Told told(kArchived, seed);
+  {
+    const InPlace in_place(told.recorder);
+    const auto archived = archive({told.at("/journal"), told.at("/archive"), told.last(), {}});
+    REQUIRE(archived);
+    REQUIRE(archived->chunks > 0);
+  }
+  const auto judge_one = [&](std::uint64_t, const Disk&, const Standing& standing, bool) {
+    return judge(told.left(standing));
+  };
+  look_at({kArchived.name, told.recorder, told.place.root(), seed, told.from}, most, judge_one,
+          sums);
+}
+
+Result<void> put_back(const std::string& backup, const std::string& journal) {
+  const auto restoration = Restoration::prepare({backup, "", journal, 0, {}});
+  if (!restoration) return restoration.error();
+  return (*restoration)->finish();
+}
+
+// What has a copy's name is whole; a journal opens whole, or not at all, and then the copy is there
+// to be put back.
+std::string judge_restored(const Told& told, const Standing& standing) {
+  const std::string backup = told.at("/backup");
+  if (std::filesystem::exists(backup)) {
+    VerifyOptions options;
+    options.directory = backup;
+    const auto verified = verify(options);
+    if (!verified) return "the backup: " + verified.error().message;
+    if (!verified->sound()) return "the backup: " + verified->what;
+    if (verified->events != told.last()) return "the backup is not whole";
+  }
+  const std::string complaint = judge(told.left(standing));
+  if (!complaint.starts_with(kDoesNotOpen)) return complaint;
+  const Result<void> again = put_back(backup, told.at("/journal"));
+  return again ? judge(told.left(standing)) : "put back again: " + again.error().message;
+}
+
+void storm_over_restoring(std::uint64_t seed, std::uint64_t most, Sums& sums) {
+  Told told(kRestored, seed);
+  {
+    const InPlace in_place(told.recorder);
+    REQUIRE(back_up(told.at("/journal"), told.at("/backup"), ""));
+    REQUIRE(put_back(told.at("/backup"), told.at("/journal")));
+  }
+  const auto judge_one = [&](std::uint64_t, const Disk&, const Standing& standing, bool) {
+    return judge_restored(told, standing);
+  };
+  look_at({kRestored.name, told.recorder, told.place.root(), seed, told.from}, most, judge_one,
+          sums);
 }
 
 void storms(std::uint64_t seeds, std::uint64_t most) {
@@ -235,6 +322,8 @@ void storms(std::uint64_t seeds, std::uint64_t most) {
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     for (const Manner& manner : kManners) storm(manner, seed, most, sums);
     storm_over_remaking(seed, most, sums);
+    storm_over_archiving(seed, most, sums);
+    storm_over_restoring(seed, most, sums);
   }
   std::printf("power lost in %llu states of %llu workloads from seed %llu: %llu bad\n",
               static_cast<unsigned long long>(sums.states),

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "journal/layout.h"
+
 namespace daybook::storm {
 namespace {
 
@@ -47,6 +49,7 @@ Record Story::tell_event(std::size_t group) {
   event.seq = ++last_;
   event.time = from_milliseconds(1'700'000'000'000 + static_cast<std::int64_t>(last_));
   event.kind = static_cast<std::uint8_t>(1 + chance_.below(60));
+  if (manner_.chunks && chance_.below(2) == 0) event.kind = layout::kArchivedKind;
   event.cause = chance_.below(last_);
   event.session = chance_.below(std::min<Seq>(kSessions, last_));
   event.prev = chance_.below(last_);

@@ -22,6 +22,7 @@ struct Manner {
   std::size_t events_max = 9;           // of a batch
   std::size_t map_bytes = 16u << 20;    // a small one must grow on the way
   std::size_t state_bytes_max = 1'500;  // of a snapshot; 0: none is taken
+  bool chunks = false;                  // every second event can be archived
 };
 
 class Story {

@@ -1,0 +1,32 @@
+#include "journal/clear_block.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/log_contract.h"
+
+namespace daybook::journal_clear_block_test {
+
+TEST_CASE("a block keeps facts and keys when what they were copied from is gone", "[journal]") {
+  constexpr Seq kEvents = 500;
+  ClearBlock block;
+  for (const int round : {1, 2}) {
+    block.clear();
+    CHECK(block.size() == 0);
+    for (Seq seq = 1; seq <= kEvents; ++seq) {
+      const Record event = log_contract::event_of(seq, 7, std::string(seq % 90, 'c'), "words");
+      block.add(view_of(event), static_cast<KeyId>(seq + round));
+    }
+    REQUIRE(block.size() == kEvents);
+    for (Seq seq = 1; seq <= kEvents; ++seq) {
+      const Record told = log_contract::event_of(seq, 7, std::string(seq % 90, 'c'), "words");
+      const RecordView kept = block.at(seq - 1);
+      CHECK((kept.seq == seq && kept.time == told.time && kept.kind == 7 &&
+             kept.session == told.session && kept.cause == told.cause && kept.prev == told.prev));
+      CHECK(kept.clear == told.clear);
+      CHECK(kept.content.empty());
+      CHECK(block.key_at(seq - 1) == seq + static_cast<Seq>(round));
+    }
+  }
+}
+
+}  // namespace daybook::journal_clear_block_test
