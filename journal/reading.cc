@@ -101,17 +101,17 @@ Result<std::optional<Record>> Reading::get(Seq seq) {
 }
 
 Result<std::optional<Record>> Reading::get_clear(Seq seq) {
-  Visit visit(environment_);
-  const Status status = visit.begin();
-  if (!status.ok()) return failed(status);
-  record::Decoder decoder;
-  const Result<bool> found = find_event(visit, seq, decoder);
+  Result<std::optional<Locked>> found = copy_event(seq, false);
   if (!found) return found.error();
-  if (!*found) return std::optional<Record>();
-  return std::optional<Record>(clear_of(decoder.event()));
+  if (!found->has_value()) return std::optional<Record>();
+  return std::optional<Record>(std::move((*found)->event));
 }
 
 Result<std::optional<Reading::Locked>> Reading::get_locked(Seq seq) {
+  return copy_event(seq, true);
+}
+
+Result<std::optional<Reading::Locked>> Reading::copy_event(Seq seq, bool words) {
   Visit visit(environment_);
   const Status status = visit.begin();
   if (!status.ok()) return failed(status);
@@ -120,7 +120,7 @@ Result<std::optional<Reading::Locked>> Reading::get_locked(Seq seq) {
   if (!found) return found.error();
   if (!*found) return std::optional<Locked>();
   Locked locked{clear_of(decoder.event()), decoder.key_id()};
-  locked.event.content.assign(decoder.event().content);
+  if (words) locked.event.content.assign(decoder.event().content);
   return std::optional<Locked>(std::move(locked));
 }
 

@@ -1,3 +1,4 @@
+// Facts that outlive the transaction they were read in.
 #include "journal/clear_block.h"
 
 #include <catch2/catch.hpp>

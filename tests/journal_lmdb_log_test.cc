@@ -19,6 +19,7 @@
 #include "tests/log_clear.h"
 #include "tests/log_contract.h"
 #include "tests/log_erasure.h"
+#include "tests/log_projections.h"
 
 namespace daybook::journal_lmdb_log_test {
 
@@ -48,6 +49,10 @@ class LmdbSubject {
 
 TEST_CASE("the LMDB log keeps the contract of the port", "[journal]") {
   log_contract::run<LmdbSubject>();
+}
+
+TEST_CASE("LmdbLog keeps the newest snapshot and ref of each name", "[journal]") {
+  log_contract::projections_are_replaced_by_name<LmdbSubject>();
 }
 
 TEST_CASE("LmdbLog gives facts without words, by seq and back along a chain", "[journal]") {

@@ -6,6 +6,7 @@
 #include "tests/log_clear.h"
 #include "tests/log_contract.h"
 #include "tests/log_erasure.h"
+#include "tests/log_projections.h"
 
 namespace daybook::journal_memory_log_test {
 
@@ -27,6 +28,10 @@ class MemorySubject {
 
 TEST_CASE("the memory log keeps the contract of the port", "[journal]") {
   log_contract::run<MemorySubject>();
+}
+
+TEST_CASE("MemoryLog keeps the newest snapshot and ref of each name", "[journal]") {
+  log_contract::projections_are_replaced_by_name<MemorySubject>();
 }
 
 TEST_CASE("MemoryLog gives facts without words, by seq and back along a chain", "[journal]") {

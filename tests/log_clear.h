@@ -8,11 +8,8 @@ namespace daybook::log_contract {
 template <typename Subject>
 void facts_are_read_without_words() {
   Subject subject;
-  constexpr Seq kEvents = 3'500;  // several visits
-  for (Seq first = 1; first <= kEvents; first += 500) subject.log().append(batch_of(first, 500));
-  subject.settle();
   Log& log = subject.log();
-  const std::vector<Record> expected = batch_of(1, kEvents).records;
+  const std::vector<Record> expected = append_many(subject);
 
   SECTION("get_clear finds the same facts") {
     for (const Seq seq : {Seq{1}, kEvents}) {

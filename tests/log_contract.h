@@ -127,14 +127,21 @@ void external_ids_are_found_at_every_stage() {
   CHECK_FALSE(subject.log().find("console", "7"));
 }
 
+inline constexpr Seq kEvents = 3'500;  // several visits
+
+// As many events, durable.
+template <typename Subject>
+std::vector<Record> append_many(Subject& subject) {
+  for (Seq first = 1; first <= kEvents; first += 500) subject.log().append(batch_of(first, 500));
+  subject.settle();
+  return batch_of(1, kEvents).records;
+}
+
 template <typename Subject>
 void reading_gives_back_what_was_appended() {
   Subject subject;
-  constexpr Seq kEvents = 3'500;  // several visits
-  for (Seq first = 1; first <= kEvents; first += 500) subject.log().append(batch_of(first, 500));
-  subject.settle();
   Log& log = subject.log();
-  const std::vector<Record> expected = batch_of(1, kEvents).records;
+  const std::vector<Record> expected = append_many(subject);
 
   SECTION("get finds each, and nothing beyond the end") {
     for (const Seq seq : {Seq{1}, Seq{999}, Seq{1'000}, Seq{1'001}, kEvents}) {
@@ -200,37 +207,6 @@ void odd_records_come_back_whole() {
 }
 
 template <typename Subject>
-void projections_are_replaced_by_name() {
-  Subject subject;
-  Batch batch = batch_of(1, 4);
-  batch.snapshots = {{"work", 0, 1, 4, "first"}, {"session", 2, 1, 4, std::string(50'000, 'x')}};
-  batch.refs = {{"telegram:2", 2, 3}, {"console", 1, 4}};
-  batch.refs_upto = 4;
-  subject.log().append(batch);
-  CHECK(subject.settle().front().snapshots == batch.snapshots);
-
-  Batch newer;  // no events: a snapshot alone is a batch too
-  newer.snapshots = {{"work", 0, 2, 4, ""}};
-  newer.refs = {{"telegram:2", 2, 4}};
-  newer.refs_upto = 4;
-  subject.log().append(newer);
-  CHECK(subject.settle().size() == 1);
-  subject.log().append(batch_of(5, 1));  // and changes no ref
-  subject.settle();
-  subject.reopen();
-
-  Log& log = subject.log();
-  CHECK(log.last() == 5);
-  CHECK(log.snapshot("work", 0).value() == newer.snapshots[0]);
-  CHECK(log.snapshot("session", 2).value() == batch.snapshots[1]);
-  CHECK_FALSE(log.snapshot("session", 0).value());
-  CHECK_FALSE(log.snapshot("wor", 0).value());
-  const Log::Refs refs = log.refs().value();
-  CHECK(refs.upto == 4);
-  CHECK(refs.refs == std::vector<Ref>{{"console", 1, 4}, {"telegram:2", 2, 4}});
-}
-
-template <typename Subject>
 void run() {
   SECTION("appending") { appending_keeps_order_and_reports_once<Subject>(); }
   SECTION("external ids are found in flight, durable and reopened") {
@@ -239,9 +215,6 @@ void run() {
   SECTION("reading") { reading_gives_back_what_was_appended<Subject>(); }
   SECTION("empty, boundary and long bodies come back whole") {
     odd_records_come_back_whole<Subject>();
-  }
-  SECTION("a newer snapshot or ref replaces the one of its name") {
-    projections_are_replaced_by_name<Subject>();
   }
 }
 
