@@ -66,10 +66,18 @@ Digest canonical_sha256(const Prompt& prompt) {
   whole.update("\n");
   const Digest system = sha256(prompt.system);
   whole.update(view(system));
-  for (const PromptMessage& message : prompt.messages) {
-    whole.update(message.role == Entry::USER ? "u" : "a");
-    const Digest text = sha256(message.text);
-    whole.update(view(text));
+  TwinSha256 twin;
+  const Sha256 fresh;
+  const std::vector<PromptMessage>& messages = prompt.messages;
+  for (std::size_t i = 0; i < messages.size(); i += 2) {
+    const bool alone = i + 1 == messages.size();
+    const std::string_view other = alone ? std::string_view() : messages[i + 1].text;
+    const auto texts = twin.finish(fresh, {messages[i].text}, fresh, {other});
+    whole.update(messages[i].role == Entry::USER ? "u" : "a");
+    whole.update(view(texts[0]));
+    if (alone) break;
+    whole.update(messages[i + 1].role == Entry::USER ? "u" : "a");
+    whole.update(view(texts[1]));
   }
   return whole.finish();
 }

@@ -142,7 +142,7 @@ Seq Gateway::record(Fact fact, Time now) {
                     std::max(now, last_time_)};
   std::deque<Seq> undecided = {seq};
   for (; !undecided.empty(); undecided.pop_front()) {
-    const Event event = in_flight_.at(undecided.front());
+    const Event& event = in_flight_.at(undecided.front());  // stays where it is
     for (Event& decision : decide_(state, event)) {
       decision.set_cause(event.seq());
       undecided.push_back(append(std::move(decision), now));

@@ -17,19 +17,9 @@ using store::Table;
 using store::Visit;
 
 constexpr std::size_t kWalkBlockEvents = 1'000;
-constexpr std::size_t kValueBlocksMax = 65;
 
 std::string range_text(Seq first, Seq last) {
   return std::to_string(first) + " to " + std::to_string(last);
-}
-
-// That SHA-256 takes in for a key and a value, one less: the last one holds nine bytes of its own.
-std::size_t blocks_of(std::string_view value) {
-  return std::min((sizeof(std::uint64_t) + value.size() + 8) / 64, kValueBlocksMax - 1);
-}
-
-std::string_view bytes_of(const std::uint64_t& key) {
-  return {reinterpret_cast<const char*>(&key), sizeof key};
 }
 
 }  // namespace
@@ -50,7 +40,6 @@ std::optional<ChainWalk::Damage> ChainWalk::walk_block(Seq until, bool& end) {
   Cursor events(visit, Table::kEvents);
   Cursor seals(visit, Table::kSeals);
   Status seal_found = seals.seek(next_);
-  singles_.clear();
   commits_.clear();
 
   std::optional<Damage> damage;
@@ -62,7 +51,7 @@ std::optional<ChainWalk::Damage> ChainWalk::walk_block(Seq until, bool& end) {
     if (!damage && !decoder_.open()) damage = take_seal(next_ - 1, seals, seal_found);
   }
   // What lies before the damage comes first.
-  hash_singles();
+  singles_.finish(hashes_);
   if (std::optional<Damage> broken = check_commits(); broken) return broken;
   if (damage) return damage;
   end = next_ - 1 == until;
@@ -87,8 +76,8 @@ std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::s
   if (in_parts) {
     hashes_.push_back(std::exchange(hash_, Sha256()).finish());
   } else {
-    singles_.push_back({hashes_.size(), key, value});
     hashes_.emplace_back();
+    singles_.add(hashes_.size() - 1, key, value, hashes_);
   }
   if (block_ != nullptr) block_->add(decoder_.event(), decoder_.key_id());
   ++next_;
@@ -106,30 +95,6 @@ std::optional<ChainWalk::Damage> ChainWalk::take_seal(Seq last, Cursor& seals, S
   }
   found = seals.next();
   return std::nullopt;
-}
-
-void ChainWalk::hash_singles() {
-  // Side by side with another of as many blocks, so that none is left over for one of them alone.
-  std::array<const Single*, kValueBlocksMax> waiting{};
-  const Sha256 fresh;
-  for (const Single& single : singles_) {
-    const Single*& other = waiting[blocks_of(single.value)];
-    if (other == nullptr) {
-      other = &single;
-      continue;
-    }
-    const auto digests = twin_.finish(fresh, {bytes_of(single.key), single.value}, fresh,
-                                      {bytes_of(other->key), other->value});
-    hashes_[single.slot] = digests[0];
-    hashes_[other->slot] = digests[1];
-    other = nullptr;
-  }
-  for (const Single* const single : waiting) {
-    if (single == nullptr) continue;
-    Sha256 hash;
-    record::hash_part(hash, single->key, single->value);
-    hashes_[single->slot] = hash.finish();
-  }
 }
 
 std::optional<ChainWalk::Damage> ChainWalk::check_commits() {

@@ -48,17 +48,9 @@ class ChainWalk {
   [[nodiscard]] Seq covered() const { return sealed_.last; }
 
  private:
-  // Events that lie in one value each; they are hashed in pairs.
-  struct Single {
-    std::size_t slot = 0;  // in hashes_
-    std::uint64_t key = 0;
-    std::string_view value;
-  };
-
   std::optional<Damage> walk_block(Seq until, bool& end);
   std::optional<Damage> take_value(std::uint64_t key, std::string_view value);
   std::optional<Damage> take_seal(Seq last, store::Cursor& seals, store::Status& found);
-  void hash_singles();
   std::optional<Damage> check_commits();
   std::optional<Damage> accept(const Reading::Seal& seal);
   std::optional<Damage> judge_end(store::Cursor& seals, store::Status found);
@@ -77,7 +69,7 @@ class ChainWalk {
   std::uint64_t seals_ = 0;
 
   // Of one block.
-  std::vector<Single> singles_;
+  record::SingleHashes singles_;
   std::vector<Reading::Seal> commits_;  // as stored, not yet compared
   TwinSha256 twin_;
 };

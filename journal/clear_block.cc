@@ -1,5 +1,9 @@
 #include "journal/clear_block.h"
 
+#include <limits>
+
+#include "core/check.h"
+
 namespace daybook {
 
 void ClearBlock::clear() {
@@ -8,17 +12,24 @@ void ClearBlock::clear() {
 }
 
 void ClearBlock::add(const RecordView& event, KeyId key) {
-  events_.push_back({event, bytes_.size(), event.clear.size(), key});
-  events_.back().event.clear = {};
-  events_.back().event.content = {};
+  CHECK(bytes_.size() <= std::numeric_limits<std::uint32_t>::max(), "a block is small");
+  const auto offset = static_cast<std::uint32_t>(bytes_.size());
+  const auto size = static_cast<std::uint32_t>(event.clear.size());
+  events_.push_back({event.seq, event.time, event.session, event.cause, event.prev, offset, size,
+                     key, event.kind});
   bytes_.append(event.clear);
 }
 
 RecordView ClearBlock::at(std::size_t index) const {
   const Item& item = events_[index];
-  RecordView event = item.event;
-  event.clear = std::string_view(bytes_).substr(item.offset, item.size);
-  return event;
+  return {item.seq,
+          item.time,
+          item.kind,
+          item.session,
+          item.cause,
+          item.prev,
+          std::string_view(bytes_).substr(item.offset, item.size),
+          {}};
 }
 
 }  // namespace daybook

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,17 @@ class ClearBlock {
   [[nodiscard]] KeyId key_at(std::size_t index) const { return events_[index].key; }
 
  private:
+  // Half of what a RecordView takes: blocks are copied into caches.
   struct Item {
-    RecordView event;  // its `clear` is told by offset and size
-    std::size_t offset = 0;
-    std::size_t size = 0;
+    Seq seq = 0;
+    Time time{};
+    SessionId session = 0;
+    Seq cause = 0;
+    Seq prev = 0;
+    std::uint32_t offset = 0;  // of its clear bytes
+    std::uint32_t size = 0;
     KeyId key = 0;
+    std::uint8_t kind = 0;
   };
 
   std::vector<Item> events_;

@@ -44,6 +44,7 @@ void encode_events(Queued& queued, KeyRing* keys) {
     }
     record::encode(event, queued.events, key);
   }
+  record::hash_events(queued.events);
 }
 
 }  // namespace

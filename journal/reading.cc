@@ -18,7 +18,8 @@ using store::Visit;
 constexpr std::size_t kFirstVisitEvents = 32;  // a caller that stops early pays for few
 constexpr std::size_t kVisitGrowth = 4;
 constexpr std::size_t kVisitBytesMax = 256u << 10;
-constexpr Seq kKeysVisitMax = 65'536;  // headers alone are read: these take some milliseconds
+constexpr std::size_t kLinksMax = 256;  // what a block of them takes stays in the nearest cache
+constexpr Seq kKeysVisitMax = 65'536;   // headers alone are read: these take some milliseconds
 
 bool by_session(const Erased& one, const Erased& other) { return one.session < other.session; }
 
@@ -156,7 +157,7 @@ Result<void> Reading::walk(Seq head, Seq until,
       if (!visit(block.at(i))) return {};
     }
     seq = *next;
-    events_max = std::min(events_max * kVisitGrowth, kVisitEventsMax);
+    events_max = std::min(events_max * kVisitGrowth, kLinksMax);
   }
   return {};
 }

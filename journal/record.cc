@@ -98,12 +98,15 @@ void append_body(std::string& bytes, const Record& event, const KeyUse& key) {
   key.cipher->apply(event.seq, bytes.data() + bytes.size() - size, size);
 }
 
-void seal_part(Encoded& into, std::uint64_t key, std::size_t offset, Sha256& hash) {
+void seal_part(Encoded& into, std::uint64_t key, std::size_t offset) {
   const std::size_t size = into.bytes.size() - offset;
   const std::uint32_t crc = crc_of(key, std::string_view(into.bytes).substr(offset));
   std::memcpy(into.bytes.data() + offset + kCrcAt, &crc, sizeof crc);
   into.parts.push_back({key, offset, size});
-  hash_part(hash, key, into.value(into.parts.back()));
+}
+
+std::string_view bytes_of(const std::uint64_t& key) {
+  return {reinterpret_cast<const char*>(&key), sizeof key};
 }
 
 }  // namespace
@@ -169,14 +172,12 @@ void encode(const Record& event, Encoded& into, const KeyUse& key) {
   const std::size_t body_bytes = length_bytes + event.clear.size() + event.content.size();
   CHECK(body_bytes <= kBodyBytesMax, "an event's body fits: inputs are limited to less");
 
-  Sha256 hash;
   const std::size_t offset = into.bytes.size();
   if (body_bytes <= kPartBytesMax) {
     into.bytes.append(header.data(), header.size());
     into.bytes.append(length.data(), length_bytes);
     append_body(into.bytes, event, key);
-    seal_part(into, key_of(event.seq), offset, hash);
-    into.hashes.push_back(hash.finish());
+    seal_part(into, key_of(event.seq), offset);
     return;
   }
 
@@ -189,9 +190,57 @@ void encode(const Record& event, Encoded& into, const KeyUse& key) {
     const std::size_t part_offset = into.bytes.size();
     into.bytes.append(header.data(), header.size());
     into.bytes.append(std::string_view(body).substr(at, kPartBytesMax));
-    seal_part(into, key_of(event.seq, part), part_offset, hash);
+    seal_part(into, key_of(event.seq, part), part_offset);
   }
-  into.hashes.push_back(hash.finish());
+}
+
+void hash_events(Encoded& encoded) {
+  SingleHashes singles;
+  encoded.hashes.clear();
+  for (std::size_t at = 0; at < encoded.parts.size();) {
+    const Encoded::Part& first = encoded.parts[at];
+    std::size_t end = at + 1;
+    while (end < encoded.parts.size() && part_of(encoded.parts[end].key) != 0) ++end;
+    encoded.hashes.emplace_back();
+    if (end == at + 1) {
+      singles.add(encoded.hashes.size() - 1, first.key, encoded.value(first), encoded.hashes);
+    } else {
+      Sha256 hash;
+      for (std::size_t part = at; part < end; ++part) {
+        hash_part(hash, encoded.parts[part].key, encoded.value(encoded.parts[part]));
+      }
+      encoded.hashes.back() = hash.finish();
+    }
+    at = end;
+  }
+  singles.finish(encoded.hashes);
+}
+
+void SingleHashes::add(std::size_t slot, std::uint64_t key, std::string_view value,
+                       std::vector<Digest>& into) {
+  // The key comes first; the last block holds nine bytes of SHA-256's own.
+  const std::size_t blocks = (sizeof key + value.size() + 8) / 64 + 1;
+  Single& other = waiting_[std::min(blocks, kBlocksMax) - 1];
+  if (other.value.empty()) {
+    other = {slot, key, value};
+    return;
+  }
+  const Sha256 fresh;
+  const auto digests =
+      twin_.finish(fresh, {bytes_of(key), value}, fresh, {bytes_of(other.key), other.value});
+  into[slot] = digests[0];
+  into[other.slot] = digests[1];
+  other.value = {};
+}
+
+void SingleHashes::finish(std::vector<Digest>& into) {
+  for (Single& single : waiting_) {
+    if (single.value.empty()) continue;
+    Sha256 hash;
+    hash_part(hash, single.key, single.value);
+    into[single.slot] = hash.finish();
+    single.value = {};
+  }
 }
 
 Decoder::Answer Decoder::damaged(std::string_view problem) {

@@ -6,6 +6,7 @@
 // what it does not want by looking at one byte.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -41,7 +42,7 @@ struct Encoded {
 
   std::string bytes;
   std::vector<Part> parts;
-  std::vector<Digest> hashes;  // one an event: see hash_part()
+  std::vector<Digest> hashes;  // one an event, by hash_events()
 
   [[nodiscard]] std::string_view value(const Part& part) const {
     return std::string_view(bytes).substr(part.offset, part.size);
@@ -52,11 +53,35 @@ struct Encoded {
 // range, is our bug (CHECK): what comes in from outside is limited long before.
 void encode(const Record& event, Encoded& into, const KeyUse& key = {});
 
+// Of all events that were encoded.
+void hash_events(Encoded& encoded);
+
 // What encode() would append, in bytes.
 std::size_t stored_bytes(const Record& event);
 
 // An event's hash is SHA-256 over key (8 bytes, little-endian) and value of each of its parts.
 void hash_part(Sha256& hash, std::uint64_t key, std::string_view value);
+
+// The same for events that lie in one value each, two of a length side by side.
+class SingleHashes {
+ public:
+  // The hash of what is added with `slot` is put there before finish() returns; values stay until
+  // then.
+  void add(std::size_t slot, std::uint64_t key, std::string_view value, std::vector<Digest>& into);
+  void finish(std::vector<Digest>& into);
+
+ private:
+  struct Single {
+    std::size_t slot = 0;
+    std::uint64_t key = 0;
+    std::string_view value;  // empty: nobody waits
+  };
+  // Blocks that SHA-256 takes in for the largest value and its key.
+  static constexpr std::size_t kBlocksMax = 65;
+
+  std::array<Single, kBlocksMax> waiting_;  // for another of as many blocks
+  TwinSha256 twin_;
+};
 
 // The kind, without checking anything but the length; 0 when too short.
 std::uint8_t kind_of(std::string_view value);

@@ -40,6 +40,7 @@ std::optional<Record> decode(const Encoded& encoded) {
 Encoded encode(const Record& event) {
   Encoded encoded;
   record::encode(event, encoded);
+  record::hash_events(encoded);
   return encoded;
 }
 
@@ -84,6 +85,25 @@ TEST_CASE("golden bytes of an encrypted record", "[journal]") {
   CHECK(decoder.key_id() == 7);
   cipher.apply(event.seq, event.content.data(), event.content.size());
   CHECK(event == golden());
+}
+
+TEST_CASE("events hashed side by side have the hashes that each has alone", "[journal]") {
+  Encoded encoded;
+  for (Seq seq = 1; seq <= 300; ++seq) {
+    Record event = golden();
+    event.seq = seq;
+    event.cause = 0;
+    event.prev = 0;
+    event.content = std::string(seq % 50 == 0 ? 9'000 : seq * 37 % 4'000, 'w');
+    record::encode(event, encoded);
+  }
+  record::hash_events(encoded);
+  REQUIRE(encoded.hashes.size() == 300);
+  std::vector<Sha256> alone(300);
+  for (const Encoded::Part& part : encoded.parts) {
+    record::hash_part(alone[record::seq_of(part.key) - 1], part.key, encoded.value(part));
+  }
+  for (std::size_t i = 0; i < alone.size(); ++i) CHECK(alone[i].finish() == encoded.hashes[i]);
 }
 
 TEST_CASE("a long content is encrypted through all its parts", "[journal]") {

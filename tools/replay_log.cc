@@ -56,19 +56,21 @@ void ReplayLog::remember(const Record& record) {
 }
 
 Result<const Record*> ReplayLog::recorded(Seq seq) {
-  const bool there = !ahead_.empty() && seq >= ahead_.front().seq && seq <= ahead_.back().seq;
+  const bool there =
+      ahead_count_ > 0 && seq >= ahead_.front().seq && seq < ahead_.front().seq + ahead_count_;
   if (!there) {
-    ahead_.clear();
+    ahead_count_ = 0;
     std::size_t bytes = 0;
-    const Result<void> read = journal_.scan(seq, seq + kAheadEvents - 1, all_kinds(),
-                                            [this, &bytes](const Record& record) {
-                                              ahead_.push_back(record);
-                                              bytes += record.clear.size() + record.content.size();
-                                              return bytes < kAheadBytes;
-                                            });
+    const Result<void> read = journal_.scan(
+        seq, seq + kAheadEvents - 1, all_kinds(), [this, &bytes](const Record& record) {
+          if (ahead_count_ == ahead_.size()) ahead_.emplace_back();
+          ahead_[ahead_count_++] = record;  // its strings have their room already
+          bytes += record.clear.size() + record.content.size();
+          return bytes < kAheadBytes;
+        });
     if (!read) return read.error();
   }
-  if (ahead_.empty()) return nullptr;
+  if (ahead_count_ == 0) return nullptr;
   return &ahead_[static_cast<std::size_t>(seq - ahead_.front().seq)];
 }
 

@@ -62,7 +62,8 @@ class ReplayLog final : public Log {
 
   Log& journal_;
   Seq last_ = 0;
-  std::vector<Record> ahead_;               // consecutive
+  std::vector<Record> ahead_;  // the first ahead_count_ are consecutive, what follows is older
+  std::size_t ahead_count_ = 0;
   std::unordered_map<Seq, Record> recent_;  // chunks are not among them
   std::deque<Seq> recent_order_;            // ascending
   std::size_t recent_bytes_ = 0;
