@@ -30,18 +30,21 @@ void add_range(std::vector<Range>* ranges, const SessionState& session, int firs
 }
 
 // The entries a turn may look at: those of its compaction's range, or all that no summary covers.
-SessionState scope_of(const SessionState& state, const TurnStarted& turn, History& history) {
-  SessionState scope = state;
+// `cut` holds them when they are not all.
+const SessionState& scope_of(const SessionState& state, const TurnStarted& turn, History& history,
+                             SessionState* cut) {
   int begin = position_after(state, state.summary_last());
   int end = state.entries_size();
   if (turn.kind() == SUMMARY) {
     const std::optional<Event> started = history.event(turn.compaction());
     if (started) end = position_after(state, started->compaction_started().last());
   }
-  auto* entries = scope.mutable_entries();
+  if (begin == 0 && end == state.entries_size()) return state;
+  *cut = state;
+  auto* entries = cut->mutable_entries();
   entries->DeleteSubrange(end, entries->size() - end);
   entries->DeleteSubrange(0, std::min(begin, end));
-  return scope;
+  return *cut;
 }
 
 std::string transcript(const SessionState& scope, const Selection& selection, History& history) {
@@ -136,7 +139,8 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
   prompt.output_tokens_max = turn.output_tokens_max();
   prompt.system =
       turn.kind() == SUMMARY ? std::string(kSummarySystem) : history.text(turn.settings());
-  const SessionState scope = scope_of(state, turn, history);
+  SessionState cut;
+  const SessionState& scope = scope_of(state, turn, history, &cut);
   const Window window{turn.window_tokens(), turn.window_percent(), turn.messages_max()};
   built.selection = select_entries(scope, estimate_tokens(prompt.system), window);
   if (turn.kind() == SUMMARY) {

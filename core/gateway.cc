@@ -140,12 +140,12 @@ Seq Gateway::record(Fact fact, Time now) {
   }
   const State state{directory_, [this](SessionId session_id) { return session(session_id); }, *this,
                     std::max(now, last_time_)};
-  std::deque<Seq> undecided = {seq};
-  for (; !undecided.empty(); undecided.pop_front()) {
-    const Event& event = in_flight_.at(undecided.front());  // stays where it is
+  // What is decided is decided about in its turn.
+  for (Seq undecided = seq; undecided < next_; ++undecided) {
+    const Event& event = in_flight_.at(undecided);  // stays where it is
     for (Event& decision : decide_(state, event)) {
       decision.set_cause(event.seq());
-      undecided.push_back(append(std::move(decision), now));
+      append(std::move(decision), now);
     }
   }
   if (in_flight_.at(seq).has_gateway_started()) recovered_seq_ = next_ - 1;
@@ -205,7 +205,7 @@ Seq Gateway::append(Event event, Time now) {
   batch_.records.push_back(to_record(event));
   if (event.has_keys_destroyed()) destroy_keys(event);
   const Seq seq = event.seq();
-  in_flight_[seq] = std::move(event);
+  in_flight_.emplace_hint(in_flight_.end(), seq, std::move(event));
   return seq;
 }
 

@@ -2,6 +2,7 @@
 #include "journal/reading.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "core/check.h"
@@ -128,17 +129,13 @@ Result<std::optional<Reading::Locked>> Reading::copy_event(Seq seq, bool words) 
 // Feeds the event to the decoder, whose event() is good as long as the visit. False: there is none.
 Result<bool> Reading::find_event(Visit& visit, Seq seq, record::Decoder& decoder) {
   if (seq == 0 || seq > record::kSeqMax) return false;
-  Status status;
-  for (std::uint64_t key = record::key_of(seq);; ++key) {
-    std::string_view value;
-    status = visit.get(Table::kEvents, key, value);
-    if (status.not_found() && !decoder.open()) break;
-    if (status.not_found()) return damaged(seq, "one of its parts is missing");
-    if (!status.ok()) return failed(status);
-    const auto answer = decoder.feed(key, value);
-    if (answer == record::Decoder::Answer::kDone) return true;
-    if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
+  std::string_view value;
+  Status status = visit.get(Table::kEvents, record::key_of(seq), value);
+  if (status.ok()) {
+    const Result<void> fed = feed_whole(visit, seq, value, decoder);
+    return fed ? Result<bool>(true) : Result<bool>(fed.error());
   }
+  if (!status.not_found()) return failed(status);
   Cursor cursor(visit, Table::kEvents);
   status = cursor.last();
   if (status.ok() && record::seq_of(cursor.number()) > seq) return damaged(seq, "it is missing");
@@ -168,16 +165,42 @@ Result<Seq> Reading::copy_links(Seq head, Seq until, std::size_t events_max, Cle
   Visit visit(environment_);
   const Status status = visit.begin();
   if (!status.ok()) return failed(status);
-  record::Decoder decoder;
+  // The way first: each step waits for memory, and what is there to check along it need not.
+  std::array<std::pair<Seq, std::string_view>, kLinksMax> links;
+  std::size_t count = 0;
   Seq seq = head;
-  while (seq > until && into.size() < events_max) {
-    const Result<bool> found = find_event(visit, seq, decoder);
-    if (!found) return found.error();
-    if (!*found) return damaged(seq, "it is missing");
-    into.add(decoder.event(), decoder.key_id());
-    seq = decoder.event().prev;
+  Status found;
+  while (seq > until && count < events_max) {
+    std::string_view value;
+    found = visit.get(Table::kEvents, record::key_of(seq), value);
+    if (!found.ok()) break;
+    links[count++] = {seq, value};
+    seq = record::prev_of(seq, value);
   }
+  record::Decoder decoder;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& [event, value] = links[i];
+    const Result<void> fed = feed_whole(visit, event, value, decoder);
+    if (!fed) return fed.error();
+    into.add(decoder.event(), decoder.key_id());
+  }
+  if (found.not_found()) return damaged(seq, "it is missing");
+  if (!found.ok()) return failed(found);
   return seq;
+}
+
+// An event from its first value on.
+Result<void> Reading::feed_whole(Visit& visit, Seq seq, std::string_view value,
+                                 record::Decoder& decoder) {
+  auto answer = decoder.feed(record::key_of(seq), value);
+  for (std::uint64_t key = record::key_of(seq); answer == record::Decoder::Answer::kMore;) {
+    const Status status = visit.get(Table::kEvents, ++key, value);
+    if (status.not_found()) return damaged(seq, "one of its parts is missing");
+    if (!status.ok()) return failed(status);
+    answer = decoder.feed(key, value);
+  }
+  if (answer == record::Decoder::Answer::kDamaged) return damaged(seq, decoder.problem());
+  return {};
 }
 
 // Fills `copied` from copied.next on. Events come whole: a visit does not end inside one.

@@ -81,6 +81,8 @@ class Reading {
 
   Result<std::optional<Locked>> copy_event(Seq seq, bool words);
   Result<bool> find_event(store::Visit& visit, Seq seq, record::Decoder& decoder);
+  Result<void> feed_whole(store::Visit& visit, Seq seq, std::string_view value,
+                          record::Decoder& decoder);
   Result<Seq> copy_links(Seq head, Seq until, std::size_t events_max, ClearBlock& into);
   Result<void> add_keys(Seq first, Seq last, const std::vector<Erased>& erased,
                         std::vector<KeyId>* ids);

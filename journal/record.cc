@@ -161,6 +161,12 @@ SessionId session_of(std::string_view value) {
   return value.size() < kHeaderBytes ? 0 : load_masked(value, kSessionAt, kMaskU40);
 }
 
+Seq prev_of(Seq seq, std::string_view value) {
+  if (value.size() < kHeaderBytes) return 0;
+  const std::uint64_t distance = load_masked(value, kPrevAt, kMaskU40);
+  return distance == 0 || distance >= seq ? 0 : seq - distance;
+}
+
 KeyId key_id_of(std::string_view value) {
   return value.size() < kHeaderBytes ? 0 : load_u32(value.substr(kKeyIdAt));
 }

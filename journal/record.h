@@ -88,6 +88,8 @@ std::uint8_t kind_of(std::string_view value);
 // The same of the session and of what locks the content.
 SessionId session_of(std::string_view value);
 KeyId key_id_of(std::string_view value);
+// What the event `seq` says is before it, as it stands there; 0: nothing.
+Seq prev_of(Seq seq, std::string_view value);
 
 // Puts parts back together. Feed the values of one event in order.
 class Decoder {
