@@ -103,13 +103,11 @@ Result<void> Gateway::fold(Seq after, const KindSet& kinds,
 }
 
 // Nine events in ten are chunks, and when an answer has ended nothing is left of them: only those
-// of answers that still grow are read, from the first that can matter on.
+// of answers that still grow are read. One of both snapshots may know some already.
 Result<void> Gateway::fold_skipped() {
-  Seq after = directory_.seq();
+  Seq after = log_.last();
   for (const auto& [seq, turn] : work_.calls.open()) {
-    const SessionRow* row = directory_.session(turn.session());
-    const Seq known = row == nullptr ? 0 : row->last_chunk();
-    after = std::min(after, std::max<Seq>(turn.attempt_seq(), known));
+    after = std::min(after, std::max<Seq>(turn.attempt_seq(), snapshot_seq_));
   }
   return fold(after, KindSet().set(Event::kChunkReceived), [this](const Event& event) {
     const auto& open = work_.calls.open();

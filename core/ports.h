@@ -185,7 +185,7 @@ class History {
   // The same; its words may be missing. Cheaper where only facts are read.
   virtual std::optional<Event> clear_event(Seq seq) { return event(seq); }
   // The events from `head` back along prev, down to but without `until`, newest first; words may be
-  // missing. An Error when one of them is.
+  // missing. An Error when an event is.
   virtual Result<std::vector<Event>> chain(Seq head, Seq until);
   // Its content's text alone; empty where there is none. Cheaper where only words are read.
   virtual std::string text(Seq seq) {

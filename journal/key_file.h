@@ -64,7 +64,7 @@ class KeyFile {
   // twice it does no harm.
   store::Status destroy(const std::vector<KeyId>& ids);
 
-  // Opens the path again when another file stands there by now. False: it is the same.
+  // Opens the path again when another file stands there by now. False: it is the same, or none.
   Result<bool> reopen_if_replaced();
 
  private:

@@ -67,6 +67,37 @@ TEST_CASE("a followed log goes on over stopped and killed daemons and archiving 
   CHECK(log.output() == run_program(place.log({}), place.environment).output);
 }
 
+TEST_CASE("a followed log tells what a restored journal holds from the cut on", "[log]") {
+  const Place place;
+  const std::string copy = place.directory.path() + "/copy";
+  const auto tool = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> words = {build_directory() + "/daybook", "--data", place.data()};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    const Finished finished = run_program(words, place.environment);
+    INFO(finished.errors);
+    REQUIRE(finished.status == 0);
+  };
+  place.someone_says("first");
+  tool({"backup", copy});
+  place.someone_says("second");
+  Process log(place.log({"-f"}), place.environment);
+  REQUIRE(log.expect("\"second\""));
+  REQUIRE(log.expect("GatewayStopped"));
+  tool({"restore", copy});
+  REQUIRE(log.expect("JournalRestored"));
+  place.someone_says("third");
+  REQUIRE(log.expect("\"third\""));
+  REQUIRE(log.expect("GatewayStopped"));
+  CHECK(log.running());
+  // Its end is all that the restored journal holds behind the copy, each event once.
+  const std::string restored = run_program(place.log({}), place.environment).output;
+  const std::size_t cut = restored.find("recovery", restored.find("\"first\""));
+  REQUIRE(cut != std::string::npos);
+  CHECK(log.output().ends_with(restored.substr(restored.rfind('\n', cut) + 1)));
+  log.signal(SIGINT);
+  CHECK(log.wait() == 0);
+}
+
 TEST_CASE("a followed log ends quietly when its reader goes, though nothing new is written",
           "[log]") {
   const Place place;

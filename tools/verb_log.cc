@@ -108,14 +108,24 @@ bool reader_left() {
   return poll(&output, 1, kFollowMilliseconds) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-// The journal was archived or restored meanwhile; the latter may have cut it.
+Result<JournalRestored> newest_restoration(JournalView& view) {
+  const auto event = view.newest(Event::kJournalRestored, view.log().last());
+  if (!event) return event.error();
+  return event->has_value() ? (*event)->journal_restored() : JournalRestored();
+}
+
+// The journal was archived or restored meanwhile. A restored one is another from some event on.
 Result<void> open_again(std::unique_ptr<JournalView>& view, Seq* next) {
+  const auto before = newest_restoration(*view);
+  if (!before) return before.error();
   const std::string directory = view->directory();
   view.reset();  // LMDB: never twice in one process
   auto opened = JournalView::open(directory);
   if (!opened) return opened.error();
   view = *std::move(opened);
-  *next = std::min(*next, view->log().last() + 1);
+  const auto now = newest_restoration(*view);
+  if (!now) return now.error();
+  if (now->epoch() != before->epoch()) *next = std::min<Seq>(*next, now->upto() + 1);
   return {};
 }
 

@@ -68,7 +68,13 @@ struct Life {
   std::size_t from = 0;  // of its steps, the first that matters
 };
 
-// Calls `visit(number, disk, fates, standing)` for every number that `wanted` wants. Returns how
+// Of a state.
+struct Moment {
+  std::uint64_t number = 0;
+  std::size_t step = 0;  // how many had been done
+};
+
+// Calls `visit(moment, disk, fates, standing)` for every number that `wanted` wants. Returns how
 // many there are.
 template <typename Wanted, typename Visit>
 std::uint64_t each_state(const Life& life, Wanted wanted, Visit visit) {
@@ -82,7 +88,7 @@ std::uint64_t each_state(const Life& life, Wanted wanted, Visit visit) {
     for (std::uint64_t variant = 0; variant < variants; ++variant, ++number) {
       if (!wanted(number)) continue;
       const Chance chance(life.seed ^ number * kMixed);
-      visit(number, disk, fates_of(variant, uncertain, chance), standing);
+      visit(Moment{number, i}, disk, fates_of(variant, uncertain, chance), standing);
     }
     if (i < trace.size()) disk.take(trace[i].call);
   }
@@ -112,7 +118,7 @@ struct Sums {
   std::uint64_t bad = 0;
 };
 
-// Looks at `most` of the states it went through, evenly spread. `judge_one(number, disk, standing,
+// Looks at `most` of the states it went through, evenly spread. `judge_one(moment, disk, standing,
 // killed)` says what is wrong with one that is laid out.
 template <typename JudgeOne>
 void look_at(const Life& life, std::uint64_t most, JudgeOne judge_one, Sums& sums) {
@@ -127,13 +133,13 @@ void look_at(const Life& life, std::uint64_t most, JudgeOne judge_one, Sums& sum
       if (only) return number == *only && number >= from;
       return number >= from && number % stride == seed % stride;
     };
-    const auto look = [&](std::uint64_t number, const Disk& disk, const std::vector<Fate>& fates,
+    const auto look = [&](const Moment& moment, const Disk& disk, const std::vector<Fate>& fates,
                           const Standing& standing) {
-      crew.begin(number);
-      const Image image = disk.image(fates, Chance(seed + number * kMixed));
+      crew.begin(moment.number);
+      const Image image = disk.image(fates, Chance(seed + moment.number * kMixed));
       const bool killed = std::ranges::all_of(fates, [](Fate fate) { return fate == Fate::kKept; });
       const bool laid_out = lay_out(image, life.where);
-      crew.end(laid_out ? judge_one(number, disk, standing, killed) : "it could not be laid out");
+      crew.end(laid_out ? judge_one(moment, disk, standing, killed) : "it could not be laid out");
     };
     each_state(life, wanted, look);
   });
@@ -156,10 +162,10 @@ void storm(const Manner& manner, std::uint64_t seed, std::uint64_t most, Sums& s
   Recorder recorder(place.root(), seed);
   Covered covered;
   tell(story, recorder, covered);
-  const auto judge_one = [&](std::uint64_t number, const Disk& disk, const Standing& standing,
+  const auto judge_one = [&](const Moment& moment, const Disk& disk, const Standing& standing,
                              bool killed) {
     const Left left{story, standing, covered, place.other()};
-    return killed ? judge_killed(left, disk, ~seed ^ number) : judge(left);
+    return killed ? judge_killed(left, disk, ~seed ^ moment.number) : judge(left);
   };
   look_at({manner.name, recorder, place.other(), seed}, most, judge_one, sums);
 }
@@ -226,7 +232,7 @@ void storm_over_remaking(std::uint64_t seed, std::uint64_t most, Sums& sums) {
                             [&](Rebuilder& rebuilder) { return make_again(commits, rebuilder); }));
     recorder.note_durable(commits.last);
   }
-  const auto judge_one = [&](std::uint64_t, const Disk&, const Standing& standing, bool) {
+  const auto judge_one = [&](const Moment&, const Disk&, const Standing& standing, bool) {
     Seq last = 0;
     std::string complaint = judge({story, standing, covered, place.other()}, &last);
     const bool part = last != 0 && last != commits.last;
@@ -271,22 +277,26 @@ void storm_over_archiving(std::uint64_t seed, std::uint64_t most, Sums& sums) {
     REQUIRE(archived);
     REQUIRE(archived->chunks > 0);
   }
-  const auto judge_one = [&](std::uint64_t, const Disk&, const Standing& standing, bool) {
+  const auto judge_one = [&](const Moment&, const Disk&, const Standing& standing, bool) {
     return judge(told.left(standing));
   };
   look_at({kArchived.name, told.recorder, told.place.root(), seed, told.from}, most, judge_one,
           sums);
 }
 
-Result<void> put_back(const std::string& backup, const std::string& journal) {
-  const auto restoration = Restoration::prepare({backup, "", journal, 0, {}});
-  if (!restoration) return restoration.error();
-  return (*restoration)->finish();
+Result<std::unique_ptr<Restoration>> prepare(const std::string& backup,
+                                             const std::string& journal) {
+  return Restoration::prepare({backup, "", journal, 0, {}});
 }
 
-// What has a copy's name is whole; a journal opens whole, or not at all, and then the copy is there
-// to be put back.
-std::string judge_restored(const Told& told, const Standing& standing) {
+Result<void> put_back(const std::string& backup, const std::string& journal) {
+  const auto restoration = prepare(backup, journal);
+  return restoration ? (*restoration)->finish() : Result<void>(restoration.error());
+}
+
+// What has a copy's name is whole; a journal opens whole. Only while one is put in place of
+// another, `moving`, may it not open at all, and then the copy is there to be put back.
+std::string judge_restored(const Told& told, const Standing& standing, bool moving) {
   const std::string backup = told.at("/backup");
   if (std::filesystem::exists(backup)) {
     VerifyOptions options;
@@ -297,20 +307,26 @@ std::string judge_restored(const Told& told, const Standing& standing) {
     if (verified->events != told.last()) return "the backup is not whole";
   }
   const std::string complaint = judge(told.left(standing));
-  if (!complaint.starts_with(kDoesNotOpen)) return complaint;
+  if (!moving || !complaint.starts_with(kDoesNotOpen)) return complaint;
   const Result<void> again = put_back(backup, told.at("/journal"));
   return again ? judge(told.left(standing)) : "put back again: " + again.error().message;
 }
 
 void storm_over_restoring(std::uint64_t seed, std::uint64_t most, Sums& sums) {
   Told told(kRestored, seed);
+  std::size_t begun = 0;
+  std::size_t ended = 0;
   {
     const InPlace in_place(told.recorder);
     REQUIRE(back_up(told.at("/journal"), told.at("/backup"), ""));
-    REQUIRE(put_back(told.at("/backup"), told.at("/journal")));
+    const auto restoration = prepare(told.at("/backup"), told.at("/journal"));
+    REQUIRE(restoration);
+    begun = told.recorder.trace().size();
+    REQUIRE((*restoration)->finish());
+    ended = told.recorder.trace().size();
   }
-  const auto judge_one = [&](std::uint64_t, const Disk&, const Standing& standing, bool) {
-    return judge_restored(told, standing);
+  const auto judge_one = [&](const Moment& moment, const Disk&, const Standing& standing, bool) {
+    return judge_restored(told, standing, moment.step > begun && moment.step < ended);
   };
   look_at({kRestored.name, told.recorder, told.place.root(), seed, told.from}, most, judge_one,
           sums);
