@@ -137,7 +137,7 @@ Result<void> follow_events(const Tool& tool, std::unique_ptr<JournalView>& view,
     flush_output();
     if (view->log().replaced()) {
       const Result<void> opened = open_again(view, &next);
-      if (!opened) return opened;
+      if (!opened) return opened.error();
     }
     const Seq last = view->log().last();
     if (last < next) {
