@@ -125,7 +125,7 @@ void answer(benchmark::State& state) {
     }
     bytes += written_by(process) - before;
   }
-  state.counters["KiB an answer"] = bytes / 1024 / kAnswers;
+  state.counters["MiB an answer"] = bytes / kMebibyte / kAnswers;
 }
 BENCHMARK(answer)
     ->Name("growth/written for an answer of some 60 chunks")
