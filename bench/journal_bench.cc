@@ -125,37 +125,9 @@ void report(benchmark::State& state, double ours, double anchor, double events) 
   state.counters["raw events/s"] = events / anchor;
 }
 
-void append(benchmark::State& state) {
-  const BenchPlace place;
-  BenchLog journal(place.journal(), state.range(1) != 0);
-  RawLmdb raw(place.raw());
-  RawSqlite sqlite(place.raw() + "/sqlite");
-  const auto count = static_cast<Seq>(state.range(0));
-  double ours = 0;
-  double anchor = 0;
-  double second = 0;
-  double events = 0;
-  for (auto _ : state) {
-    Batch batch = journal.next(count);  // LMDB and SQLite have theirs ready, too
-    const auto start = Clock::now();
-    journal.commit(std::move(batch));
-    const double took = seconds_since(start);
-    const auto middle = Clock::now();
-    raw.commit(count);
-    anchor += seconds_since(middle);
-    const auto late = Clock::now();
-    sqlite.commit(count);
-    second += seconds_since(late);
-    ours += took;
-    events += static_cast<double>(count);
-    state.SetIterationTime(took);
-  }
-  report(state, ours, anchor, events);
-  state.counters["to SQLite"] = ours / second;
-}
-
-void append_under_load(benchmark::State& state) {
-  constexpr Seq kCommits = 16;
+// So many commits of ours, then as many of LMDB's and of SQLite's. Theirs have their values ready,
+// so ours are made before the clock runs.
+void append_in_turn(benchmark::State& state, Seq commits) {
   const BenchPlace place;
   BenchLog journal(place.journal(), state.range(1) != 0);
   RawLmdb raw(place.raw());
@@ -167,25 +139,28 @@ void append_under_load(benchmark::State& state) {
   double events = 0;
   for (auto _ : state) {
     std::vector<Batch> batches;
-    for (Seq i = 0; i < kCommits; ++i) {
+    for (Seq i = 0; i < commits; ++i) {
       batches.push_back(BenchLog::batch_of(journal.log().last() + 1 + i * count, count));
     }
     const auto start = Clock::now();
     journal.commit_under_load(std::move(batches));
     const double took = seconds_since(start);
     const auto middle = Clock::now();
-    for (Seq i = 0; i < kCommits; ++i) raw.commit(count);
+    for (Seq i = 0; i < commits; ++i) raw.commit(count);
     anchor += seconds_since(middle);
     const auto late = Clock::now();
-    for (Seq i = 0; i < kCommits; ++i) sqlite.commit(count);
+    for (Seq i = 0; i < commits; ++i) sqlite.commit(count);
     second += seconds_since(late);
     ours += took;
-    events += static_cast<double>(kCommits * count);
+    events += static_cast<double>(commits * count);
     state.SetIterationTime(took);
   }
   report(state, ours, anchor, events);
   state.counters["to SQLite"] = ours / second;
 }
+
+void append(benchmark::State& state) { append_in_turn(state, 1); }
+void append_under_load(benchmark::State& state) { append_in_turn(state, 16); }
 
 // In memory (/dev/shm), where a sync is nothing: what is left is our own work on both threads.
 void append_unsynced(benchmark::State& state) {

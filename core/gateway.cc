@@ -254,9 +254,10 @@ Result<std::vector<Event>> Gateway::chain(Seq head, Seq until) {
     }
     return !damaged;
   });
-  if (!walked) return walked.error();
-  if (damaged) return *damaged;
-  return events;
+  if (!walked) damaged = walked.error();
+  if (!damaged) return events;
+  stopped_ = damaged;
+  return *damaged;
 }
 
 std::string Gateway::text(Seq seq) {
