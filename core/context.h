@@ -6,7 +6,6 @@
 //   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system) { role (u or a) SHA-256(text) }* )
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include "core/events.pb.h"
 #include "core/ports.h"
 #include "core/result.h"
+#include "core/sha256.h"
 #include "core/state.pb.h"
 
 namespace daybook {
@@ -35,7 +35,7 @@ struct Prompt {
   friend bool operator==(const Prompt&, const Prompt&) = default;
 };
 
-std::array<std::uint8_t, 32> canonical_sha256(const Prompt& prompt);
+Digest canonical_sha256(const Prompt& prompt);
 
 // Estimate by class of character, never below 1 for non-empty text. Rules version 1: ASCII 4 bytes
 // a token, anything else 2.
@@ -73,6 +73,13 @@ struct BuiltPrompt {
   Selection selection;
 };
 BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, History& history);
+
+// The same prompt without its words, of which each is read once for many turns.
+struct DigestedPrompt {
+  Digest sha256{};  // canonical_sha256() of it
+  Selection selection;
+};
+DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn, History& history);
 
 // Rebuilds the prompt of a recorded TurnStarted, bytes and all. Walks the session's chain through
 // `history`.

@@ -38,14 +38,13 @@ Decisions with_prompt(const State& state, const Session& session, Event event) {
   ahead.apply(event);
   event.clear_seq();
   TurnStarted* turn = event.mutable_turn_started();
-  const BuiltPrompt built = build_prompt(ahead.state(), *turn, state.history);
-  const Selection& selection = built.selection;
+  const DigestedPrompt prompt = digest_prompt(ahead.state(), *turn, state.history);
+  const Selection& selection = prompt.selection;
   turn->mutable_taken()->Assign(selection.taken.begin(), selection.taken.end());
   turn->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
   turn->set_summary(session.state().summary());
   turn->set_tokens(selection.tokens);
-  const Digest digest = canonical_sha256(built.prompt);
-  turn->set_sha256(std::string(view(digest)));
+  turn->set_sha256(std::string(view(prompt.sha256)));
   Decisions decisions;
   if (selection.messages_dropped > 0) {
     Event truncated;

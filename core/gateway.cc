@@ -20,6 +20,9 @@ constexpr CallId kLocalMask = (CallId{1} << kAdapterShift) - 1;
 // No adapter holds up the others: what is still due is asked for in the next turn.
 constexpr int kDuePerTurn = 256;
 
+// Some two and a half megabytes; beyond that they are made again.
+constexpr std::size_t kDigestsMax = 32'768;
+
 std::string place_of(const Event& fact) {
   if (fact.has_message_received()) return fact.message_received().place();
   if (fact.has_message_edited()) return fact.message_edited().place();
@@ -208,6 +211,7 @@ Seq Gateway::append(Event event, Time now) {
 }
 
 void Gateway::destroy_keys(const Event& destroyed) {
+  digests_.clear();
   const std::optional<Event> erased = event(destroyed.keys_destroyed().of());
   if (!erased) return;
   for (const Range& range : erased->session_erased().ranges()) {
@@ -268,6 +272,17 @@ std::string Gateway::text(Seq seq) {
   if (!record) stopped_ = record.error();
   if (!record || !*record) return {};
   return std::string((*record)->erased ? kErasedText : text_of(**record));
+}
+
+Digest Gateway::text_sha256(Seq seq) {
+  if (const auto known = digests_.find(seq); known != digests_.end()) return known->second;
+  const std::string words = text(seq);
+  const Digest digest = sha256(words);
+  // Who asks for words that are gone, or cannot be read, is to be told so each time.
+  if (words.empty() || words == kErasedText) return digest;
+  if (digests_.size() == kDigestsMax) digests_.clear();
+  digests_.emplace(seq, digest);
+  return digest;
 }
 
 std::optional<Event> Gateway::decoded(const Result<std::optional<Record>>& record,

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/context.h"
@@ -92,6 +93,7 @@ class Gateway : public History, public Prompts {
   std::optional<Event> clear_event(Seq seq) override;
   Result<std::vector<Event>> chain(Seq head, Seq until) override;
   std::string text(Seq seq) override;
+  Digest text_sha256(Seq seq) override;
   Result<Prompt> prompt(Seq turn) override;
 
  private:
@@ -136,6 +138,8 @@ class Gateway : public History, public Prompts {
 
   Batch batch_;                     // of this turn
   std::map<Seq, Event> in_flight_;  // recorded and not yet durable
+  // Of words that were in a prompt: the next one is made of nearly the same.
+  std::unordered_map<Seq, Digest> digests_;
   Seq next_ = 1;
   Seq snapshot_seq_ = 0;
   Seq recovered_seq_ = 0;  // nothing is due before the restart's own decisions are durable

@@ -18,4 +18,6 @@ Result<std::vector<Event>> History::chain(Seq head, Seq until) {
   return chain;
 }
 
+Digest History::text_sha256(Seq seq) { return sha256(text(seq)); }
+
 }  // namespace daybook

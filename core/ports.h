@@ -17,6 +17,7 @@
 #include "core/events.pb.h"
 #include "core/result.h"
 #include "core/secret.h"
+#include "core/sha256.h"
 #include "core/types.h"
 
 namespace daybook {
@@ -192,6 +193,8 @@ class History {
     const std::optional<Event> found = event(seq);
     return found ? found->content().text() : std::string();
   }
+  // SHA-256 of that text. Cheaper than the text where it was asked for before.
+  virtual Digest text_sha256(Seq seq);
 };
 
 }  // namespace daybook

@@ -89,7 +89,7 @@ struct Chat : testing::Story {
   }
 
   // Until nothing is due any more.
-  void carry_out() {
+  void destroy_keys() {
     Nothing nothing;
     Eraser eraser(gateway->work(), *gateway);
     gateway->connect({&eraser}, nothing);
@@ -98,6 +98,10 @@ struct Chat : testing::Story {
       log.commit_all();
     }
     gateway->connect({}, nothing);
+  }
+
+  void carry_out() {
+    destroy_keys();
     open();
   }
 
@@ -266,6 +270,19 @@ TEST_CASE("/erase in reply forgets for good, and the conversation goes on withou
   std::string told;
   for (const PromptMessage& message : prompt->messages) told += message.text + "|";
   CHECK(told == "before it|first answer|after it|");
+}
+
+TEST_CASE("no digest is kept of words that are erased", "[erasure]") {
+  Chat chat;
+  const Seq secret = chat.write("the secret", 1);
+  chat.answer("a secret it is", 2);
+  chat.write("more", 3);
+  chat.answer("more of it", 4);
+  CHECK(chat.gateway->text_sha256(secret) == sha256("the secret"));
+  chat.write("/erase", 5, 1);
+  chat.commit();
+  chat.destroy_keys();
+  CHECK(chat.gateway->text_sha256(secret) == sha256(kErasedText));
 }
 
 TEST_CASE("/erase says why it cannot: no reply, nothing there, another's words, words in clear",
