@@ -18,10 +18,6 @@ bool same(const Record& replayed, const Record& recorded) {
   return recorded == wordless;
 }
 
-std::size_t bytes_of(const Record& record) {
-  return sizeof(Record) + record.clear.capacity() + record.content.capacity();
-}
-
 }  // namespace
 
 void ReplayLog::append(Batch batch) {
@@ -36,23 +32,9 @@ void ReplayLog::append(Batch batch) {
       divergence_ = Divergence{record, std::nullopt};
     } else if (!same(record, **then)) {
       divergence_ = Divergence{record, **then};
-    } else {
-      remember(**then);
     }
   }
   appended_.push_back(std::move(batch));
-}
-
-void ReplayLog::remember(const Record& record) {
-  if (record.kind == Event::kChunkReceived) return;
-  recent_bytes_ += bytes_of(recent_.try_emplace(record.seq, record).first->second);
-  recent_order_.push_back(record.seq);
-  while (recent_bytes_ > kRecentBytes) {
-    const auto oldest = recent_.find(recent_order_.front());
-    recent_bytes_ -= bytes_of(oldest->second);
-    recent_.erase(oldest);
-    recent_order_.pop_front();
-  }
 }
 
 Result<const Record*> ReplayLog::recorded(Seq seq) {
@@ -85,24 +67,16 @@ std::optional<Seq> ReplayLog::find(std::string_view source, std::string_view id)
   return found.has_value() && *found <= last_ ? found : std::nullopt;
 }
 
-// Null: it is none of the newest.
-const Record* ReplayLog::remembered(Seq seq) const {
-  const auto known = recent_.find(seq);
-  return known != recent_.end() ? &known->second : nullptr;
-}
-
 Result<std::optional<Record>> ReplayLog::get(Seq seq) {
   if (seq > last_) return std::optional<Record>();
-  const Record* const known = remembered(seq);
-  auto record = known != nullptr ? std::optional<Record>(*known) : journal_.get(seq);
+  auto record = journal_.get(seq);
   if (record && record->has_value() && (*record)->erased) ++erased_read_;
   return record;
 }
 
 Result<std::optional<Record>> ReplayLog::get_clear(Seq seq) {
   if (seq > last_) return std::optional<Record>();
-  const Record* const known = remembered(seq);
-  return known != nullptr ? std::optional<Record>(*known) : journal_.get_clear(seq);
+  return journal_.get_clear(seq);
 }
 
 Result<void> ReplayLog::scan(Seq first, Seq last, const KindSet& kinds,

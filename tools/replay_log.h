@@ -2,16 +2,13 @@
 // below holds at that seq. Feed the gateway the recorded facts, and every decision is made again.
 //
 // Law: reads see only what was replayed so far, so that no decision can look into its future.
-// Memory stays flat: records are compared and dropped, but for the newest, which decisions read
-// again (the history of a prompt). Rejected: replaying into a log in memory and comparing the two
-// afterwards; it needs the whole journal twice.
+// Memory stays flat: records are compared and dropped. Rejected: replaying into a log in memory and
+// comparing the two afterwards; it needs the whole journal twice.
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/log.h"
@@ -55,18 +52,11 @@ class ReplayLog final : public Log {
  private:
   static constexpr std::size_t kAheadEvents = 512;
   static constexpr std::size_t kAheadBytes = 1u << 20;
-  static constexpr std::size_t kRecentBytes = 32u << 20;
-
-  void remember(const Record& record);
-  [[nodiscard]] const Record* remembered(Seq seq) const;
 
   Log& journal_;
   Seq last_ = 0;
   std::vector<Record> ahead_;  // the first ahead_count_ are consecutive, what follows is older
   std::size_t ahead_count_ = 0;
-  std::unordered_map<Seq, Record> recent_;  // chunks are not among them
-  std::deque<Seq> recent_order_;            // ascending
-  std::size_t recent_bytes_ = 0;
   std::size_t erased_read_ = 0;
   std::vector<Batch> appended_;
   std::optional<Divergence> divergence_;
