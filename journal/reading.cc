@@ -165,14 +165,18 @@ Result<Seq> Reading::copy_links(Seq head, Seq until, std::size_t events_max, Cle
   Visit visit(environment_);
   const Status status = visit.begin();
   if (!status.ok()) return failed(status);
-  // The way first: each step waits for memory, and what is there to check along it need not.
+  // The way first: each step waits for memory, and what is there to check along it need not. Half
+  // of the steps stay on a page, which a cursor does not look for again.
   std::array<std::pair<Seq, std::string_view>, kLinksMax> links;
   std::size_t count = 0;
   Seq seq = head;
   Status found;
+  Cursor cursor(visit, Table::kEvents, Cursor::Archived::kLeftOut);
   while (seq > until && count < events_max) {
-    std::string_view value;
-    found = visit.get(Table::kEvents, record::key_of(seq), value);
+    const std::uint64_t key = record::key_of(seq);
+    found = cursor.seek(key);
+    std::string_view value = cursor.value();
+    if (!found.ok() || cursor.number() != key) found = visit.get(Table::kEvents, key, value);
     if (!found.ok()) break;
     links[count++] = {seq, value};
     seq = record::prev_of(seq, value);
