@@ -103,6 +103,7 @@ struct Lane {
   DAYBOOK_SHA void load(const std::uint8_t* block) {
     const __m128i byte_swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
     const auto* input = reinterpret_cast<const __m128i*>(block);
+#pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       words[i] = _mm_shuffle_epi8(_mm_loadu_si128(input + i), byte_swap);
     }
@@ -145,19 +146,19 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compress_accelerated(Sha256Stat
 }
 
 __attribute__((target("sha,sse4.1,ssse3"))) void compress_both(Sha256State& first,
-                                                               const std::uint8_t* first_blocks,
+                                                               const Sha256Blocks& first_blocks,
                                                                Sha256State& second,
-                                                               const std::uint8_t* second_blocks,
+                                                               const Sha256Blocks& second_blocks,
                                                                std::size_t count) {
   Lane one;
   Lane other;
   one.begin(first);
   other.begin(second);
-  for (std::size_t at = 0; at < count * kSha256BlockBytes; at += kSha256BlockBytes) {
+  for (std::size_t at = 0; at < count; ++at) {
     const Lane one_before = one;
     const Lane other_before = other;
-    one.load(first_blocks + at);
-    other.load(second_blocks + at);
+    one.load(first_blocks.at(at));
+    other.load(second_blocks.at(at));
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < 16; ++i) {
       one.mix(i);
@@ -174,7 +175,7 @@ void compress_accelerated(Sha256State&, const std::uint8_t*, std::size_t) {
   CHECK(false, "this processor has no SHA instructions");
 }
 
-void compress_both(Sha256State&, const std::uint8_t*, Sha256State&, const std::uint8_t*,
+void compress_both(Sha256State&, const Sha256Blocks&, Sha256State&, const Sha256Blocks&,
                    std::size_t) {
   CHECK(false, "this processor has no SHA instructions");
 }
@@ -247,19 +248,35 @@ Digest Sha256::finish() {
 void TwinSha256::Lane::lay_out(const Sha256& hash, Pieces pieces) {
   CHECK(hash.bytes_ % kSha256BlockBytes == 0, "twins begin at a block");
   state = hash.state_;
-  std::size_t told = 0;
-  for (const std::string_view piece : pieces) told += piece.size();
-  size = (told + 8 + kSha256BlockBytes) / kSha256BlockBytes * kSha256BlockBytes;
-  if (bytes.size() < size) bytes.resize(size);
-  std::uint8_t* at = bytes.data();
-  for (const std::string_view piece : pieces) {
-    if (piece.empty()) continue;
-    std::memcpy(at, piece.data(), piece.size());
-    at += piece.size();
+  std::string_view message = pieces.size() == 1 ? *pieces.begin() : std::string_view();
+  if (pieces.size() > 1) {
+    joined.clear();
+    for (const std::string_view piece : pieces) joined.append(piece);
+    message = joined;
   }
-  *at++ = 0x80;
-  std::fill(at, bytes.data() + size - 8, std::uint8_t{0});
-  store_big_endian((hash.bytes_ + told) * 8, bytes.data() + size - 8);
+  blocks = {reinterpret_cast<const std::uint8_t*>(message.data()),
+            message.size() / kSha256BlockBytes, end.data()};
+  const std::string_view rest = message.substr(blocks.fronts * kSha256BlockBytes);
+  const std::size_t end_bytes = rest.size() < 56 ? kSha256BlockBytes : 2 * kSha256BlockBytes;
+  count = blocks.fronts + end_bytes / kSha256BlockBytes;
+  // In the pieces in which it is read again: what spans two stores has to wait for both.
+  constexpr std::size_t kStep = 16;
+  std::size_t at = 0;
+  for (; at + kStep <= rest.size(); at += kStep) {
+    std::memcpy(end.data() + at, rest.data() + at, kStep);
+  }
+  for (std::size_t zero = at; zero < end_bytes; zero += kStep) {
+    std::memset(end.data() + zero, 0, kStep);
+  }
+  if (at < rest.size()) std::memcpy(end.data() + at, rest.data() + at, rest.size() - at);
+  end[rest.size()] = 0x80;
+  store_big_endian((hash.bytes_ + message.size()) * 8, end.data() + end_bytes - 8);
+}
+
+void TwinSha256::Lane::compress_from(std::size_t first) {
+  if (first < blocks.fronts) compress_blocks(state, blocks.at(first), blocks.fronts - first);
+  first = std::max(first, blocks.fronts);
+  if (first < count) compress_blocks(state, blocks.at(first), count - first);
 }
 
 std::array<Digest, 2> TwinSha256::finish(const Sha256& first, Pieces first_pieces,
@@ -268,13 +285,11 @@ std::array<Digest, 2> TwinSha256::finish(const Sha256& first, Pieces first_piece
   lanes_[1].lay_out(second, second_pieces);
   std::size_t both = 0;
   if (sha256_is_accelerated()) {
-    both = std::min(lanes_[0].size, lanes_[1].size);
-    sha256_ways::compress_both(lanes_[0].state, lanes_[0].bytes.data(), lanes_[1].state,
-                               lanes_[1].bytes.data(), both / kSha256BlockBytes);
+    both = std::min(lanes_[0].count, lanes_[1].count);
+    sha256_ways::compress_both(lanes_[0].state, lanes_[0].blocks, lanes_[1].state, lanes_[1].blocks,
+                               both);
   }
-  for (Lane& lane : lanes_) {
-    compress_blocks(lane.state, lane.bytes.data() + both, (lane.size - both) / kSha256BlockBytes);
-  }
+  for (Lane& lane : lanes_) lane.compress_from(both);
   return {digest_of(lanes_[0].state), digest_of(lanes_[1].state)};
 }
 

@@ -8,7 +8,6 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace daybook {
 
@@ -30,8 +29,20 @@ class Sha256 {
   std::uint64_t bytes_ = 0;
 };
 
+// The blocks of a message: the first `fronts` lie in a row, the others behind `back`.
+struct Sha256Blocks {
+  const std::uint8_t* front = nullptr;
+  std::size_t fronts = 0;
+  const std::uint8_t* back = nullptr;
+
+  [[nodiscard]] const std::uint8_t* at(std::size_t index) const {
+    return index < fronts ? front + 64 * index : back + 64 * (index - fronts);
+  }
+};
+
 // Two messages side by side: within one, each SHA instruction waits for the one before it, between
-// two none does (measured: 1.8 times as fast as one after the other).
+// two none does (measured: 1.9 times as fast as one after the other). A message of one piece is
+// read where it lies, all but what its last block shares with SHA-256's own bytes.
 class TwinSha256 {
  public:
   using Pieces = std::initializer_list<std::string_view>;
@@ -44,10 +55,14 @@ class TwinSha256 {
   // A message to its end, padded, and the state it goes into.
   struct Lane {
     Sha256State state{};
-    std::vector<std::uint8_t> bytes;  // its first `size` are the message, what follows is older
-    std::size_t size = 0;
+    Sha256Blocks blocks;
+    std::size_t count = 0;  // of them
+    std::string joined;     // of several pieces
+    alignas(16) std::array<std::uint8_t, 128> end{};
 
     void lay_out(const Sha256& hash, Pieces pieces);
+    // The blocks from `first` on, alone.
+    void compress_from(std::size_t first);
   };
 
   Lane lanes_[2];
@@ -87,8 +102,8 @@ bool sha256_is_accelerated();
 namespace sha256_ways {
 void compress_portable(Sha256State& state, const std::uint8_t* blocks, std::size_t count);
 void compress_accelerated(Sha256State& state, const std::uint8_t* blocks, std::size_t count);
-void compress_both(Sha256State& first, const std::uint8_t* first_blocks, Sha256State& second,
-                   const std::uint8_t* second_blocks, std::size_t count);
+void compress_both(Sha256State& first, const Sha256Blocks& first_blocks, Sha256State& second,
+                   const Sha256Blocks& second_blocks, std::size_t count);
 }  // namespace sha256_ways
 
 }  // namespace daybook

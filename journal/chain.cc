@@ -47,7 +47,8 @@ std::optional<ChainWalk::Damage> ChainWalk::walk_block(Seq until, bool& end) {
   const auto more = [&] { return decoder_.open() || (next_ != stop_after && next_ - 1 != until); };
   status = events.seek(record::key_of(next_));
   for (; status.ok() && !damage && more(); status = events.next()) {
-    damage = take_value(events.number(), events.value());
+    const bool keyed = events.key().data() + events.key().size() == events.value().data();
+    damage = take_value(events.number(), events.value(), keyed);
     if (!damage && !decoder_.open()) damage = take_seal(next_ - 1, seals, seal_found);
   }
   // What lies before the damage comes first.
@@ -62,7 +63,8 @@ std::optional<ChainWalk::Damage> ChainWalk::walk_block(Seq until, bool& end) {
   return judge_end(seals, seal_found);
 }
 
-std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::string_view value) {
+std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::string_view value,
+                                                       bool keyed) {
   const Seq seq = record::seq_of(key);
   if (seq != next_) return Damage{next_, "it is missing"};
   const bool in_parts = decoder_.open();
@@ -77,7 +79,7 @@ std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::s
     hashes_.push_back(std::exchange(hash_, Sha256()).finish());
   } else {
     hashes_.emplace_back();
-    singles_.add(hashes_.size() - 1, key, value, hashes_);
+    singles_.add(hashes_.size() - 1, key, value, keyed, hashes_);
   }
   if (block_ != nullptr) block_->add(decoder_.event(), decoder_.key_id());
   ++next_;

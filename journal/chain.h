@@ -49,7 +49,7 @@ class ChainWalk {
 
  private:
   std::optional<Damage> walk_block(Seq until, bool& end);
-  std::optional<Damage> take_value(std::uint64_t key, std::string_view value);
+  std::optional<Damage> take_value(std::uint64_t key, std::string_view value, bool keyed);
   std::optional<Damage> take_seal(Seq last, store::Cursor& seals, store::Status& found);
   std::optional<Damage> check_commits();
   std::optional<Damage> accept(const Reading::Seal& seal);

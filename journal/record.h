@@ -66,8 +66,9 @@ void hash_part(Sha256& hash, std::uint64_t key, std::string_view value);
 class SingleHashes {
  public:
   // The hash of what is added with `slot` is put there before finish() returns; values stay until
-  // then.
-  void add(std::size_t slot, std::uint64_t key, std::string_view value, std::vector<Digest>& into);
+  // then. `keyed`: the key's bytes lie right before the value, as in a page of LMDB's.
+  void add(std::size_t slot, std::uint64_t key, std::string_view value, bool keyed,
+           std::vector<Digest>& into);
   void finish(std::vector<Digest>& into);
 
  private:
@@ -75,12 +76,14 @@ class SingleHashes {
     std::size_t slot = 0;
     std::uint64_t key = 0;
     std::string_view value;  // empty: nobody waits
+    bool keyed = false;
   };
   // Blocks that SHA-256 takes in for the largest value and its key.
   static constexpr std::size_t kBlocksMax = 65;
 
   std::array<Single, kBlocksMax> waiting_;  // for another of as many blocks
   TwinSha256 twin_;
+  const Sha256 fresh_;
 };
 
 // The kind, without checking anything but the length; 0 when too short.
