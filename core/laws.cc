@@ -41,19 +41,13 @@ std::string text_of(Seq seq) { return std::to_string(seq); }
 }  // namespace
 
 std::string Laws::judge(const RecordView& event) {
-  std::string complaint = judge_time(event);
-  if (!complaint.empty()) return complaint;
-  if (event.kind == Event::kChunkReceived) return judge_chunk(event);
-  Talk* talk = nullptr;
-  complaint = judge_place(event, talk);
-  if (!complaint.empty()) return complaint;
-  return judge_body(event, talk);
-}
-
-std::string Laws::judge_time(const RecordView& event) {
   if (event.time < time_) return "its time lies before that of the event before it";
   time_ = event.time;
-  return {};
+  if (event.kind == Event::kChunkReceived) return judge_chunk(event);
+  Talk* talk = nullptr;
+  std::string complaint = judge_place(event, talk);
+  if (!complaint.empty()) return complaint;
+  return judge_body(event, talk);
 }
 
 // The session it belongs to; null: none is known. One that began before the first event is made up.

@@ -52,7 +52,6 @@ class Laws final : public RecordJudge {
     bool turn_known = true;
   };
 
-  std::string judge_time(const RecordView& event);
   std::string judge_chunk(const RecordView& event);
   std::string judge_place(const RecordView& event, Talk*& talk);
   std::string judge_body(const RecordView& event, Talk* talk);

@@ -200,27 +200,35 @@ class TreeWalk {
     if (load<std::uint16_t>(page, kFlagsAt) != (leaf ? kLeaf : kBranch)) {
       return complain(place.page, "its kind is another");
     }
-    std::size_t nodes = 0;
+    Nodes nodes;
     if (!judge_nodes(place, page, leaf, nodes)) return false;
-    return leaf ? walk_leaf(place, page, nodes) : walk_branch(place, page, nodes);
+    return leaf ? walk_leaf(place, page, nodes) : walk_branch(place, page, nodes.count);
   }
 
+  // Of a page.
+  struct Nodes {
+    std::size_t count = 0;
+    std::uint16_t flags = 0;  // of a leaf: those that any of them has
+  };
+
   // Offsets, sizes and keys of a page; afterwards node() may be asked.
-  bool judge_nodes(const Place& place, std::string_view page, bool leaf, std::size_t& nodes) {
+  bool judge_nodes(const Place& place, std::string_view page, bool leaf, Nodes& nodes) {
     const auto lower = load<std::uint16_t>(page, kLowerAt);
     const auto upper = load<std::uint16_t>(page, kUpperAt);
     const bool sane =
         lower > kPageHeaderBytes && lower % 2 == 0 && lower <= upper && upper < page_bytes_;
     if (!sane) return complain(place.page, "its bounds are damaged");
-    nodes = (lower - kPageHeaderBytes) / 2;
+    nodes.count = (lower - kPageHeaderBytes) / 2;
     std::size_t taken = 0;
     std::string_view before = place.low;
-    for (std::size_t i = 0; i < nodes; ++i) {
+    for (std::size_t i = 0; i < nodes.count; ++i) {
       const std::size_t size = node_size(page, i, upper, leaf);
       if (size == 0) return complain(place.page, "one of its nodes lies outside");
       taken += size;
       if (!leaf && i == 0) continue;  // it stands for everything below the second one
-      const std::string_view key = node(page, i, leaf).key;
+      const Node found = node(page, i, leaf);
+      const std::string_view key = found.key;
+      if (leaf) nodes.flags |= found.flags;
       if (tree_.integer_keys() ? key.size() != sizeof(std::uint64_t) : key.empty()) {
         return complain(place.page, "one of its keys has another size");
       }
@@ -279,8 +287,10 @@ class TreeWalk {
     return true;
   }
 
-  bool walk_leaf(const Place& place, std::string_view page, std::size_t nodes) {
-    for (std::size_t i = 0; i < nodes; ++i) {
+  bool walk_leaf(const Place& place, std::string_view page, const Nodes& nodes) {
+    // Most leaves hold values and point nowhere: the last key is all there is to know.
+    const bool plain = content_ == Content::kValues && nodes.flags == 0;
+    for (std::size_t i = plain ? nodes.count - 1 : 0; i < nodes.count; ++i) {
       const Node found = node(page, i, true);
       if ((found.flags & ~(kOnOverflowPages | kIsTree)) != 0 ||
           ((found.flags & kIsTree) != 0) != (content_ == Content::kTables)) {

@@ -35,23 +35,24 @@ void TableCheck::begin() {
 
 std::string TableCheck::hear(const RecordView& event) {
   std::string complaint = judge_->judge(event);
-  if (!complaint.empty()) return complaint;
   const bool chunk = event.kind == layout::kArchivedKind;  // from inside, and most of them
-  const ExternalId external = chunk ? ExternalId() : judge_->external(event);
-  if (!external.id.empty()) {
-    ++externals_;
-    const auto found = reading_.find(layout::dedupe_key(external.source, external.id));
-    if (!found) return found.error().message;
-    if (!found->has_value()) {
-      return "its external id is missing from the dedupe table: its update would be taken for new";
-    }
-    if (**found != event.seq) {
-      return "the dedupe table says that its update is event " + seq_text(**found);
-    }
-  }
+  if (complaint.empty() && !chunk) complaint = judge_external(judge_->external(event));
+  if (!complaint.empty()) return complaint;
   if (event.seq == refs_.upto && since_ == 0 && refs_complaint_.empty())
     refs_complaint_ = compare_refs();
-  return {};
+  return complaint;
+}
+
+std::string TableCheck::judge_external(const ExternalId& external) {
+  if (external.id.empty()) return {};
+  ++externals_;
+  const auto found = reading_.find(layout::dedupe_key(external.source, external.id));
+  if (!found) return found.error().message;
+  if (!found->has_value()) {
+    return "its external id is missing from the dedupe table: its update would be taken for new";
+  }
+  if (**found == external.seq) return {};
+  return "the dedupe table says that its update is event " + seq_text(**found);
 }
 
 // At the event up to which they are correct.

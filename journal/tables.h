@@ -48,6 +48,7 @@ class TableCheck {
 
   std::string each_entry(store::Table table, const Judge& judge);
   std::string copy_out(store::Table table, const std::string& after, Entries& into);
+  std::string judge_external(const ExternalId& external);
   std::string compare_refs() const;
   std::string judge_refs(Seq last);
   std::string judge_dedupe(Seq last);
