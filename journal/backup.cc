@@ -137,7 +137,7 @@ Result<bool> copy_all_but_keys(const std::string& directory, const std::string& 
   if (done) done = copy_segments(*opened->environment, draft);
   if (done) done = copy_file(directory + "/" + files::kSealKey, draft + "/" + files::kSealKey);
   if (!done) return done.error();
-  return opened->format == layout::kFormatLocked;
+  return layout::is_locked(opened->format);
 }
 
 // The keys are copied after the data, so they hold every key that it needs; what was erased
@@ -280,9 +280,9 @@ Result<Seq> common_upto(Environment& one, Environment& other) {
     const auto seal = mine.seal_at(middle);
     if (!seal) return seal.error();
     const auto same = seal->has_value() ? theirs.seal_at((*seal)->last) : seal;
-    if (!same) return same.error();
-    const bool equal = seal->has_value() && same->has_value() && (*seal)->last == (*same)->last &&
-                       (*seal)->digest == (*same)->digest;
+    // Theirs may lie in a segment that is out of reach: then no more than what lies before.
+    const bool equal = seal->has_value() && same && same->has_value() &&
+                       (*seal)->last == (*same)->last && (*seal)->digest == (*same)->digest;
     if (equal) low = (*seal)->last;
     if (!equal) high = middle - 1;
   }
@@ -384,7 +384,7 @@ Result<void> Restoration::compare() {
   const Result<std::uint64_t> epoch = epoch_of(*mine->environment);
   if (!epoch) return epoch.error();
   epoch_ = *epoch + 1;
-  format_ = mine->format;
+  format_ = mine->format & ~layout::kFormatArchived;
   const std::string aside = options_.directory + "/" + kReplaced;
   const bool in_place = files::exists(options_.directory + "/" + files::kData);
   if (!in_place && files::exists(aside + "/" + files::kData)) {
@@ -410,20 +410,29 @@ Result<void> Restoration::compare() {
   return {};
 }
 
+// With what was archived: the seal may lie there.
+Result<void> Restoration::find_cut() {
+  Result<Opened> opened = open_for_reading(draft());
+  if (!opened) return opened.error();
+  Reading reading(*opened->environment);
+  const Result<std::optional<Reading::Seal>> seal = reading.seal_before(options_.until + 1);
+  if (!seal) return seal.error();
+  if (!seal->has_value()) {
+    return Error{"no commit of the backup ends at event " + std::to_string(options_.until) +
+                     " or before: name a later one",
+                 ExitCode::kUsage};
+  }
+  upto_ = (*seal)->last;
+  return {};
+}
+
 Result<void> Restoration::cut_and_raise() {
+  const bool cuts = options_.until != 0 && options_.until < upto_;
+  Result<void> found = cuts ? find_cut() : Result<void>();
+  if (!found) return found;
   auto environment = Environment::open({draft(), LmdbLog::kMapBytes, false, false});
   if (!environment) return environment.error();
-  const bool cuts = options_.until != 0 && options_.until < upto_;
   if (cuts) {
-    Reading reading(**environment);
-    Result<std::optional<Reading::Seal>> seal = reading.seal_before(options_.until + 1);
-    if (!seal) return seal.error();
-    if (!seal->has_value()) {
-      return Error{"no commit of the backup ends at event " + std::to_string(options_.until) +
-                       " or before: name a later one",
-                   ExitCode::kUsage};
-    }
-    upto_ = (*seal)->last;
     Result<void> removed = remove_behind(**environment, upto_);
     if (removed) removed = take_out_of_segments(**environment, format_, upto_);
     if (!removed) return removed;

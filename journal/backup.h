@@ -72,6 +72,7 @@ class Restoration {
  private:
   Result<void> copy();
   Result<void> compare();
+  Result<void> find_cut();
   Result<void> cut_and_raise();
   Result<void> move_aside();
   Result<void> put(const char* name);
@@ -81,7 +82,7 @@ class Restoration {
   Seq upto_ = 0;
   Seq common_ = 0;
   std::uint64_t epoch_ = 0;
-  std::uint32_t format_ = 0;
+  std::uint32_t format_ = 0;  // with nothing archived
   std::optional<std::string> replaced_;
 };
 

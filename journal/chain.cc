@@ -49,7 +49,8 @@ std::optional<ChainWalk::Damage> ChainWalk::walk_block(Seq until, bool& end) {
   for (; status.ok() && !damage && more(); status = events.next()) {
     const bool keyed = events.key().data() + events.key().size() == events.value().data();
     damage = take_value(events.number(), events.value(), keyed);
-    if (!damage && !decoder_.open()) damage = take_seal(next_ - 1, seals, seal_found);
+    if (damage || decoder_.open()) continue;
+    damage = take_seal(next_ - 1, record::seal_in(events.value()), seals, seal_found);
   }
   // What lies before the damage comes first.
   singles_.finish(hashes_);
@@ -73,6 +74,7 @@ std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::s
     return Damage{seq, std::string(decoder_.problem())};
   }
   const bool done = answer == record::Decoder::Answer::kDone;
+  value = record::without_seal(value);
   if (in_parts || !done) record::hash_part(hash_, key, value);
   if (!done) return std::nullopt;
   if (in_parts) {
@@ -86,16 +88,22 @@ std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::s
   return std::nullopt;
 }
 
-std::optional<ChainWalk::Damage> ChainWalk::take_seal(Seq last, Cursor& seals, Status& found) {
+// The seal that lies in the event's record, or in the table until one does.
+std::optional<ChainWalk::Damage> ChainWalk::take_seal(Seq last, std::string_view inside,
+                                                      Cursor& seals, Status& found) {
   if (!found.ok() && !found.not_found()) return Damage{last, "its seal: " + found.text()};
-  if (!found.ok() || seals.number() != last) return std::nullopt;
+  const bool row = found.ok() && seals.number() == last;
+  inside_ = inside_ || !inside.empty();
+  if (row && inside_) return Damage{last, "a seal in the table follows those in records"};
+  if (!row && inside.empty()) return std::nullopt;
   Reading::Seal& seal = commits_.emplace_back();
   seal.last = last;
+  const std::string_view stored = row ? seals.value() : inside;
   // One of another length stays zero and does not match.
-  if (seals.value().size() == seal.digest.size()) {
-    std::memcpy(seal.digest.data(), seals.value().data(), seal.digest.size());
+  if (stored.size() == seal.digest.size()) {
+    std::memcpy(seal.digest.data(), stored.data(), seal.digest.size());
   }
-  found = seals.next();
+  if (row) found = seals.next();
   return std::nullopt;
 }
 

@@ -50,7 +50,8 @@ class ChainWalk {
  private:
   std::optional<Damage> walk_block(Seq until, bool& end);
   std::optional<Damage> take_value(std::uint64_t key, std::string_view value, bool keyed);
-  std::optional<Damage> take_seal(Seq last, store::Cursor& seals, store::Status& found);
+  std::optional<Damage> take_seal(Seq last, std::string_view inside, store::Cursor& seals,
+                                  store::Status& found);
   std::optional<Damage> check_commits();
   std::optional<Damage> accept(const Reading::Seal& seal);
   std::optional<Damage> judge_end(store::Cursor& seals, store::Status found);
@@ -67,6 +68,7 @@ class ChainWalk {
   Sha256 hash_;                 // of an event in several values
   std::vector<Digest> hashes_;  // of the events since sealed_
   std::uint64_t seals_ = 0;
+  bool inside_ = false;  // a seal in a record was met
 
   // Of one block.
   record::SingleHashes singles_;

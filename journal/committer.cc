@@ -79,6 +79,10 @@ Result<void> Committer::load() {
   if (!last) return last.error();
   const Result<std::optional<Reading::Seal>> seal = reading.last_seal();
   if (!seal) return seal.error();
+  const Result<std::optional<std::string>> format = reading.meta(layout::kMetaFormat);
+  if (!format) return format.error();
+  CHECK(format->has_value(), "it said its format when it was opened");
+  format_ = record::load_u32(**format);
   sealed_ = seal->value_or(Reading::Seal{0, layout::first_seal(seal_key_, journal_id_)});
   if (sealed_.last == *last) return {};
   return Error{"the last event of the journal in " + environment_.directory() + " is " +
@@ -87,9 +91,31 @@ Result<void> Committer::load() {
                ExitCode::kDamaged};
 }
 
-Status Committer::put_events(WriteTransaction& transaction, const Queued& queued) {
-  for (const record::Encoded::Part& part : queued.events.parts) {
-    const Status status = transaction.append(Table::kEvents, part.key, queued.events.value(part));
+Committer::Sealed Committer::seal(const std::vector<const Queued*>& fresh) const {
+  Sealed sealed{nullptr, {}, sealed_};
+  std::vector<const Digest*> hashes;
+  for (const Queued* queued : fresh) {
+    for (const Digest& hash : queued->events.hashes) hashes.push_back(&hash);
+    if (!queued->events.hashes.empty()) sealed.queued = queued;
+  }
+  if (sealed.queued == nullptr) return sealed;
+  record::CommitEnd end = record::end_commit(sealed.queued->events);
+  hashes.back() = &end.hash;
+  const Seq first = sealed_.last + 1;
+  sealed.seal.last += hashes.size();
+  sealed.seal.digest = layout::next_seal(seal_key_, sealed_.digest, first, hashes);
+  sealed.value = std::move(end.value);
+  sealed.value.append(view(sealed.seal.digest));
+  return sealed;
+}
+
+Status Committer::put_events(WriteTransaction& transaction, const Queued& queued,
+                             const Sealed& sealed) {
+  const std::vector<record::Encoded::Part>& parts = queued.events.parts;
+  for (const record::Encoded::Part& part : parts) {
+    const bool ends = &queued == sealed.queued && &part == &parts.back();
+    const std::string_view value = ends ? sealed.value : queued.events.value(part);
+    const Status status = transaction.append(Table::kEvents, part.key, value);
     CHECK(!status.exists(), "events are appended in order, each once");
     if (!status.ok()) return status;
   }
@@ -159,39 +185,36 @@ Status Committer::commit(std::vector<Queued>& group) {
   status = transaction.begin();
   if (!status.ok()) return status;
 
-  const Seq first = sealed_.last + 1;
-  std::vector<const Digest*> hashes;
+  std::vector<const Queued*> fresh;
   for (const Queued& queued : group) {
-    const bool there = is_there(queued);
-    if (!there) status = put_events(transaction, queued);
-    if (status.ok() && !there) status = put_projections(transaction, queued);
+    if (!is_there(queued)) fresh.push_back(&queued);
+  }
+  const Sealed sealed = seal(fresh);
+  for (const Queued* queued : fresh) {
+    status = put_events(transaction, *queued, sealed);
+    if (status.ok()) status = put_projections(transaction, *queued);
     if (!status.ok()) return status;
-    if (there) continue;
-    for (const Digest& hash : queued.events.hashes) hashes.push_back(&hash);
   }
 
-  Reading::Seal seal = sealed_;
-  if (!hashes.empty()) {
-    seal.last = first + hashes.size() - 1;
-    seal.digest = layout::next_seal(seal_key_, sealed_.digest, first, hashes);
-    status = transaction.append(Table::kSeals, seal.last, view(seal.digest));
-  } else {
-    // A commit whose failure was unknown may be in the file and not yet on the disk: another one
-    // after it makes both durable.
-    const std::uint32_t base = keys_ == nullptr ? layout::kFormatClear : layout::kFormatLocked;
-    std::string format;
-    record::append_u32(format,
-                       environment_.segments() == nullptr ? base : base | layout::kFormatArchived);
-    status = transaction.put(Table::kMeta, layout::kMetaFormat, format);
+  const bool events = sealed.queued != nullptr;
+  const std::uint32_t format = format_ | layout::kFormatSealsInside;
+  // Without events, too: a commit whose failure was unknown may be in the file and not yet on the
+  // disk, and another one after it makes both durable.
+  if (!events || format != format_) {
+    std::string bytes;
+    record::append_u32(bytes, format);
+    status = transaction.put(Table::kMeta, layout::kMetaFormat, bytes);
   }
   if (!status.ok()) return status;
 
-  const bool watched = watcher_ && !hashes.empty();
-  if (watched) watcher_(first, seal.last, false);
+  const bool watched = watcher_ && events;
+  const Seq first = sealed_.last + 1;
+  if (watched) watcher_(first, sealed.seal.last, false);
   status = transaction.commit();
   if (!status.ok()) return status;
-  if (watched) watcher_(first, seal.last, true);
-  sealed_ = seal;
+  if (watched) watcher_(first, sealed.seal.last, true);
+  sealed_ = sealed.seal;
+  format_ = format;
   return status;
 }
 

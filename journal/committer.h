@@ -1,4 +1,4 @@
-// Turns queued batches into one LMDB transaction and one seal.
+// Turns queued batches into one LMDB transaction, whose last record carries its seal.
 //
 // Law: every put is checked and the first failure aborts the whole group; after a failed commit
 // nothing is assumed, load() reads again what is there and begins a new run of keys, and what was
@@ -39,7 +39,8 @@ class Committer {
   Committer(store::Environment& environment, KeyRing* keys, std::string seal_key,
             std::string journal_id, CommitWatcher watcher);
 
-  // Reads the last event and the last seal. Before the first commit and after a failed one.
+  // Reads the last event, the last seal and the format. Before the first commit and after a failed
+  // one.
   Result<void> load();
 
   // All of it or, when it fails, an outcome that only load() can tell. Batches whose events are
@@ -53,7 +54,15 @@ class Committer {
   store::Status destroy_keys(const std::vector<Queued>& group);
   store::Status ready_keys(std::vector<Queued>& group);
   [[nodiscard]] bool is_there(const Queued& queued) const;
-  store::Status put_events(store::WriteTransaction& transaction, const Queued& queued);
+  // The events of a group as one commit.
+  struct Sealed {
+    const Queued* queued = nullptr;  // that has the last of them; null: there are none
+    std::string value;               // the last one of that
+    Reading::Seal seal;
+  };
+  [[nodiscard]] Sealed seal(const std::vector<const Queued*>& fresh) const;
+  store::Status put_events(store::WriteTransaction& transaction, const Queued& queued,
+                           const Sealed& sealed);
   store::Status put_projections(store::WriteTransaction& transaction, const Queued& queued);
 
   store::Environment& environment_;
@@ -62,6 +71,7 @@ class Committer {
   std::string journal_id_;
   CommitWatcher watcher_;
   Reading::Seal sealed_;
+  std::uint32_t format_ = 0;  // as it is stored
 };
 
 }  // namespace daybook

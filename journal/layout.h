@@ -20,6 +20,17 @@ inline constexpr std::uint32_t kFormatLocked = 2;  // words are encrypted, keys 
 // Added to either when events were archived: a program that knows nothing of segments must not take
 // them for lost.
 inline constexpr std::uint32_t kFormatArchived = 4;
+// Added to either by the first commit whose seal lies in its last record: from then on all do, and
+// older ones stay in the table of seals.
+inline constexpr std::uint32_t kFormatSealsInside = 8;
+
+constexpr bool is_locked(std::uint32_t format) { return (format & kFormatLocked) != 0; }
+inline constexpr std::uint32_t kFormatNewest = kFormatLocked | kFormatArchived | kFormatSealsInside;
+// This program reads and writes it.
+constexpr bool is_known(std::uint32_t format) {
+  const std::uint32_t words = format & ~(kFormatArchived | kFormatSealsInside);
+  return words == kFormatClear || words == kFormatLocked;
+}
 // What may lie in segments: chunks (core/events.proto, ChunkReceived).
 inline constexpr std::uint8_t kArchivedKind = 57;
 

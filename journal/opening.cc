@@ -98,11 +98,11 @@ Result<void> read_identity(Opened& opened, const std::string& directory) {
     return damaged_journal(directory, "it does not say its format");
   }
   const std::uint32_t stored = record::load_u32(**format);
-  opened.format = stored & ~layout::kFormatArchived;
-  if (opened.format != layout::kFormatClear && opened.format != layout::kFormatLocked) {
+  opened.format = stored;
+  if (!layout::is_known(stored)) {
     return Error{"the journal in " + directory + " has format " + std::to_string(stored) +
                      " and this program knows formats up to " +
-                     std::to_string(layout::kFormatLocked | layout::kFormatArchived) +
+                     std::to_string(layout::kFormatNewest) +
                      ": use the version that wrote it, or a newer one",
                  ExitCode::kDamaged};
   }
@@ -112,38 +112,37 @@ Result<void> read_identity(Opened& opened, const std::string& directory) {
     return damaged_journal(directory, "it does not say its id");
   }
   opened.journal_id = **id;
-  return stored == opened.format ? Result<void>() : attach_segments(opened, directory);
+  const bool archived = (stored & layout::kFormatArchived) != 0;
+  return archived ? attach_segments(opened, directory) : Result<void>();
 }
 
-// The newest seal from which at least kPreflightEvents events remain to be examined.
+// The last event in a segment that is out of reach: it is wanted by who reads it, and a start does
+// not. 0: there is none.
+Seq lost_upto(const Opened& opened) {
+  const store::Segments* segments = opened.environment->segments();
+  Seq lost = 0;
+  for (std::size_t i = 0; segments != nullptr && i < segments->places().size(); ++i) {
+    if (segments->problem(i)) lost = record::seq_of(segments->places()[i].last);
+  }
+  return lost;
+}
+
+// The newest seal from which at least kPreflightEvents events remain to be examined, or all of them
+// behind what is lost.
 Result<Reading::Seal> seal_to_start_from(Opened& opened, Seq last) {
   const Reading::Seal beginning{0, layout::first_seal(opened.seal_key, opened.journal_id)};
-  if (last <= kPreflightEvents) return beginning;
+  const Seq lost = lost_upto(opened);
   Reading reading(*opened.environment);
-  Seq target = last - kPreflightEvents;
-  Result<std::optional<Reading::Seal>> seal = reading.seal_at(target);
-  for (Seq step = kPreflightEvents; seal && *seal && (*seal)->last == last; step *= 2) {
-    if (target <= step) return beginning;
-    target -= step;  // the last commit is larger than that: look further back
-    seal = reading.seal_at(target);
+  for (Seq back = kPreflightEvents; last > lost + back; back *= 2) {
+    const auto seal = reading.seal_at(last - back);
+    if (!seal) return seal.error();
+    // If it is the last one, its commit is larger than that: look further back.
+    if (seal->has_value() && (*seal)->last != last) return **seal;
   }
+  if (lost == 0) return beginning;
+  const auto seal = reading.seal_at(lost + 1);
   if (!seal) return seal.error();
   return seal->value_or(beginning);
-}
-
-// Where a segment is out of reach, no sooner than behind it: it is wanted by who reads it, and a
-// start does not.
-Result<Reading::Seal> behind_what_is_lost(Opened& opened, Reading::Seal start) {
-  const store::Segments* segments = opened.environment->segments();
-  if (segments == nullptr) return start;
-  for (std::size_t i = 0; i < segments->places().size(); ++i) {
-    const Seq end = record::seq_of(segments->places()[i].last);
-    if (!segments->problem(i) || end <= start.last) continue;
-    const auto seal = Reading(*opened.environment).seal_at(end);
-    if (!seal) return seal.error();
-    if (seal->has_value()) start = **seal;
-  }
-  return start;
 }
 
 void look_around(Opened& opened, const std::string& directory) {
@@ -167,7 +166,8 @@ Result<Genesis> new_genesis(bool encrypt) {
   const auto now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
   Genesis genesis;
   genesis.seal_key = *key;
-  genesis.identity = {*id, now, 1, encrypt ? layout::kFormatLocked : layout::kFormatClear};
+  const std::uint32_t words = encrypt ? layout::kFormatLocked : layout::kFormatClear;
+  genesis.identity = {*id, now, 1, words | layout::kFormatSealsInside};
   if (encrypt) genesis.keys = KeyFile::header(*id);
   return genesis;
 }
@@ -216,8 +216,7 @@ Result<void> examine_tail(Opened& opened, const std::string& directory) {
     opened.warnings.push_back(directory + "/" + files::kHead +
                               " is missing: a cut tail could not be noticed");
   }
-  Result<Reading::Seal> start = seal_to_start_from(opened, *last);
-  if (start) start = behind_what_is_lost(opened, *start);
+  const Result<Reading::Seal> start = seal_to_start_from(opened, *last);
   if (!start) return start.error();
 
   ChainWalk walk(*opened.environment, opened.seal_key, *start);
@@ -235,7 +234,7 @@ Result<void> examine_tail(Opened& opened, const std::string& directory) {
 }
 
 Result<void> open_keys(Opened& opened, bool writable) {
-  if (opened.format != layout::kFormatLocked) return {};
+  if (!layout::is_locked(opened.format)) return {};
   const std::string& directory = opened.environment->directory();
   Result<std::unique_ptr<KeyRing>> keys = KeyRing::open(directory, opened.journal_id, writable);
   if (!keys) return keys.error();

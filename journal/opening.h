@@ -28,7 +28,7 @@ struct Opened {
   std::unique_ptr<store::Environment> environment;
   std::string seal_key;
   std::string journal_id;
-  std::uint32_t format = 0;
+  std::uint32_t format = 0;           // journal/layout.h
   std::unique_ptr<KeyRing> keys;      // null: words are in clear, or nobody asked for the keys
   std::vector<std::string> warnings;  // sentences for the log; nothing is wrong yet
 };

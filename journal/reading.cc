@@ -22,6 +22,12 @@ constexpr std::size_t kVisitBytesMax = 256u << 10;
 constexpr std::size_t kLinksMax = 256;  // what a block of them takes stays in the nearest cache
 constexpr Seq kKeysVisitMax = 65'536;   // headers alone are read: these take some milliseconds
 
+std::optional<Reading::Seal> seal_of(std::uint64_t key, std::string_view bytes) {
+  Reading::Seal seal{record::seq_of(key), {}};
+  std::memcpy(seal.digest.data(), bytes.data(), seal.digest.size());
+  return seal;
+}
+
 bool by_session(const Erased& one, const Erased& other) { return one.session < other.session; }
 
 Seq window_first(const std::vector<Erased>& window) {
@@ -388,35 +394,61 @@ Result<std::optional<Reading::Seal>> Reading::seal_at(Seq seq) {
   Visit visit(environment_);
   Status status = visit.begin();
   if (!status.ok()) return failed(status);
-  Cursor cursor(visit, Table::kSeals);
-  status = cursor.seek(seq);
+  Cursor rows(visit, Table::kSeals);
+  status = rows.seek(seq);
+  if (status.ok()) return seal_in_row(rows);
+  if (!status.not_found()) return failed(status);
+  Cursor events(visit, Table::kEvents);
+  status = events.seek(record::key_of(std::min(seq, record::kSeqMax)));
+  while (status.ok() && record::seal_in(events.value()).empty()) status = events.next();
   if (status.not_found()) return std::optional<Seal>();
   if (!status.ok()) return failed(status);
-  return seal_under(cursor);
+  return seal_of(events.number(), record::seal_in(events.value()));
 }
 
 Result<std::optional<Reading::Seal>> Reading::seal_before(Seq seq) {
   Visit visit(environment_);
   Status status = visit.begin();
   if (!status.ok()) return failed(status);
-  Cursor cursor(visit, Table::kSeals);
-  status = cursor.seek(seq);
-  if (status.ok()) {
-    status = cursor.previous();
-  } else if (status.not_found()) {
-    status = cursor.last();
+  Cursor rows(visit, Table::kSeals);
+  status = rows.seek(seq);
+  const bool among_rows = status.ok();
+  if (among_rows || status.not_found()) status = among_rows ? rows.previous() : rows.last();
+  if (!status.ok() && !status.not_found()) return failed(status);
+  const bool row = status.ok();
+  if (!among_rows) {
+    auto found = seal_in_record(visit, row ? rows.number() : 0, seq);
+    if (!found || found->has_value()) return found;
   }
-  if (status.not_found()) return std::optional<Seal>();
-  if (!status.ok()) return failed(status);
-  return seal_under(cursor);
+  return row ? seal_in_row(rows) : std::optional<Seal>();
 }
 
-Result<std::optional<Reading::Seal>> Reading::seal_under(const Cursor& cursor) const {
-  Seal seal;
-  seal.last = cursor.number();
-  if (cursor.value().size() != seal.digest.size()) return damaged(seal.last, "its seal is cut");
-  std::memcpy(seal.digest.data(), cursor.value().data(), seal.digest.size());
-  return std::optional<Seal>(seal);
+// The newest one of events between these two. Looks at twice as many each time, from the end: a
+// cursor that reads segments beside goes forwards only.
+Result<std::optional<Reading::Seal>> Reading::seal_in_record(Visit& visit, Seq above,
+                                                             Seq below) const {
+  Cursor newest(visit, Table::kEvents, Cursor::Archived::kLeftOut);
+  Status status = newest.last();
+  if (status.ok()) below = std::min(below, record::seq_of(newest.number()) + 1);
+  std::optional<Seal> found;
+  Cursor events(visit, Table::kEvents);
+  for (Seq count = 1; status.ok() && !found && below > above + 1; count *= 2) {
+    const Seq first = below - std::min(count, below - above - 1);
+    for (status = events.seek(record::key_of(first));
+         status.ok() && record::seq_of(events.number()) < below; status = events.next()) {
+      const std::string_view seal = record::seal_in(events.value());
+      if (!seal.empty()) found = seal_of(events.number(), seal);
+    }
+    if (status.not_found()) status = Status();  // nothing lies behind them
+    below = first;
+  }
+  if (!status.ok() && !status.not_found()) return failed(status);
+  return found;
+}
+
+Result<std::optional<Reading::Seal>> Reading::seal_in_row(const Cursor& row) const {
+  if (row.value().size() != sizeof(Digest)) return damaged(row.number(), "its seal is cut");
+  return seal_of(record::key_of(row.number()), row.value());
 }
 
 Result<std::optional<Reading::Seal>> Reading::last_seal() { return seal_before(~Seq{0}); }

@@ -54,11 +54,13 @@ class Reading {
   Result<Log::Refs> refs();
 
   Result<std::optional<std::string>> meta(std::string_view name);
-  // The newest seal and the seq it covers; a default one when there is none.
+  // A seal and the last event of its commit. It lies in that event's record, or in the table of
+  // seals where an older version wrote it: every row there is older than every seal in a record.
   struct Seal {
     Seq last = 0;
     Digest digest{};
   };
+  // The newest; nullopt when there is none.
   Result<std::optional<Seal>> last_seal();
   // The seal whose commit ends at or after `seq`.
   Result<std::optional<Seal>> seal_at(Seq seq);
@@ -89,7 +91,8 @@ class Reading {
   Result<void> copy_out(Copied& copied, Seq last, const KindSet& kinds, std::size_t events_max);
   Result<bool> hand_over(const Copied& copied, const std::function<bool(const Record&)>& visit);
   Result<void> unlock(Record& event, KeyId key);
-  Result<std::optional<Seal>> seal_under(const store::Cursor& cursor) const;
+  Result<std::optional<Seal>> seal_in_row(const store::Cursor& row) const;
+  Result<std::optional<Seal>> seal_in_record(store::Visit& visit, Seq above, Seq below) const;
   [[nodiscard]] Error failed(store::Status status) const;
   [[nodiscard]] Error damaged(Seq seq, std::string_view problem) const;
   Result<std::optional<std::string>> value_of(store::Table table, std::string_view key);

@@ -47,11 +47,14 @@ Result<void> Rebuilder::add(const std::vector<StoredEvent>& events,
 Status Rebuilder::put(const std::vector<StoredEvent>& events,
                       const std::vector<ExternalId>& externals) {
   std::vector<Digest> hashes;
+  for (const StoredEvent& event : events) hashes.push_back(event.hash());
+  std::vector<const Digest*> pointers;
+  for (const Digest& hash : hashes) pointers.push_back(&hash);
+  sealed_ = {events.back().seq,
+             layout::next_seal(seal_key_, sealed_.digest, events.front().seq, pointers)};
   for (const StoredEvent& event : events) {
-    hashes.push_back(event.hash());
     for (std::size_t part = 0; part < event.parts.size(); ++part) {
-      const Status status =
-          transaction_->append(Table::kEvents, record::key_of(event.seq, part), event.parts[part]);
+      const Status status = put_value(record::key_of(event.seq, part), event.parts[part]);
       if (!status.ok()) return status;
     }
   }
@@ -60,11 +63,17 @@ Status Rebuilder::put(const std::vector<StoredEvent>& events,
     const Status status = transaction_->insert(Table::kDedupe, key, bytes_of(external.seq));
     if (!status.ok()) return status;
   }
-  std::vector<const Digest*> pointers;
-  for (const Digest& hash : hashes) pointers.push_back(&hash);
-  sealed_ = {events.back().seq,
-             layout::next_seal(seal_key_, sealed_.digest, events.front().seq, pointers)};
+  if (events.back().seal()) return Status();
   return transaction_->append(Table::kSeals, sealed_.last, view(sealed_.digest));
+}
+
+// With the seal of this journal in place of the one it came with.
+Status Rebuilder::put_value(std::uint64_t key, std::string_view value) {
+  if (record::seal_in(value).empty()) return transaction_->append(Table::kEvents, key, value);
+  CHECK(record::seq_of(key) == sealed_.last, "a seal lies in the last event of a commit");
+  std::string sealed(record::without_seal(value));
+  sealed += view(sealed_.digest);
+  return transaction_->append(Table::kEvents, key, sealed);
 }
 
 Result<void> Rebuilder::commit() {

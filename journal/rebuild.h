@@ -1,5 +1,5 @@
-// A journal made again from its stored events: the records byte for byte, the seals computed anew,
-// ids and refs put beside them.
+// A journal made again from its stored events: the records byte for byte, the seals computed anew
+// and put where they were, in a commit's last record or in the table, ids and refs beside them.
 //
 // Law: nothing is there until all of it is, durable. With the key and id of the journal it came
 // from, the seals are the same ones, so that its checkpoints still hold; with others they vouch
@@ -32,6 +32,7 @@ class Rebuilder {
  private:
   store::Status put(const std::vector<StoredEvent>& events,
                     const std::vector<ExternalId>& externals);
+  store::Status put_value(std::uint64_t key, std::string_view value);
   Result<void> commit();
 
   store::Environment& environment_;

@@ -31,6 +31,7 @@ static_assert(kKeyIdAt + 4 == kHeaderBytes);
 
 constexpr std::uint8_t kContinued = 1;
 constexpr std::uint8_t kContinuation = 2;
+constexpr std::uint8_t kSealed = 4;
 
 constexpr std::uint64_t kMaskU40 = (std::uint64_t{1} << 40) - 1;
 constexpr std::uint64_t kMaskU48 = (std::uint64_t{1} << 48) - 1;
@@ -50,7 +51,8 @@ std::uint64_t load_masked(std::string_view value, std::size_t at, std::uint64_t 
   return number & mask;
 }
 
-// The key is folded in afterwards: a second call for its 8 bytes would cost as much as the first.
+// Of a value without its seal. The key is folded in afterwards: a second call for its 8 bytes would
+// cost as much as the first.
 std::uint32_t crc_of(std::uint64_t key, std::string_view value) {
   const auto fold = static_cast<std::uint32_t>(key ^ key >> 32);
   return crc32c(value.substr(kVersionAt)) ^ fold;
@@ -102,7 +104,7 @@ void append_body(std::string& bytes, const Record& event, const KeyUse& key) {
   key.cipher->apply(event.seq, bytes.data() + bytes.size() - size, size);
 }
 
-void seal_part(Encoded& into, std::uint64_t key, std::size_t offset) {
+void finish_part(Encoded& into, std::uint64_t key, std::size_t offset) {
   const std::size_t size = into.bytes.size() - offset;
   const std::uint32_t crc = crc_of(key, std::string_view(into.bytes).substr(offset));
   std::memcpy(into.bytes.data() + offset + kCrcAt, &crc, sizeof crc);
@@ -209,7 +211,7 @@ void encode(const Record& event, Encoded& into, const KeyUse& key) {
     into.bytes.append(header.data(), header.size());
     into.bytes.append(length.data(), length_bytes);
     append_body(into.bytes, event, key);
-    seal_part(into, key_of(event.seq), offset);
+    finish_part(into, key_of(event.seq), offset);
     return;
   }
 
@@ -222,7 +224,7 @@ void encode(const Record& event, Encoded& into, const KeyUse& key) {
     const std::size_t part_offset = into.bytes.size();
     into.bytes.append(header.data(), header.size());
     into.bytes.append(std::string_view(body).substr(at, kPartBytesMax));
-    seal_part(into, key_of(event.seq, part), part_offset);
+    finish_part(into, key_of(event.seq, part), part_offset);
   }
 }
 
@@ -247,6 +249,34 @@ void hash_events(Encoded& encoded) {
     at = end;
   }
   singles.finish(encoded.hashes);
+}
+
+CommitEnd end_commit(const Encoded& events) {
+  CHECK(!events.parts.empty(), "a commit that is sealed has events");
+  const Encoded::Part& last = events.parts.back();
+  CommitEnd end;
+  end.value.reserve(last.size + kSealBytes);
+  end.value.append(events.value(last));
+  end.value[kFlagsAt] = static_cast<char>(end.value[kFlagsAt] | kSealed);
+  const std::uint32_t crc = crc_of(last.key, end.value);
+  std::memcpy(end.value.data() + kCrcAt, &crc, sizeof crc);
+  Sha256 hash;
+  for (auto part = events.parts.end() - 1 - static_cast<std::ptrdiff_t>(part_of(last.key));
+       part->key != last.key; ++part) {
+    hash_part(hash, part->key, events.value(*part));
+  }
+  hash_part(hash, last.key, end.value);
+  end.hash = hash.finish();
+  return end;
+}
+
+std::string_view seal_in(std::string_view value) {
+  if (value.size() < kHeaderBytes + kSealBytes) return {};
+  return (value[kFlagsAt] & kSealed) == 0 ? "" : value.substr(value.size() - kSealBytes);
+}
+
+std::string_view without_seal(std::string_view value) {
+  return value.substr(0, value.size() - seal_in(value).size());
 }
 
 void SingleHashes::add(std::size_t slot, std::uint64_t key, std::string_view value, bool keyed,
@@ -302,10 +332,15 @@ Decoder::Answer Decoder::finish(std::string_view body) {
 Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value) {
   if (value.size() < kHeaderBytes) return damaged("it is too short");
   if (value.size() > kValueBytesMax) return damaged("it is too long");
-  if (load_u32(value) != crc_of(key, value)) return damaged("its checksum does not match");
   const auto flags = static_cast<std::uint8_t>(value[kFlagsAt]);
-  const bool newer = value[kVersionAt] != kVersion || (flags & ~(kContinued | kContinuation)) != 0;
+  const bool sealed = (flags & kSealed) != 0;
+  if (sealed && seal_in(value).empty()) return damaged("its seal is cut");
+  value = without_seal(value);
+  if (load_u32(value) != crc_of(key, value)) return damaged("its checksum does not match");
+  const bool newer =
+      value[kVersionAt] != kVersion || (flags & ~(kContinued | kContinuation | kSealed)) != 0;
   if (newer) return damaged("it was written by a newer version");
+  if (sealed && (flags & kContinued) != 0) return damaged("a seal lies within it");
   const bool in_order = part_of(key) == next_part_ && ((flags & kContinuation) != 0) == open();
   if (!in_order) return damaged("one of its parts is missing");
 

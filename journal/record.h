@@ -2,7 +2,8 @@
 //
 // An event is one value or, when it is long, several in a row (parts): a value of more than 4,080
 // bytes would cost LMDB a second page. Every part has the whole header and a checksum over its key
-// and its bytes, so each can be judged alone. Rejected: protobuf for the header; a fold skips
+// and its bytes, so each can be judged alone. The last value of a commit ends with the commit's
+// seal, which neither checksum nor hash cover. Rejected: protobuf for the header; a fold skips
 // what it does not want by looking at one byte.
 #pragma once
 
@@ -21,7 +22,9 @@ namespace daybook::record {
 inline constexpr std::uint8_t kVersion = 1;
 inline constexpr std::size_t kHeaderBytes = 32;
 inline constexpr std::size_t kValueBytesMax = 4'080;
-inline constexpr std::size_t kPartBytesMax = kValueBytesMax - kHeaderBytes;
+inline constexpr std::size_t kSealBytes = sizeof(Digest);
+// Of a part that is written, so that a seal fits behind any; older ones may have so much more.
+inline constexpr std::size_t kPartBytesMax = kValueBytesMax - kHeaderBytes - kSealBytes;
 inline constexpr std::size_t kPartsMax = 256;
 // Clear bytes, their length and content together.
 inline constexpr std::size_t kBodyBytesMax = kPartBytesMax * kPartsMax;
@@ -59,7 +62,21 @@ void hash_events(Encoded& encoded);
 // What encode() would append, in bytes.
 std::size_t stored_bytes(const Record& event);
 
-// An event's hash is SHA-256 over key (8 bytes, little-endian) and value of each of its parts.
+// The last value of `events`, changed to end a commit, and its event's hash as it is then. The seal
+// is to be appended to the value.
+struct CommitEnd {
+  std::string value;
+  Digest hash{};
+};
+CommitEnd end_commit(const Encoded& events);
+
+// The seal of the commit that this value ends; empty: it ends none, or is cut.
+std::string_view seal_in(std::string_view value);
+// What checksum and hash cover.
+std::string_view without_seal(std::string_view value);
+
+// An event's hash is SHA-256 over key (8 bytes, little-endian) and value, without_seal(), of each
+// of its parts.
 void hash_part(Sha256& hash, std::uint64_t key, std::string_view value);
 
 // The same for events that lie in one value each, two of a length side by side.

@@ -17,26 +17,22 @@ using store::Visit;
 constexpr std::size_t kBlockEvents = 1'000;
 constexpr std::size_t kBlockBytes = 1u << 20;
 
-std::optional<Digest> digest_of(std::string_view bytes) {
-  Digest digest;
-  if (bytes.size() != digest.size()) return std::nullopt;
-  std::memcpy(digest.data(), bytes.data(), digest.size());
-  return digest;
-}
-
-Error damaged_seal(Seq seq) {
-  return {"the seal of event " + std::to_string(seq) + " is damaged; run daybook verify",
-          ExitCode::kDamaged};
-}
-
 }  // namespace
 
 Digest StoredEvent::hash() const {
   Sha256 hash;
   for (std::size_t part = 0; part < parts.size(); ++part) {
-    record::hash_part(hash, record::key_of(seq, part), parts[part]);
+    record::hash_part(hash, record::key_of(seq, part), record::without_seal(parts[part]));
   }
   return hash.finish();
+}
+
+std::optional<Digest> StoredEvent::seal() const {
+  const std::string_view inside = parts.empty() ? "" : record::seal_in(parts.back());
+  if (inside.empty()) return std::nullopt;
+  Digest seal;
+  std::memcpy(seal.data(), inside.data(), seal.size());
+  return seal;
 }
 
 Result<StoredRecord> StoredEvent::decode() const {
@@ -57,25 +53,16 @@ Result<StoredRecord> StoredEvent::decode() const {
 }
 
 Result<std::optional<StoredCommit>> StoredReading::commit_of(Seq seq) {
-  Visit visit(environment_);
-  Status status = visit.begin();
-  if (!status.ok()) return status.error("cannot read the journal in", environment_.directory());
-  Cursor seals(visit, Table::kSeals);
-  status = seals.seek(seq);
-  if (status.not_found()) return std::optional<StoredCommit>();
-  if (!status.ok()) return status.error("cannot read the journal in", environment_.directory());
-  StoredCommit commit;
-  commit.last = seals.number();
-  const auto seal = digest_of(seals.value());
-  if (!seal) return damaged_seal(commit.last);
-  commit.seal = *seal;
-  commit.first = 1;
-  status = seals.previous();
-  if (status.not_found()) return std::optional<StoredCommit>(commit);
-  if (!status.ok()) return status.error("cannot read the journal in", environment_.directory());
-  commit.first = seals.number() + 1;
-  commit.before = digest_of(seals.value());
-  if (!commit.before) return damaged_seal(seals.number());
+  Reading reading(environment_);
+  const auto seal = reading.seal_at(seq);
+  if (!seal) return seal.error();
+  if (!seal->has_value()) return std::optional<StoredCommit>();
+  StoredCommit commit{1, (*seal)->last, std::nullopt, (*seal)->digest};
+  const auto before = reading.seal_before(seq);
+  if (!before) return before.error();
+  if (!before->has_value()) return std::optional<StoredCommit>(commit);
+  commit.first = (*before)->last + 1;
+  commit.before = (*before)->digest;
   return std::optional<StoredCommit>(commit);
 }
 

@@ -27,9 +27,11 @@ struct StoredRecord {
 // One event. Its hash is what seals are made of (journal/record.h).
 struct StoredEvent {
   Seq seq = 0;
-  std::vector<std::string> parts;  // values, part 0 first
+  std::vector<std::string> parts;  // values, part 0 first; the last one may carry a seal
 
   [[nodiscard]] Digest hash() const;
+  // Of the commit that it ends, when that lies in its record.
+  [[nodiscard]] std::optional<Digest> seal() const;
   // An Error with kDamaged says what is wrong with its bytes.
   [[nodiscard]] Result<StoredRecord> decode() const;
 };
@@ -40,6 +42,8 @@ struct StoredCommit {
   Seq last = 0;
   std::optional<Digest> before;  // nullopt: it is the first, and follows from the journal's id
   Digest seal{};
+
+  friend bool operator==(const StoredCommit&, const StoredCommit&) = default;
 };
 
 // What a journal is, beside its events.

@@ -293,7 +293,7 @@ std::string Examination::hear(const RecordView& event, KeyId key) {
 // ---- the keys
 
 Result<void> Examination::open_keys() {
-  if (opened_->format != layout::kFormatLocked) return {};
+  if (!layout::is_locked(opened_->format)) return {};
   const std::string beside = options_.directory + "/" + files::kKeys;
   Result<KeyCheck> keys =
       KeyCheck::open(options_.keys.empty() ? beside : options_.keys, opened_->journal_id);

@@ -419,6 +419,71 @@ TEST_CASE("a history that is cut within an archived answer goes on, and can be e
   }
 }
 
+std::vector<StoredCommit> commits_of(const std::string& directory) {
+  auto reader = LmdbReader::open(directory);
+  REQUIRE(reader.has_value());
+  StoredReading stored = (*reader)->stored();
+  std::vector<StoredCommit> commits;
+  for (Seq seq = 1; seq <= (*reader)->last(); ++seq) {
+    const auto commit = stored.commit_of(seq);
+    REQUIRE((commit.has_value() && commit->has_value()));
+    if (commits.empty() || commits.back().last < seq) commits.push_back(**commit);
+    CHECK(commits.back() == **commit);
+  }
+  return commits;
+}
+
+TEST_CASE("a seal goes into the segment with the chunk that carries it", "[archive]") {
+  const Place place;
+  const std::string into = place.directory() + "-archive";
+  constexpr Seq kLast = 2'100;
+  {
+    DiskLog disk(place.options());
+    for (Seq seq = 1; seq <= kLast; seq += 7) {
+      disk.log().append(batch_of(seq, 7));
+      disk.settle();
+    }
+  }
+  const std::vector<StoredCommit> before = commits_of(place.directory());
+  REQUIRE(before.size() == kLast / 7);
+  const Archived first = archived(place, into, 1'001);  // a chunk, and the end of a commit
+  const Archived second = archived(place, into, 2'002);
+  CHECK(commits_of(place.directory()) == before);
+  for (const Seq since : {Seq{0}, Seq{1}, Seq{8}, Seq{1'001}, Seq{1'002}, Seq{2'003}}) {
+    VerifyOptions options;
+    options.directory = place.directory();
+    options.since = since;
+    options.jobs = 2;
+    options.range_events = 100;
+    const auto found = verify(options);
+    REQUIRE(found.has_value());
+    CHECK(found->what == "");
+    CHECK(found->events == kLast - (since < 2 ? 0 : (since - 1) / 7 * 7));
+  }
+  const std::string copy = place.directory() + "-copy";
+  REQUIRE(back_up(place.directory(), copy, "").has_value());
+  const std::string target = place.directory() + "-target";
+  auto restoration = Restoration::prepare({copy, "", target, 1'003});
+  if (!restoration) FAIL(restoration.error().message);
+  REQUIRE((*restoration)->finish());
+  CHECK(sound(target));
+  CHECK(all_of(target).size() == 1'001);
+
+  // A start needs neither segment.
+  for (const std::string& path : {first.path, second.path}) fs::remove(path);
+  {
+    DiskLog disk(place.options());
+    CHECK(disk.log().last() == kLast);
+    disk.log().append(batch_of(kLast + 1, 7));
+    disk.settle();
+  }
+  for (const std::string& path : {first.path, second.path}) {
+    fs::copy_file(copy + path.substr(path.rfind('/')), path);
+  }
+  CHECK(sound(place.directory()));
+  CHECK(commits_of(place.directory()).size() == before.size() + 1);
+}
+
 TEST_CASE("who reads while chunks are archived reads on", "[archive]") {
   const Place place;
   write(place, 1, kEvents);

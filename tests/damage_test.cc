@@ -78,6 +78,15 @@ bool append_table(store::Environment& environment, Table table, std::string& tex
   return status.not_found();
 }
 
+bool append_inner_seals(store::Environment& environment, std::string& text) {
+  store::Visit visit(environment);
+  if (!visit.begin().ok()) return false;
+  store::Cursor cursor(visit, Table::kEvents);
+  store::Status status = cursor.first();
+  for (; status.ok(); status = cursor.next()) append_field(text, record::seal_in(cursor.value()));
+  return status.not_found();
+}
+
 // Every event by scan and by seq with its words, every seal, every row by scan and by key; nullopt:
 // it cannot be read.
 std::optional<std::string> read_back(const std::string& directory, Seq last, const Entries& rows) {
@@ -85,6 +94,7 @@ std::optional<std::string> read_back(const std::string& directory, Seq last, con
   if (!append_events(directory, last, text)) return std::nullopt;
   const auto environment = store::Environment::open({directory, 0, true, false});
   if (!environment) return std::nullopt;
+  if (!append_inner_seals(**environment, text)) return std::nullopt;
   if (!append_table(**environment, Table::kSeals, text)) return std::nullopt;
   if (!append_table(**environment, Table::kDedupe, text)) return std::nullopt;
   Reading reading(**environment);
@@ -322,18 +332,98 @@ void insert_record(Bench& bench) {
 // The last commits with their seals, and nothing that points at them.
 void cut_tail(Bench& bench) {
   bench.forge([&](Tables& tables) {
-    Entries& seals = journal_forge::table_of(tables, Table::kSeals);
-    seals.resize(seals.size() - 1 - bench.any(seals.size() / 2));
-    const Seq last = record::load_u64(seals.back().first);
-    std::erase_if(events_of(tables), [last](const auto& entry) {
-      return record::seq_of(record::load_u64(entry.first)) > last;
-    });
+    const std::vector<Seq> ends = journal_forge::ends_of(tables);
+    const Seq last = ends[ends.size() - 2 - bench.any(ends.size() * 3 / 4)];
+    std::erase_if(journal_forge::table_of(tables, Table::kSeals),
+                  [last](const auto& entry) { return record::load_u64(entry.first) > last; });
+    std::erase_if(events_of(tables),
+                  [last](const auto& entry) { return journal_forge::seq_of(entry) > last; });
     std::erase_if(journal_forge::table_of(tables, Table::kDedupe),
                   [last](const auto& entry) { return record::load_u64(entry.second) > last; });
     journal_forge::table_of(tables, Table::kRefs).clear();
     journal_forge::table_of(tables, Table::kSnapshots).clear();
   });
   if (bench.any(2) == 0) bench.remove(files::kHead);
+}
+
+// ---- of seals that lie in records
+
+// One that ends a commit, or one that does not.
+Entries::iterator pick_value(Bench& bench, Tables& tables, bool sealed) {
+  while (true) {
+    const auto picked = pick(bench, events_of(tables));
+    if (record::seal_in(picked->second).empty() != sealed) return picked;
+  }
+}
+
+std::string any_seal(Bench& bench, Tables& tables) {
+  if (bench.any(2) == 0) return bench.garbage(record::kSealBytes);
+  return std::string(record::seal_in(pick_value(bench, tables, true)->second));
+}
+
+void swap_inner_seals(Bench& bench) {
+  bench.forge([&](Tables& tables) {
+    std::string& one = pick_value(bench, tables, true)->second;
+    std::string& other = pick_value(bench, tables, true)->second;
+    std::swap_ranges(one.end() - record::kSealBytes, one.end(), other.end() - record::kSealBytes);
+  });
+}
+
+void change_inner_seal(Bench& bench) {
+  bench.forge([&](Tables& tables) {
+    std::string& value = pick_value(bench, tables, true)->second;
+    const std::size_t at = value.size() - 1 - bench.any(record::kSealBytes);
+    value[at] = static_cast<char>(value[at] ^ 1 << bench.any(8));
+  });
+}
+
+// Whole or in part, with a checksum that is right.
+void cut_inner_seal(Bench& bench) {
+  bench.forge([&](Tables& tables) {
+    auto& [key, value] = *pick_value(bench, tables, true);
+    if (bench.any(2) == 0) {
+      value = journal_forge::unsealed(key, value);
+    } else {
+      value.resize(value.size() - 1 - bench.any(record::kSealBytes));
+      value = journal_forge::checked(key, value);
+    }
+  });
+}
+
+void add_inner_seal(Bench& bench) {
+  bench.forge([&](Tables& tables) {
+    auto& [key, value] = *pick_value(bench, tables, false);
+    value = journal_forge::sealed(key, value, any_seal(bench, tables));
+  });
+}
+
+// With a checksum that is right, or with the old one.
+void flip_sealed_flag(Bench& bench) {
+  bench.forge([&](Tables& tables) {
+    auto& [key, value] = *pick(bench, events_of(tables));
+    value[journal_forge::kFlagsAt] ^= journal_forge::kSealedFlag;
+    if (bench.any(2) == 0) value = journal_forge::checked(key, value);
+  });
+}
+
+void add_seal_row(Bench& bench) {
+  bench.forge([&](Tables& tables) {
+    const bool end = bench.any(2) == 0;
+    const auto entry = end ? pick_value(bench, tables, true) : pick(bench, events_of(tables));
+    const std::string key = journal_forge::row_key(journal_forge::seq_of(*entry));
+    journal_forge::table_of(tables, Table::kSeals).emplace_back(key, any_seal(bench, tables));
+  });
+}
+
+// The right one, in the wrong place.
+void move_seal_to_table(Bench& bench) {
+  bench.forge([&](Tables& tables) {
+    auto& entry = *pick_value(bench, tables, true);
+    Entries& seals = journal_forge::table_of(tables, Table::kSeals);
+    seals.emplace_back(journal_forge::row_key(journal_forge::seq_of(entry)),
+                       record::seal_in(entry.second));
+    entry.second = journal_forge::unsealed(entry.first, entry.second);
+  });
 }
 
 void more_dedupe(Bench& bench) {
@@ -415,6 +505,13 @@ const std::vector<Damage>& damages() {
       {"the tail cut", cut_tail},
       {"a seal removed", drop_seal},
       {"seals swapped", swap_seals},
+      {"a seal row added", add_seal_row},
+      {"a seal moved", move_seal_to_table},
+      {"an inner seal changed", change_inner_seal},
+      {"inner seals swapped", swap_inner_seals},
+      {"an inner seal cut", cut_inner_seal},
+      {"an inner seal added", add_inner_seal},
+      {"a sealed flag flipped", flip_sealed_flag},
       {"a dedupe row removed", drop_dedupe},
       {"dedupe rows swapped", swap_dedupe},
       {"a dedupe row added", more_dedupe},
@@ -487,7 +584,7 @@ void print(const Counts& counts) {
 }
 
 TEST_CASE("a damage is reported or does no harm, one or two of every sort", "[journal]") {
-  const Counts counts = campaign(3, 66);
+  const Counts counts = campaign(3, 80);
   CHECK(counts.at("a record removed").harmful > 0);
   CHECK(counts.at("a snapshot removed").harmful == 0);
 }

@@ -1,5 +1,5 @@
-// A journal as use leaves it, to be damaged: several sessions, a fork, chunks, failed attempts,
-// commands, erased words, snapshots and refs, encrypted; and what it was at earlier moments.
+// A journal as use leaves it, to be damaged: sessions, a fork, chunks, failed attempts, commands,
+// erased words, snapshots, refs, encrypted, begun with seals in a table; and at earlier moments.
 #pragma once
 
 #include <condition_variable>
@@ -93,6 +93,7 @@ class DamageWorld {
     for (int round = 0; round < rounds; ++round) {
       if (round > 0) older.push_back(files_of(place.directory()));
       run(round, rounds);
+      if (round < rounds / 2) journal_forge::seals_to_table(place);
     }
     sound = files_of(place.directory());
   }
@@ -222,9 +223,8 @@ class DamageWorld {
 
   void fork() {
     Gateway& gateway = disk_->gateway();
-    const SessionRow& from = row_of(0);
-    auto fact =
-        session_forked(gateway.directory(), gateway, from.id(), from.head(), "terminal:idea");
+    auto fact = session_forked(gateway.directory(), gateway, row_of(0).id(), row_of(0).head(),
+                               "terminal:idea");
     REQUIRE(fact);
     disk_->record(*std::move(fact), now_);
     disk_->settle(now_);

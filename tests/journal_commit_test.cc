@@ -50,6 +50,41 @@ TEST_CASE("a commit whose outcome was unknown is repeated without doubling", "[j
   CHECK(reading.get(2).value() == first.records[1]);
 }
 
+TEST_CASE("the last record of a commit carries its seal, whatever the group is made of",
+          "[journal]") {
+  const bool encrypt = GENERATE(true, false);
+  Place place;
+  auto opened = open_for_writing(place.directory(), 16u << 20, true, encrypt);
+  REQUIRE(opened);
+  KeyRing* const keys = opened->keys.get();
+  Committer committer(*opened->environment, keys, opened->seal_key, opened->journal_id, nullptr);
+  REQUIRE(committer.load());
+  Batch parts = batch_of(3, 2);
+  parts.records.back().content = std::string(9'000, 'w');
+  Batch beside;
+  beside.snapshots = {{"work", 0, 1, 4, "state"}};
+  REQUIRE(commit(committer, keys, {batch_of(1, 2), parts, beside}).ok());
+  REQUIRE(commit(committer, keys, {beside}).ok());
+  CHECK(committer.sealed().last == 4);
+  REQUIRE(commit(committer, keys, {batch_of(5, 1)}).ok());
+
+  store::Visit visit(*opened->environment);
+  REQUIRE(visit.begin().ok());
+  store::Cursor seals(visit, store::Table::kSeals);
+  CHECK(seals.first().not_found());
+  std::vector<std::uint64_t> sealed;
+  store::Cursor events(visit, store::Table::kEvents);
+  for (auto status = events.first(); status.ok(); status = events.next()) {
+    if (!record::seal_in(events.value()).empty()) sealed.push_back(events.number());
+  }
+  CHECK(sealed == std::vector<std::uint64_t>{record::key_of(4, 2), record::key_of(5)});
+  Reading reading(*opened->environment, keys);
+  CHECK(reading.get(4).value() == parts.records.back());
+  CHECK(reading.seal_before(5).value()->last == 4);
+  CHECK(reading.last_seal().value()->digest == committer.sealed().digest);
+  CHECK(examine_tail(*opened, place.directory()));
+}
+
 TEST_CASE("a commit that fails stops the log; what was acknowledged is there again", "[journal]") {
   Place place;
   {

@@ -26,10 +26,14 @@ using journal_forge::Entries;
 using journal_forge::forge;
 using journal_forge::read_tables;
 using journal_forge::rewritten;
+using journal_forge::row_key;
+using journal_forge::sealed;
+using journal_forge::seals_to_table;
 using journal_forge::slurp;
 using journal_forge::spit;
 using journal_forge::table_of;
 using journal_forge::Tables;
+using journal_forge::unsealed;
 using journal_place::DiskLog;
 using journal_place::Place;
 using log_contract::batch_of;
@@ -133,7 +137,8 @@ TEST_CASE("a flipped bit anywhere in an event's value is found and named", "[jou
       spit(path, damaged);
       const Verification found = verified(place);
       REQUIRE_FALSE(found.sound());
-      REQUIRE(found.first_bad_seq == seq);
+      const bool seal = bit >= record::without_seal(entry->second).size() * 8;
+      REQUIRE(found.first_bad_seq == (seal ? 21 : seq));
     }
   }
   spit(path, sound);
@@ -144,17 +149,30 @@ TEST_CASE("a start refuses a journal whose newest events are damaged", "[journal
   Place place;
   fill(place);
   Tables tables = read_tables(place.directory());
-  table_of(tables, Table::kEvents).back().second.back() ^= 1;
+  std::string& value = table_of(tables, Table::kEvents).back().second;
+  std::string named;
+  SECTION("the event") {
+    value[record::kHeaderBytes] ^= 1;
+    named = "at event 30";
+  }
+  SECTION("its commit's seal") {
+    value.back() ^= 1;
+    named = "at event 21";
+  }
   forge(place, tables);
   const auto refused = LmdbLog::open(place.options());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ExitCode::kDamaged);
-  CHECK(refused.error().message.find("at event 30") != std::string::npos);
+  CHECK(refused.error().message.find(named) != std::string::npos);
 }
 
 TEST_CASE("a removed, reordered, changed or inserted event is found and named", "[journal]") {
+  const bool inside = GENERATE(true, false);  // its seals lie in records, or in the table
+  INFO("seals inside: " << inside);
   Place place;
   fill(place);
+  if (!inside) seals_to_table(place);
+  REQUIRE(verified(place).sound());
   Tables tables = read_tables(place.directory());
   Entries& events = table_of(tables, Table::kEvents);
   const auto seq_at = [&](std::size_t i) {
@@ -197,18 +215,76 @@ TEST_CASE("a removed, reordered, changed or inserted event is found and named", 
     events.emplace_back(key, value);
     bad = kEvents + 1;
   }
-  SECTION("a seal changed") {
-    table_of(tables, Table::kSeals)[1].second[0] ^= 1;
-    bad = 11;
-  }
-  SECTION("a seal removed") {
-    Entries& seals = table_of(tables, Table::kSeals);
-    seals.erase(seals.begin() + 1);
-    bad = 11;
-  }
-  SECTION("the last events removed and their seal left") {
+  SECTION("the last events removed, and the seal left where it lies in the table") {
     events.erase(events.end() - 3, events.end());
-    bad = kEvents - 2;
+    bad = inside ? 21 : kEvents - 2;
+  }
+  forge(place, tables);
+  const Verification found = verified(place);
+  CHECK_FALSE(found.sound());
+  CHECK(found.first_bad_seq == bad);
+}
+
+TEST_CASE("a removed, changed or inserted seal is found and named", "[journal]") {
+  const bool inside = GENERATE(true, false);
+  INFO("seals inside: " << inside);
+  Place place;
+  fill(place);
+  if (!inside) seals_to_table(place);
+  Tables tables = read_tables(place.directory());
+  Entries& seals = table_of(tables, Table::kSeals);
+  Entries& events = table_of(tables, Table::kEvents);
+  REQUIRE(seals.size() == (inside ? 0 : 3));
+  const auto event = [&](Seq seq) -> Entries::value_type& {
+    return *std::find_if(events.begin(), events.end(),
+                         [seq](const auto& entry) { return journal_forge::seq_of(entry) == seq; });
+  };
+  auto& [key, value] = event(20);
+  const std::string seal(inside ? std::string(record::seal_in(value)) : seals[1].second);
+  const std::string another(sizeof(Digest), 's');
+  Seq bad = 11;
+  SECTION("changed") { (inside ? value : seals[1].second).back() ^= 1; }
+  SECTION("removed") {
+    if (inside) {
+      value = unsealed(key, value);
+    } else {
+      seals.erase(seals.begin() + 1);
+    }
+  }
+  SECTION("cut") {
+    (inside ? value : seals[1].second).pop_back();
+    value = journal_forge::checked(key, value);
+  }
+  SECTION("one more in the table") {
+    seals.emplace_back(row_key(15), another);
+    bad = inside ? 15 : 11;  // among older ones it could be one
+  }
+  SECTION("one more in a record") {
+    auto& [at, plain] = event(16);
+    plain = sealed(at, plain, another);
+  }
+  SECTION("one more in the middle of an event") {
+    auto& [at, part] = event(25);
+    part = sealed(at, part, another);
+    bad = 25;
+  }
+  SECTION("a second one of the same commit") {
+    if (inside) {
+      seals.emplace_back(row_key(20), seal);
+    } else {
+      value = sealed(key, value, seal);
+    }
+    bad = 20;
+  }
+  SECTION("moved to the other place") {
+    if (inside) {
+      seals.emplace_back(row_key(20), seal);
+      value = unsealed(key, value);
+      bad = 20;
+    } else {
+      seals.erase(seals.begin() + 1);
+      value = sealed(key, value, seal);
+    }
   }
   forge(place, tables);
   const Verification found = verified(place);

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "journal/layout.h"
+#include "tests/journal_forge.h"
 
 namespace daybook::record_test {
 
@@ -87,6 +88,89 @@ TEST_CASE("golden bytes of an encrypted record", "[journal]") {
   CHECK(event == golden());
 }
 
+// The event as the last one of its commit.
+Encoded sealed(const Record& event, std::string_view seal) {
+  Encoded encoded = encode(event);
+  const record::CommitEnd end = record::end_commit(encoded);
+  encoded.hashes.back() = end.hash;
+  Encoded::Part& last = encoded.parts.back();
+  encoded.bytes.replace(last.offset, last.size, end.value + std::string(seal));
+  last.size += seal.size();
+  return encoded;
+}
+
+const std::string kSeal(32, 'S');
+
+TEST_CASE("golden bytes of a record that ends a commit", "[journal]") {
+  const Encoded encoded = sealed(golden(), kSeal);
+  CHECK(hex(encoded.bytes) ==
+        "789d3e0301150470110100007b68e5cf8b010001000000010000000000000000"
+        "05636c656172776f726473" +
+            hex(kSeal));
+  CHECK(hex(view(encoded.hashes[0])) ==
+        "2678c0f71280b6eae1da696dbde5132acd54a11eac6285e9004652e723451959");
+  CHECK(record::seal_in(encoded.bytes) == kSeal);
+  CHECK(decode(encoded) == golden());
+}
+
+TEST_CASE("checksum and hash cover all of a sealed value but its seal", "[journal]") {
+  for (const std::size_t size : {0, 5, 4'010, 4'011, 9'000}) {
+    Record event = golden();
+    event.content = std::string(size, 'w');
+    const Encoded plain = encode(event);
+    const Encoded encoded = sealed(event, kSeal);
+    CHECK(encoded.bytes.size() == plain.bytes.size() + record::kSealBytes);
+    CHECK(encoded.hashes != plain.hashes);
+    CHECK(decode(encoded) == event);
+    Sha256 hash;
+    for (const Encoded::Part& part : encoded.parts) {
+      CHECK(part.size <= record::kValueBytesMax);
+      record::hash_part(hash, part.key, record::without_seal(encoded.value(part)));
+    }
+    CHECK(hash.finish() == encoded.hashes[0]);
+    const Encoded::Part& last = encoded.parts.back();
+    for (std::size_t bit = last.offset * 8; bit < encoded.bytes.size() * 8; ++bit) {
+      Encoded flipped = encoded;
+      flipped.bytes[bit / 8] = static_cast<char>(flipped.bytes[bit / 8] ^ (1 << (bit % 8)));
+      const bool covered = bit / 8 < encoded.bytes.size() - record::kSealBytes;
+      REQUIRE(decode(flipped).has_value() != covered);
+      if (!covered) REQUIRE(record::seal_in(flipped.value(last)) != kSeal);
+    }
+    for (std::size_t cut = 1; cut <= record::kSealBytes; ++cut) {
+      Encoded shorter = encoded;
+      shorter.parts.back().size -= cut;
+      REQUIRE_FALSE(decode(shorter));
+    }
+  }
+}
+
+TEST_CASE("a seal within an event is damage", "[journal]") {
+  Record event = golden();
+  event.content = std::string(9'000, 'w');
+  const Encoded encoded = encode(event);
+  std::string key;
+  record::append_u64(key, encoded.parts[0].key);
+  const std::string part(encoded.value(encoded.parts[0]));
+  const std::string value = journal_forge::sealed(key, part, kSeal);
+  Decoder decoder;
+  CHECK(decoder.feed(encoded.parts[0].key, value) == Decoder::Answer::kDamaged);
+  CHECK(decoder.problem() == "a seal lies within it");
+}
+
+TEST_CASE("a value of an older version may be as long as one with a seal", "[journal]") {
+  const Encoded encoded = encode(golden());
+  std::string key;
+  record::append_u64(key, encoded.parts[0].key);
+  std::string value = encoded.bytes;
+  value.resize(record::kValueBytesMax, 'w');
+  Decoder decoder;
+  CHECK(decoder.feed(encoded.parts[0].key, journal_forge::checked(key, value)) ==
+        Decoder::Answer::kDone);
+  value += 'w';
+  CHECK(decoder.feed(encoded.parts[0].key, journal_forge::checked(key, value)) ==
+        Decoder::Answer::kDamaged);
+}
+
 TEST_CASE("events hashed side by side have the hashes that each has alone", "[journal]") {
   Encoded encoded;
   for (Seq seq = 1; seq <= 300; ++seq) {
@@ -163,13 +247,15 @@ TEST_CASE("every shortened value is detected", "[journal]") {
   }
 }
 
-TEST_CASE("no value is longer than one page takes", "[journal]") {
-  for (const std::size_t size : {4'000, 4'046, 4'047, 8'094, 8'095, 100'000}) {
+TEST_CASE("no value is longer than one page takes, a seal behind it", "[journal]") {
+  for (const std::size_t size : {4'000, 4'010, 4'011, 8'026, 8'027, 100'000}) {
     Record event = golden();
     event.content = std::string(size, 'w');
     const Encoded encoded = encode(event);
-    for (const Encoded::Part& part : encoded.parts) CHECK(part.size <= record::kValueBytesMax);
-    CHECK(encoded.parts.size() == (size + 6 + 4'047) / 4'048);
+    for (const Encoded::Part& part : encoded.parts) {
+      CHECK(part.size + record::kSealBytes <= record::kValueBytesMax);
+    }
+    CHECK(encoded.parts.size() == (size + 6 + 4'015) / 4'016);
     CHECK(decode(encoded) == event);
   }
 }

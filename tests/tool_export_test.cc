@@ -10,6 +10,7 @@
 #include "journal/stored.h"
 #include "tests/events.h"
 #include "tests/export_place.h"
+#include "tests/journal_forge.h"
 #include "tools/export_check.h"
 #include "tools/export_file.h"
 #include "tools/export_jsonl.h"
@@ -122,6 +123,9 @@ std::string forged(const std::string& text) {
     record::Encoded encoded;
     record::encode(to_record(*event), encoded);
     StoredEvent stored{event->seq(), {std::string(encoded.value(encoded.parts[0]))}};
+    if (const auto seal = std::get<ExportEvent>(*read).stored.seal()) {
+      stored.parts[0] = record::end_commit(encoded).value + std::string(view(*seal));
+    }
     out += write_line(*event, stored, std::nullopt, false);
   }
   return out;
@@ -148,6 +152,45 @@ TEST_CASE("a forger without the key is found with it, and the key's owner by a c
   CHECK(talks.verify(again.output,
                      {"--seal-key", forger + "/seal.key", "--against", talks.head()}) == 65);
   CHECK(holds(talks.said, "not the one of the checkpoint"));
+}
+
+TEST_CASE("a seal in a record that is not its commit's is noticed without a key", "[export]") {
+  Talks talks;
+  const std::string text = talks.exported({"--all"});
+  // What becomes of the records that end commits.
+  using Change = std::function<std::string(const std::string& key, std::string value)>;
+  const auto changed = [&](const Change& change) {
+    std::string out;
+    for (const std::string& line : lines_of(text)) {
+      out += line + "\n";
+      const auto read = read_line(line);
+      REQUIRE(read);
+      const auto* event = std::get_if<ExportEvent>(&*read);
+      if (event == nullptr || !event->stored.seal()) continue;
+      const std::string key = journal_forge::row_key(record::key_of(event->stored.seq));
+      const std::string was = base64(event->stored.parts[0]);
+      const std::string is = base64(change(key, event->stored.parts[0]));
+      out.replace(out.rfind(was), was.size(), is);
+    }
+    return out;
+  };
+  const auto other_seal = [](const std::string&, std::string value) {
+    value.back() = static_cast<char>(value.back() ^ 1);
+    return value;
+  };
+  CHECK(talks.verify(changed(other_seal)) == 65);
+  CHECK(holds(talks.said, "carries another seal than its commit has"));
+  int ends = 0;
+  const auto second_without = [&](const std::string& key, const std::string& value) {
+    return ++ends == 2 ? journal_forge::unsealed(key, value) : value;
+  };
+  CHECK(talks.verify(changed(second_without)) == 65);
+  CHECK(holds(talks.said, "without the seal that earlier ones carry"));
+  const std::size_t format = text.find("\"format\":9");
+  REQUIRE(format != std::string::npos);
+  std::string older = text;
+  older.replace(format, 10, "\"format\":1");
+  CHECK(talks.verify(older) == 65);
 }
 
 TEST_CASE("a session's export holds no other's words, and verifies", "[export]") {

@@ -98,10 +98,10 @@ Result<void> ExportCheck::take_event(ExportEvent event) {
   }
   if (event.hash) {
     ++withheld_;
-    shown_.push_back({seq, *event.hash});
+    shown_.push_back({seq, *event.hash, std::nullopt, false});
   } else {
     if (auto judged = judge_record(event); !judged) return judged;
-    shown_.push_back({seq, event.stored.hash()});
+    shown_.push_back({seq, event.stored.hash(), event.stored.seal(), true});
   }
   Result<void> chained = judge_chain(event.fields, seq);
   if (chained && options_.on_commit) stored_.push_back(std::move(event.stored));
@@ -156,6 +156,7 @@ Result<void> ExportCheck::take_commit(const ExportCommit& commit) {
   if (!follows && commits_ > 0) unbroken_ = false;
   const auto hashes = hashes_of(commit);
   if (!hashes) return hashes.error();
+  if (auto judged = judge_inner_seals(commit); !judged) return judged;
   if (auto judged = judge_seal(commit, *hashes); !judged) return judged;
   if (auto judged = judge_checkpoint(commit); !judged) return judged;
   const bool complete = shown_.size() == hashes->size();
@@ -189,6 +190,22 @@ Result<std::vector<Digest>> ExportCheck::hashes_of(const ExportCommit& commit) c
     return wrong(event_name(shown_[shown].seq) + " is in no commit");
   }
   return hashes;
+}
+
+// Those that records carry.
+Result<void> ExportCheck::judge_inner_seals(const ExportCommit& commit) {
+  const bool known = (head_->identity.format & layout::kFormatSealsInside) != 0;
+  for (const Shown& one : shown_) {
+    const bool ends = one.seq == commit.last;
+    if (one.seal && !(known && ends && *one.seal == commit.seal)) {
+      return wrong(event_name(one.seq) + " carries another seal than its commit has");
+    }
+    inside_ = inside_ || one.seal.has_value();
+    if (ends && one.whole && inside_ && !one.seal) {
+      return wrong(event_name(one.seq) + " ends a commit without the seal that earlier ones carry");
+    }
+  }
+  return {};
 }
 
 Result<void> ExportCheck::judge_seal(const ExportCommit& commit,

@@ -51,6 +51,7 @@ class ExportCheck {
   Result<void> judge_record(const ExportEvent& event);
   Result<void> judge_chain(const ExportJson& fields, Seq seq);
   Result<void> take_commit(const ExportCommit& commit);
+  Result<void> judge_inner_seals(const ExportCommit& commit);
   Result<std::vector<Digest>> hashes_of(const ExportCommit& commit) const;
   Result<void> judge_seal(const ExportCommit& commit, const std::vector<Digest>& hashes);
   Result<void> judge_checkpoint(const ExportCommit& commit);
@@ -59,6 +60,8 @@ class ExportCheck {
   struct Shown {
     Seq seq = 0;
     Digest hash{};
+    std::optional<Digest> seal;  // that its record carries
+    bool whole = false;          // its record is there
   };
 
   Options options_;
@@ -74,6 +77,7 @@ class ExportCheck {
   Seq unread_ = 0;
   std::uint64_t commits_ = 0;
   bool unbroken_ = true;
+  bool inside_ = false;  // a record carried its commit's seal
   bool met_checkpoint_ = false;
   bool ended_ = false;
 };

@@ -41,7 +41,7 @@ Result<Genesis> genesis_of(const ImportRequest& request, const ExportHead& head,
   if (!genesis) return genesis;
   if (!seal_key.empty()) genesis->seal_key = seal_key;
   genesis->identity = head.identity;
-  if (head.identity.format == layout::kFormatClear) return genesis;
+  if (!layout::is_locked(head.identity.format)) return genesis;
   if (request.keys.empty()) {
     return Error{"its words are encrypted: give the exported journal's file keys with --keys",
                  ExitCode::kUsage};
