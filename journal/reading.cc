@@ -19,8 +19,8 @@ using store::Visit;
 constexpr std::size_t kFirstVisitEvents = 32;  // a caller that stops early pays for few
 constexpr std::size_t kVisitGrowth = 4;
 constexpr std::size_t kVisitBytesMax = 256u << 10;
-constexpr std::size_t kLinksMax = 256;  // what a block of them takes stays in the nearest cache
-constexpr Seq kKeysVisitMax = 65'536;   // headers alone are read: these take some milliseconds
+constexpr std::size_t kLinksMax = 64;  // what a block of them takes stays in the nearest cache
+constexpr Seq kKeysVisitMax = 65'536;  // headers alone are read: these take some milliseconds
 
 std::optional<Reading::Seal> seal_of(std::uint64_t key, std::string_view bytes) {
   Reading::Seal seal{record::seq_of(key), {}};
