@@ -148,7 +148,8 @@ bool Control::settles(Connection& connection, const Event& event) {
     return connection.turn == 0 && event.session_reset().answers() != message;
   }
   const Seq ended = ended_turn(event);
-  return ended != 0 && (ended == connection.turn || event.turn_cancelled().by() == message);
+  const bool stopped = connection.stops && event.turn_cancelled().by() == message;
+  return ended != 0 && (ended == connection.turn || stopped);
 }
 
 void Control::follow(Connection& connection, const Event& event) {
@@ -159,6 +160,11 @@ void Control::follow(Connection& connection, const Event& event) {
   const bool ours = event.session() != 0 && event.session() == connection.session;
   if (!ours && event.seq() != connection.message) return;
   send(connection, event_json(event));
+  // A /retry is answered as the message that it asks again.
+  const LeafMoved& moved = event.leaf_moved();
+  if (moved.why() == LeafMoved::RETRY && moved.answers() == connection.message) {
+    connection.message = moved.to();
+  }
   if (event.has_turn_started() && answers(event.turn_started(), connection.message)) {
     connection.turn = event.seq();
   }
@@ -174,6 +180,7 @@ void Control::begin_answer(Connection& connection, const Event& event, bool more
   if (connection.waiting == Waiting::kSay) {
     connection.message = event.seq();
     connection.session = event.session();
+    connection.stops = event.message_received().command() == "stop";
     return;
   }
   send(connection, event_json(event));

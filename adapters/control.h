@@ -97,6 +97,7 @@ class Control final : public Adapter {
     SessionId session = 0;
     Seq turn = 0;        // that answers the message
     Seq compaction = 0;  // that the message asked for
+    bool stops = false;  // it is a /stop
     Seq last_word = 0;   // its end, from which the notice about it follows
   };
 

@@ -222,6 +222,7 @@ Fact edited(const JsonValue& message, std::string_view text, std::string_view ra
   set_common(body, inbound, self);
   body.set_message_id(message["message_id"].integer_or(0));
   body.set_edit_date(message["edit_date"].integer_or(0));
+  body.set_group(is_group(message));
   fact.mutable_content()->set_text(cut(text, kTextBytesMax));
   fact.mutable_content()->set_name(name_of(message["from"]));
   keep_raw(fact, raw);

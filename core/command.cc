@@ -16,19 +16,15 @@ constexpr std::string_view kBlankCharacters = " \t\r\n\f\v";
 struct CommandAlias {
   std::string_view name;
   std::string_view stands_for;
+  std::uint32_t since = 1;
 };
-constexpr std::array<CommandAlias, 2> kCommandAliases = {{{"new", "reset"}, {"clear", "reset"}}};
+constexpr std::array<CommandAlias, 3> kCommandAliases = {
+    {{"new", "reset"}, {"clear", "reset"}, {"load", "switch", 3}}};
 
-char lowered_command(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lowered_command(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return lowered_command(c); });
-  return out;
-}
+char lowered(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool command_character(char c) {
-  c = lowered_command(c);
+  c = lowered(c);
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
@@ -60,6 +56,12 @@ bool known_command(std::string_view name) {
 
 }  // namespace
 
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return lowered(c); });
+  return out;
+}
+
 const std::vector<CommandRow>& commands() {
   static const std::vector<CommandRow> kRows = {
       {"start", "", "what this is and how to begin", true},
@@ -73,6 +75,13 @@ const std::vector<CommandRow>& commands() {
       {"stop", "", "stop the answer that is being written", true},
       {"whoami", "", "your numeric id here", true},
       {"erase", "", "in reply to a message: forget it and its answer for ever", true, 2},
+      {"undo", "[n]", "take your last message, or your last n, and what followed back", true, 3},
+      {"redo", "", "bring back what /undo took", true, 3},
+      {"retry", "[model]", "answer your last message once more, maybe by another model", true, 3},
+      {"fork", "n", "go on from before the last n messages, or from the one you reply to", true, 3},
+      {"branches", "", "the ways this conversation went", true, 3},
+      {"switch", "n", "go on in another branch, by number or name (also /load)", true, 3},
+      {"save", "name", "give this branch a name", true, 3},
   };
   return kRows;
 }
@@ -92,11 +101,10 @@ std::optional<Command> parse_command(std::string_view text, std::string_view bot
   if (!word_ends) return std::nullopt;
   if (bot_name.starts_with('@')) bot_name.remove_prefix(1);
   Command command;
-  command.name = canonical_command(lowered_command(name));
+  command.name = canonical_command(lowered(name));
   command.arguments = without_blanks(text);
   command.known = known_command(command.name);
-  command.for_us = addressee.empty() || bot_name.empty() ||
-                   lowered_command(addressee) == lowered_command(bot_name);
+  command.for_us = addressee.empty() || bot_name.empty() || lowered(addressee) == lowered(bot_name);
   return command;
 }
 
@@ -110,7 +118,9 @@ std::string nearest_command(std::string_view name, std::uint32_t rules) {
   for (const CommandRow& row : commands()) {
     if (row.since <= rules) names.emplace_back(row.name);
   }
-  for (const CommandAlias& alias : kCommandAliases) names.emplace_back(alias.name);
+  for (const CommandAlias& alias : kCommandAliases) {
+    if (alias.since <= rules) names.emplace_back(alias.name);
+  }
   return canonical_command(nearest(name, names));
 }
 

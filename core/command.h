@@ -34,6 +34,9 @@ struct CommandRow {
 // Those of today's rules. What is decided under older ones knows only the commands they had.
 const std::vector<CommandRow>& commands();
 
+// ASCII letters in lower case; the rest stays.
+std::string lowered(std::string_view text);
+
 // nullopt: not a command. `bot_name` without @, compared in lower case; empty: any /cmd@name is
 // ours.
 std::optional<Command> parse_command(std::string_view text, std::string_view bot_name);

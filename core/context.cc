@@ -41,8 +41,18 @@ const SessionState& scope_of(const SessionState& state, const TurnStarted& turn,
   return *cut;
 }
 
-std::string transcript(const SessionState& scope, const Selection& selection, History& history) {
+// What the person who asked for the summary wants of it; empty: nothing in particular.
+std::string instructions_of(const TurnStarted& turn, History& history) {
+  const std::optional<Event> started = history.event(turn.compaction());
+  if (!started || !started->compaction_started().instructed()) return {};
+  const std::optional<Event> asked = history.event(started->compaction_started().answers());
+  return asked ? asked->content().arguments() : std::string();
+}
+
+std::string transcript(const SessionState& scope, const Selection& selection,
+                       const std::string& instructions, History& history) {
   std::string text = "Summarise this conversation.\n";
+  if (!instructions.empty()) text += "Mind above all: " + instructions + "\n";
   if (scope.summary_text() != 0) {
     text += "\nSummary of what came before it:\n" + history.text(scope.summary_text()) + "\n";
   }
@@ -74,7 +84,7 @@ Selection assemble(const SessionState& state, const TurnStarted& turn, History& 
   const Window window{turn.window_tokens(), turn.window_percent(), turn.messages_max()};
   Selection selection = select_entries(scope, tokens, window);
   if (summary) {
-    words(Entry::USER, transcript(scope, selection, history));
+    words(Entry::USER, transcript(scope, selection, instructions_of(turn, history), history));
     return selection;
   }
   if (scope.summary() != 0) words(Entry::USER, quoted_summary(scope, history));

@@ -22,6 +22,10 @@ constexpr Trigger kTriggers[] = {
     {Event::kGatewayStarted, decide_restart},
     {Event::kSettingsLoaded, decide_settings},
     {Event::kMessageReceived, decide_message},
+    {Event::kMessageEdited, decide_edited},
+    {Event::kMessageReplaced, decide_moved},
+    {Event::kLeafMoved, decide_moved},
+    {Event::kCompactionUndone, decide_moved},
     {Event::kMessageRefused, decide_refused},
     {Event::kAttemptFailed, decide_attempt_failed},
     {Event::kTurnCompleted, decide_turn_ended},
@@ -61,11 +65,31 @@ Event notice(const Session& session, const Event* message, std::string text,
   issued->set_topic(std::string(topic));
   if (message != nullptr) {
     issued->set_answers(message->seq());
-    if (message->message_received().group()) {
-      issued->set_reply_to(message->message_received().message_id());
-    }
+    issued->set_reply_to(reply_target(*message));
   }
   return event;
+}
+
+std::int64_t reply_target(const Event& message) {
+  if (message.has_message_edited()) {
+    return message.message_edited().group() ? message.message_edited().message_id() : 0;
+  }
+  return message.message_received().group() ? message.message_received().message_id() : 0;
+}
+
+std::optional<Event> find_on_screen(std::int64_t message_id, Seq before, History& history,
+                                    const std::function<bool(const Event&)>& wanted) {
+  for (Seq seq = before; seq != 0;) {
+    std::optional<Event> event = history.clear_event(seq);
+    if (!event || event->prev() >= seq) break;
+    seq = event->prev();
+    const bool same =
+        (event->has_message_received() && event->message_received().message_id() == message_id) ||
+        (event->has_message_edited() && event->message_edited().message_id() == message_id) ||
+        (event->has_reply_posted() && event->reply_posted().message_id() == message_id);
+    if (same && wanted(*event)) return event;
+  }
+  return std::nullopt;
 }
 
 Event notice_at(const State& state, const std::string& place, std::string text,

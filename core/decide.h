@@ -13,6 +13,7 @@
 
 #include "core/directory.h"
 #include "core/events.pb.h"
+#include "core/model.h"
 #include "core/ports.h"
 #include "core/session.h"
 
@@ -45,6 +46,9 @@ bool acts_at_once(const Event& message);
 
 // decide_turn.cc: a turn for these messages, with the truncation it needed; or the notice why not.
 Decisions start_answer(const State& state, const Session& session, const Event& message);
+// The model of this name; empty: the session's own, or the settings'.
+Result<ResolvedModel> model_of(const State& state, const Session& session,
+                               const std::string& wanted = {});
 Decisions start_summary(const State& state, const Session& session, const Event& compaction);
 Decisions cancel_turn(const State& state, const Session& session, Seq by);
 Decisions decide_attempt_failed(const State& state, const Event& event);
@@ -53,8 +57,23 @@ Decisions decide_restart(const State& state, const Event& event);
 Decisions decide_restored(const State& state, const Event& event);
 Decisions decide_settings(const State& state, const Event& event);
 
+// decide_branch.cc: the leaf moves. What runs is stopped first.
+Decisions undo_messages(const State& state, const Session& session, const Event& message);
+Decisions redo_messages(const State& state, const Session& session, const Event& message);
+Decisions retry_answer(const State& state, const Session& session, const Event& message);
+Decisions fork_conversation(const State& state, const Session& session, const Event& message);
+Decisions list_branches(const State& state, const Session& session, const Event& message);
+Decisions switch_branch(const State& state, const Session& session, const Event& message);
+Decisions save_branch(const State& state, const Session& session, const Event& message);
+Decisions decide_edited(const State& state, const Event& event);
+// LeafMoved, MessageReplaced, CompactionUndone: whoever waits goes on from there.
+Decisions decide_moved(const State& state, const Event& event);
+
 // decide_compaction.cc
+Decisions undo_compaction(const State& state, const Session& session, const Event& message);
 Decisions start_compaction(const State& state, const Session& session, const Event& message);
+// When the next prompt would be too full: CompactionStarted, else nothing.
+Decisions compact_when_due(const State& state, const Session& session);
 Decisions decide_compaction_ended(const State& state, const Event& event);
 Decisions end_compaction(const State& state, const Session& session, const Event& turn,
                          const Event& ended);
@@ -72,6 +91,14 @@ Decisions decide_erased(const State& state, const Event& event);
 
 // decide_space.cc
 Decisions decide_space(const State& state, const Event& event);
+
+// The newest event of the session before `before` that stands on the screen under this id and for
+// which `wanted` holds: a MessageReceived, a MessageEdited or a ReplyPosted.
+std::optional<Event> find_on_screen(std::int64_t message_id, Seq before, History& history,
+                                    const std::function<bool(const Event&)>& wanted);
+
+// Which message to reply to visibly: in a group the one that is answered, else none.
+std::int64_t reply_target(const Event& message);
 
 // A notice to the session's place that settles `message` (null: nothing in particular).
 Event notice(const Session& session, const Event* message, std::string text,

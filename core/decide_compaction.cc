@@ -1,8 +1,14 @@
-// Compaction: the first half of the history is summarised by the session's model, as a turn of its
-// own kind. It is a view: nothing is removed, later prompts take the summary instead of its source.
+// Compaction: the first half of the history is summarised by a model, as a turn of its own kind. It
+// is a view: nothing is removed, later prompts take the summary instead of its source.
+//
+// Law: one begins because somebody asked, or because an answer has ended and the next prompt would
+// be too full; never because of a restart. A summary that is not good enough is not taken: then
+// beginnings of the messages stand for them, and where that saves nothing, prompts leave out what
+// is old.
 #include <algorithm>
 #include <utility>
 
+#include "core/command.h"
 #include "core/context.h"
 #include "core/decide.h"
 
@@ -11,7 +17,14 @@ namespace daybook {
 namespace {
 
 // Fewer than these are not worth a model call.
-constexpr int kCompactionEntriesMin = 2;
+constexpr std::size_t kCompactionEntriesMin = 2;
+// After one has failed, so many more are said before the next begins by itself.
+constexpr std::uint32_t kEntriesBetweenFailures = 8;
+// A longer text that begins like a refusal is none.
+constexpr std::size_t kRefusalBytesMax = 400;
+constexpr std::size_t kTellingWordBytesMin = 5;
+constexpr std::size_t kExcerptLineBytes = 200;
+constexpr std::size_t kExcerptBytes = 8'000;
 
 // The entries no summary covers yet.
 std::vector<Entry> live_entries(const SessionState& session) {
@@ -20,36 +33,224 @@ std::vector<Entry> live_entries(const SessionState& session) {
   return live;
 }
 
-Event compaction_failed(const Session& session, Seq compaction, std::string why) {
+Event compaction_failed(const Session& session, Seq compaction, std::string why,
+                        std::string_view fell_back_to = {}) {
   Event event;
   event.set_session(session.state().id());
   event.mutable_compaction_failed()->set_compaction(compaction);
+  event.mutable_compaction_failed()->set_fell_back_to(std::string(fell_back_to));
   event.mutable_content()->set_detail(std::move(why));
   return event;
 }
 
-}  // namespace
-
-Decisions start_compaction(const State&, const Session& session, const Event& message) {
-  const std::vector<Entry> live = live_entries(session.state());
+// CompactionStarted for the older half of what no summary covers; nullopt: it is too little.
+std::optional<Event> compaction_of_half(const SessionState& session) {
+  const std::vector<Entry> live = live_entries(session);
   std::size_t half = live.size() / 2;
   // An answer stays with its question.
   if (half > 0 && live[half - 1].role() == Entry::USER) --half;
-  if (half < kCompactionEntriesMin) {
-    return {notice(session, &message, "There is too little here to compact yet.", "compact")};
-  }
+  if (half < kCompactionEntriesMin) return std::nullopt;
   Event event;
-  event.set_session(session.state().id());
+  event.set_session(session.id());
   CompactionStarted* started = event.mutable_compaction_started();
   started->set_first(live.front().seq());
   started->set_last(live[half - 1].seq());
   started->set_messages(static_cast<std::uint32_t>(half));
-  std::uint32_t tokens = session.state().summary_tokens();
+  std::uint32_t tokens = session.summary_tokens();
   for (std::size_t i = 0; i < half; ++i) tokens += live[i].tokens();
   started->set_tokens(tokens);
-  started->set_answers(message.seq());
-  started->set_summary(session.state().summary());
-  return {std::move(event)};
+  started->set_summary(session.summary());
+  return event;
+}
+
+Event compaction_completed(const Session& session, const Event& started) {
+  Event event;
+  event.set_session(session.state().id());
+  CompactionCompleted* completed = event.mutable_compaction_completed();
+  completed->set_compaction(started.seq());
+  completed->set_first(started.compaction_started().first());
+  completed->set_last(started.compaction_started().last());
+  completed->set_messages(started.compaction_started().messages());
+  completed->set_tokens_before(started.compaction_started().tokens());
+  return event;
+}
+
+// The entries that a compaction is about.
+std::vector<Entry> source_of(const SessionState& session, const CompactionStarted& started) {
+  const int begin = std::max(position_after(session, started.first()) - 1, 0);
+  const int end = std::max(position_after(session, started.last()), begin);
+  return {session.entries().begin() + begin, session.entries().begin() + end};
+}
+
+// What the source takes in a prompt, in tokens.
+std::uint32_t cost_of(const CompactionStarted& started, const std::vector<Entry>& source) {
+  SessionState whole;
+  whole.mutable_entries()->Assign(source.begin(), source.end());
+  return std::max(started.tokens(), select_entries(whole, 0, {UINT32_MAX, 100, UINT32_MAX}).tokens);
+}
+
+// ---- the quality gate
+
+bool sounds_like_refusal(const std::string& text) {
+  if (text.size() > kRefusalBytesMax) return false;
+  const std::string said = lowered(text);
+  constexpr std::string_view kOpenings[] = {"i can't",   "i can\u2019t",   "i cannot",
+                                            "i'm sorry", "i\u2019m sorry", "i am sorry",
+                                            "sorry, ",   "as an ai"};
+  return std::any_of(std::begin(kOpenings), std::end(kOpenings),
+                     [&](std::string_view opening) { return said.starts_with(opening); });
+}
+
+// Whether any longer word of the text is in the summary; a text without such words is as good as
+// there.
+bool mentions(const std::string& summary, const std::string& text) {
+  const std::string said = lowered(summary);
+  const std::string wanted = lowered(text);
+  bool any = false;
+  for (std::size_t at = 0; at < wanted.size();) {
+    std::size_t end = wanted.find_first_of(" \t\r\n.,;:!?()\"", at);
+    end = std::min(end, wanted.size());
+    if (end - at >= kTellingWordBytesMin) {
+      any = true;
+      if (said.find(wanted.substr(at, end - at)) != std::string::npos) return true;
+    }
+    at = end + 1;
+  }
+  return !any;
+}
+
+// Why the summary is not taken; empty: it is good.
+std::string fault_of_summary(const Event& ended, const CompactionStarted& started,
+                             const std::vector<Entry>& source, History& history) {
+  const std::string& text = ended.content().text();
+  const std::uint32_t tokens = estimate_tokens(text);
+  if (tokens == 0) return "the model gave an empty summary.";
+  const Finish finish = ended.turn_completed().finish();
+  if (finish == LENGTH) return "the summary was cut off.";
+  if (finish == FILTERED) return "the provider filtered the summary.";
+  if (tokens >= cost_of(started, source)) return "the summary is longer than what it stands for.";
+  if (sounds_like_refusal(text)) return "the model would not summarise.";
+  const bool open = !source.empty() && source.back().role() == Entry::USER;
+  if (open && !mentions(text, history.text(source.back().seq()))) {
+    return "the summary leaves out what was asked last.";
+  }
+  return {};
+}
+
+// ---- without a model
+
+// The first message and as many of the newest ones as fit, each cut to its beginning.
+std::string excerpt_of(const std::vector<Entry>& source, Seq older_summary, History& history) {
+  std::vector<std::string> lines;
+  for (const Entry& entry : source) {
+    std::string text(text_prefix(history.text(entry.seq()), kExcerptLineBytes));
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    lines.push_back((entry.role() == Entry::USER ? "\nUser: " : "\nAssistant: ") + text);
+  }
+  std::string text = "Beginnings of what was said, " + std::to_string(source.size()) +
+                     " messages, not all of them:";
+  if (older_summary != 0) {
+    text += "\n" + std::string(text_prefix(history.text(older_summary), kExcerptBytes / 4));
+  }
+  if (!lines.empty()) text += lines.front();
+  std::size_t begin = lines.size();
+  for (std::size_t room = kExcerptBytes; begin > 1 && lines[begin - 1].size() <= room; --begin) {
+    room -= lines[begin - 1].size();
+  }
+  for (std::size_t i = begin; i < lines.size(); ++i) text += lines[i];
+  return text;
+}
+
+std::string compaction_text(const Event& ended) {
+  if (ended.has_compaction_failed()) {
+    return "⚠ Nothing was compacted: " + ended.content().detail();
+  }
+  const CompactionCompleted& completed = ended.compaction_completed();
+  const std::string became = " (about " + std::to_string(completed.tokens_before()) +
+                             " tokens became " + std::to_string(completed.tokens_after()) + ")";
+  if (completed.text() == 0) {
+    return "⚠ No model made a summary, so the beginnings of " +
+           std::to_string(completed.messages()) + " messages stand for them" + became +
+           ". /compact undo takes them whole again.";
+  }
+  return "Compacted " + std::to_string(completed.messages()) + " messages into a summary" + became +
+         ". The history itself stays whole.";
+}
+
+// What stands in for a summary that no model made, if it is any shorter than its source.
+Decisions fall_back(const State& state, const Session& session, const Event& started,
+                    std::string why) {
+  const std::optional<Event> older = state.history.event(started.compaction_started().summary());
+  const std::vector<Entry> source = source_of(session.state(), started.compaction_started());
+  const std::string text =
+      excerpt_of(source, older && older->has_compaction_completed() ? summary_text(*older) : Seq{0},
+                 state.history);
+  const std::uint32_t tokens = estimate_tokens(text);
+  if (tokens >= cost_of(started.compaction_started(), source)) {
+    return {compaction_failed(session, started.seq(), std::move(why), "window")};
+  }
+  Event completed = compaction_completed(session, started);
+  completed.mutable_content()->set_text(text);
+  completed.mutable_compaction_completed()->set_tokens_after(tokens);
+  return {compaction_failed(session, started.seq(), std::move(why), "excerpt"),
+          std::move(completed)};
+}
+
+}  // namespace
+
+Decisions start_compaction(const State& state, const Session& session, const Event& message) {
+  std::optional<Event> event = compaction_of_half(session.state());
+  if (!event) {
+    return {notice(session, &message, "There is too little here to compact yet.", "compact")};
+  }
+  event->mutable_compaction_started()->set_answers(message.seq());
+  const bool instructed =
+      state.directory.state().rules() >= 3 && !message.content().arguments().empty();
+  event->mutable_compaction_started()->set_instructed(instructed);
+  return {*std::move(event)};
+}
+
+Decisions compact_when_due(const State& state, const Session& session) {
+  const SessionState& talk = session.state();
+  const SettingsLoaded& settings = state.directory.settings();
+  const Result<ResolvedModel> model = model_of(state, session);
+  if (!settings.auto_compact() || session.busy() || !model) return {};
+  const auto& waiting = talk.waiting();
+  const bool asked = std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
+    const std::optional<Event> message = state.history.clear_event(one.seq());
+    return message && message->message_received().command() == "compact";
+  });
+  if (asked) return {};
+  // One that failed would fail again at once.
+  const auto entries = static_cast<std::uint32_t>(talk.entries_size());
+  const std::uint32_t failed = talk.compaction_failed();
+  if (failed != 0 && entries >= failed && entries < failed + kEntriesBetweenFailures) return {};
+  const std::vector<Entry> live = live_entries(talk);
+  const Window window{model->context_tokens, settings.context_window_percent(),
+                      settings.max_history_messages()};
+  const std::uint64_t budget = std::uint64_t{window.window_tokens} * window.window_percent / 100;
+  SessionState rest = talk;
+  rest.mutable_entries()->Assign(live.begin(), live.end());
+  const std::uint32_t system = estimate_tokens(state.history.text(state.directory.settings_seq()));
+  const Selection selection = select_entries(rest, system, window);
+  const bool crowded = live.size() >= window.messages_max || selection.messages_dropped > 0;
+  const bool full = std::uint64_t{selection.tokens} * 100 >= budget * settings.compact_percent();
+  if (!crowded && !full) return {};
+  std::optional<Event> event = compaction_of_half(talk);
+  return event ? Decisions{*std::move(event)} : Decisions();
+}
+
+Decisions undo_compaction(const State& state, const Session& session, const Event& message) {
+  const std::optional<Event> completed = state.history.event(session.state().summary());
+  if (session.state().summary() == 0 || !completed) {
+    return {notice(session, &message, "There is no summary here to undo.", "compact")};
+  }
+  Event event;
+  event.set_session(session.state().id());
+  event.mutable_compaction_undone()->set_compaction(completed->compaction_completed().compaction());
+  std::string text = "The model sees the messages themselves again in place of the summary: " +
+                     std::to_string(completed->compaction_completed().messages()) + " of them.";
+  return {std::move(event), notice(session, &message, std::move(text), "compact")};
 }
 
 Decisions end_compaction(const State& state, const Session& session, const Event& turn,
@@ -57,49 +258,43 @@ Decisions end_compaction(const State& state, const Session& session, const Event
   const Seq compaction = turn.turn_started().compaction();
   const std::optional<Event> started = state.history.event(compaction);
   if (!started) return {};
+  if (ended.has_turn_cancelled()) {
+    return {compaction_failed(session, compaction, "it was stopped.")};
+  }
+  const bool gated = state.directory.state().rules() >= 3;
+  std::string why;
   if (!ended.has_turn_completed()) {
-    const bool stopped = ended.has_turn_cancelled();
-    return {compaction_failed(session, compaction,
-                              stopped ? "it was stopped." : ended.content().detail())};
+    why = ended.content().detail();
+  } else if (gated) {
+    const CompactionStarted& asked = started->compaction_started();
+    why = fault_of_summary(ended, asked, source_of(session.state(), asked), state.history);
+    if (turn.turn_started().dropped_size() > 0) why = "the model could not read all of it.";
+  } else if (estimate_tokens(ended.content().text()) == 0) {
+    why = "the model gave an empty summary.";
   }
-  if (estimate_tokens(ended.content().text()) == 0) {
-    return {compaction_failed(session, compaction, "the model gave an empty summary.")};
-  }
-  Event event;
-  event.set_session(session.state().id());
-  CompactionCompleted* completed = event.mutable_compaction_completed();
-  completed->set_compaction(compaction);
-  completed->set_first(started->compaction_started().first());
-  completed->set_last(started->compaction_started().last());
-  completed->set_text(ended.seq());
-  completed->set_messages(started->compaction_started().messages());
-  completed->set_tokens_before(started->compaction_started().tokens());
-  completed->set_tokens_after(estimate_tokens(ended.content().text()));
+  if (!why.empty() && gated) return fall_back(state, session, *started, std::move(why));
+  if (!why.empty()) return {compaction_failed(session, compaction, std::move(why))};
+  Event event = compaction_completed(session, *started);
+  event.mutable_compaction_completed()->set_text(ended.seq());
+  event.mutable_compaction_completed()->set_tokens_after(estimate_tokens(ended.content().text()));
   return {std::move(event)};
 }
 
 Decisions decide_compaction_ended(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
-  if (session == nullptr) return {};
+  // What it fell back to stands right behind it.
+  if (session == nullptr || event.compaction_failed().fell_back_to() == "excerpt") return {};
   const Seq compaction = event.has_compaction_completed()
                              ? event.compaction_completed().compaction()
                              : event.compaction_failed().compaction();
   const std::optional<Event> started = state.history.event(compaction);
-  std::string text;
-  if (event.has_compaction_completed()) {
-    const CompactionCompleted& completed = event.compaction_completed();
-    text = "Compacted " + std::to_string(completed.messages()) +
-           " messages into a summary (about " + std::to_string(completed.tokens_before()) +
-           " tokens became " + std::to_string(completed.tokens_after()) +
-           "). The history itself stays whole.";
-  } else {
-    text = "⚠ Nothing was compacted: " + event.content().detail();
+  const Seq asked = started ? started->compaction_started().answers() : 0;
+  Decisions decisions;
+  if (asked != 0 || state.directory.state().rules() < 3) {
+    Event told = notice(*session, nullptr, compaction_text(event), "compact");
+    told.mutable_notice_issued()->set_answers(asked);
+    decisions.push_back(std::move(told));
   }
-  Event told = notice(*session, nullptr, std::move(text), "compact");
-  if (started) {
-    told.mutable_notice_issued()->set_answers(started->compaction_started().answers());
-  }
-  Decisions decisions = {std::move(told)};
   for (Event& one : settle_waiting_messages(state, *session)) decisions.push_back(std::move(one));
   return decisions;
 }

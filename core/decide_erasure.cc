@@ -18,26 +18,20 @@ struct Target {
 std::int64_t asker_of(const Event& turn, History& history) {
   if (turn.turn_started().answers().empty()) return 0;
   const std::optional<Event> message = history.clear_event(turn.turn_started().answers(0));
+  if (message && message->has_message_edited()) return message->message_edited().user();
   return message ? message->message_received().user() : 0;
 }
 
 // The message, turn or notice that stands on the screen under this id, the newest first.
 Target find_target(const Session& session, std::int64_t message_id, Seq before, History& history) {
-  for (Seq seq = before; seq != 0;) {
-    const std::optional<Event> event = history.clear_event(seq);
-    if (!event || event->prev() >= seq) break;
-    if (event->has_message_received() && event->message_received().message_id() == message_id) {
-      return {seq, event->message_received().user()};
-    }
-    if (event->has_reply_posted() && event->reply_posted().message_id() == message_id) {
-      const Seq source = event->reply_posted().source();
-      const std::optional<Event> shown = history.clear_event(source);
-      return {source, shown && shown->session() == session.state().id() ? asker_of(*shown, history)
-                                                                        : std::int64_t{0}};
-    }
-    seq = event->prev();
-  }
-  return {};
+  const auto wanted = [](const Event& event) { return !event.has_message_edited(); };
+  const std::optional<Event> event = find_on_screen(message_id, before, history, wanted);
+  if (!event) return {};
+  if (event->has_message_received()) return {event->seq(), event->message_received().user()};
+  const Seq source = event->reply_posted().source();
+  const std::optional<Event> shown = history.clear_event(source);
+  const bool ours = shown && shown->session() == session.state().id();
+  return {source, ours ? asker_of(*shown, history) : std::int64_t{0}};
 }
 
 std::string forgotten_text(bool answer) {

@@ -129,6 +129,9 @@ Decisions answer_reset(const Asked& asked) {
 }
 
 Decisions answer_compact(const Asked& asked) {
+  if (asked.rules() >= 3 && asked.arguments() == "undo") {
+    return undo_compaction(asked.state, asked.session, asked.message);
+  }
   return start_compaction(asked.state, asked.session, asked.message);
 }
 
@@ -146,23 +149,27 @@ Decisions answer_whoami(const Asked& asked) {
   return asked.reply(std::move(text), "whoami");
 }
 
-Decisions answer_search_here(const Asked& asked) {
-  return answer_search(asked.state, asked.session, asked.message);
+// What an alias stands for may be newer than the rules in force.
+std::string typed_name(const std::string& text) {
+  return lowered(text.substr(1, text.find_first_of(" \t\r\n\f\v@") - 1));
 }
 
 Decisions answer_unknown(const Asked& asked) {
   std::string name = asked.message.message_received().command();
   // The name is the person's word, so it stands in the text alone.
   const auto said = parse_command(asked.message.content().text(), "");
-  if (name == kUnknownCommand && said) name = said->name;
+  if (name == kUnknownCommand && said) name = typed_name(asked.message.content().text());
   const std::string near = nearest_command(name, asked.rules());
   std::string text = "There is no command /" + name + ".";
   text += near.empty() ? " /help lists them." : " Did you mean /" + near + "?";
   return asked.reply(std::move(text), "unknown");
 }
 
-Decisions answer_erase(const Asked& asked) {
-  return erase_replied(asked.state, asked.session, asked.message);
+using Part = Decisions (*)(const State& state, const Session& session, const Event& message);
+
+template <Part kPart>
+Decisions answer_with(const Asked& asked) {
+  return kPart(asked.state, asked.session, asked.message);
 }
 
 struct Answer {
@@ -172,17 +179,32 @@ struct Answer {
 };
 
 constexpr Answer kAnswers[] = {
-    {"start", answer_start},           {"help", answer_help},      {"status", answer_status},
-    {"model", answer_model},           {"models", answer_models},  {"reset", answer_reset},
-    {"compact", answer_compact},       {"stop", answer_stop},      {"whoami", answer_whoami},
-    {"search", answer_search_here, 2}, {"erase", answer_erase, 2},
+    {"start", answer_start},
+    {"help", answer_help},
+    {"status", answer_status},
+    {"model", answer_model},
+    {"models", answer_models},
+    {"reset", answer_reset},
+    {"compact", answer_compact},
+    {"stop", answer_stop},
+    {"whoami", answer_whoami},
+    {"search", answer_with<answer_search>, 2},
+    {"erase", answer_with<erase_replied>, 2},
+    {"undo", answer_with<undo_messages>, 3},
+    {"redo", answer_with<redo_messages>, 3},
+    {"retry", answer_with<retry_answer>, 3},
+    {"fork", answer_with<fork_conversation>, 3},
+    {"branches", answer_with<list_branches>, 3},
+    {"switch", answer_with<switch_branch>, 3},
+    {"save", answer_with<save_branch>, 3},
 };
 
-bool starts_turn(const Decisions& decisions) {
-  for (const Event& decision : decisions) {
-    if (decision.has_turn_started() || decision.has_compaction_started()) return true;
-  }
-  return false;
+// What is decided next depends on it, so it is decided when this is folded in.
+bool changes_conversation(const Decisions& decisions) {
+  return std::any_of(decisions.begin(), decisions.end(), [](const Event& decision) {
+    return decision.has_turn_started() || decision.has_compaction_started() ||
+           decision.has_leaf_moved() || decision.has_compaction_undone();
+  });
 }
 
 }  // namespace
@@ -213,14 +235,14 @@ Decisions settle_message(const State& state, const Session& session, const Event
 
 Decisions settle_waiting_messages(const State& state, const Session& session) {
   Decisions decisions;
-  if (session.busy()) return decisions;
+  if (session.busy() || session.state().compacting() != 0) return decisions;
   for (const Waiting& waiting : session.state().waiting()) {
     const std::optional<Event> message = state.history.event(waiting.seq());
     if (!message) continue;
     Decisions settled = settle_message(state, session, *message);
-    const bool started = starts_turn(settled);
+    const bool changed = changes_conversation(settled);
     for (Event& one : settled) decisions.push_back(std::move(one));
-    if (started) break;
+    if (changed) break;
   }
   return decisions;
 }

@@ -60,21 +60,6 @@ Decisions with_prompt(const State& state, const Session& session, Event event) {
   return decisions;
 }
 
-Result<ResolvedModel> model_of(const State& state, const Session& session) {
-  const SettingsLoaded& settings = state.directory.settings();
-  const bool own = !session.state().model().empty();
-  Result<ResolvedModel> model = resolve_model(own ? session.state().model() : settings.model(),
-                                              settings, state.directory.catalogue());
-  const bool telegram = channel_of(session.state().place()) == "telegram";
-  if (model && model->provider == "echo" && telegram && !own && !settings.model_chosen()) {
-    return Error{
-        "No model is set up yet: whoever runs this bot can run `daybook setup`, or set "
-        "agent.model to \"echo\" to try it without one.",
-        ExitCode::kSettings};
-  }
-  return model;
-}
-
 bool worth_retrying(ErrorClass error) {
   return error == RATE || error == OVERLOAD || error == NETWORK || error == TRUNCATED ||
          error == STALLED || error == PEER;
@@ -201,38 +186,79 @@ Decisions decide_interrupted(const State& state, const Session& session) {
                              " times while this was being answered. Write again to go on.")};
 }
 
+std::string model_wanted(const Session& session, const Event& message) {
+  for (const Waiting& waiting : session.state().waiting()) {
+    if (waiting.seq() == message.seq()) return waiting.model();
+  }
+  return {};
+}
+
 }  // namespace
 
+Result<ResolvedModel> model_of(const State& state, const Session& session,
+                               const std::string& wanted) {
+  const SettingsLoaded& settings = state.directory.settings();
+  const std::string& chosen = wanted.empty() ? session.state().model() : wanted;
+  const bool own = !chosen.empty();
+  Result<ResolvedModel> model =
+      resolve_model(own ? chosen : settings.model(), settings, state.directory.catalogue());
+  const bool telegram = channel_of(session.state().place()) == "telegram";
+  if (model && model->provider == "echo" && telegram && !own && !settings.model_chosen()) {
+    return Error{
+        "No model is set up yet: whoever runs this bot can run `daybook setup`, or set "
+        "agent.model to \"echo\" to try it without one.",
+        ExitCode::kSettings};
+  }
+  return model;
+}
+
 Decisions start_answer(const State& state, const Session& session, const Event& message) {
-  const Result<ResolvedModel> model = model_of(state, session);
+  const Result<ResolvedModel> model = model_of(state, session, model_wanted(session, message));
   if (!model) return {notice(session, &message, "⚠ " + model.error().message, "model")};
   Event event = new_turn(state, session, *model);
   TurnStarted* turn = event.mutable_turn_started();
   turn->set_kind(ANSWER);
   turn->add_answers(message.seq());
-  if (message.message_received().group()) {
-    turn->set_reply_to(message.message_received().message_id());
-  }
+  turn->set_reply_to(reply_target(message));
   return with_prompt(state, session, std::move(event));
 }
 
+namespace {
+
+Event summary_turn(const State& state, const Session& session, const ResolvedModel& model,
+                   Seq compaction) {
+  Event event = new_turn(state, session, model);
+  TurnStarted* turn = event.mutable_turn_started();
+  turn->set_kind(SUMMARY);
+  turn->set_messages_max(UINT32_MAX);  // a summary stands for all of its range
+  turn->set_compaction(compaction);
+  // What a summary cannot read is left out of it, not of the conversation.
+  return std::move(with_prompt(state, session, std::move(event)).back());
+}
+
+}  // namespace
+
 Decisions start_summary(const State& state, const Session& session, const Event& compaction) {
-  const Result<ResolvedModel> model = model_of(state, session);
+  const Result<ResolvedModel> model =
+      model_of(state, session, state.directory.settings().summary_model());
   if (!model) {
     Event failed;
     failed.set_session(session.state().id());
     failed.mutable_compaction_failed()->set_compaction(compaction.seq());
+    if (state.directory.state().rules() >= 3) {
+      failed.mutable_compaction_failed()->set_fell_back_to("window");
+    }
     failed.mutable_content()->set_detail(model.error().message);
     return {std::move(failed)};
   }
-  Event event = new_turn(state, session, *model);
-  TurnStarted* turn = event.mutable_turn_started();
-  turn->set_kind(SUMMARY);
-  turn->set_messages_max(UINT32_MAX);  // a summary stands for all of its range
-  turn->set_compaction(compaction.seq());
-  Decisions decisions = with_prompt(state, session, std::move(event));
-  // What a summary cannot read is left out of it, not of the conversation.
-  return {std::move(decisions.back())};
+  Event turn = summary_turn(state, session, *model, compaction.seq());
+  const Result<ResolvedModel> own = model_of(state, session);
+  // Rather a dear model than one that cannot read all of it.
+  const bool other = own && own->context_tokens > model->context_tokens;
+  if (other && turn.turn_started().dropped_size() > 0) {
+    turn = summary_turn(state, session, *own, compaction.seq());
+  }
+  return {std::move(turn)};
 }
 
 Decisions cancel_turn(const State& state, const Session& session, Seq by) {
@@ -271,6 +297,10 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
   const std::optional<Event> turn = state.history.event(ended_turn(event));
   if (turn && turn->turn_started().kind() == SUMMARY) {
     return end_compaction(state, *session, *turn, event);
+  }
+  if (event.has_turn_completed()) {
+    Decisions compaction = compact_when_due(state, *session);
+    if (!compaction.empty()) return compaction;
   }
   return settle_waiting_messages(state, *session);
 }

@@ -49,6 +49,8 @@ class Walk {
   void visit(const Event& event) {
     if (event.has_compaction_started()) compactions_.push_back(event);
     if (event.has_session_reset()) reset_ = event.seq();
+    // What lies before a reset may be summarised behind it again.
+    if (event.has_leaf_moved() || event.has_message_replaced()) reset_ = 0;
     if (event.has_reply_posted() && gone(event.reply_posted().source())) {
       message_ids_.insert(event.reply_posted().message_id());
     }
@@ -58,6 +60,7 @@ class Walk {
     }
     forget(event.seq(), turn_with_start(event));
     if (event.has_turn_started()) turns_.insert(event.seq());
+    if (event.has_message_edited()) asked_.insert(event.seq());
     const std::int64_t message_id = event.message_received().message_id();
     if (message_id != 0 && event.seq() != request_.asker) message_ids_.insert(message_id);
     if (turn_of(event) != 0) forget_chunks(last_chunk_of(event), turn_of(event));
@@ -131,6 +134,10 @@ class Walk {
     if (event.has_turn_started()) return turns_.contains(event.seq()) || turn_goes(event);
     if (event.has_notice_issued()) return notice_goes(event.notice_issued());
     if (event.has_session_named()) return true;
+    if (event.has_compaction_completed() && event.compaction_completed().text() == 0) {
+      return summary_goes(event.compaction_completed().compaction());
+    }
+    if (event.has_branch_saved()) return asked_or_below(event.branch_saved().answers());
     return echoes(event);
   }
 
@@ -159,13 +166,14 @@ class Walk {
                      [compaction](const Event& one) { return one.seq() == compaction; });
     if (found == compactions_.end()) return false;
     const CompactionStarted& started = found->compaction_started();
+    if (started.instructed() && asked_or_below(started.answers())) return true;
     if (const Seq older = started.summary(); older != 0) {
       const std::optional<Event> built_on = history_.clear_event(older);
-      if (built_on && gone_text(built_on->compaction_completed().text())) return true;
+      if (built_on && gone_text(summary_text(*built_on))) return true;
     }
     const std::optional<Event> last = history_.clear_event(started.last());
     // A message that waited is older than the answer before it in the conversation.
-    const bool waited = last && last->has_message_received();
+    const bool waited = last && (last->has_message_received() || last->has_message_edited());
     const Seq end = waited ? found->seq() : std::max(started.first(), started.last());
     if (request_.upto != 0 && started.first() <= request_.upto) return true;
     return std::any_of(gone_.begin(), gone_.end(),

@@ -134,6 +134,10 @@ Seq Gateway::record(Fact fact, Time now) {
   if (fact.has_message_received() && !fact.content().erased()) {
     fact.mutable_message_received()->set_tokens(estimate_tokens(fact.content().text()));
   }
+  const bool counted = directory_.state().rules() >= 3 && !fact.content().erased();
+  if (fact.has_message_edited() && counted) {
+    fact.mutable_message_edited()->set_tokens(estimate_tokens(fact.content().text()));
+  }
   const Seq seq = append(std::move(fact), now);
   if (external) {
     external->seq = seq;

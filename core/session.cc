@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/context.h"
 #include "core/directory.h"
 #include "core/erasure.h"
+#include "core/tree.h"
 
 namespace daybook {
 
@@ -27,6 +29,7 @@ void add_entry(SessionState* state, Seq seq, Entry::Role role, std::uint32_t tok
 void start_turn(SessionState* state, const Event& event) {
   const TurnStarted& started = event.turn_started();
   OpenTurn* open = state->mutable_open();
+  state->clear_compacting();
   open->set_seq(event.seq());
   open->set_kind(started.kind());
   open->set_attempt(1);
@@ -37,12 +40,14 @@ void start_turn(SessionState* state, const Event& event) {
   open->set_compaction(started.compaction());
   open->set_session(event.session());
   *open->mutable_answers() = started.answers();
+  if (!started.answers().empty()) state->clear_undone();
   for (const Seq message : started.answers()) {
     std::uint32_t tokens = 0;
     for (const Waiting& one : state->waiting()) {
       if (one.seq() == message) tokens = one.tokens();
     }
-    add_entry(state, message, Entry::USER, tokens);
+    // One that is answered once more is there already.
+    if (message != leaf_of(*state)) add_entry(state, message, Entry::USER, tokens);
     settle_waiting(state, message);
   }
 }
@@ -72,22 +77,83 @@ void retry_turn(SessionState* state, const Event& event) {
   open->set_last_chunk(0);
 }
 
+}  // namespace
+
+Seq summary_text(const Event& compaction_completed) {
+  const Seq text = compaction_completed.compaction_completed().text();
+  return text == 0 ? compaction_completed.seq() : text;
+}
+
+namespace {
+
 void complete_compaction(SessionState* state, const Event& event) {
   const CompactionCompleted& completed = event.compaction_completed();
-  state->set_summary(event.seq());
-  state->set_summary_text(completed.text());
-  state->set_summary_last(completed.last());
-  state->set_summary_tokens(completed.tokens_after());
+  SummaryRow* row = state->add_summaries();
+  row->set_compaction(completed.compaction());
+  row->set_completed(event.seq());
+  row->set_text(summary_text(event));
+  row->set_last(completed.last());
+  row->set_tokens(completed.tokens_after());
+  state->clear_compaction_failed();
+  state->clear_compacting();
+  choose_summary(state);
+}
+
+void undo_compaction(SessionState* state, const CompactionUndone& undone) {
+  auto* rows = state->mutable_summaries();
+  rows->erase(std::remove_if(
+                  rows->begin(), rows->end(),
+                  [&](const SummaryRow& row) { return row.compaction() == undone.compaction(); }),
+              rows->end());
+  state->set_compaction_failed(static_cast<std::uint32_t>(state->entries_size()));
+  choose_summary(state);
 }
 
 void reset(SessionState* state, Seq seq) {
-  state->clear_entries();
+  move_leaf(state, 0);
   state->clear_waiting();
-  state->clear_summary();
-  state->clear_summary_text();
-  state->clear_summary_last();
-  state->clear_summary_tokens();
+  state->clear_undone();
   state->set_reset_at(seq);
+}
+
+void wait_first(SessionState* state, Waiting one) {
+  *state->add_waiting() = std::move(one);
+  for (int index = state->waiting_size() - 1; index > 0; --index) {
+    state->mutable_waiting()->SwapElements(index, index - 1);
+  }
+}
+
+void follow_leaf(SessionState* state, const LeafMoved& moved) {
+  const Seq before = leaf_of(*state);
+  settle_waiting(state, moved.answers());
+  if (!move_leaf(state, moved.to())) return;
+  if (moved.why() == LeafMoved::UNDO) {
+    state->add_undone(before);
+  } else if (moved.why() == LeafMoved::REDO) {
+    if (state->undone_size() > 0) state->mutable_undone()->RemoveLast();
+  } else {
+    state->clear_undone();
+  }
+  if (moved.why() != LeafMoved::RETRY) return;
+  Waiting again;
+  again.set_seq(moved.to());
+  again.set_model(moved.model());
+  wait_first(state, std::move(again));
+}
+
+void replace_message(SessionState* state, const MessageReplaced& replaced) {
+  Waiting edited;
+  edited.set_seq(replaced.by());
+  edited.set_tokens(replaced.tokens());
+  for (Waiting& waiting : *state->mutable_waiting()) {
+    if (waiting.seq() != replaced.replaced()) continue;
+    waiting = edited;
+    return;
+  }
+  if (find_entry(*state, replaced.replaced()) == nullptr) return;
+  move_leaf(state, parent_of(*state, replaced.replaced()));
+  state->clear_undone();
+  wait_first(state, std::move(edited));
 }
 
 // What was said up to here was said here, too. What was unfinished, and what it all cost, is the
@@ -96,6 +162,7 @@ void fork_off(SessionState* state, const Event& event) {
   state->set_id(event.session());
   state->set_place(event.session_forked().place());
   state->clear_open();
+  state->clear_compacting();
   state->clear_waiting();
   state->clear_usage();
   state->clear_turns();
@@ -103,17 +170,22 @@ void fork_off(SessionState* state, const Event& event) {
 
 // What is forgotten is no part of the conversation any more; what a forgotten summary stood for is.
 void forget(SessionState* state, const SessionErased& erased) {
-  const auto gone = [&](const auto& one) { return covers(erased, one.seq()); };
-  auto* entries = state->mutable_entries();
-  entries->erase(std::remove_if(entries->begin(), entries->end(), gone), entries->end());
+  // With the summary in force goes what it was built upon.
+  const bool in_force = state->summary_text() != 0 && covers(erased, state->summary_text());
+  auto* rows = state->mutable_summaries();
+  rows->erase(std::remove_if(rows->begin(), rows->end(),
+                             [&](const SummaryRow& row) {
+                               return covers(erased, row.text()) ||
+                                      (in_force && position_after(*state, row.last()) > 0);
+                             }),
+              rows->end());
+  if (in_force) choose_summary(state);
+  drop_entries(state, [&](Seq seq) { return covers(erased, seq); });
   auto* waiting = state->mutable_waiting();
-  waiting->erase(std::remove_if(waiting->begin(), waiting->end(), gone), waiting->end());
+  waiting->erase(std::remove_if(waiting->begin(), waiting->end(),
+                                [&](const Waiting& one) { return covers(erased, one.seq()); }),
+                 waiting->end());
   settle_waiting(state, erased.answers());
-  if (state->summary_text() == 0 || !covers(erased, state->summary_text())) return;
-  state->clear_summary();
-  state->clear_summary_text();
-  state->clear_summary_last();
-  state->clear_summary_tokens();
 }
 
 void apply_turn_end(SessionState* state, const Event& event) {
@@ -156,14 +228,28 @@ void Session::apply(const Event& event) {
     state_.set_model(event.model_switched().model());
   } else if (event.has_session_reset()) {
     reset(&state_, event.seq());
+  } else if (event.has_leaf_moved()) {
+    follow_leaf(&state_, event.leaf_moved());
+  } else if (event.has_message_replaced()) {
+    replace_message(&state_, event.message_replaced());
+  } else if (event.has_branch_saved()) {
+    SavedRow* saved = state_.add_saved();
+    saved->set_entry(event.branch_saved().entry());
+    saved->set_event(event.seq());
   } else if (event.has_turn_started()) {
     start_turn(&state_, event);
   } else if (event.has_turn_retried()) {
     retry_turn(&state_, event);
   } else if (event.has_compaction_started()) {
     settle_waiting(&state_, event.compaction_started().answers());
+    state_.set_compacting(event.seq());
   } else if (event.has_compaction_completed()) {
     complete_compaction(&state_, event);
+  } else if (event.has_compaction_failed()) {
+    state_.set_compaction_failed(static_cast<std::uint32_t>(state_.entries_size()));
+    state_.clear_compacting();
+  } else if (event.has_compaction_undone()) {
+    undo_compaction(&state_, event.compaction_undone());
   } else if (event.has_session_erased()) {
     forget(&state_, event.session_erased());
   } else if (ends_turn(event)) {
@@ -195,6 +281,13 @@ Result<Session> Session::resume(SessionId id, SessionState state, const std::vec
   return session;
 }
 
+std::string_view text_prefix(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 std::string text_so_far(Seq last_chunk, History& history) {
   std::vector<Event> chunks;
   for (Seq seq = last_chunk; seq != 0;) {
@@ -207,11 +300,7 @@ std::string text_so_far(Seq last_chunk, History& history) {
   for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
     text += chunk->content().text();
   }
-  if (text.size() > kAnswerBytesMax) {
-    std::size_t end = kAnswerBytesMax;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    text.resize(end);
-  }
+  text.resize(text_prefix(text, kAnswerBytesMax).size());
   return text;
 }
 

@@ -5,7 +5,9 @@
 // becomes an entry when its turn starts, not while it waits.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/events.pb.h"
@@ -36,8 +38,14 @@ class Session {
   SessionState state_;
 };
 
+// The event whose content.text is the summary that this one puts in force.
+Seq summary_text(const Event& compaction_completed);
+
 // No answer grows beyond this: it must fit one event of the journal with room to spare.
 inline constexpr std::size_t kAnswerBytesMax = 512u << 10;
+
+// The beginning of a text, cut between code points.
+std::string_view text_prefix(std::string_view text, std::size_t bytes_max);
 
 // The text an attempt had given so far, cut at kAnswerBytesMax: its chunks from `last_chunk` back,
 // TEXT only, joined in order.

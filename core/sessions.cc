@@ -17,13 +17,15 @@ Seq newest_of(const SessionRow& row) { return std::max(row.head(), row.last_chun
 
 // Reading one event of a chain takes about as long as parsing eight entries of a snapshot.
 std::size_t worth_saving(const SessionState& state, const SessionLimits& limits) {
-  return std::max(limits.grown_events, static_cast<std::size_t>(state.entries_size()) / 8);
+  const int entries = state.entries_size() + state.aside_size();
+  return std::max(limits.grown_events, static_cast<std::size_t>(entries) / 8);
 }
 
 }  // namespace
 
 std::size_t bytes_of(const SessionState& state) {
   const auto items = static_cast<std::size_t>(state.entries_size()) +
+                     static_cast<std::size_t>(state.aside_size()) +
                      static_cast<std::size_t>(state.waiting_size());
   return kSessionBytes + items * kItemBytes;
 }

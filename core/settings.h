@@ -2,10 +2,9 @@
 // and command line hands over flat (key, value) entries.
 //
 // Layers, later ones win: built-in < /etc/daybook/config.toml < ~/.config/daybook/config.toml <
-// nearest .daybook/config.toml < environment < command line. A project file may set only
-// agent.model, agent.system_prompt, agent.max_history_messages, agent.context_window_percent and
-// log.*: a cloned repository must not redirect keys or open the bot. An unknown key, a bad value or
-// a forbidden one is an Error with kSettings that names file, line, key and the nearest key.
+// nearest .daybook/config.toml < environment < command line. A project file may set only agent.*
+// and log.*: a cloned repository must not redirect keys or open the bot. An unknown key, bad value
+// or a forbidden one is an Error with kSettings that names file, line, key and the nearest key.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +55,9 @@ struct Settings {
     std::string system_prompt;
     std::uint32_t max_history_messages = 50;
     std::uint32_t context_window_percent = 80;
+    bool auto_compact = true;
+    std::uint32_t compact_percent = 75;
+    std::string summary_model;  // empty: the conversation's own
   } agent;
   struct {
     Secret token;

@@ -25,12 +25,18 @@ SettingValue setting_number(std::int64_t number) { return number; }
 std::vector<SettingKey> agent_rows() {
   using enum SettingKind;
   return {
+      {"agent.auto_compact", kSwitch, SettingValue(true), 0, 0, "", true,
+       "whether older messages are summarised before a prompt has no room for them"},
+      {"agent.compact_percent", kNumber, setting_number(75), 10, 100, "", true,
+       "how full a prompt may get, of what it may hold, until older messages are summarised"},
       {"agent.context_window_percent", kNumber, setting_number(80), 1, 100, "", true,
        "how much of the model's context window a prompt may fill"},
       {"agent.max_history_messages", kNumber, setting_number(50), 1, 10'000, "", true,
        "how many earlier messages a prompt may hold"},
       {"agent.model", kWord, std::nullopt, 1, kWordSettingBytesMax, "", true,
        "the model a new conversation starts with"},
+      {"agent.summary_model", kWord, setting_text(""), 0, kWordSettingBytesMax, "", true,
+       "the model that summarises; empty: the conversation's own"},
       {"agent.system_prompt", kText, setting_text(kSystemPrompt), 0, kSystemPromptBytesMax, "",
        true, "what the model is told before every conversation"},
   };

@@ -29,6 +29,7 @@ constexpr Time from_milliseconds(std::int64_t since_epoch) { return Time(Duratio
 // old ones stay callable.
 //   1  the first
 //   2  /search, /erase
-inline constexpr std::uint32_t kRulesVersion = 2;
+//   3  branches: /undo, /redo, /retry, /fork, /branches, /switch, /save, /compact undo, edits
+inline constexpr std::uint32_t kRulesVersion = 3;
 
 }  // namespace daybook

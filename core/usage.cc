@@ -64,7 +64,14 @@ Spent spent_by(const CallFacts& call, const Usage& usage, const CatalogueLoaded&
 
 void UsageFold::ask(const Event& event) {
   if (event.has_message_received()) {
+    if (event.message_received().command() == "stop") return;  // asks no model
     asked_[event.seq()] = {event.session(), event.message_received().user()};
+  } else if (event.has_message_edited()) {
+    asked_[event.seq()] = {event.session(), event.message_edited().user()};
+  } else if (event.leaf_moved().why() == LeafMoved::RETRY) {
+    asked_[event.leaf_moved().to()] = {event.session(), settle(event.leaf_moved().answers())};
+  } else if (event.has_leaf_moved()) {
+    settle(event.leaf_moved().answers());
   } else if (event.has_compaction_started()) {
     const std::int64_t user = settle(event.compaction_started().answers());
     asked_[event.seq()] = {event.session(), user};
@@ -72,8 +79,6 @@ void UsageFold::ask(const Event& event) {
     settle(event.compaction_failed().compaction());
   } else if (event.has_notice_issued()) {
     settle(event.notice_issued().answers());
-  } else if (event.has_turn_cancelled()) {
-    settle(event.turn_cancelled().by());
   } else if (event.has_session_reset()) {
     std::erase_if(asked_, [&](const auto& one) { return one.second.session == event.session(); });
   }

@@ -121,6 +121,7 @@ TEST_CASE("old prompts and decisions hold after settings change and a restart", 
   Environment changed = place.environment();
   changed.emplace_back("DAYBOOK_AGENT_SYSTEM_PROMPT", "Be brief.");
   changed.emplace_back("DAYBOOK_AGENT_MAX_HISTORY_MESSAGES", "2");
+  changed.emplace_back("DAYBOOK_AGENT_AUTO_COMPACT", "false");
   const Finished talk = run_program(
       {build_directory() + "/daybookd", "--console", "--data", place.data()}, changed, "more\n");
   INFO(talk.errors);

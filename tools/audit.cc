@@ -33,14 +33,15 @@ KindSet kinds_of(std::initializer_list<int> numbers) {
 
 KindSet Audit::kinds() {
   return kinds_before() |
-         kinds_of({Event::kUpdatesGap,        Event::kSessionErased,    Event::kJournalRestored,
-                   Event::kMessageReceived,   Event::kMessageEdited,    Event::kButtonPressed,
-                   Event::kMessageRefused,    Event::kSessionReset,     Event::kTurnStarted,
-                   Event::kTurnCompleted,     Event::kAttemptFailed,    Event::kTurnFailed,
-                   Event::kTurnRetried,       Event::kTurnCancelled,    Event::kTurnAbandoned,
-                   Event::kCompactionStarted, Event::kCompactionFailed, Event::kNoticeIssued,
-                   Event::kPostAttempted,     Event::kReplyPosted,      Event::kReplyEdited,
-                   Event::kDeliveryDelayed,   Event::kDeliveryFailed});
+         kinds_of({Event::kUpdatesGap,       Event::kSessionErased,   Event::kJournalRestored,
+                   Event::kMessageReceived,  Event::kMessageEdited,   Event::kButtonPressed,
+                   Event::kMessageRefused,   Event::kSessionReset,    Event::kTurnStarted,
+                   Event::kLeafMoved,        Event::kMessageReplaced, Event::kTurnCompleted,
+                   Event::kAttemptFailed,    Event::kTurnFailed,      Event::kTurnRetried,
+                   Event::kTurnCancelled,    Event::kTurnAbandoned,   Event::kCompactionStarted,
+                   Event::kCompactionFailed, Event::kNoticeIssued,    Event::kPostAttempted,
+                   Event::kReplyPosted,      Event::kReplyEdited,     Event::kDeliveryDelayed,
+                   Event::kDeliveryFailed});
 }
 
 KindSet Audit::kinds_before() {
@@ -62,6 +63,7 @@ void Audit::apply(const Event& event) {
     if (handled != nullptr) handled->spent.add(call->spent);
   }
   owed_.apply(event);
+  settle_edit(event);
   if (event.has_gateway_started()) {
     start(event);
   } else if (event.has_gateway_stopped()) {
@@ -74,6 +76,11 @@ void Audit::apply(const Event& event) {
     begin(event);
   } else if (event.has_session_reset()) {
     drop_waiting(event);
+  } else if (event.has_leaf_moved()) {
+    if (event.leaf_moved().why() == LeafMoved::RETRY) asks_again(event);
+  } else if (event.has_message_replaced()) {
+    settle(event.message_replaced().replaced(), event);
+    tell(event.message_replaced().replaced());
   } else if (event.has_notice_issued()) {
     issue(event);
   } else if (ends_turn(event)) {
@@ -108,11 +115,34 @@ void Audit::take_in(const Event& event) {
   } else {
     return;
   }
-  // Recorded, and nothing follows from it.
-  handled.outcome = handled.kind;
-  handled.by = handled.seq;
+  const bool edited = event.has_message_edited();
   open_[event.seq()] = std::move(handled);
-  tell(event.seq());
+  if (edited) {
+    edited_ = event.seq();
+  } else {
+    settle(event.seq(), event);  // recorded, and nothing follows from it
+    tell(event.seq());
+  }
+}
+
+// What follows from an edit stands right behind it: new words take the old ones' place, or nothing.
+void Audit::settle_edit(const Event& next) {
+  if (edited_ == 0) return;
+  if (next.cause() == edited_ && next.has_turn_cancelled()) return;
+  const Seq edited = std::exchange(edited_, 0);
+  if (next.has_message_replaced() && next.message_replaced().by() == edited) return;
+  const auto found = open_.find(edited);
+  if (found == open_.end()) return;
+  found->second.outcome = found->second.kind;
+  found->second.by = edited;
+  tell(edited);
+}
+
+// A /retry becomes the turn that follows from it.
+void Audit::asks_again(const Event& event) {
+  const auto asked = open_.find(event.leaf_moved().answers());
+  if (asked == open_.end()) return;
+  again_[event.leaf_moved().to()] = asked->first;
 }
 
 void Audit::begin(const Event& event) {
@@ -128,7 +158,8 @@ void Audit::begin(const Event& event) {
     messages.push_back(asked->second);
     compactions_.erase(asked);
   }
-  for (const Seq message : messages) {
+  for (Seq message : messages) {
+    if (const auto again = again_.extract(message); again) message = again.mapped();
     const auto found = open_.find(message);
     if (found == open_.end()) continue;
     found->second.turn = event.seq();
@@ -159,15 +190,16 @@ void Audit::end_turn(const Event& event) {
     tell(message);
   }
   if (!event.has_turn_cancelled()) return;
-  // A /stop says no more than that it stopped a turn; a /reset is answered by a notice.
+  // A /stop says no more than that it stopped a turn; whatever else stops one has its own answer.
   const auto stop = open_.find(event.turn_cancelled().by());
-  if (stop == open_.end() || stop->second.command == "reset") return;
+  if (stop == open_.end() || stop->second.command != "stop") return;
   settle(stop->first, event);
   tell(stop->first);
 }
 
 void Audit::issue(const Event& event) {
-  const Seq message = event.notice_issued().answers();
+  Seq message = event.notice_issued().answers();
+  if (const auto again = again_.extract(message); again) message = again.mapped();
   Seq owner = message;
   if (const auto found = open_.find(message); found == open_.end()) {
     if (time_of(event) < since_ || message != 0) return;
@@ -189,7 +221,8 @@ void Audit::drop_waiting(const Event& event) {
   std::vector<Seq> dropped;
   for (const auto& [seq, handled] : open_) {
     const bool waits = handled.session == event.session() && handled.outcome.empty() &&
-                       handled.turn == 0 && handled.kind == "MessageReceived";
+                       handled.turn == 0 &&
+                       (handled.kind == "MessageReceived" || handled.kind == "MessageEdited");
     if (waits && seq != event.session_reset().answers()) dropped.push_back(seq);
   }
   for (const Seq seq : dropped) {
@@ -309,6 +342,7 @@ void Audit::judge(Handled* handled, const End& end) {
 }
 
 AuditSum Audit::finish(const End& end) {
+  settle_edit(Event());
   std::vector<Seq> rest;
   for (const auto& [seq, handled] : open_) rest.push_back(seq);
   for (const Seq seq : rest) {

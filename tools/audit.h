@@ -110,6 +110,8 @@ class Audit {
   using Post = std::pair<Seq, std::uint32_t>;  // source, part
 
   void take_in(const Event& event);
+  void settle_edit(const Event& next);
+  void asks_again(const Event& event);
   void begin(const Event& event);
   void end_turn(const Event& event);
   void issue(const Event& event);
@@ -131,6 +133,8 @@ class Audit {
   UsageFold usage_;
   bool running_ = false;
   std::map<Seq, Handled> open_;     // by message, or by the notice that none asked for
+  Seq edited_ = 0;                  // MessageEdited, of which nothing has followed yet
+  std::map<Seq, Seq> again_;        // message -> the /retry that asks it once more
   std::map<Seq, Seq> owners_;       // source -> entry of open_
   std::map<Seq, Seq> summaries_;    // turn of a summary -> message
   std::map<Seq, Seq> compactions_;  // -> message

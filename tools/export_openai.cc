@@ -34,7 +34,10 @@ class ExampleWriter {
   }
 
   Result<void> take(const Event& event) {
-    if (event.has_session_reset()) finish();
+    // What follows was said behind something else.
+    if (event.has_session_reset() || event.has_leaf_moved() || event.has_message_replaced()) {
+      finish();
+    }
     if (event.has_turn_started()) turns_[event.seq()] = event.turn_started();
     if (!event.has_turn_completed() || event.turn_completed().finish() != STOP) return {};
     const auto turn = turns_.find(event.turn_completed().turn());

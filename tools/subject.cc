@@ -49,16 +49,19 @@ bool settles(const Event& next, const Event& message) {
   const bool stopped =
       next.turn_cancelled().by() == seq && message.message_received().command() == "stop";
   const bool dropped = next.has_session_reset() && next.session_reset().answers() != seq;
-  return stopped || dropped || next.notice_issued().answers() == seq ||
-         next.compaction_started().answers() == seq ||
+  const LeafMoved& moved = next.leaf_moved();
+  const bool again = moved.why() == LeafMoved::RETRY && moved.answers() == seq;
+  return stopped || dropped || again || next.notice_issued().answers() == seq ||
+         next.message_replaced().replaced() == seq || next.compaction_started().answers() == seq ||
          std::find(answers.begin(), answers.end(), seq) != answers.end();
 }
 
 // What answered a message: for a /compact its summary, for a /stop the turn that it stopped.
 Result<Event> answer_of(JournalView& view, const Event& message) {
   KindSet kinds;
-  for (const int kind : {Event::kTurnStarted, Event::kNoticeIssued, Event::kCompactionStarted,
-                         Event::kTurnCancelled, Event::kSessionReset}) {
+  for (const int kind :
+       {Event::kTurnStarted, Event::kNoticeIssued, Event::kCompactionStarted, Event::kTurnCancelled,
+        Event::kSessionReset, Event::kLeafMoved, Event::kMessageReplaced}) {
     kinds.set(static_cast<std::size_t>(kind));
   }
   auto found =
@@ -71,6 +74,17 @@ Result<Event> answer_of(JournalView& view, const Event& message) {
                       "waited, and the SessionReset " + std::to_string(next.seq()) + " dropped it");
   }
   return is_subject(next) ? Result<Event>(next) : find_subject(view, next);
+}
+
+// The turn that answers this message, the first one behind `event`.
+Result<Event> turn_answering(JournalView& view, const Event& event, Seq message) {
+  auto turn = first_after(view, event, KindSet().set(Event::kTurnStarted), [&](const Event& next) {
+    const auto& answers = next.turn_started().answers();
+    return std::find(answers.begin(), answers.end(), message) != answers.end();
+  });
+  if (!turn) return turn.error();
+  if (!turn->has_value()) return nothing_of(event, "led to no turn yet");
+  return **turn;
 }
 
 // Chunks of one turn, the rest of its session, and the gateway's own coming and going.
@@ -97,11 +111,21 @@ Result<Event> find_subject(JournalView& view, const Event& event) {
   if (const Seq subject = subject_of(event); subject != 0) return view.event(subject);
   if (event.has_message_received()) return answer_of(view, event);
   if (event.has_compaction_started()) return summary_turn(view, event);
+  if (event.leaf_moved().why() == LeafMoved::RETRY) {
+    return turn_answering(view, event, event.leaf_moved().to());
+  }
+  if (event.has_message_replaced()) {
+    return turn_answering(view, event, event.message_replaced().by());
+  }
+  if (event.has_message_edited()) return turn_answering(view, event, event.seq());
   Seq elsewhere = 0;
   if (event.has_compaction_completed()) elsewhere = event.compaction_completed().compaction();
   if (event.has_compaction_failed()) elsewhere = event.compaction_failed().compaction();
   if (event.has_session_opened()) elsewhere = event.seq() + 1;
-  if (event.has_model_switched() || event.has_session_reset()) elsewhere = event.cause();
+  const bool command = event.has_model_switched() || event.has_session_reset() ||
+                       event.has_leaf_moved() || event.has_branch_saved() ||
+                       event.has_compaction_undone();
+  if (command) elsewhere = event.cause();
   if (elsewhere != 0) {
     auto other = view.event(elsewhere);
     return other ? find_subject(view, *other) : other;

@@ -6,6 +6,7 @@
 
 #include "core/codec.h"
 #include "core/notation.h"
+#include "core/session.h"
 #include "tools/session_events.h"
 
 namespace daybook {
@@ -107,8 +108,27 @@ class TranscriptWriter {
     return text;
   }
 
+  // The new words of a message, which are a message themselves.
+  void fill_edited(const Event& event, Item* item) {
+    const auto edited = view_.gateway().event(event.message_replaced().by());
+    if (!edited) return;
+    item->kind = Item::Kind::kMessage;
+    const std::string& name = edited->content().name();
+    item->who = name.empty() ? "You" : shown(name);
+    item->text = shown(edited->content().text());
+    item->note = "in place of message " + std::to_string(event.message_replaced().replaced());
+  }
+
   void fill_mark(const Event& event, Item* item) {
-    if (event.has_session_reset()) {
+    if (event.has_message_replaced()) {
+      fill_edited(event, item);
+    } else if (event.has_leaf_moved()) {
+      const Seq to = event.leaf_moved().to();
+      item->text = to == 0 ? "It goes on from the beginning."
+                           : "It goes on behind event " + std::to_string(to) + ".";
+    } else if (event.has_compaction_undone()) {
+      item->text = "From here on the messages stand for themselves again, not their summary.";
+    } else if (event.has_session_reset()) {
       item->text = "A new conversation begins.";
     } else if (event.has_session_forked()) {
       item->text = "From here on it goes another way than in session " +
@@ -117,7 +137,7 @@ class TranscriptWriter {
       item->text = "The model is now " + event.model_switched().model() + ".";
     } else if (event.has_compaction_completed()) {
       item->text = "From here on a summary stands for what was said before.";
-      const auto summary = view_.gateway().event(event.compaction_completed().text());
+      const auto summary = view_.gateway().event(summary_text(event));
       if (summary) item->reasoning = shown(summary->content().text());
     }
   }

@@ -38,6 +38,11 @@ class AnswerPrinter {
     const std::string kind = string_at(event, "kind");
     // The first one is ours; others may write at the same place meanwhile.
     if (kind == "MessageReceived" && asked_ == 0) asked_ = event.value("seq", Json(0));
+    // A /retry is answered as the message that it asks again.
+    if (kind == "LeafMoved" && string_at(event, "why") == "RETRY" &&
+        event.value("answers", Json(0)) == asked_) {
+      again_ = event.value("to", Json(0));
+    }
     if (kind == "TurnStarted") turn_ = started(event) ? event.value("seq", Json(0)) : turn_;
     if (kind == "ChunkReceived" && event.value("turn", Json(0)) == turn_) chunk(event);
     if (kind == "TurnRetried" && event.value("turn", Json(0)) == turn_) retried();
@@ -58,7 +63,7 @@ class AnswerPrinter {
     const auto answers = event.find("answers");
     if (answers == event.end()) return false;
     for (const Json& seq : *answers) {
-      if (seq == asked_) return true;
+      if (seq == asked_ || (again_ != 0 && seq == again_)) return true;
     }
     return false;
   }
@@ -96,6 +101,7 @@ class AnswerPrinter {
 
   const Tool& tool_;
   Json asked_ = 0;
+  Json again_ = 0;  // what a /retry asks
   Json turn_ = 0;
   std::string shown_;
 };

@@ -30,9 +30,9 @@ using Rows = std::map<std::string, Row>;
 KindSet kinds_needed() {
   KindSet kinds;
   for (const int kind :
-       {Event::kCatalogueLoaded, Event::kMessageReceived, Event::kTurnStarted,
-        Event::kTurnCompleted, Event::kAttemptFailed, Event::kTurnRetried, Event::kTurnFailed,
-        Event::kTurnCancelled, Event::kTurnAbandoned, Event::kCompactionStarted,
+       {Event::kCatalogueLoaded, Event::kMessageReceived, Event::kMessageEdited, Event::kLeafMoved,
+        Event::kTurnStarted, Event::kTurnCompleted, Event::kAttemptFailed, Event::kTurnRetried,
+        Event::kTurnFailed, Event::kTurnCancelled, Event::kTurnAbandoned, Event::kCompactionStarted,
         Event::kCompactionFailed, Event::kNoticeIssued, Event::kSessionReset}) {
     kinds.set(static_cast<std::size_t>(kind));
   }

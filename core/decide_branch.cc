@@ -1,0 +1,344 @@
+// The leaf moves: back, forth, aside; and what an edited message means.
+//
+// Law: an entry that was said stays said. A move is an event, and what it leaves behind is another
+// branch that /branches shows and /switch goes to.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "core/command.h"
+#include "core/decide.h"
+#include "core/model.h"
+#include "core/tree.h"
+
+namespace daybook {
+
+namespace {
+
+constexpr std::size_t kQuotedBytesMax = 60;
+constexpr std::size_t kNameBytesMax = 64;
+constexpr int kCountMax = 1'000;
+constexpr std::size_t kBranchesShown = 20;
+
+struct Asked {
+  const State& state;
+  const Session& session;
+  const Event& message;
+  std::string_view topic;
+
+  [[nodiscard]] const SessionState& tree() const { return session.state(); }
+  [[nodiscard]] const std::string& arguments() const { return message.content().arguments(); }
+  // `quotes`: entries whose words the text repeats.
+  [[nodiscard]] Event reply(std::string text, const std::vector<Seq>& quotes = {}) const {
+    Event event = notice(session, &message, std::move(text), topic);
+    for (const Seq seq : quotes) event.mutable_notice_issued()->add_quotes(seq);
+    return event;
+  }
+};
+
+// nullopt: not a whole number from 1 on.
+std::optional<int> count_of(const std::string& text) {
+  int count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || stopped != end || count < 1 || count > kCountMax) return std::nullopt;
+  return count;
+}
+
+std::string quoted_words(const Asked& asked, Seq seq) {
+  std::string text = asked.state.history.text(seq);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  const bool cut = text.size() > kQuotedBytesMax;
+  if (cut) text = std::string(text_prefix(text, kQuotedBytesMax));
+  return "\u201c" + text + (cut ? "\u2026\u201d" : "\u201d");
+}
+
+// The last message of a person on the way; 0: there is none.
+Seq last_said(const SessionState& state) {
+  for (int index = state.entries_size(); index > 0; --index) {
+    if (state.entries(index - 1).role() == Entry::USER) return state.entries(index - 1).seq();
+  }
+  return 0;
+}
+
+// What runs is stopped, then the leaf moves.
+Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why) {
+  Decisions decisions;
+  if (asked.session.busy()) {
+    decisions = cancel_turn(asked.state, asked.session, asked.message.seq());
+  }
+  Event event;
+  event.set_session(asked.tree().id());
+  event.mutable_leaf_moved()->set_to(to);
+  event.mutable_leaf_moved()->set_why(why);
+  event.mutable_leaf_moved()->set_answers(asked.message.seq());
+  decisions.push_back(std::move(event));
+  return decisions;
+}
+
+Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why, Event told) {
+  Decisions decisions = moved(asked, to, why);
+  decisions.push_back(std::move(told));
+  return decisions;
+}
+
+std::string messages_text(int count) {
+  return std::to_string(count) + (count == 1 ? " message" : " messages");
+}
+
+// The entry, or the message that waits, which stands on the screen under this id; 0: none.
+Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history) {
+  const SessionState& state = session.state();
+  Seq found = 0;
+  const auto wanted = [&](const Event& event) {
+    if (!event.has_reply_posted()) {
+      const bool waits = std::any_of(state.waiting().begin(), state.waiting().end(),
+                                     [&](const Waiting& one) { return one.seq() == event.seq(); });
+      found = waits || find_entry(state, event.seq()) != nullptr ? event.seq() : 0;
+      return found != 0;
+    }
+    // What a turn said is the entry of the event that ended it: the first one after its beginning.
+    const Seq turn = event.reply_posted().source();
+    Seq entry = 0;
+    for (const auto* entries : {&state.entries(), &state.aside()}) {
+      for (const Entry& one : *entries) {
+        const bool after = one.role() == Entry::ASSISTANT && one.seq() > turn;
+        if (after && (entry == 0 || one.seq() < entry)) entry = one.seq();
+      }
+    }
+    const std::optional<Event> ended = history.clear_event(entry);
+    found = entry != 0 && ended && ended_turn(*ended) == turn ? entry : 0;
+    return found != 0;
+  };
+  find_on_screen(message_id, before, history, wanted);
+  return found;
+}
+
+// The newest branch of this name; 0: there is none.
+Seq find_saved(const Asked& asked, const std::string& name) {
+  const auto& saved = asked.tree().saved();
+  for (auto row = saved.rbegin(); row != saved.rend(); ++row) {
+    const std::optional<Event> event = asked.state.history.event(row->event());
+    if (event && lowered(event->content().name()) == lowered(name)) return row->entry();
+  }
+  return 0;
+}
+
+// The names that lead to this leaf.
+std::string names_of(const Asked& asked, Seq leaf, std::vector<Seq>* quotes) {
+  std::string names;
+  for (const SavedRow& row : asked.tree().saved()) {
+    if (newest_leaf_behind(asked.tree(), row.entry()) != leaf) continue;
+    const std::optional<Event> event = asked.state.history.event(row.event());
+    if (!event) continue;
+    names += (names.empty() ? "" : ", ") + event->content().name();
+    quotes->push_back(row.event());
+  }
+  return names;
+}
+
+// What was said last before the leaf, or it.
+Seq said_before(const SessionState& state, Seq leaf) {
+  for (Seq at = leaf; at != 0; at = parent_of(state, at)) {
+    const Entry* entry = find_entry(state, at);
+    if (entry == nullptr) break;
+    if (entry->role() == Entry::USER) return at;
+  }
+  return leaf;
+}
+
+// Of what waits, the newest first; `left` is lowered by as many as there were.
+Decisions take_back_waiting(const Asked& asked, int* left) {
+  Decisions decisions;
+  const auto& waiting = asked.tree().waiting();
+  for (auto one = waiting.rbegin(); one != waiting.rend() && *left > 0; ++one) {
+    const std::optional<Event> event = asked.state.history.clear_event(one->seq());
+    const bool words = event && event->message_received().command().empty();
+    if (one->seq() == asked.message.seq() || !words) continue;
+    decisions.push_back(
+        notice(asked.session, &*event, "Taken back before it was answered.", asked.topic));
+    --*left;
+  }
+  return decisions;
+}
+
+Decisions go_to(const Asked& asked, Seq leaf) {
+  if (leaf == leaf_of(asked.tree()) && !asked.session.busy()) {
+    return {asked.reply("You are on that branch.")};
+  }
+  const Seq said = said_before(asked.tree(), leaf);
+  return moved(asked, leaf, LeafMoved::SWITCH,
+               asked.reply("It goes on from " + quoted_words(asked, said) + ".", {said}));
+}
+
+}  // namespace
+
+Decisions undo_messages(const State& state, const Session& session, const Event& message) {
+  const Asked asked{state, session, message, "undo"};
+  const auto count =
+      asked.arguments().empty() ? std::optional<int>(1) : count_of(asked.arguments());
+  if (!count) return {asked.reply("/undo takes a number: /undo 2 takes two messages back.")};
+  int left = *count;
+  Decisions decisions = take_back_waiting(asked, &left);
+  if (left == 0) {
+    decisions.push_back(
+        asked.reply("Taken back, before it was answered: " + messages_text(*count) + "."));
+    return decisions;
+  }
+  std::vector<Seq> said;
+  for (const Entry& entry : asked.tree().entries()) {
+    if (entry.role() == Entry::USER) said.push_back(entry.seq());
+  }
+  const int there = static_cast<int>(said.size());
+  if (there == 0 && left == *count) return {asked.reply("There is nothing to take back.")};
+  if (left > there) {
+    const int all = *count - left + there;
+    return {asked.reply("Here is only " + messages_text(all) + " of yours: /undo " +
+                        std::to_string(all) + " takes back all there is.")};
+  }
+  const Seq first = said[static_cast<std::size_t>(there - left)];
+  std::string text = "Taken back: " + quoted_words(asked, first);
+  if (*count > 1) text += " and " + messages_text(*count - 1) + " of yours after it";
+  for (Event& one : moved(asked, parent_of(asked.tree(), first), LeafMoved::UNDO,
+                          asked.reply(text + ". /redo brings it back.", {first}))) {
+    decisions.push_back(std::move(one));
+  }
+  return decisions;
+}
+
+Decisions redo_messages(const State& state, const Session& session, const Event& message) {
+  const Asked asked{state, session, message, "redo"};
+  const auto& undone = asked.tree().undone();
+  if (undone.empty()) return {asked.reply("There is nothing to bring back.")};
+  const Seq leaf = undone.Get(undone.size() - 1);
+  const Seq said = said_before(asked.tree(), leaf);
+  return moved(asked, leaf, LeafMoved::REDO,
+               asked.reply("Back again: " + quoted_words(asked, said) + ".", {said}));
+}
+
+Decisions retry_answer(const State& state, const Session& session, const Event& message) {
+  const Asked asked{state, session, message, "retry"};
+  const Seq said = last_said(asked.tree());
+  if (said == 0) return {asked.reply("There is nothing to answer once more.")};
+  if (!asked.arguments().empty()) {
+    const Result<ResolvedModel> model =
+        resolve_model(asked.arguments(), state.directory.settings(), state.directory.catalogue());
+    if (!model) return {asked.reply(model.error().message + " Nothing was changed.")};
+  }
+  Decisions decisions = moved(asked, said, LeafMoved::RETRY);
+  decisions.back().mutable_leaf_moved()->set_model(asked.arguments());
+  return decisions;
+}
+
+Decisions fork_conversation(const State& state, const Session& session, const Event& message) {
+  const Asked asked{state, session, message, "fork"};
+  const std::int64_t reply_to = message.message_received().reply_to();
+  Seq to = 0;
+  if (asked.arguments().empty() && reply_to != 0) {
+    to = find_said(session, reply_to, message.prev(), state.history);
+    if (to == 0 || find_entry(asked.tree(), to) == nullptr) {
+      return {asked.reply("That message is not part of this conversation.")};
+    }
+  } else {
+    const auto count = count_of(asked.arguments());
+    const int there = asked.tree().entries_size();
+    if (!count || *count >= there) {
+      return {
+          asked.reply("Reply with /fork to the message behind which it shall go on, or say how "
+                      "many messages to leave out, answers counted: /fork 2. Here are " +
+                      std::to_string(there) + "; /reset begins anew.")};
+    }
+    to = asked.tree().entries(there - 1 - *count).seq();
+  }
+  return moved(asked, to, LeafMoved::FORK,
+               asked.reply("It goes on behind " + quoted_words(asked, to) +
+                               ". /branches shows the other way it went.",
+                           {to}));
+}
+
+Decisions list_branches(const State& state, const Session& session, const Event& message) {
+  const Asked asked{state, session, message, "branches"};
+  const std::vector<Branch> branches = branches_of(asked.tree());
+  if (branches.empty()) return {asked.reply("Nothing was said here yet.")};
+  std::string text = "Branches, the oldest first; /switch goes to one:";
+  std::vector<Seq> quotes;
+  const std::size_t skipped = branches.size() - std::min(branches.size(), kBranchesShown);
+  if (skipped > 0) text += "\n(" + std::to_string(skipped) + " older ones)";
+  for (std::size_t i = skipped; i < branches.size(); ++i) {
+    const Branch& branch = branches[i];
+    const Seq said = said_before(asked.tree(), branch.leaf);
+    quotes.push_back(said);
+    text += "\n" + std::to_string(i + 1) + ". ";
+    const std::string names = names_of(asked, branch.leaf, &quotes);
+    if (!names.empty()) text += names + ": ";
+    text += quoted_words(asked, said) + ", " + messages_text(branch.entries);
+    if (branch.leaf == leaf_of(asked.tree())) text += " \u2190 here";
+  }
+  return {asked.reply(std::move(text), quotes)};
+}
+
+Decisions switch_branch(const State& state, const Session& session, const Event& message) {
+  const Asked asked{state, session, message, "switch"};
+  if (asked.arguments().empty()) {
+    return {asked.reply("/switch takes the number or the name of a branch; /branches lists them.")};
+  }
+  const Seq saved = find_saved(asked, asked.arguments());
+  if (saved != 0) return go_to(asked, newest_leaf_behind(asked.tree(), saved));
+  const std::vector<Branch> branches = branches_of(asked.tree());
+  const auto number = count_of(asked.arguments());
+  if (!number || static_cast<std::size_t>(*number) > branches.size()) {
+    return {asked.reply("There is no such branch. /branches lists the " +
+                        std::to_string(branches.size()) + " there are.")};
+  }
+  return go_to(asked, branches[static_cast<std::size_t>(*number) - 1].leaf);
+}
+
+Decisions save_branch(const State& state, const Session& session, const Event& message) {
+  const Asked asked{state, session, message, "save"};
+  const std::string& name = asked.arguments();
+  if (name.empty()) return {asked.reply("/save takes the name this branch shall have.")};
+  if (name.size() > kNameBytesMax || name.find('\n') != std::string::npos) {
+    return {
+        asked.reply("A name is one line of at most " + std::to_string(kNameBytesMax) + " bytes.")};
+  }
+  if (count_of(name)) return {asked.reply("A name needs more than a number.")};
+  const Seq leaf = leaf_of(asked.tree());
+  if (leaf == 0) return {asked.reply("Nothing was said here yet that could have a name.")};
+  Event saved;
+  saved.set_session(asked.tree().id());
+  saved.mutable_branch_saved()->set_entry(leaf);
+  saved.mutable_branch_saved()->set_answers(message.seq());
+  saved.mutable_content()->set_name(name);
+  return {std::move(saved), asked.reply("Saved. \u201c/load " + name + "\u201d comes back to it.")};
+}
+
+Decisions decide_edited(const State& state, const Event& event) {
+  const Session* session = state.session(event.session());
+  if (state.directory.state().rules() < 3 || session == nullptr) return {};
+  const std::string& text = event.content().text();
+  const bool words = text.find_first_not_of(" \t\r\n") != std::string::npos;
+  if (!words || text.starts_with('/') || event.content().erased()) return {};
+  const MessageEdited& edited = event.message_edited();
+  const Seq replaced = find_said(*session, edited.message_id(), event.prev(), state.history);
+  const std::optional<Event> before = state.history.event(replaced);
+  const bool said = before && (before->has_message_edited() || before->has_message_received());
+  if (replaced == 0 || !said || !before->message_received().command().empty()) return {};
+  if (before->content().text() == text) return {};
+  Decisions decisions;
+  const bool entry = find_entry(session->state(), replaced) != nullptr;
+  if (entry && session->busy()) decisions = cancel_turn(state, *session, event.seq());
+  Event fact;
+  fact.set_session(session->state().id());
+  fact.mutable_message_replaced()->set_replaced(replaced);
+  fact.mutable_message_replaced()->set_by(event.seq());
+  fact.mutable_message_replaced()->set_tokens(edited.tokens());
+  decisions.push_back(std::move(fact));
+  return decisions;
+}
+
+Decisions decide_moved(const State& state, const Event& event) {
+  const Session* session = state.session(event.session());
+  return session == nullptr ? Decisions() : settle_waiting_messages(state, *session);
+}
+
+}  // namespace daybook
