@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/command.h"
+#include "core/context.h"
 #include "core/decide.h"
 #include "core/model.h"
 #include "core/tree.h"
@@ -333,6 +334,12 @@ Decisions decide_edited(const State& state, const Event& event) {
   fact.mutable_message_replaced()->set_by(event.seq());
   fact.mutable_message_replaced()->set_tokens(edited.tokens());
   decisions.push_back(std::move(fact));
+  if (entry && position_after(session->state(), replaced) == 0) {
+    decisions.push_back(notice(*session, nullptr,
+                               "What you edited was said on another branch: it goes on there. "
+                               "/branches shows the way back.",
+                               "edited"));
+  }
   return decisions;
 }
 

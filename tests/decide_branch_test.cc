@@ -259,6 +259,21 @@ TEST_CASE("an edited message is answered anew, on a branch beside the old one", 
   talk.check_refolds();
 }
 
+TEST_CASE("an edit of what was said on another branch goes on there, and says so", "[core]") {
+  Talk talk;
+  talk.exchange("one", 10);
+  talk.write("/reset");
+  talk.exchange("two", 11);
+  const Seq edited = talk.edit("uno", 10);
+  CHECK(talk.kinds_after(edited) == "MessageReplaced NoticeIssued TurnStarted");
+  CHECK(talk.told().find("on another branch") != std::string::npos);
+  CHECK(talk.way() == "uno");
+  talk.complete(talk.open(), "re: uno");
+  talk.edit("due", 11);
+  CHECK(talk.way() == "due");
+  talk.check_refolds();
+}
+
 TEST_CASE("an edit that changes no word, is a command or of something else, asks nothing",
           "[core]") {
   Talk talk;
