@@ -77,9 +77,11 @@ std::int64_t reply_target(const Event& message) {
   return message.message_received().group() ? message.message_received().message_id() : 0;
 }
 
-std::optional<Event> find_on_screen(std::int64_t message_id, Seq before, History& history,
+std::optional<Event> find_on_screen(std::int64_t message_id, Seq newest, std::size_t events_max,
+                                    History& history,
                                     const std::function<bool(const Event&)>& wanted) {
-  for (Seq seq = before; seq != 0;) {
+  Seq seq = newest;
+  for (std::size_t read = 0; seq != 0 && read < events_max; ++read) {
     std::optional<Event> event = history.clear_event(seq);
     if (!event || event->prev() >= seq) break;
     seq = event->prev();

@@ -92,9 +92,10 @@ Decisions decide_erased(const State& state, const Event& event);
 // decide_space.cc
 Decisions decide_space(const State& state, const Event& event);
 
-// The newest event of the session before `before` that stands on the screen under this id and for
-// which `wanted` holds: a MessageReceived, a MessageEdited or a ReplyPosted.
-std::optional<Event> find_on_screen(std::int64_t message_id, Seq before, History& history,
+// Among so many events of a chain, from `newest` back, the first that stands on the screen under
+// this id and for which `wanted` holds: a MessageReceived, a MessageEdited or a ReplyPosted.
+std::optional<Event> find_on_screen(std::int64_t message_id, Seq newest, std::size_t events_max,
+                                    History& history,
                                     const std::function<bool(const Event&)>& wanted);
 
 // Which message to reply to visibly: in a group the one that is answered, else none.

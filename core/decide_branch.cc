@@ -4,6 +4,7 @@
 // branch that /branches shows and /switch goes to.
 #include <algorithm>
 #include <charconv>
+#include <unordered_map>
 #include <utility>
 
 #include "core/command.h"
@@ -20,6 +21,9 @@ constexpr std::size_t kQuotedBytesMax = 60;
 constexpr std::size_t kNameBytesMax = 64;
 constexpr int kCountMax = 1'000;
 constexpr std::size_t kBranchesShown = 20;
+// Of the chain, chunks not counted. What lies further back is not looked for: a chat that grew for
+// years must not hold up the others.
+constexpr std::size_t kScreenEventsMax = 10'000;
 
 struct Asked {
   const State& state;
@@ -111,7 +115,7 @@ Seq find_said(const Session& session, std::int64_t message_id, Seq before, Histo
     found = entry != 0 && ended && ended_turn(*ended) == turn ? entry : 0;
     return found != 0;
   };
-  find_on_screen(message_id, before, history, wanted);
+  find_on_screen(message_id, before, kScreenEventsMax, history, wanted);
   return found;
 }
 
@@ -125,14 +129,16 @@ Seq find_saved(const Asked& asked, const std::string& name) {
   return 0;
 }
 
-// The names that lead to this leaf.
-std::string names_of(const Asked& asked, Seq leaf, std::vector<Seq>* quotes) {
-  std::string names;
+// The names that lead to each leaf.
+std::unordered_map<Seq, std::string> names_of(const Asked& asked, std::vector<Seq>* quotes) {
+  const std::unordered_map<Seq, Seq> leaves = newest_leaves(asked.tree());
+  std::unordered_map<Seq, std::string> names;
   for (const SavedRow& row : asked.tree().saved()) {
-    if (newest_leaf_behind(asked.tree(), row.entry()) != leaf) continue;
     const std::optional<Event> event = asked.state.history.event(row.event());
-    if (!event) continue;
-    names += (names.empty() ? "" : ", ") + event->content().name();
+    const auto leaf = leaves.find(row.entry());
+    if (!event || leaf == leaves.end()) continue;
+    std::string& of_leaf = names[leaf->second];
+    of_leaf += (of_leaf.empty() ? "" : ", ") + event->content().name();
     quotes->push_back(row.event());
   }
   return names;
@@ -263,6 +269,7 @@ Decisions list_branches(const State& state, const Session& session, const Event&
   if (branches.empty()) return {asked.reply("Nothing was said here yet.")};
   std::string text = "Branches, the oldest first; /switch goes to one:";
   std::vector<Seq> quotes;
+  const std::unordered_map<Seq, std::string> names = names_of(asked, &quotes);
   const std::size_t skipped = branches.size() - std::min(branches.size(), kBranchesShown);
   if (skipped > 0) text += "\n(" + std::to_string(skipped) + " older ones)";
   for (std::size_t i = skipped; i < branches.size(); ++i) {
@@ -270,8 +277,9 @@ Decisions list_branches(const State& state, const Session& session, const Event&
     const Seq said = said_before(asked.tree(), branch.leaf);
     quotes.push_back(said);
     text += "\n" + std::to_string(i + 1) + ". ";
-    const std::string names = names_of(asked, branch.leaf, &quotes);
-    if (!names.empty()) text += names + ": ";
+    if (const auto named = names.find(branch.leaf); named != names.end()) {
+      text += named->second + ": ";
+    }
     text += quoted_words(asked, said) + ", " + messages_text(branch.entries);
     if (branch.leaf == leaf_of(asked.tree())) text += " \u2190 here";
   }
@@ -283,8 +291,9 @@ Decisions switch_branch(const State& state, const Session& session, const Event&
   if (asked.arguments().empty()) {
     return {asked.reply("/switch takes the number or the name of a branch; /branches lists them.")};
   }
-  const Seq saved = find_saved(asked, asked.arguments());
-  if (saved != 0) return go_to(asked, newest_leaf_behind(asked.tree(), saved));
+  const std::unordered_map<Seq, Seq> leaves = newest_leaves(asked.tree());
+  const auto saved = leaves.find(find_saved(asked, asked.arguments()));
+  if (saved != leaves.end()) return go_to(asked, saved->second);
   const std::vector<Branch> branches = branches_of(asked.tree());
   const auto number = count_of(asked.arguments());
   if (!number || static_cast<std::size_t>(*number) > branches.size()) {

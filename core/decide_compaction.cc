@@ -213,8 +213,9 @@ Decisions start_compaction(const State& state, const Session& session, const Eve
 Decisions compact_when_due(const State& state, const Session& session) {
   const SessionState& talk = session.state();
   const SettingsLoaded& settings = state.directory.settings();
+  if (!settings.auto_compact() || session.busy()) return {};
   const Result<ResolvedModel> model = model_of(state, session);
-  if (!settings.auto_compact() || session.busy() || !model) return {};
+  if (!model) return {};
   const auto& waiting = talk.waiting();
   const bool asked = std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
     const std::optional<Event> message = state.history.clear_event(one.seq());
@@ -229,8 +230,10 @@ Decisions compact_when_due(const State& state, const Session& session) {
   const Window window{model->context_tokens, settings.context_window_percent(),
                       settings.max_history_messages()};
   const std::uint64_t budget = std::uint64_t{window.window_tokens} * window.window_percent / 100;
-  SessionState rest = talk;
+  SessionState rest;
   rest.mutable_entries()->Assign(live.begin(), live.end());
+  rest.set_summary(talk.summary());
+  rest.set_summary_tokens(talk.summary_tokens());
   const std::uint32_t system = estimate_tokens(state.history.text(state.directory.settings_seq()));
   const Selection selection = select_entries(rest, system, window);
   const bool crowded = live.size() >= window.messages_max || selection.messages_dropped > 0;

@@ -25,7 +25,7 @@ std::int64_t asker_of(const Event& turn, History& history) {
 // The message, turn or notice that stands on the screen under this id, the newest first.
 Target find_target(const Session& session, std::int64_t message_id, Seq before, History& history) {
   const auto wanted = [](const Event& event) { return !event.has_message_edited(); };
-  const std::optional<Event> event = find_on_screen(message_id, before, history, wanted);
+  const std::optional<Event> event = find_on_screen(message_id, before, SIZE_MAX, history, wanted);
   if (!event) return {};
   if (event->has_message_received()) return {event->seq(), event->message_received().user()};
   const Seq source = event->reply_posted().source();

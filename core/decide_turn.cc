@@ -60,6 +60,17 @@ Decisions with_prompt(const State& state, const Session& session, Event event) {
   return decisions;
 }
 
+Event summary_turn(const State& state, const Session& session, const ResolvedModel& model,
+                   Seq compaction) {
+  Event event = new_turn(state, session, model);
+  TurnStarted* turn = event.mutable_turn_started();
+  turn->set_kind(SUMMARY);
+  turn->set_messages_max(UINT32_MAX);  // a summary stands for all of its range
+  turn->set_compaction(compaction);
+  // What a summary cannot read is left out of it, not of the conversation.
+  return std::move(with_prompt(state, session, std::move(event)).back());
+}
+
 bool worth_retrying(ErrorClass error) {
   return error == RATE || error == OVERLOAD || error == NETWORK || error == TRUNCATED ||
          error == STALLED || error == PEER;
@@ -222,21 +233,6 @@ Decisions start_answer(const State& state, const Session& session, const Event& 
   turn->set_reply_to(reply_target(message));
   return with_prompt(state, session, std::move(event));
 }
-
-namespace {
-
-Event summary_turn(const State& state, const Session& session, const ResolvedModel& model,
-                   Seq compaction) {
-  Event event = new_turn(state, session, model);
-  TurnStarted* turn = event.mutable_turn_started();
-  turn->set_kind(SUMMARY);
-  turn->set_messages_max(UINT32_MAX);  // a summary stands for all of its range
-  turn->set_compaction(compaction);
-  // What a summary cannot read is left out of it, not of the conversation.
-  return std::move(with_prompt(state, session, std::move(event)).back());
-}
-
-}  // namespace
 
 Decisions start_summary(const State& state, const Session& session, const Event& compaction) {
   const Result<ResolvedModel> model =

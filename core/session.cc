@@ -77,15 +77,6 @@ void retry_turn(SessionState* state, const Event& event) {
   open->set_last_chunk(0);
 }
 
-}  // namespace
-
-Seq summary_text(const Event& compaction_completed) {
-  const Seq text = compaction_completed.compaction_completed().text();
-  return text == 0 ? compaction_completed.seq() : text;
-}
-
-namespace {
-
 void complete_compaction(SessionState* state, const Event& event) {
   const CompactionCompleted& completed = event.compaction_completed();
   SummaryRow* row = state->add_summaries();
@@ -279,6 +270,11 @@ Result<Session> Session::resume(SessionId id, SessionState state, const std::vec
     session.state_.set_seq(std::max(session.state_.seq(), last_chunk));
   }
   return session;
+}
+
+Seq summary_text(const Event& compaction_completed) {
+  const Seq text = compaction_completed.compaction_completed().text();
+  return text == 0 ? compaction_completed.seq() : text;
 }
 
 std::string_view text_prefix(std::string_view text, std::size_t bytes_max) {

@@ -1,7 +1,6 @@
 #include "core/tree.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "core/context.h"
@@ -9,10 +8,8 @@
 namespace daybook {
 namespace {
 
-using Places = std::unordered_map<Seq, int>;
-
-Places places_aside(const SessionState& state) {
-  Places places;
+std::unordered_map<Seq, int> places_aside(const SessionState& state) {
+  std::unordered_map<Seq, int> places;
   for (int index = 0; index < state.aside_size(); ++index) {
     places[state.aside(index).seq()] = index;
   }
@@ -41,6 +38,16 @@ std::unordered_map<Seq, Seq> parents_of(const SessionState& state) {
   return parents;
 }
 
+// From the beginning to `seq`, itself counted. `known`: of entries that were met before.
+int entries_to(Seq seq, const std::unordered_map<Seq, Seq>& parents,
+               std::unordered_map<Seq, int>& known) {
+  std::vector<Seq> way;
+  for (; seq != 0 && !known.contains(seq); seq = parents.at(seq)) way.push_back(seq);
+  int entries = seq == 0 ? 0 : known.at(seq);
+  for (auto entry = way.rbegin(); entry != way.rend(); ++entry) known[*entry] = ++entries;
+  return entries;
+}
+
 }  // namespace
 
 Seq leaf_of(const SessionState& state) {
@@ -65,7 +72,7 @@ Seq parent_of(const SessionState& state, Seq seq) {
 }
 
 bool move_leaf(SessionState* state, Seq to) {
-  const Places aside = places_aside(*state);
+  const std::unordered_map<Seq, int> aside = places_aside(*state);
   std::vector<Entry> way;  // the new part, the leaf first
   Seq at = to;
   while (at != 0 && position_after(*state, at) == 0) {
@@ -142,26 +149,25 @@ std::vector<Branch> branches_of(const SessionState& state) {
   for (const auto& [seq, parent] : parents) inner.insert(parent);
   inner.erase(leaf_of(state));
   std::vector<Branch> branches;
+  std::unordered_map<Seq, int> known;
   for (const auto& [seq, parent] : parents) {
-    if (inner.contains(seq)) continue;
-    Branch& branch = branches.emplace_back();
-    branch.leaf = seq;
-    for (Seq at = seq; at != 0; at = parents.at(at)) ++branch.entries;
+    if (!inner.contains(seq)) branches.push_back({seq, entries_to(seq, parents, known)});
   }
   std::sort(branches.begin(), branches.end(),
             [](const Branch& one, const Branch& other) { return one.leaf < other.leaf; });
   return branches;
 }
 
-Seq newest_leaf_behind(const SessionState& state, Seq seq) {
+std::unordered_map<Seq, Seq> newest_leaves(const SessionState& state) {
   const std::unordered_map<Seq, Seq> parents = parents_of(state);
-  Seq newest = 0;
-  for (const Branch& branch : branches_of(state)) {
-    Seq at = branch.leaf;
-    while (at != 0 && at != seq) at = parents.at(at);
-    if (at == seq) newest = std::max(newest, branch.leaf);
+  const std::vector<Branch> branches = branches_of(state);
+  std::unordered_map<Seq, Seq> leaves;
+  for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) {
+    for (Seq at = branch->leaf; at != 0 && leaves.emplace(at, branch->leaf).second;) {
+      at = parents.at(at);
+    }
   }
-  return newest;
+  return leaves;
 }
 
 }  // namespace daybook

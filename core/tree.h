@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <unordered_map>
 #include <vector>
 
 #include "core/state.pb.h"
@@ -41,7 +42,7 @@ struct Branch {
 // something lies behind it.
 std::vector<Branch> branches_of(const SessionState& state);
 
-// The newest end behind `seq`, or itself; 0: there is no such entry.
-Seq newest_leaf_behind(const SessionState& state, Seq seq);
+// Of every entry the newest end behind it, or itself.
+std::unordered_map<Seq, Seq> newest_leaves(const SessionState& state);
 
 }  // namespace daybook

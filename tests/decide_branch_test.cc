@@ -290,6 +290,15 @@ TEST_CASE("an edit that changes no word, is a command or of something else, asks
   CHECK(talk.way() == "one | re: one");
 }
 
+TEST_CASE("an edit of what was said very long ago is recorded and asks nothing", "[core]") {
+  Talk talk;
+  talk.exchange("one", 10);
+  for (int i = 0; i < 5'000; ++i) talk.write("/whoami");
+  const Seq edited = talk.edit("uno", 10);
+  CHECK(talk.kinds_after(edited).empty());
+  CHECK(talk.way() == "one | re: one");
+}
+
 TEST_CASE("an edit of what is being answered stops that answer", "[core]") {
   Talk talk;
   talk.write("one", 10);

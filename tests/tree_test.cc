@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <unordered_map>
 #include <vector>
 
 #include "core/context.h"
@@ -53,8 +54,18 @@ void check_same(const SessionState& state, const Plain& plain) {
     if (!inner.contains(seq)) ends.push_back(seq);
   }
   std::vector<Seq> leaves;
-  for (const Branch& branch : branches_of(state)) leaves.push_back(branch.leaf);
+  std::map<Seq, Seq> newest;
+  for (const Branch& branch : branches_of(state)) {
+    leaves.push_back(branch.leaf);
+    int entries = 0;
+    for (Seq at = branch.leaf; at != 0; at = plain.parents.at(at), ++entries) {
+      newest[at] = branch.leaf;
+    }
+    CHECK(branch.entries == entries);
+  }
   CHECK(leaves == ends);
+  const std::unordered_map<Seq, Seq> found = newest_leaves(state);
+  CHECK(std::map<Seq, Seq>(found.begin(), found.end()) == newest);
 }
 
 TEST_CASE("however the leaf moves, every entry keeps its place", "[core]") {
@@ -125,15 +136,13 @@ TEST_CASE("a summary holds where its last entry is on the way, and nowhere else"
   CHECK(state.summary_last() == 2);
 }
 
-TEST_CASE("the newest end behind an entry is found, and none behind a stranger", "[core]") {
+TEST_CASE("of every entry the newest end behind it is known", "[core]") {
   SessionState state;
   for (Seq seq = 1; seq <= 3; ++seq) say(&state, seq);
   REQUIRE(move_leaf(&state, 1));
   say(&state, 4);
-  CHECK(newest_leaf_behind(state, 1) == 4);
-  CHECK(newest_leaf_behind(state, 2) == 3);
-  CHECK(newest_leaf_behind(state, 3) == 3);
-  CHECK(newest_leaf_behind(state, 9) == 0);
+  const std::unordered_map<Seq, Seq> leaves = newest_leaves(state);
+  CHECK(leaves == std::unordered_map<Seq, Seq>{{1, 4}, {2, 3}, {3, 3}, {4, 4}});
 }
 
 }  // namespace

@@ -184,18 +184,24 @@ Complaints inbound_once(const Evidence& evidence) {
   return complaints;
 }
 
+// A turn for each message, and one more for every /retry of it.
 Complaints everything_answered(const Evidence& evidence) {
   Complaints complaints;
   std::map<Seq, int> answered;
+  std::map<Seq, int> asked_again;
+  std::set<Seq> taken_back;
   std::map<Seq, int> ended;
   for (const Event& event : evidence.events) {
     for (Seq message : event.turn_started().answers()) ++answered[message];
+    if (event.leaf_moved().why() == LeafMoved::RETRY) ++asked_again[event.leaf_moved().to()];
+    if (event.notice_issued().topic() == "undo") taken_back.insert(event.notice_issued().answers());
     if (const Seq turn = shown_end(event).first; turn != 0) ++ended[turn];
   }
   for (const Said& said : evidence.said) {
     const Event* message = received(evidence, said);
     if (!is_text(said) || message == nullptr) continue;
-    const int turns = answered[message->seq()];
+    const int turns = answered[message->seq()] - asked_again[message->seq()];
+    if (turns == 0 && taken_back.contains(message->seq())) continue;
     if (turns == 1 || (turns == 0 && dropped_by_reset(evidence, *message))) continue;
     if (turns == 0 && forgotten(evidence, message->session(), message->seq())) continue;
     complaints.push_back(std::to_string(turns) + " turns for " + quoted(said.text));
@@ -236,6 +242,11 @@ Complaints prompts_in_order(const Evidence& evidence) {
     for (Seq message : event_at(evidence, event.turn_completed().turn()).turn_started().answers()) {
       if (by_message.contains(message)) answered.insert(by_message[message]->text);
     }
+  }
+  // Where the leaf was moved right behind a question, its answer is on another branch.
+  for (const Event& event : evidence.events) {
+    const auto question = by_message.find(event.leaf_moved().to());
+    if (question != by_message.end()) answered.erase(question->second->text);
   }
   const auto runs_on = [&](const std::string& text) {
     const std::size_t end = text.find("\n\n");

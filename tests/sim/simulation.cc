@@ -94,8 +94,9 @@ void Simulation::plan_people() {
 
 std::string Simulation::something_to_say(std::int64_t chat, int nth) {
   static constexpr const char* kCommands[] = {
-      "/status",           "/whoami", "/models",  "/help",   "/stop",
-      "/model fake:other", "/reset",  "/compact", "/statsu", "/erase"};
+      "/status",           "/whoami", "/models",  "/help",     "/stop",     "/undo",
+      "/model fake:other", "/reset",  "/compact", "/statsu",   "/erase",    "/redo",
+      "/compact undo",     "/retry",  "/fork 1",  "/branches", "/switch 1", "/save name"};
   if (chance_.per_thousand(300)) return kCommands[chance_.below(std::size(kCommands))];
   return "q" + std::to_string(nth) + " of " + std::to_string(chat) +
          " words:" + std::to_string(chance_.between(1, 60));
