@@ -8,7 +8,7 @@
 #include "adapters/event_json.h"
 #include "core/access.h"
 #include "core/command.h"
-#include "core/context.h"
+#include "core/tokens.h"
 
 namespace daybook {
 namespace {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/tokens.h"
+
 namespace daybook {
 namespace {
 

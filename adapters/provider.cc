@@ -11,6 +11,7 @@
 #include "adapters/openai_chat.h"
 #include "adapters/wire/utf8.h"
 #include "core/check.h"
+#include "core/tokens.h"
 
 namespace daybook {
 namespace {

@@ -27,6 +27,7 @@ void Calls::apply(const Event& event) {
     turn.set_place(started.place());
     turn.set_compaction(started.compaction());
     turn.set_session(event.session());
+    turn.set_prompt(event.seq());
     *turn.mutable_answers() = started.answers();
   } else if (event.has_turn_retried()) {
     const auto found = open_.find(event.turn_retried().turn());
@@ -35,6 +36,7 @@ void Calls::apply(const Event& event) {
     found->second.set_attempt_seq(event.seq());
     found->second.set_not_before(event.turn_retried().not_before());
     found->second.set_last_chunk(0);
+    if (event.turn_retried().has_prompt()) found->second.set_prompt(event.seq());
   } else if (event.has_turn_completed()) {
     open_.erase(event.turn_completed().turn());
   } else if (event.has_turn_failed()) {

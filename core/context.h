@@ -1,5 +1,7 @@
 // prompt(session, upto, policy, model): what the model sees. Pure; history is never mutated; the
-// same inputs give the same bytes for ever.
+// same inputs give the same bytes for ever. What a prompt takes is chosen once (core/policy.h) and
+// recorded with its turn, and the words are put together from that record. Turns of rules before
+// version 3, and summaries, record limits instead, by which the choice is made again.
 //
 // The canonical prompt is what the SHA-256 in TurnStarted covers. It is hashed over digests, so
 // that an appended entry costs one block:
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "core/events.pb.h"
+#include "core/layout.h"
 #include "core/ports.h"
 #include "core/result.h"
 #include "core/sha256.h"
@@ -37,11 +40,7 @@ struct Prompt {
 
 Digest canonical_sha256(const Prompt& prompt);
 
-// Estimate by class of character, never below 1 for non-empty text. Rules version 1: ASCII 4 bytes
-// a token, anything else 2.
-std::uint32_t estimate_tokens(std::string_view text);
-
-// The window policy's knobs, as recorded in TurnStarted.
+// The window policy's knobs, as turns record them that record no choice.
 struct Window {
   std::uint32_t window_tokens = 128'000;
   std::uint32_t window_percent = 80;
@@ -59,12 +58,18 @@ struct Selection {
   std::uint32_t messages_dropped = 0;
   std::uint32_t tokens = 0;  // estimate for the whole prompt
   std::uint32_t tokens_dropped = 0;
-  std::string rule;  // which limit dropped: "messages_max", "window_percent", or empty
+  std::string rule;  // what dropped them: "messages_max", "keep_last_8", ..., or empty
 };
-// One past the position of this entry; 0 when the session has none such.
-int position_after(const SessionState& session, Seq entry);
 Selection select_entries(const SessionState& session, std::uint32_t system_tokens,
                          const Window& window);
+
+// Chooses what the turn's prompt takes, by the limits that it names, and records it there. False:
+// it takes more than its budget; turn->tokens() says how much.
+bool plan_prompt(const SessionState& state, TurnStarted* turn, History& history);
+
+// How many tokens of a planned prompt are, from its beginning on, those of the prompt before it.
+std::uint32_t reused_tokens(const SessionState& state, const TurnStarted& turn,
+                            const TurnStarted& before, History& history);
 
 // The prompt of a turn and what it took. `state` already holds the turn's own messages as entries;
 // of `turn` it reads kind, model, settings, compaction and the window.
@@ -74,6 +79,18 @@ struct BuiltPrompt {
 };
 BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, History& history);
 
+// How far the digest of a session's last prompt had come: the next one, which begins like it, costs
+// what is new. A cache; what it says holds as long as nothing of the session is erased.
+struct PromptMemo {
+  std::string model;
+  Digest system{};
+  Seq summary = 0;
+  std::vector<Range> taken;
+  int last_position = 0;     // of the last entry taken
+  std::size_t messages = 0;  // hashed
+  Sha256 hash;
+};
+
 // The same prompt without its words, of which each is read once for many turns.
 struct DigestedPrompt {
   Digest sha256{};  // canonical_sha256() of it
@@ -81,16 +98,18 @@ struct DigestedPrompt {
 };
 DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn, History& history);
 
-// Rebuilds the prompt of a recorded TurnStarted, bytes and all. Walks the session's chain through
-// `history`.
-Result<Prompt> prompt_of(const Event& turn_started, History& history);
+// What a TurnStarted, or a TurnRetried with a prompt of its own, says of its prompt.
+const TurnStarted& prompt_record(const Event& event);
+
+// Rebuilds the prompt of such an event, bytes and all. Walks the session's chain through `history`.
+Result<Prompt> prompt_of(const Event& event, History& history);
 
 // The same with what it took and left out, and the session as it was then, the turn begun.
 struct RebuiltPrompt {
   BuiltPrompt built;
   SessionState state;
 };
-Result<RebuiltPrompt> rebuild_prompt(const Event& turn_started, History& history);
+Result<RebuiltPrompt> rebuild_prompt(const Event& event, History& history);
 
 // Where provider adapters get prompts.
 class Prompts {

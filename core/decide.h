@@ -50,6 +50,8 @@ Decisions start_answer(const State& state, const Session& session, const Event& 
 Result<ResolvedModel> model_of(const State& state, const Session& session,
                                const std::string& wanted = {});
 Decisions start_summary(const State& state, const Session& session, const Event& compaction);
+// The model and the limits that the session's next answer would have.
+Result<TurnStarted> next_answer(const State& state, const Session& session);
 Decisions cancel_turn(const State& state, const Session& session, Seq by);
 Decisions decide_attempt_failed(const State& state, const Event& event);
 Decisions decide_turn_ended(const State& state, const Event& event);
@@ -80,6 +82,14 @@ Decisions end_compaction(const State& state, const Session& session, const Event
 
 // decide_search.cc: /search in a chat.
 Decisions answer_search(const State& state, const Session& session, const Event& message);
+
+// decide_context.cc: what a prompt takes, seen and changed from a chat.
+Decisions answer_policy(const State& state, const Session& session, const Event& message);
+Decisions answer_context(const State& state, const Session& session, const Event& message);
+Decisions answer_pin(const State& state, const Session& session, const Event& message);
+Decisions answer_unpin(const State& state, const Session& session, const Event& message);
+// What the model would see if it were asked now, and why: lines for a person.
+std::string context_text(const State& state, const Session& session);
 
 // decide_access.cc
 Decisions decide_refused(const State& state, const Event& event);

@@ -11,6 +11,9 @@
 #include "core/command.h"
 #include "core/context.h"
 #include "core/decide.h"
+#include "core/layout.h"
+#include "core/policy.h"
+#include "core/tokens.h"
 
 namespace daybook {
 
@@ -214,8 +217,10 @@ Decisions compact_when_due(const State& state, const Session& session) {
   const SessionState& talk = session.state();
   const SettingsLoaded& settings = state.directory.settings();
   if (!settings.auto_compact() || session.busy()) return {};
-  const Result<ResolvedModel> model = model_of(state, session);
-  if (!model) return {};
+  const Result<TurnStarted> turn = next_answer(state, session);
+  if (!turn) return {};
+  // The others make room in a way of their own.
+  if (turn->policy() == "reset" || turn->policy() == "incremental") return {};
   const auto& waiting = talk.waiting();
   const bool asked = std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
     const std::optional<Event> message = state.history.clear_event(one.seq());
@@ -227,17 +232,16 @@ Decisions compact_when_due(const State& state, const Session& session) {
   const std::uint32_t failed = talk.compaction_failed();
   if (failed != 0 && entries >= failed && entries < failed + kEntriesBetweenFailures) return {};
   const std::vector<Entry> live = live_entries(talk);
-  const Window window{model->context_tokens, settings.context_window_percent(),
-                      settings.max_history_messages()};
-  const std::uint64_t budget = std::uint64_t{window.window_tokens} * window.window_percent / 100;
+  const std::uint64_t budget = estimated_budget(*turn);
   SessionState rest;
   rest.mutable_entries()->Assign(live.begin(), live.end());
   rest.set_summary(talk.summary());
   rest.set_summary_tokens(talk.summary_tokens());
-  const std::uint32_t system = estimate_tokens(state.history.text(state.directory.settings_seq()));
-  const Selection selection = select_entries(rest, system, window);
-  const bool crowded = live.size() >= window.messages_max || selection.messages_dropped > 0;
-  const bool full = std::uint64_t{selection.tokens} * 100 >= budget * settings.compact_percent();
+  const std::uint32_t system =
+      estimate_tokens(state.history.text(state.directory.settings_seq()), state.directory.rules());
+  const Selection all = select_entries(rest, system, {UINT32_MAX, 100, UINT32_MAX});
+  const bool crowded = turn->policy() == "window" && live.size() >= turn->messages_max();
+  const bool full = std::uint64_t{all.tokens} * 100 >= budget * settings.compact_percent();
   if (!crowded && !full) return {};
   std::optional<Event> event = compaction_of_half(talk);
   return event ? Decisions{*std::move(event)} : Decisions();
@@ -279,7 +283,8 @@ Decisions end_compaction(const State& state, const Session& session, const Event
   if (!why.empty()) return {compaction_failed(session, compaction, std::move(why))};
   Event event = compaction_completed(session, *started);
   event.mutable_compaction_completed()->set_text(ended.seq());
-  event.mutable_compaction_completed()->set_tokens_after(estimate_tokens(ended.content().text()));
+  event.mutable_compaction_completed()->set_tokens_after(
+      estimate_tokens(ended.content().text(), state.directory.rules()));
   return {std::move(event)};
 }
 

@@ -16,9 +16,7 @@ struct Asked {
   const Session& session;
   const Event& message;
 
-  [[nodiscard]] std::uint32_t rules() const {
-    return std::max(1U, state.directory.state().rules());
-  }
+  [[nodiscard]] std::uint32_t rules() const { return state.directory.rules(); }
   [[nodiscard]] const std::string& arguments() const { return message.content().arguments(); }
   [[nodiscard]] Decisions reply(std::string text, std::string_view topic) const {
     return {notice(session, &message, std::move(text), topic)};
@@ -197,6 +195,10 @@ constexpr Answer kAnswers[] = {
     {"branches", answer_with<list_branches>, 3},
     {"switch", answer_with<switch_branch>, 3},
     {"save", answer_with<save_branch>, 3},
+    {"policy", answer_with<answer_policy>, 3},
+    {"context", answer_with<answer_context>, 3},
+    {"pin", answer_with<answer_pin>, 3},
+    {"unpin", answer_with<answer_unpin>, 3},
 };
 
 // What is decided next depends on it, so it is decided when this is folded in.

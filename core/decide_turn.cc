@@ -7,7 +7,9 @@
 #include "core/context.h"
 #include "core/decide.h"
 #include "core/model.h"
+#include "core/policy.h"
 #include "core/sha256.h"
+#include "core/tokens.h"
 
 namespace daybook {
 
@@ -30,6 +32,65 @@ Event new_turn(const State& state, const Session& session, const ResolvedModel& 
   return event;
 }
 
+// What was left out becomes an event of its own before the one that leaves it out.
+void add_truncated(SessionId session, const Selection& selection, Decisions* decisions) {
+  if (selection.messages_dropped == 0) return;
+  Event truncated;
+  truncated.set_session(session);
+  ContextTruncated* body = truncated.mutable_context_truncated();
+  body->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
+  body->set_messages(selection.messages_dropped);
+  body->set_tokens(selection.tokens_dropped);
+  body->set_rule(selection.rule);
+  decisions->push_back(std::move(truncated));
+}
+
+// The event that records the session's last prompt as a turn; null: there was none like it.
+std::optional<Event> last_prompt(const State& state, const Session& session) {
+  if (session.state().last_prompt() == 0) return std::nullopt;
+  std::optional<Event> event = state.history.clear_event(session.state().last_prompt());
+  if (event && prompt_record(*event).rules() == 0) event.reset();
+  return event;
+}
+
+// Records how the prompt of an answer is made, as the choice of its policy.
+void record_prompt(const State& state, const Session& session, const SessionState& ahead,
+                   TurnStarted* turn, Decisions* decisions) {
+  if (const std::optional<Event> before = last_prompt(state, session)) {
+    turn->set_reused_tokens(reused_tokens(ahead, *turn, prompt_record(*before), state.history));
+  }
+  const DigestedPrompt prompt = digest_prompt(ahead, *turn, state.history);
+  turn->set_sha256(std::string(view(prompt.sha256)));
+  add_truncated(session.state().id(), prompt.selection, decisions);
+}
+
+Error too_long(const TurnStarted& turn) {
+  std::string text = "⚠ Nothing was sent: this would take about " + std::to_string(turn.tokens()) +
+                     " tokens, and the policy " + turn.policy() + " has room for " +
+                     std::to_string(estimated_budget(turn)) + ". ";
+  if (turn.policy() == "full") {
+    text += "/compact, /policy window or /reset helps.";
+  } else {
+    text += "A shorter message helps, or fewer pins (/pin lists them).";
+  }
+  return Error{std::move(text), ExitCode::kUsage};
+}
+
+// The turn, with the truncation it needed; or why it cannot be asked.
+Result<Decisions> with_choice(const State& state, const Session& session, Event event) {
+  Session ahead = session;
+  // The turn's own messages are entries of its prompt: fold the turn as if it were recorded.
+  event.set_seq(session.state().seq() + 1);
+  ahead.apply(event);
+  event.clear_seq();
+  TurnStarted* turn = event.mutable_turn_started();
+  if (!plan_prompt(ahead.state(), turn, state.history)) return too_long(*turn);
+  Decisions decisions;
+  record_prompt(state, session, ahead.state(), turn, &decisions);
+  decisions.push_back(std::move(event));
+  return decisions;
+}
+
 // Records how the prompt was made; what had to be left out becomes an event of its own before it.
 Decisions with_prompt(const State& state, const Session& session, Event event) {
   Session ahead = session;
@@ -46,16 +107,7 @@ Decisions with_prompt(const State& state, const Session& session, Event event) {
   turn->set_tokens(selection.tokens);
   turn->set_sha256(std::string(view(prompt.sha256)));
   Decisions decisions;
-  if (selection.messages_dropped > 0) {
-    Event truncated;
-    truncated.set_session(event.session());
-    ContextTruncated* body = truncated.mutable_context_truncated();
-    body->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
-    body->set_messages(selection.messages_dropped);
-    body->set_tokens(selection.tokens_dropped);
-    body->set_rule(selection.rule);
-    decisions.push_back(std::move(truncated));
-  }
+  add_truncated(event.session(), selection, &decisions);
   decisions.push_back(std::move(event));
   return decisions;
 }
@@ -133,7 +185,7 @@ Duration retry_delay(Seq turn, std::uint32_t attempt) {
 }
 
 Event turn_failed(const OpenTurn& turn, const AttemptFailed& failed, const std::string& text,
-                  const std::string& detail) {
+                  const std::string& detail, std::uint32_t rules) {
   Event event;
   event.set_session(turn.session());
   TurnFailed* body = event.mutable_turn_failed();
@@ -142,7 +194,7 @@ Event turn_failed(const OpenTurn& turn, const AttemptFailed& failed, const std::
   body->set_last_chunk(turn.last_chunk());
   body->set_error(failed.error());
   body->set_status(failed.status());
-  body->set_tokens(estimate_tokens(text));
+  body->set_tokens(estimate_tokens(text, rules));
   event.mutable_content()->set_text(text);
   event.mutable_content()->set_detail(failure_sentence(turn, failed, detail, !text.empty()));
   return event;
@@ -173,14 +225,15 @@ std::vector<const Session*> busy_sessions(const State& state) {
   return busy;
 }
 
-Event turn_abandoned(const OpenTurn& turn, const std::string& text, std::string why) {
+Event turn_abandoned(const OpenTurn& turn, const std::string& text, std::string why,
+                     std::uint32_t rules) {
   Event event;
   event.set_session(turn.session());
   TurnAbandoned* body = event.mutable_turn_abandoned();
   body->set_turn(turn.seq());
   body->set_attempt(turn.attempt());
   body->set_last_chunk(turn.last_chunk());
-  body->set_tokens(estimate_tokens(text));
+  body->set_tokens(estimate_tokens(text, rules));
   event.mutable_content()->set_text(text);
   event.mutable_content()->set_detail(std::move(why));
   return event;
@@ -194,7 +247,56 @@ Decisions decide_interrupted(const State& state, const Session& session) {
   }
   return {turn_abandoned(turn, text,
                          "⚠ Given up: the gateway was restarted " + std::to_string(turn.attempt()) +
-                             " times while this was being answered. Write again to go on.")};
+                             " times while this was being answered. Write again to go on.",
+                         state.directory.rules())};
+}
+
+// The provider found the prompt too long: the next attempt keeps less of it. Nothing: there is no
+// shorter one.
+Decisions retry_shorter(const State& state, const Session& session, const Event& failed) {
+  const OpenTurn& open = session.state().open();
+  const std::optional<Event> recorded = state.history.clear_event(open.prompt());
+  if (!recorded || prompt_record(*recorded).rules() == 0) return {};
+  const TurnStarted& before = prompt_record(*recorded);
+  for (const std::uint32_t keep_last : kOverflowKeepLast) {
+    if (before.overflow_keep_last() != 0 && keep_last >= before.overflow_keep_last()) continue;
+    Event event = turn_retried(open, OVERFLOW, state.now, failed.content().text());
+    TurnStarted* turn = event.mutable_turn_retried()->mutable_prompt();
+    *turn = before;
+    turn->set_overflow_keep_last(keep_last);
+    const bool fits = plan_prompt(session.state(), turn, state.history);
+    if (!fits || turn->tokens() >= before.tokens()) continue;
+    Decisions decisions;
+    record_prompt(state, session, session.state(), turn, &decisions);
+    decisions.push_back(std::move(event));
+    return decisions;
+  }
+  return {};
+}
+
+// Policy and budget, as settings, session and model have them. The turn names its model already.
+void set_limits(const State& state, const Session& session, TurnStarted* turn) {
+  const SettingsLoaded& settings = state.directory.settings();
+  const auto chosen = [](std::uint32_t value, std::uint32_t usual) {
+    return value == 0 ? usual : value;
+  };
+  const std::string& own = session.state().policy();
+  const std::string& usual = settings.policy();
+  turn->set_rules(state.directory.rules());
+  turn->set_policy(!own.empty() ? own : usual.empty() ? std::string(kDefaultPolicy) : usual);
+  turn->set_context_tokens_max(settings.context_tokens_max());
+  // A catalogue need not know it.
+  if (turn->window_tokens() == 0) turn->set_window_tokens(Window().window_tokens);
+  std::uint64_t budget =
+      std::uint64_t{turn->window_tokens()} * std::min(turn->window_percent(), 100U) / 100;
+  if (turn->context_tokens_max() != 0) {
+    budget = std::min<std::uint64_t>(budget, turn->context_tokens_max());
+  }
+  turn->set_budget(static_cast<std::uint32_t>(budget));
+  turn->set_calibration(state.directory.calibration(turn->provider(), turn->model()));
+  turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
+  turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
+  turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
 }
 
 std::string model_wanted(const Session& session, const Event& message) {
@@ -223,6 +325,14 @@ Result<ResolvedModel> model_of(const State& state, const Session& session,
   return model;
 }
 
+Result<TurnStarted> next_answer(const State& state, const Session& session) {
+  const Result<ResolvedModel> model = model_of(state, session);
+  if (!model) return model.error();
+  TurnStarted turn = new_turn(state, session, *model).turn_started();
+  set_limits(state, session, &turn);
+  return turn;
+}
+
 Decisions start_answer(const State& state, const Session& session, const Event& message) {
   const Result<ResolvedModel> model = model_of(state, session, model_wanted(session, message));
   if (!model) return {notice(session, &message, "⚠ " + model.error().message, "model")};
@@ -231,7 +341,11 @@ Decisions start_answer(const State& state, const Session& session, const Event& 
   turn->set_kind(ANSWER);
   turn->add_answers(message.seq());
   turn->set_reply_to(reply_target(message));
-  return with_prompt(state, session, std::move(event));
+  if (state.directory.rules() < 3) return with_prompt(state, session, std::move(event));
+  set_limits(state, session, turn);
+  Result<Decisions> started = with_choice(state, session, std::move(event));
+  if (!started) return {notice(session, &message, started.error().message, "context")};
+  return *std::move(started);
 }
 
 Decisions start_summary(const State& state, const Session& session, const Event& compaction) {
@@ -267,7 +381,7 @@ Decisions cancel_turn(const State& state, const Session& session, Seq by) {
   body->set_attempt(turn.attempt());
   body->set_last_chunk(turn.last_chunk());
   body->set_by(by);
-  body->set_tokens(estimate_tokens(text));
+  body->set_tokens(estimate_tokens(text, state.directory.rules()));
   event.mutable_content()->set_text(text);
   return {std::move(event)};
 }
@@ -284,7 +398,12 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
         std::max(retry_delay(turn.seq(), turn.attempt()), Duration(failed.retry_after()));
     return {turn_retried(turn, failed.error(), state.now + delay, event.content().text())};
   }
-  return {turn_failed(turn, failed, event.content().text(), event.content().detail())};
+  if (failed.error() == OVERFLOW) {
+    Decisions shorter = retry_shorter(state, *session, event);
+    if (!shorter.empty()) return shorter;
+  }
+  return {turn_failed(turn, failed, event.content().text(), event.content().detail(),
+                      state.directory.rules())};
 }
 
 Decisions decide_turn_ended(const State& state, const Event& event) {
@@ -317,7 +436,8 @@ Decisions decide_restored(const State& state, const Event&) {
     Event event =
         turn_abandoned(turn, text_so_far(turn.last_chunk(), state.history),
                        "⚠ Given up: this was being answered when the backup was made that "
-                       "the journal was restored from.");
+                       "the journal was restored from.",
+                       state.directory.rules());
     for (const Waiting& waiting : session->state().waiting()) {
       event.mutable_turn_abandoned()->add_waited(waiting.seq());
     }
@@ -339,7 +459,8 @@ Decisions decide_settings(const State& state, const Event& event) {
     AttemptFailed failed;
     failed.set_error(SETTINGS);
     const std::string text = text_so_far(turn.last_chunk(), state.history);
-    decisions.push_back(turn_failed(turn, failed, text, "the settings no longer name it"));
+    decisions.push_back(
+        turn_failed(turn, failed, text, "the settings no longer name it", state.directory.rules()));
   }
   return decisions;
 }

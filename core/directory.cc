@@ -7,6 +7,20 @@
 
 namespace daybook {
 
+namespace {
+
+// One answer moves what is believed of its model by a quarter of the way, and nothing moves it
+// beyond a half or three times our estimate.
+constexpr std::uint64_t kCalibrationWeight = 4;
+constexpr std::uint64_t kCalibrationLeast = 500;
+constexpr std::uint64_t kCalibrationMost = 3'000;
+
+std::string model_of_provider(const std::string& provider, const std::string& model) {
+  return provider + ":" + model;
+}
+
+}  // namespace
+
 Directory Directory::restore(DirectoryState state) {
   Directory directory;
   for (SessionRow& row : *state.mutable_sessions()) {
@@ -16,8 +30,12 @@ Directory Directory::restore(DirectoryState state) {
   for (PairingRow& row : *state.mutable_pairings()) {
     directory.pairings_[row.user()] = std::move(row);
   }
+  for (CalibrationRow& row : *state.mutable_calibrations()) {
+    directory.calibrations_[row.model()] = std::move(row);
+  }
   state.clear_sessions();
   state.clear_pairings();
+  state.clear_calibrations();
   directory.state_ = std::move(state);
   return directory;
 }
@@ -26,6 +44,7 @@ DirectoryState Directory::save() const {
   DirectoryState state = state_;
   for (const auto& [id, row] : sessions_) *state.add_sessions() = row;
   for (const auto& [user, row] : pairings_) *state.add_pairings() = row;
+  for (const auto& [model, row] : calibrations_) *state.add_calibrations() = row;
   return state;
 }
 
@@ -80,14 +99,45 @@ void Directory::apply_to_session(const Event& event) {
     row.set_place(event.session_forked().place());
     places_[row.place()] = row.id();
   } else if (event.has_turn_started()) {
+    const TurnStarted& started = event.turn_started();
     row.set_open_turn(event.seq());
     row.set_last_chunk(0);
+    row.set_open_model(model_of_provider(started.provider(), started.model()));
+    row.set_open_tokens(started.rules() == 0 ? 0 : started.tokens());
   } else if (event.has_turn_retried()) {
     row.set_last_chunk(0);
+    if (event.turn_retried().has_prompt()) {
+      row.set_open_tokens(event.turn_retried().prompt().tokens());
+    }
   } else if (ends_turn(event)) {
+    if (event.has_turn_completed()) {
+      calibrate(row.open_model(), row.open_tokens(),
+                event.turn_completed().usage().prompt_tokens());
+    }
     row.set_open_turn(0);
     row.set_last_chunk(0);
+    row.clear_open_model();
+    row.clear_open_tokens();
   }
+}
+
+// A provider that reported nothing teaches nothing.
+void Directory::calibrate(const std::string& model, std::uint64_t estimated,
+                          std::uint64_t reported) {
+  if (estimated == 0 || reported == 0) return;
+  const std::uint64_t heard =
+      std::clamp(reported * 1'000 / estimated, kCalibrationLeast, kCalibrationMost);
+  CalibrationRow& row = calibrations_[model];
+  const std::uint64_t believed = row.answers() == 0 ? heard : row.per_thousand();
+  row.set_model(model);
+  row.set_per_thousand(static_cast<std::uint32_t>((believed * (kCalibrationWeight - 1) + heard) /
+                                                  kCalibrationWeight));
+  row.set_answers(row.answers() + 1);
+}
+
+std::uint32_t Directory::calibration(const std::string& provider, const std::string& model) const {
+  const auto found = calibrations_.find(model_of_provider(provider, model));
+  return found == calibrations_.end() ? 1'000 : found->second.per_thousand();
 }
 
 // Remembers how far from its beginning on a conversation is forgotten.

@@ -2,6 +2,8 @@
 // event. Staged position.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,6 +27,8 @@ class Directory {
   void apply_skipped(const Event& chunk);
 
   [[nodiscard]] Seq seq() const { return state_.seq(); }
+  // Version of the rules that are in force.
+  [[nodiscard]] std::uint32_t rules() const { return std::max(1U, state_.rules()); }
   [[nodiscard]] Time time() const { return from_milliseconds(state_.time()); }
 
   // nullptr: never spoken in.
@@ -44,11 +48,16 @@ class Directory {
   [[nodiscard]] bool space_low() const { return state_.space_low(); }
   [[nodiscard]] const DirectoryState& state() const {
     return state_;
-  }  // without sessions and pairings
+  }  // without sessions, pairings and calibrations
 
   [[nodiscard]] const SettingsLoaded& settings() const { return state_.settings(); }
   [[nodiscard]] Seq settings_seq() const { return state_.settings_seq(); }
   [[nodiscard]] const CatalogueLoaded& catalogue() const { return state_.catalogue(); }
+
+  // Tokens that this model of this provider reports for 1,000 of our estimate, learnt from its
+  // answers, the latest weighing most. 1,000 while it has given none.
+  [[nodiscard]] std::uint32_t calibration(const std::string& provider,
+                                          const std::string& model) const;
 
  private:
   void apply_to_session(const Event& event);
@@ -56,11 +65,13 @@ class Directory {
   void request(const Event& event);
   void approve(const PairingApproved& approved);
   void revoke(std::int64_t user);
+  void calibrate(const std::string& model, std::uint64_t estimated, std::uint64_t reported);
 
   DirectoryState state_;
   std::map<SessionId, SessionRow> sessions_;
   std::map<std::string, SessionId, std::less<>> places_;
   std::map<std::int64_t, PairingRow> pairings_;
+  std::map<std::string, CalibrationRow> calibrations_;
 };
 
 // TurnCompleted, TurnFailed, TurnCancelled or TurnAbandoned.

@@ -5,6 +5,7 @@
 
 #include "core/access.h"
 #include "core/codec.h"
+#include "core/tokens.h"
 
 namespace daybook {
 
@@ -22,6 +23,8 @@ constexpr int kDuePerTurn = 256;
 
 // Some two and a half megabytes; beyond that they are made again.
 constexpr std::size_t kDigestsMax = 32'768;
+// Less than half a megabyte, but for conversations whose prompts are in many pieces.
+constexpr std::size_t kMemosMax = 1'024;
 
 std::string place_of(const Event& fact) {
   if (fact.has_message_received()) return fact.message_received().place();
@@ -42,12 +45,12 @@ bool superseded(const Event& fact, const SessionState& session) {
   return false;
 }
 
-void complete_fact(Event* fact, const SessionState& session) {
+void complete_fact(Event* fact, const SessionState& session, std::uint32_t rules) {
   const Seq last_chunk = session.open().last_chunk();
   if (fact->has_turn_completed()) {
     fact->mutable_turn_completed()->set_last_chunk(last_chunk);
     if (fact->content().erased()) return;
-    fact->mutable_turn_completed()->set_tokens(estimate_tokens(fact->content().text()));
+    fact->mutable_turn_completed()->set_tokens(estimate_tokens(fact->content().text(), rules));
   } else if (fact->has_attempt_failed()) {
     fact->mutable_attempt_failed()->set_last_chunk(last_chunk);
   }
@@ -132,11 +135,13 @@ Seq Gateway::record(Fact fact, Time now) {
   fact = admitted(directory_, std::move(fact));
   if (!place_in_session(&fact, now)) return 0;
   if (fact.has_message_received() && !fact.content().erased()) {
-    fact.mutable_message_received()->set_tokens(estimate_tokens(fact.content().text()));
+    fact.mutable_message_received()->set_tokens(
+        estimate_tokens(fact.content().text(), directory_.rules()));
   }
   const bool counted = directory_.state().rules() >= 3 && !fact.content().erased();
   if (fact.has_message_edited() && counted) {
-    fact.mutable_message_edited()->set_tokens(estimate_tokens(fact.content().text()));
+    fact.mutable_message_edited()->set_tokens(
+        estimate_tokens(fact.content().text(), directory_.rules()));
   }
   const Seq seq = append(std::move(fact), now);
   if (external) {
@@ -188,7 +193,7 @@ bool Gateway::place_in_session(Event* fact, Time now) {
   const Session* owner = session(fact->session());
   if (owner == nullptr) return fact->session() == 0;
   if (superseded(*fact, owner->state())) return false;
-  complete_fact(fact, owner->state());
+  complete_fact(fact, owner->state(), directory_.rules());
   return true;
 }
 
@@ -208,6 +213,7 @@ Seq Gateway::append(Event event, Time now) {
   if (event.has_session_opened()) sessions_.begin(event.seq());
   sessions_.apply(event);
   batch_.records.push_back(to_record(event));
+  if (event.has_session_erased()) memos_.clear();
   if (event.has_keys_destroyed()) destroy_keys(event);
   const Seq seq = event.seq();
   in_flight_.emplace_hint(in_flight_.end(), seq, std::move(event));
@@ -289,6 +295,11 @@ Digest Gateway::text_sha256(Seq seq) {
   return digest;
 }
 
+PromptMemo* Gateway::prompt_memo(SessionId id) {
+  if (memos_.size() == kMemosMax && !memos_.contains(id)) memos_.clear();
+  return &memos_[id];
+}
+
 std::optional<Event> Gateway::decoded(const Result<std::optional<Record>>& record,
                                       Result<Event> (*decode)(const Record&)) {
   if (!record) {
@@ -305,15 +316,17 @@ std::optional<Event> Gateway::decoded(const Result<std::optional<Record>>& recor
 }
 
 Result<Prompt> Gateway::prompt(Seq turn) {
-  const std::optional<Event> started = event(turn);
-  if (!started) return Error{"there is no event " + std::to_string(turn), ExitCode::kDamaged};
+  const auto open = work_.calls.open().find(turn);
+  const bool own = open == work_.calls.open().end() || open->second.prompt() == 0;
+  const std::optional<Event> recorded = event(own ? turn : open->second.prompt());
+  if (!recorded) return Error{"there is no event " + std::to_string(turn), ExitCode::kDamaged};
   // No entry or summary changes while a turn is open: what is staged gives the same bytes without
   // reading the whole chain again.
-  const Session* staged = sessions_.held(started->session());
+  const Session* staged = sessions_.held(recorded->session());
   if (staged != nullptr && staged->busy() && staged->state().open().seq() == turn) {
-    return build_prompt(staged->state(), started->turn_started(), *this).prompt;
+    return build_prompt(staged->state(), prompt_record(*recorded), *this).prompt;
   }
-  return prompt_of(*started, *this);
+  return prompt_of(*recorded, *this);
 }
 
 void Gateway::absorb() {

@@ -38,7 +38,7 @@ class Gateway : public History, public Prompts {
   // Above this many queued bytes adapters are told not to take more work in.
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
   // Raised whenever a fold would add up old events differently; older snapshots are ignored.
-  static constexpr std::uint32_t kSnapshotVersion = 2;
+  static constexpr std::uint32_t kSnapshotVersion = 3;
 
   // What follows from an event; decide() unless a replay asks for another answer.
   using Decider = std::function<std::vector<Event>(const State&, const Event&)>;
@@ -94,6 +94,7 @@ class Gateway : public History, public Prompts {
   Result<std::vector<Event>> chain(Seq head, Seq until) override;
   std::string text(Seq seq) override;
   Digest text_sha256(Seq seq) override;
+  PromptMemo* prompt_memo(SessionId id) override;
   Result<Prompt> prompt(Seq turn) override;
 
  private:
@@ -140,6 +141,7 @@ class Gateway : public History, public Prompts {
   std::map<Seq, Event> in_flight_;  // recorded and not yet durable
   // Of words that were in a prompt: the next one is made of nearly the same.
   std::unordered_map<Seq, Digest> digests_;
+  std::unordered_map<SessionId, PromptMemo> memos_;
   Seq next_ = 1;
   Seq snapshot_seq_ = 0;
   Seq recovered_seq_ = 0;  // nothing is due before the restart's own decisions are durable

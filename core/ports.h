@@ -178,6 +178,8 @@ class Transport {
   virtual std::vector<std::pair<CallId, Reply>> take_replies() = 0;
 };
 
+struct PromptMemo;
+
 // Any event by seq, durable or in flight; nullopt beyond the end.
 class History {
  public:
@@ -195,6 +197,8 @@ class History {
   }
   // SHA-256 of that text. Cheaper than the text where it was asked for before.
   virtual Digest text_sha256(Seq seq);
+  // What is kept of the digest of this session's last prompt (core/context.h); null: nothing is.
+  virtual PromptMemo* prompt_memo(SessionId) { return nullptr; }
 };
 
 }  // namespace daybook

@@ -1,11 +1,12 @@
 #include "core/session.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
-#include "core/context.h"
 #include "core/directory.h"
 #include "core/erasure.h"
+#include "core/layout.h"
 #include "core/tree.h"
 
 namespace daybook {
@@ -39,8 +40,13 @@ void start_turn(SessionState* state, const Event& event) {
   open->set_place(started.place());
   open->set_compaction(started.compaction());
   open->set_session(event.session());
+  open->set_prompt(event.seq());
   *open->mutable_answers() = started.answers();
   if (!started.answers().empty()) state->clear_undone();
+  if (started.kind() == ANSWER) {
+    state->set_last_prompt(event.seq());
+    state->set_anew(started.anew());
+  }
   for (const Seq message : started.answers()) {
     std::uint32_t tokens = 0;
     for (const Waiting& one : state->waiting()) {
@@ -75,6 +81,9 @@ void retry_turn(SessionState* state, const Event& event) {
   open->set_attempt_seq(event.seq());
   open->set_not_before(event.turn_retried().not_before());
   open->set_last_chunk(0);
+  if (!event.turn_retried().has_prompt()) return;
+  open->set_prompt(event.seq());
+  state->set_last_prompt(event.seq());
 }
 
 void complete_compaction(SessionState* state, const Event& event) {
@@ -98,6 +107,20 @@ void undo_compaction(SessionState* state, const CompactionUndone& undone) {
               rows->end());
   state->set_compaction_failed(static_cast<std::uint32_t>(state->entries_size()));
   choose_summary(state);
+}
+
+void unpin(SessionState* state, const std::function<bool(Seq)>& gone) {
+  auto* pinned = state->mutable_pinned();
+  pinned->erase(std::remove_if(pinned->begin(), pinned->end(), gone), pinned->end());
+}
+
+void pin(SessionState* state, Seq entry) {
+  unpin(state, [entry](Seq one) { return one == entry; });
+  state->add_pinned(entry);
+}
+
+void change_setting(SessionState* state, const SettingChanged& changed) {
+  if (changed.key() == "policy") state->set_policy(changed.value());
 }
 
 void reset(SessionState* state, Seq seq) {
@@ -176,6 +199,7 @@ void forget(SessionState* state, const SessionErased& erased) {
   waiting->erase(std::remove_if(waiting->begin(), waiting->end(),
                                 [&](const Waiting& one) { return covers(erased, one.seq()); }),
                  waiting->end());
+  unpin(state, [&](Seq one) { return covers(erased, one); });
   settle_waiting(state, erased.answers());
 }
 
@@ -217,6 +241,12 @@ void Session::apply(const Event& event) {
     settle_waiting(&state_, event.notice_issued().answers());
   } else if (event.has_model_switched()) {
     state_.set_model(event.model_switched().model());
+  } else if (event.has_setting_changed()) {
+    change_setting(&state_, event.setting_changed());
+  } else if (event.has_entry_pinned()) {
+    pin(&state_, event.entry_pinned().entry());
+  } else if (event.has_entry_unpinned()) {
+    unpin(&state_, [&](Seq one) { return one == event.entry_unpinned().entry(); });
   } else if (event.has_session_reset()) {
     reset(&state_, event.seq());
   } else if (event.has_leaf_moved()) {

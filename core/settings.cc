@@ -264,6 +264,11 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.auto_compact = chosen_value<bool>(chosen, "agent.auto_compact");
   settings.agent.compact_percent = chosen_count(chosen, "agent.compact_percent");
   settings.agent.summary_model = chosen_value<std::string>(chosen, "agent.summary_model");
+  settings.agent.context_tokens_max = chosen_count(chosen, "agent.context_tokens_max");
+  settings.agent.policy = chosen_value<std::string>(chosen, "agent.policy");
+  settings.agent.reset_threshold = chosen_count(chosen, "agent.reset_threshold");
+  settings.agent.incremental_budget = chosen_count(chosen, "agent.incremental_budget");
+  settings.agent.keep_last = chosen_count(chosen, "agent.keep_last");
 }
 
 Result<void> fill_telegram(Settings& settings, const ChosenSettings& chosen) {
@@ -397,6 +402,11 @@ Event settings_loaded(const Settings& settings) {
   body.set_model_chosen(settings.agent.model_chosen);
   body.set_max_history_messages(settings.agent.max_history_messages);
   body.set_context_window_percent(settings.agent.context_window_percent);
+  body.set_context_tokens_max(settings.agent.context_tokens_max);
+  body.set_policy(settings.agent.policy);
+  body.set_reset_threshold(settings.agent.reset_threshold);
+  body.set_incremental_budget(settings.agent.incremental_budget);
+  body.set_keep_last(settings.agent.keep_last);
   for (const std::int64_t id : settings.telegram.allow) body.add_telegram_allow(id);
   body.set_telegram_owner(settings.telegram.owner);
   for (ProviderRow& row : rows_of(settings.providers)) *body.add_providers() = std::move(row);

@@ -57,7 +57,12 @@ struct Settings {
     std::uint32_t context_window_percent = 80;
     bool auto_compact = true;
     std::uint32_t compact_percent = 75;
-    std::string summary_model;  // empty: the conversation's own
+    std::string summary_model;             // empty: the conversation's own
+    std::uint32_t context_tokens_max = 0;  // 0: none
+    std::string policy;                    // core/policy.h
+    std::uint32_t reset_threshold = 0;
+    std::uint32_t incremental_budget = 0;
+    std::uint32_t keep_last = 0;
   } agent;
   struct {
     Secret token;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/policy.h"
+
 namespace daybook {
 namespace {
 
@@ -13,6 +15,7 @@ constexpr std::int64_t kSecond = 1'000;
 constexpr std::int64_t kSystemPromptBytesMax = 32'768;
 constexpr std::int64_t kWordSettingBytesMax = 200;
 constexpr std::int64_t kPathBytesMax = 1'024;
+constexpr std::int64_t kTokensMost = 100'000'000;
 constexpr std::int64_t kAddressBytesMax = 1'024;
 
 constexpr std::string_view kSystemPrompt =
@@ -29,12 +32,23 @@ std::vector<SettingKey> agent_rows() {
        "whether older messages are summarised before a prompt has no room for them"},
       {"agent.compact_percent", kNumber, setting_number(75), 10, 100, "", true,
        "how full a prompt may get, of what it may hold, until older messages are summarised"},
+      {"agent.context_tokens_max", kNumber, setting_number(kContextTokensMax), 0, kTokensMost, "",
+       true, "how many tokens a prompt may take, however large the window; 0 is no such limit"},
       {"agent.context_window_percent", kNumber, setting_number(80), 1, 100, "", true,
        "how much of the model's context window a prompt may fill"},
+      {"agent.incremental_budget", kNumber, setting_number(kIncrementalBudget), 1'000, kTokensMost,
+       "", true, "how many tokens of the conversation the policy incremental packs"},
+      {"agent.keep_last", kNumber, setting_number(kKeepLast), 1, 1'000, "", true,
+       "how many of the newest messages the policies reset and incremental always take"},
       {"agent.max_history_messages", kNumber, setting_number(50), 1, 10'000, "", true,
-       "how many earlier messages a prompt may hold"},
+       "how many earlier messages the policy window takes"},
       {"agent.model", kWord, std::nullopt, 1, kWordSettingBytesMax, "", true,
        "the model a new conversation starts with"},
+      {"agent.policy", kChoice, setting_text(kDefaultPolicy), 0, 0,
+       "full|window|legacy|reset|incremental", true,
+       "what a prompt takes of a long conversation; /policy in a chat sets its own"},
+      {"agent.reset_threshold", kNumber, setting_number(kResetThreshold), 1'000, kTokensMost, "",
+       true, "how many tokens a prompt may take before the policy reset begins anew"},
       {"agent.summary_model", kWord, setting_text(""), 0, kWordSettingBytesMax, "", true,
        "the model that summarises; empty: the conversation's own"},
       {"agent.system_prompt", kText, setting_text(kSystemPrompt), 0, kSystemPromptBytesMax, "",

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "core/context.h"
+#include "core/layout.h"
 
 namespace daybook {
 namespace {

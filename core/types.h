@@ -29,7 +29,8 @@ constexpr Time from_milliseconds(std::int64_t since_epoch) { return Time(Duratio
 // old ones stay callable.
 //   1  the first
 //   2  /search, /erase
-//   3  branches: /undo, /redo, /retry, /fork, /branches, /switch, /save, /compact undo, edits
+//   3  branches: /undo, /redo, /retry, /fork, /branches, /switch, /save, /compact undo, edits;
+//      policies, tokens by class of letter, /policy, /context, /pin, /unpin
 inline constexpr std::uint32_t kRulesVersion = 3;
 
 }  // namespace daybook

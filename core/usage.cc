@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "core/context.h"
 #include "core/directory.h"
 #include "core/model.h"
+#include "core/tokens.h"
 
 namespace daybook {
 
@@ -138,6 +138,7 @@ std::optional<UsageFold::Call> UsageFold::apply(const Event& event) {
   } else if (event.has_turn_retried()) {
     count(Usage(), event.turn_retried().last_chunk(), said());
     open.counted = false;
+    if (event.turn_retried().has_prompt()) open.started = event.turn_retried().prompt();
   } else if (event.has_turn_failed()) {
     count(Usage(), event.turn_failed().last_chunk(), event.turn_failed().tokens());
   } else if (event.has_turn_cancelled()) {

@@ -398,7 +398,9 @@ TEST_CASE("history beyond the limits is left out of the prompt and on record", "
   CHECK(story.kinds_after(seq) == "ContextTruncated TurnStarted");
   CHECK(story.last("ContextTruncated").context_truncated().rule() == "messages_max");
   const Result<Prompt> prompt = story.gateway->prompt(story.turn().seq());
-  CHECK(prompt->messages.size() == 3);
+  REQUIRE(prompt->messages.size() == 4);
+  CHECK(prompt->messages.front().text == kGapText);
+  CHECK(prompt->messages[1].text == "q2");
   CHECK(prompt->messages.back().text == "last");
   CHECK(prompt->system == "Be brief.");
 }

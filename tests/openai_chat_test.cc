@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "core/tokens.h"
 #include "tests/provider_driver.h"
 
 namespace daybook::openai_chat_test {

@@ -117,7 +117,10 @@ TEST_CASE("numbers outside their range are refused and the ends accepted", "[set
   };
   for (const Range range :
        {Range{"agent.context_window_percent", 1, 100},
-        Range{"agent.max_history_messages", 1, 10'000}, Range{"telegram.edit_chars", 1, 4'096},
+        Range{"agent.max_history_messages", 1, 10'000}, Range{"agent.keep_last", 1, 1'000},
+        Range{"agent.reset_threshold", 1'000, 100'000'000},
+        Range{"agent.incremental_budget", 1'000, 100'000'000},
+        Range{"agent.context_tokens_max", 0, 100'000'000}, Range{"telegram.edit_chars", 1, 4'096},
         Range{"telegram.edit_interval", 500, 3'600'000}}) {
     INFO(range.key);
     CHECK(resolve_settings({user(range.key, range.least)}));
@@ -287,6 +290,11 @@ TEST_CASE("SettingsLoaded carries every setting that decisions and prompts read"
   CHECK(body.model_chosen());
   CHECK(body.max_history_messages() == 50);
   CHECK(body.context_window_percent() == 80);
+  CHECK(body.policy() == "window");
+  CHECK(body.context_tokens_max() == 200'000);
+  CHECK(body.reset_threshold() == 32'000);
+  CHECK(body.incremental_budget() == 16'000);
+  CHECK(body.keep_last() == 8);
   CHECK(body.telegram_owner() == 5);
   CHECK(body.telegram_allow(0) == 3);
   CHECK(body.attempts_max() == 3);

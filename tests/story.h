@@ -19,12 +19,13 @@ namespace daybook::testing {
 
 class Story {
  public:
-  explicit Story(const GatewayLimits& chosen = {}) : limits(chosen) {
+  explicit Story(const GatewayLimits& chosen = {}, std::uint32_t rules_in_force = kRulesVersion)
+      : limits(chosen), rules(rules_in_force) {
     open();
     Event started;
     started.mutable_gateway_started()->set_recovery(true);
     started.mutable_gateway_started()->set_entropy("0123456789abcdef");
-    started.mutable_gateway_started()->set_rules(kRulesVersion);
+    started.mutable_gateway_started()->set_rules(rules);
     gateway->record(std::move(started), now);
     gateway->record(settings(), now);
     commit();
@@ -66,6 +67,7 @@ class Story {
     Event started;
     started.mutable_gateway_started()->set_recovery(true);
     started.mutable_gateway_started()->set_entropy("fedcba9876543210");
+    started.mutable_gateway_started()->set_rules(rules);
     gateway->record(std::move(started), now);
     commit();
   }
@@ -154,6 +156,7 @@ class Story {
   }
 
   GatewayLimits limits;
+  std::uint32_t rules;
   MemoryLog log;
   std::unique_ptr<Gateway> gateway;
   Time now = from_milliseconds(1'000'000);

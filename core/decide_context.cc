@@ -1,0 +1,246 @@
+// /policy, /context, /pin, /unpin: what a prompt takes of a conversation, seen and changed.
+//
+// Law: /context tells what the next prompt would be by making it, limits and choice; nothing that
+// it says is reckoned a second time.
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <utility>
+
+#include "core/context.h"
+#include "core/decide.h"
+#include "core/directory.h"
+#include "core/notation.h"
+#include "core/policy.h"
+
+namespace daybook {
+
+namespace {
+
+constexpr std::size_t kPinnedBytesShown = 60;
+constexpr int kPinsMax = 50;
+
+std::string policy_list(const std::string& current) {
+  std::string text;
+  for (const PolicyRow& row : policies()) {
+    text += std::string(row.name == current ? "\n\u2022 " : "\n  ") + std::string(row.name) + ": " +
+            std::string(row.meaning);
+  }
+  return text;
+}
+
+std::string policy_in_use(const State& state, const Session& session) {
+  if (!session.state().policy().empty()) return session.state().policy();
+  const std::string& usual = state.directory.settings().policy();
+  return usual.empty() ? std::string(kDefaultPolicy) : usual;
+}
+
+// "3 messages, 1 message"
+std::string messages_text(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " message" : " messages");
+}
+
+std::string room_text(const TurnStarted& turn) {
+  std::string text = "\nRoom: " + std::to_string(turn.budget()) + " tokens (";
+  if (turn.budget() == turn.context_tokens_max()) {
+    text += "agent.context_tokens_max";
+  } else {
+    text += std::to_string(turn.window_percent()) + " % of the " +
+            std::to_string(turn.window_tokens()) + " of " + turn.model();
+  }
+  text += ")";
+  if (turn.calibration() != 1'000) {
+    text += ", by our estimate " + std::to_string(estimated_budget(turn)) + ": it reports " +
+            std::to_string(turn.calibration() / 10) + " for 100 of ours";
+  }
+  return text + ".";
+}
+
+std::string rules_text(const TurnStarted& turn) {
+  std::string text;
+  for (const std::string& rule : turn.provenance()) text += (text.empty() ? "" : ", ") + rule;
+  return text;
+}
+
+std::string taken_text(const SessionState& session, const TurnStarted& turn) {
+  const std::vector<bool> taken = positions_of(session, turn.taken());
+  const std::vector<bool> dropped = positions_of(session, turn.dropped());
+  const auto whole = static_cast<std::uint64_t>(std::count(taken.begin(), taken.end(), true));
+  const auto left = static_cast<std::uint64_t>(std::count(dropped.begin(), dropped.end(), true));
+  const std::uint64_t told = taken.size() - whole - left;
+  const auto cut = static_cast<std::uint64_t>(turn.cut_size());
+  std::string text = "\nTaken: " + messages_text(whole - cut) + " whole";
+  if (cut > 0) text += ", " + std::to_string(cut) + " cut";
+  text += ", " + std::to_string(left) + " left out";
+  if (told > 0) text += ", " + std::to_string(told) + " told by a summary";
+  const auto pinned = std::count_if(session.pinned().begin(), session.pinned().end(),
+                                    [&](Seq entry) { return position_after(session, entry) > 0; });
+  if (pinned > 0) text += ", " + std::to_string(pinned) + " pinned";
+  if (turn.provenance_size() > 0) text += "; by " + rules_text(turn);
+  return text + ".";
+}
+
+std::string last_prompt_text(const State& state, const SessionState& session) {
+  if (session.last_prompt() == 0) return {};
+  const std::optional<Event> event = state.history.clear_event(session.last_prompt());
+  if (!event || prompt_record(*event).tokens() == 0) return {};
+  const TurnStarted& turn = prompt_record(*event);
+  return "\nThe last one: about " + std::to_string(turn.tokens()) + " tokens, of which " +
+         std::to_string(std::uint64_t{turn.reused_tokens()} * 100 / turn.tokens()) +
+         " % began like the one before.";
+}
+
+// What stands on the screen under this id, as an entry; 0: no entry does. A post and the end of its
+// answer come in either order.
+Seq entry_on_screen(const SessionState& session, std::int64_t message_id, Seq before,
+                    History& history) {
+  std::map<Seq, Seq> ends;  // of turns
+  Seq turn = 0;
+  for (Seq seq = before; seq != 0;) {
+    const std::optional<Event> event = history.clear_event(seq);
+    if (!event || event->prev() >= seq) return 0;
+    if (ends_turn(*event)) ends[ended_turn(*event)] = seq;
+    const bool posted =
+        event->has_reply_posted() && event->reply_posted().message_id() == message_id;
+    if (turn == 0 && posted) turn = event->reply_posted().source();
+    if (turn != 0 && ends.contains(turn)) {
+      return position_after(session, ends[turn]) > 0 ? ends[turn] : 0;
+    }
+    const bool said =
+        event->has_message_received() && event->message_received().message_id() == message_id;
+    if (said) return position_after(session, seq) > 0 ? seq : 0;
+    seq = event->prev();
+  }
+  return 0;
+}
+
+// The entry that a message replies to, or names by its number; 0: none.
+Seq entry_meant(const State& state, const Session& session, const Event& message) {
+  const std::string& arguments = message.content().arguments();
+  const SessionState& talk = session.state();
+  if (arguments.empty()) {
+    const std::int64_t replied = message.message_received().reply_to();
+    return replied == 0 ? 0 : entry_on_screen(talk, replied, message.prev(), state.history);
+  }
+  Seq seq = 0;
+  const char* end = arguments.data() + arguments.size();
+  const auto [read, error] = std::from_chars(arguments.data(), end, seq);
+  return error == std::errc() && read == end && position_after(talk, seq) > 0 ? seq : 0;
+}
+
+bool names_nothing(const Event& message) {
+  return message.content().arguments().empty() && message.message_received().reply_to() == 0;
+}
+
+bool is_pinned(const Session& session, Seq entry) {
+  const auto& pinned = session.state().pinned();
+  return std::find(pinned.begin(), pinned.end(), entry) != pinned.end();
+}
+
+Event pins_listed(const State& state, const Session& session, const Event& message) {
+  std::string text;
+  Event listed = notice(session, &message, "", "pin");
+  for (const Seq entry : session.state().pinned()) {
+    text += (text.empty() ? "" : "\n") + std::to_string(entry) + " " +
+            escaped(state.history.text(entry), kPinnedBytesShown);
+    listed.mutable_notice_issued()->add_quotes(entry);
+  }
+  if (text.empty()) {
+    text =
+        "Nothing is pinned. Answer a message with /pin, or write its number behind it, and no "
+        "prompt leaves it out.";
+  }
+  listed.mutable_content()->set_text(text);
+  return listed;
+}
+
+constexpr std::string_view kNoEntry =
+    "That is no message of this conversation. Answer the one that is meant, or write its number "
+    "behind the command; /search finds it.";
+
+}  // namespace
+
+std::string context_text(const State& state, const Session& session) {
+  Result<TurnStarted> turn = next_answer(state, session);
+  if (!turn) return turn.error().message;
+  const SessionState& talk = session.state();
+  const bool fits = plan_prompt(talk, &*turn, state.history);
+  std::string text = "Policy: " + turn->policy() +
+                     (talk.policy().empty() ? ", as the settings say." : ", this conversation's.");
+  text += room_text(*turn);
+  text += "\nThe next prompt: about " + std::to_string(turn->tokens()) + " tokens" +
+          (fits ? "" : ", which is too much: it would be refused") + ", and what you write next.";
+  text += taken_text(talk, *turn);
+  return text + last_prompt_text(state, talk);
+}
+
+Decisions answer_policy(const State& state, const Session& session, const Event& message) {
+  const std::string& name = message.content().arguments();
+  const std::string current = policy_in_use(state, session);
+  const auto reply = [&](const std::string& text) {
+    return notice(session, &message, text, "policy");
+  };
+  if (name.empty()) {
+    return {reply("Policy: " + current +
+                  "\nChoose with /policy NAME; /policy default takes what "
+                  "the settings say." +
+                  policy_list(current))};
+  }
+  if (name != "default" && !is_policy(name)) {
+    return {
+        reply("There is no policy of that name; it stays " + current + "." + policy_list(current))};
+  }
+  Event changed;
+  changed.set_session(session.state().id());
+  changed.mutable_setting_changed()->set_key("policy");
+  if (name != "default") changed.mutable_setting_changed()->set_value(name);
+  std::string text = "Policy: " + name + ".";
+  if (session.busy()) text += " The running answer keeps its prompt.";
+  return {std::move(changed), reply(text)};
+}
+
+Decisions answer_context(const State& state, const Session& session, const Event& message) {
+  return {notice(session, &message, context_text(state, session), "context")};
+}
+
+Decisions answer_pin(const State& state, const Session& session, const Event& message) {
+  if (names_nothing(message)) return {pins_listed(state, session, message)};
+  const Seq entry = entry_meant(state, session, message);
+  const auto reply = [&](std::string text) -> Decisions {
+    return {notice(session, &message, std::move(text), "pin")};
+  };
+  if (entry == 0) return reply(std::string(kNoEntry));
+  if (is_pinned(session, entry)) return reply("It is pinned already.");
+  if (session.state().pinned_size() >= kPinsMax) {
+    return reply("That many are pinned already (" + std::to_string(kPinsMax) +
+                 "); take one off with /unpin first.");
+  }
+  Event pinned;
+  pinned.set_session(session.state().id());
+  pinned.mutable_entry_pinned()->set_entry(entry);
+  pinned.mutable_entry_pinned()->set_answers(message.seq());
+  Decisions decisions = reply("Pinned: no prompt leaves it out. /pin lists what is.");
+  decisions.insert(decisions.begin(), std::move(pinned));
+  return decisions;
+}
+
+Decisions answer_unpin(const State& state, const Session& session, const Event& message) {
+  const Seq entry = entry_meant(state, session, message);
+  const auto reply = [&](std::string text) -> Decisions {
+    return {notice(session, &message, std::move(text), "pin")};
+  };
+  if (names_nothing(message)) {
+    return reply("Answer the pinned message with /unpin, or write its number; /pin lists them.");
+  }
+  if (entry == 0) return reply(std::string(kNoEntry));
+  if (!is_pinned(session, entry)) return reply("It is not pinned.");
+  Event unpinned;
+  unpinned.set_session(session.state().id());
+  unpinned.mutable_entry_unpinned()->set_entry(entry);
+  unpinned.mutable_entry_unpinned()->set_answers(message.seq());
+  Decisions decisions = reply("It may be left out again.");
+  decisions.insert(decisions.begin(), std::move(unpinned));
+  return decisions;
+}
+
+}  // namespace daybook

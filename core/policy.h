@@ -1,0 +1,76 @@
+// Policies: which entries of a conversation a prompt takes when it cannot, or need not, take all.
+//
+// A summary tells of what it covers; `incremental` alone takes covered entries again. "The last
+// few" begin no later than with the newest message that says what to do: "go on" does not. Pinned
+// entries are always whole. An answer is not taken without its question, unless it is pinned.
+//
+// Law: a choice is a function of the session, of what TurnStarted says of limits, and of the words
+// of its entries. It is made once and recorded; a prompt is built again from the record alone, so
+// the policies may change from version to version. It never takes more than its budget: what cannot
+// be made to fit is refused.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/events.pb.h"
+#include "core/layout.h"
+#include "core/ports.h"
+#include "core/state.pb.h"
+
+namespace daybook {
+
+//   full         everything, or the turn is refused
+//   window       the newest that fit, at most so many
+//   legacy       everything; when it does not fit, the last 16, 12, 8, 6, 3 or 1, and when not even
+//                those do, long texts are cut
+//   reset        everything up to a threshold; beyond it begins anew with the last few, and goes on
+//                from there until the threshold is reached again
+//   incremental  the last few, then what has most in common with what was asked (core/relevance.h)
+struct PolicyRow {
+  std::string_view name;
+  std::string_view meaning;  // for /policy
+};
+const std::vector<PolicyRow>& policies();
+bool is_policy(std::string_view name);
+inline constexpr std::string_view kDefaultPolicy = "window";
+
+// What settings begin with.
+inline constexpr std::uint32_t kResetThreshold = 32'000;
+inline constexpr std::uint32_t kIncrementalBudget = 16'000;
+inline constexpr std::uint32_t kKeepLast = 8;
+inline constexpr std::uint32_t kContextTokensMax = 200'000;
+// How many are kept when a provider says that a prompt does not fit, one attempt after the other.
+inline constexpr std::array<std::uint32_t, 3> kOverflowKeepLast = {6, 3, 1};
+
+struct Choice {
+  struct Part {
+    std::uint32_t bytes = 0;
+    std::uint32_t tokens = 0;
+  };
+
+  Kept kept;
+  std::map<int, Part> cut;  // by position: entries of which only a part is kept
+  // The rules that were applied, the one that left something out first.
+  std::vector<std::string> provenance;
+  Seq anew = 0;              // `reset`: the entry it begins with
+  std::uint64_t tokens = 0;  // estimate for the whole prompt
+  bool fits = false;
+};
+
+// The turn's own messages are entries of the session already. `system_tokens`: of the system
+// prompt.
+Choice choose(const SessionState& session, const TurnStarted& turn, std::uint32_t system_tokens,
+              History& history);
+
+// What our estimate of a prompt may come to: its budget, by what this model makes of our estimates.
+std::uint64_t estimated_budget(const TurnStarted& turn);
+
+// Whether a message says what to do: "ok" and "go on" do not.
+bool is_substantive(std::string_view text);
+
+}  // namespace daybook

@@ -1,0 +1,345 @@
+// Policies: what each takes of one conversation, and laws that hold for any.
+#include "core/policy.h"
+
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "core/context.h"
+#include "core/layout.h"
+#include "core/tokens.h"
+#include "tests/events.h"
+
+namespace daybook::policy_test {
+
+constexpr Seq kSettings = 900'000;
+constexpr Seq kSummary = 900'001;
+
+struct Remembering : testing::Told {
+  PromptMemo* prompt_memo(SessionId) override { return &memo; }
+  PromptMemo memo;
+};
+
+// A conversation by hand: entry i is event i + 1, a person's and the model's in turn.
+struct Talk {
+  Remembering history;
+  SessionState session;
+  TurnStarted turn;
+  Seq said = 0;
+
+  explicit Talk(const std::string& policy, std::uint32_t budget = 100'000) {
+    turn.set_rules(kRulesVersion);
+    turn.set_policy(policy);
+    turn.set_model("m");
+    turn.set_settings(kSettings);
+    turn.set_budget(budget);
+    turn.set_calibration(1'000);
+    turn.set_messages_max(50);
+    turn.set_reset_threshold(kResetThreshold);
+    turn.set_incremental_budget(kIncrementalBudget);
+    turn.set_keep_last(kKeepLast);
+    tell(kSettings, "Be brief.");
+  }
+
+  void tell(Seq seq, const std::string& text) {
+    Event event;
+    event.set_seq(seq);
+    event.mutable_content()->set_text(text);
+    history.tell(std::move(event));
+  }
+
+  void say(Entry::Role role, const std::string& text) {
+    Entry* entry = session.add_entries();
+    entry->set_seq(++said);
+    entry->set_role(role);
+    entry->set_tokens(estimate_tokens(text));
+    tell(entry->seq(), text);
+  }
+  void say(const std::string& text) {
+    say(session.entries_size() % 2 == 0 ? Entry::USER : Entry::ASSISTANT, text);
+  }
+
+  void summarise(int entries, const std::string& text) {
+    session.set_summary(kSummary);
+    session.set_summary_text(kSummary);
+    session.set_summary_last(session.entries(entries - 1).seq());
+    session.set_summary_tokens(estimate_tokens(text));
+    tell(kSummary, text);
+  }
+
+  void pin(int position) { session.add_pinned(session.entries(position).seq()); }
+
+  Choice choose() { return daybook::choose(session, turn, estimate_tokens("Be brief."), history); }
+
+  // "s . 3 4 5": the summary, a gap, entries by position.
+  std::string laid() {
+    const Choice choice = choose();
+    std::string text;
+    lay_out(session, choice.kept, [&](const Piece& piece) {
+      if (!text.empty()) text += ' ';
+      const bool cut = choice.cut.contains(piece.position);
+      if (piece.kind == Piece::Kind::kSummary) text += 's';
+      if (piece.kind == Piece::Kind::kGap) text += '.';
+      if (piece.kind == Piece::Kind::kEntry) text += std::to_string(piece.position);
+      if (piece.kind == Piece::Kind::kEntry && cut) text += "cut";
+    });
+    return text;
+  }
+};
+
+// Twenty messages of 100 tokens and one that asks.
+Talk long_talk(const std::string& policy, std::uint32_t budget) {
+  Talk talk(policy, budget);
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "word ";
+  for (int i = 0; i < 20; ++i) talk.say(words);
+  talk.say("What now?");
+  return talk;
+}
+
+TEST_CASE("full takes everything or is refused", "[policy]") {
+  CHECK(long_talk("full", 10'000).choose().fits);
+  CHECK(long_talk("full", 10'000).laid() == "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20");
+  CHECK_FALSE(long_talk("full", 2'000).choose().fits);
+}
+
+TEST_CASE("window takes the newest that fit, by tokens or by number", "[policy]") {
+  CHECK(long_talk("window", 600).laid() == ". 16 17 18 19 20");
+  CHECK(long_talk("window", 600).choose().provenance[0] == "window_percent");
+  Talk talk = long_talk("window", 10'000);
+  talk.turn.set_messages_max(4);
+  CHECK(talk.laid() == ". 18 19 20");  // not 17, an answer without its question
+  CHECK(talk.choose().provenance == std::vector<std::string>{"messages_max", "pairing"});
+  talk.turn.set_context_tokens_max(10'000);
+  talk.turn.set_budget(600);
+  talk.turn.set_context_tokens_max(600);
+  talk.turn.set_messages_max(50);
+  CHECK(talk.choose().provenance[0] == "context_tokens_max");
+}
+
+TEST_CASE("legacy goes down step by step and cuts texts when nothing else helps", "[policy]") {
+  CHECK(long_talk("legacy", 10'000).choose().provenance.empty());
+  CHECK(long_talk("legacy", 1'400).choose().provenance[0] == "keep_last_12");
+  CHECK(long_talk("legacy", 1'400).laid() == ". 10 11 12 13 14 15 16 17 18 19 20");
+  CHECK(long_talk("legacy", 100).laid() == ". 20");
+  Talk talk("legacy", 1'000);
+  talk.say("hello");
+  talk.say("yes");
+  talk.say(std::string(40'000, '.'));
+  const Choice choice = talk.choose();
+  CHECK(choice.fits);
+  CHECK(talk.laid() == "0 1 2cut");
+  CHECK(choice.provenance[0] == "cut_1024");
+}
+
+TEST_CASE("reset begins anew beyond its threshold and goes on from there", "[policy]") {
+  Talk talk = long_talk("reset", 10'000);
+  CHECK(talk.choose().provenance[0] == "reset_below_threshold");
+  talk.turn.set_reset_threshold(1'500);
+  CHECK(talk.laid() == ". 14 15 16 17 18 19 20");
+  const Choice first = talk.choose();
+  CHECK(first.provenance[0] == "reset");
+  CHECK(first.anew == talk.session.entries(13).seq());
+  talk.session.set_anew(first.anew);
+  talk.say("So.");
+  talk.say("And then?");
+  CHECK(talk.choose().provenance[0] == "reset_before");
+  CHECK(talk.laid() == ". 14 15 16 17 18 19 20 21 22");
+}
+
+TEST_CASE("incremental takes again what has to do with the question", "[policy]") {
+  Talk talk("incremental");
+  talk.turn.set_incremental_budget(2'000);
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "word ";
+  for (int i = 0; i < 40; ++i) {
+    talk.say(i == 6 ? "The boat of Anna costs 450. " + words : words + "stays");
+  }
+  talk.say("What was it with Anna and the 450?");
+  const std::string laid = talk.laid();
+  INFO(laid);
+  CHECK(laid.starts_with(". 6 . "));
+  CHECK(laid.ends_with(" 33 34 35 36 37 38 39 40"));
+  CHECK(talk.choose().provenance[0] == "incremental");
+  CHECK(talk.choose().tokens <= 2'000);
+}
+
+TEST_CASE("a summary tells of what incremental does not take", "[policy]") {
+  Talk talk("incremental");
+  talk.turn.set_incremental_budget(1'200);
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "word ";
+  for (int i = 0; i < 20; ++i) talk.say(i == 4 ? "Anna paid 450" : words);
+  talk.say("What did Anna pay of the 450?");
+  talk.summarise(10, "They talked about words.");
+  const std::string laid = talk.laid();
+  INFO(laid);
+  CHECK(laid.starts_with("s 4 "));
+  CHECK(talk.choose().provenance == std::vector<std::string>{"incremental", "summary"});
+  talk.turn.set_incremental_budget(100'000);
+  CHECK(talk.laid().starts_with("0 1 2 3 "));
+}
+
+TEST_CASE("the tail begins with the newest message that says what to do", "[policy]") {
+  Talk talk("legacy");
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "word ";
+  for (int i = 0; i < 10; ++i) talk.say(words);
+  talk.say("Write the letter to the landlord.");
+  talk.say("Dear landlord, ...");
+  talk.say("Go on!");
+  talk.say("... " + words);
+  talk.say("ok");
+  talk.turn.set_overflow_keep_last(1);
+  CHECK(talk.laid() == ". 10 11 12 13 14");
+  const auto provenance = talk.choose().provenance;
+  CHECK(std::find(provenance.begin(), provenance.end(), "active_tail") != provenance.end());
+}
+
+TEST_CASE("short words of assent say nothing to do", "[policy]") {
+  for (const char* text : {"ok", "Go on!", " keep going ", "YES.", "y", "???", ""}) {
+    CHECK_FALSE(is_substantive(text));
+  }
+  for (const char* text : {"no", "why?", "go on with Anna", "\u0434\u0430", "42"}) {
+    CHECK(is_substantive(text));
+  }
+  CHECK(is_substantive("ok" + std::string(100, '.')));
+}
+
+TEST_CASE("after an overflow fewer are kept, whatever the policy", "[policy]") {
+  for (const PolicyRow& row : policies()) {
+    Talk talk = long_talk(std::string(row.name), 100'000);
+    talk.turn.set_overflow_keep_last(3);
+    CHECK(talk.laid() == ". 18 19 20");
+    CHECK(talk.choose().provenance[0] == "overflow");
+  }
+}
+
+TEST_CASE("what a model reports moves what fits", "[policy]") {
+  Talk talk = long_talk("full", 2'300);
+  CHECK(talk.choose().fits);
+  talk.turn.set_calibration(2'000);
+  CHECK_FALSE(talk.choose().fits);
+  CHECK(estimated_budget(talk.turn) == 1'150);
+}
+
+TEST_CASE("a cut text has its beginning, its end and how much is missing", "[policy]") {
+  CHECK(cut_text("short", 10) == "short");
+  CHECK(cut_text("0123456789abcdef", 8) == "0123\n[8 bytes are left out here.]\ncdef");
+  CHECK(cut_text("\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9", 6) ==
+        "\u00e9\n[8 bytes are left out here.]\n\u00e9");
+}
+
+// ---- any conversation
+
+Talk any_talk(std::mt19937_64& random) {
+  const std::vector<PolicyRow>& rows = policies();
+  Talk talk(std::string(rows[random() % rows.size()].name));
+  constexpr auto kWords = std::to_array<const char*>(
+      {"ok", "Anna", "450", "boat", "www.a.org", "the", "go", "\u6f22\u5b57", "\n"});
+  const std::size_t size = 1 + random() % 60;
+  for (std::size_t i = 0; i < size; ++i) {
+    std::string text;
+    for (std::size_t words = random() % (random() % 8 == 0 ? 900 : 30); words > 0; --words) {
+      text += std::string(kWords[random() % kWords.size()]) + " ";
+    }
+    const bool last = i + 1 == size;
+    const bool user = last || (random() % 8 == 0 ? random() % 2 == 0 : i % 2 == 0);
+    talk.say(user ? Entry::USER : Entry::ASSISTANT, text);
+  }
+  if (random() % 2 == 0) talk.summarise(1 + static_cast<int>(random() % size), "They talked.");
+  if (random() % 2 == 0) talk.pin(static_cast<int>(random() % size));
+  if (random() % 4 == 0) talk.pin(static_cast<int>(random() % size));
+  talk.turn.set_budget(static_cast<std::uint32_t>(random() % 4'000));
+  talk.turn.set_messages_max(1 + static_cast<std::uint32_t>(random() % 60));
+  talk.turn.set_keep_last(1 + static_cast<std::uint32_t>(random() % 10));
+  talk.turn.set_reset_threshold(static_cast<std::uint32_t>(random() % 3'000));
+  talk.turn.set_incremental_budget(static_cast<std::uint32_t>(random() % 3'000));
+  talk.session.set_anew(random() % 3 == 0 ? 1 + random() % size : 0);
+  if (random() % 8 == 0) talk.turn.set_overflow_keep_last(3);
+  return talk;
+}
+
+void obeys_the_laws(Talk& talk) {
+  const Choice choice = talk.choose();
+  const bool fits = plan_prompt(talk.session, &talk.turn, talk.history);
+  CHECK(fits == choice.fits);
+  TurnStarted again = talk.turn;
+  CHECK(plan_prompt(talk.session, &again, talk.history) == fits);
+  CHECK(again.SerializeAsString() == talk.turn.SerializeAsString());
+  CHECK(positions_of(talk.session, talk.turn.taken()) == choice.kept.entries);
+  const BuiltPrompt built = build_prompt(talk.session, talk.turn, talk.history);
+  const DigestedPrompt digested = digest_prompt(talk.session, talk.turn, talk.history);
+  CHECK(canonical_sha256(built.prompt) == digested.sha256);
+  const std::vector<PromptMessage>& messages = built.prompt.messages;
+  REQUIRE_FALSE(messages.empty());
+  CHECK(messages.front().role == Entry::USER);
+  CHECK(messages.back().role == Entry::USER);
+  CHECK(choice.kept.entries.back());
+  std::uint64_t tokens = estimate_tokens(built.prompt.system) + kAnswerTokens;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    tokens += estimate_tokens(messages[i].text) + kMessageTokens;
+    const bool twice =
+        i > 0 && messages[i].role == Entry::ASSISTANT && messages[i - 1].role == Entry::ASSISTANT;
+    CHECK_FALSE(twice);
+  }
+  CHECK(tokens <= choice.tokens);
+  if (fits) CHECK(tokens <= estimated_budget(talk.turn));
+  for (const Seq pinned : talk.session.pinned()) {
+    const int position = position_after(talk.session, pinned) - 1;
+    CHECK(choice.kept.entries[static_cast<std::size_t>(position)]);
+    CHECK_FALSE(choice.cut.contains(position));
+  }
+}
+
+TEST_CASE("whatever is chosen can be read, keeps pins and its budget, and is chosen again",
+          "[policy]") {
+  for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    Talk talk = any_talk(random);
+    INFO(talk.turn.policy());
+    obeys_the_laws(talk);
+  }
+}
+
+TEST_CASE("a digest that goes on from the last prompt's is the digest of the whole", "[policy]") {
+  int resumed = 0;
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    Talk talk = any_talk(random);
+    talk.turn.set_budget(4'000);
+    for (int turn = 0; turn < 4; ++turn) {
+      if (turn == 3 && random() % 2 == 0) talk.session.mutable_entries()->DeleteSubrange(0, 1);
+      plan_prompt(talk.session, &talk.turn, talk.history);
+      const std::size_t known = talk.history.memo.messages;
+      const Digest digest = digest_prompt(talk.session, talk.turn, talk.history).sha256;
+      const BuiltPrompt built = build_prompt(talk.session, talk.turn, talk.history);
+      CHECK(digest == canonical_sha256(built.prompt));
+      if (turn > 0 && talk.history.memo.messages > known) ++resumed;
+      talk.say(Entry::ASSISTANT, "Anna paid 450.");
+      talk.say(Entry::USER, "What else?");
+    }
+  }
+  CHECK(resumed > 500);
+}
+
+TEST_CASE("every entry is taken, left out, or told by the summary", "[policy]") {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    Talk talk = any_talk(random);
+    plan_prompt(talk.session, &talk.turn, talk.history);
+    const auto taken = positions_of(talk.session, talk.turn.taken());
+    const auto dropped = positions_of(talk.session, talk.turn.dropped());
+    const int told =
+        talk.turn.summary() == 0 ? 0 : position_after(talk.session, talk.session.summary_last());
+    for (int position = 0; position < talk.session.entries_size(); ++position) {
+      const auto at = static_cast<std::size_t>(position);
+      CHECK(int{taken[at]} + int{dropped[at]} <= 1);
+      if (position >= told) CHECK(int{taken[at]} + int{dropped[at]} == 1);
+    }
+  }
+}
+
+}  // namespace daybook::policy_test
