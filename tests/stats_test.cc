@@ -110,6 +110,20 @@ TEST_CASE("our estimate of tokens is held against what was reported", "[stats]")
   CHECK(estimate.prompt_error.largest() == 50);
 }
 
+TEST_CASE("the error is told as it was, and as what was learnt of the model made it", "[stats]") {
+  Telling told;
+  for (int i = 0; i < 10; ++i) {
+    told.write("How are you?", 501 + i);
+    const std::uint32_t guessed = told.event(told.running().seq()).turn_started().tokens();
+    told.answer("Well.", guessed * 2, 2);
+  }
+  const Stats stats = stats_of(told);
+  const Stats::Estimate& estimate = stats.estimates().at("gpt-4o-mini of openai");
+  CHECK(estimate.prompt_error.percentile(50) == 50);
+  CHECK(estimate.corrected_error.percentile(50) <= 1);
+  CHECK(estimate.corrected_error.largest() == 50);  // of the first one, before anything was learnt
+}
+
 TEST_CASE("the writer counts every commit", "[stats]") {
   const journal_place::Place place;
   journal_place::DiskLog disk(place.options());

@@ -32,6 +32,7 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_sessions(app, tool);
   daybook::add_tree(app, tool);
   daybook::add_prompt(app, tool);
+  daybook::add_context(app, tool);
   daybook::add_search(app, tool);
   daybook::add_diff(app, tool);
   daybook::add_replay(app, tool);

@@ -205,7 +205,9 @@ Result<Side> prompt_side(JournalView& view, const Event& turn) {
     side.lines.push_back(
         {"system", started.settings(), "SettingsLoaded", rebuilt->built.prompt.system});
   }
-  if (auto added = add_summary(view, side.state, &side.lines); !added) return added.error();
+  if (started.summary() != 0) {
+    if (auto added = add_summary(view, side.state, &side.lines); !added) return added.error();
+  }
   for (const Range& range : selection.taken) {
     auto added = add_lines(view, side.state, position_after(side.state, range.first()) - 1,
                            position_after(side.state, range.last()), &side.lines);

@@ -31,16 +31,23 @@ Result<void> Stats::add(const Record& record) {
   }
   today_->add(bytes);
   const bool ends = record.kind >= Event::kTurnCompleted && record.kind <= Event::kTurnAbandoned;
-  if (record.kind != Event::kTurnStarted && !ends) return {};
+  const bool asks = record.kind == Event::kTurnStarted || record.kind == Event::kTurnRetried;
+  if (!asks && !ends) return {};
   auto event = clear_from_record(record);
   if (!event) return event.error();
-  if (event->has_turn_started()) {
-    const TurnStarted& started = event->turn_started();
-    open_[record.seq] = {started.model() + " of " + started.provider(), started.tokens()};
+  if (event->has_turn_started()) ask(record.seq, event->turn_started());
+  if (event->turn_retried().has_prompt()) {
+    ask(event->turn_retried().turn(), event->turn_retried().prompt());
   }
   if (event->has_turn_completed()) compare(event->turn_completed());
   if (ends_turn(*event)) open_.erase(ended_turn(*event));
   return {};
+}
+
+void Stats::ask(Seq turn, const TurnStarted& started) {
+  const std::uint64_t tokens = started.tokens();
+  const std::uint64_t believed = started.rules() == 0 ? 1'000 : started.calibration();
+  open_[turn] = {started.model() + " of " + started.provider(), tokens, tokens * believed / 1'000};
 }
 
 void Stats::compare(const TurnCompleted& completed) {
@@ -56,6 +63,7 @@ void Stats::compare(const TurnCompleted& completed) {
     estimate.output_reported += usage.output_tokens() - usage.reasoning_tokens();
   }
   estimate.prompt_error.add(percent_apart(asked->second.tokens, usage.prompt_tokens()));
+  estimate.corrected_error.add(percent_apart(asked->second.corrected, usage.prompt_tokens()));
 }
 
 }  // namespace daybook

@@ -35,6 +35,7 @@ class Stats {
     std::uint64_t output_estimated = 0;
     std::uint64_t output_reported = 0;  // reasoning left out: nobody sees it to estimate it
     Histogram prompt_error;             // percent, either way
+    Histogram corrected_error;          // the same of what was believed of the model by then
   };
 
   // An Error when a body does not parse.
@@ -50,9 +51,11 @@ class Stats {
  private:
   struct Asked {
     std::string model;
-    std::uint32_t tokens = 0;
+    std::uint64_t tokens = 0;
+    std::uint64_t corrected = 0;
   };
 
+  void ask(Seq turn, const TurnStarted& started);
   void compare(const TurnCompleted& completed);
 
   Size all_;

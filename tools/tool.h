@@ -65,6 +65,7 @@ void add_sessions(CLI::App& app, Tool& tool);
 void add_tree(CLI::App& app, Tool& tool);
 void add_fork(CLI::App& app, Tool& tool);
 void add_prompt(CLI::App& app, Tool& tool);
+void add_context(CLI::App& app, Tool& tool);
 void add_search(CLI::App& app, Tool& tool);
 void add_audit(CLI::App& app, Tool& tool);
 void add_usage(CLI::App& app, Tool& tool);

@@ -36,29 +36,69 @@ Result<Event> find_turn(JournalView& view, const SessionMoment& moment, Seq turn
                ExitCode::kUsage};
 }
 
-void print_prompt_json(const Event& turn, const Prompt& prompt, const std::string& digest,
+// The event that records the prompt of this attempt, 0: of the last one.
+Result<Event> find_attempt(JournalView& view, Event turn, std::uint32_t attempt) {
+  if (attempt == 1) return turn;
+  Seq head = view.gateway().directory().session(turn.session())->head();
+  while (head > turn.seq()) {
+    auto event = view.event(head);
+    if (!event) return event.error();
+    const TurnRetried& retried = event->turn_retried();
+    const bool meant = event->has_turn_retried() && retried.turn() == turn.seq() &&
+                       (attempt == 0 || retried.attempt() <= attempt);
+    if (meant && retried.has_prompt()) return event;
+    head = event->prev();
+  }
+  return turn;
+}
+
+JsonLine rules_json(const TurnStarted& turn) {
+  JsonLine rules = JsonLine::array();
+  for (const std::string& rule : turn.provenance()) rules.push_back(rule);
+  return rules;
+}
+
+void print_prompt_json(const Event& recorded, const Prompt& prompt, const std::string& digest,
                        bool same) {
   JsonLine messages = JsonLine::array();
   for (const PromptMessage& message : prompt.messages) {
     messages.push_back(
         {{"role", message.role == Entry::USER ? "user" : "assistant"}, {"text", message.text}});
   }
-  print_json({{"turn", turn.seq()},
-              {"session", turn.session()},
-              {"model", prompt.model},
-              {"provider", turn.turn_started().provider()},
-              {"system", prompt.system},
-              {"messages", std::move(messages)},
-              {"sha256", digest},
-              {"recorded_sha256", hex(turn.turn_started().sha256())},
-              {"same", same}});
+  const TurnStarted& turn = prompt_record(recorded);
+  print_json(
+      {{"turn", recorded.has_turn_retried() ? recorded.turn_retried().turn() : recorded.seq()},
+       {"session", recorded.session()},
+       {"model", prompt.model},
+       {"provider", turn.provider()},
+       {"policy", turn.policy()},
+       {"provenance", rules_json(turn)},
+       {"tokens", turn.tokens()},
+       {"budget", turn.budget()},
+       {"reused_tokens", turn.reused_tokens()},
+       {"system", prompt.system},
+       {"messages", std::move(messages)},
+       {"sha256", digest},
+       {"recorded_sha256", hex(turn.sha256())},
+       {"same", same}});
 }
 
-void print_prompt_text(const Tool& tool, const Event& turn, const Prompt& prompt) {
-  const TurnStarted& started = turn.turn_started();
-  print_line(bold(tool, "turn " + std::to_string(turn.seq()) + ", model " + prompt.model + " of " +
-                            started.provider() + ", policy " + started.policy() + ", " +
-                            std::to_string(started.tokens()) + " tokens"));
+void print_prompt_text(const Tool& tool, const Event& recorded, const Prompt& prompt) {
+  const TurnStarted& started = prompt_record(recorded);
+  const bool retried = recorded.has_turn_retried();
+  const Seq turn = retried ? recorded.turn_retried().turn() : recorded.seq();
+  std::string head = "turn " + std::to_string(turn);
+  if (retried) head += ", attempt " + std::to_string(recorded.turn_retried().attempt());
+  head += ", model " + prompt.model + " of " + started.provider() + ", policy " + started.policy() +
+          ", " + std::to_string(started.tokens()) + " tokens";
+  if (started.rules() != 0) {
+    head += " of " + std::to_string(started.budget()) + ", " +
+            std::to_string(started.reused_tokens()) + " as in the prompt before";
+  }
+  print_line(bold(tool, head));
+  std::string rules;
+  for (const std::string& rule : started.provenance()) rules += (rules.empty() ? "" : ", ") + rule;
+  if (!rules.empty()) print_line(dimmed(tool, "-- by " + rules));
   print_line(dimmed(tool, "-- system"));
   print_line(terminal_text(prompt.system));
   for (const PromptMessage& message : prompt.messages) {
@@ -68,7 +108,7 @@ void print_prompt_text(const Tool& tool, const Event& turn, const Prompt& prompt
 }
 
 Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,
-                        const std::string& at) {
+                        std::uint32_t attempt, const std::string& at) {
   auto view = JournalView::open(tool);
   if (!view) return view.error();
   auto moment = session_moment_of(**view, what);
@@ -80,11 +120,14 @@ Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,
   }
   auto turn = find_turn(**view, *moment, turn_seq);
   if (!turn) return turn.error();
+  turn = find_attempt(**view, *std::move(turn), attempt);
+  if (!turn) return turn.error();
   auto prompt = prompt_of(*turn, (*view)->gateway());
   if (!prompt) return prompt.error();
   const auto digest = canonical_sha256(*prompt);
   const std::string_view bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
-  const bool same = bytes == turn->turn_started().sha256();
+  const std::string& recorded = prompt_record(*turn).sha256();
+  const bool same = bytes == recorded;
   if (tool.json) {
     print_prompt_json(*turn, *prompt, hex(bytes), same);
   } else {
@@ -93,8 +136,8 @@ Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,
   }
   if (same) return {};
   return Error{"the prompt of turn " + std::to_string(turn->seq()) +
-                   " cannot be rebuilt: its SHA-256 differs from the recorded " +
-                   hex(turn->turn_started().sha256()) + "; run `daybook verify`",
+                   " cannot be rebuilt: its SHA-256 differs from the recorded " + hex(recorded) +
+                   "; run `daybook verify`",
                ExitCode::kDamaged};
 }
 
@@ -112,9 +155,14 @@ void add_prompt(CLI::App& app, Tool& tool) {
       ->check(whole_number());
   verb->add_option("--at", *at, std::string("the newest turn at ") + kMomentHelp)
       ->excludes("--turn");
+  const auto attempt = std::make_shared<std::uint32_t>(0);
+  verb->add_option("--attempt", *attempt,
+                   "which of its attempts, where they differ; otherwise the last");
   verb->add_flag("--json", tool.json, "as a JSON object");
-  verb->callback([&tool, what, turn, at] {
-    tool.chosen = [&tool, what, turn, at] { return run_prompt(tool, *what, *turn, *at); };
+  verb->callback([&tool, what, turn, attempt, at] {
+    tool.chosen = [&tool, what, turn, attempt, at] {
+      return run_prompt(tool, *what, *turn, *attempt, *at);
+    };
   });
 }
 

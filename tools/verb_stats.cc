@@ -117,7 +117,9 @@ void print_estimates(const Tool& tool, const Stats& stats) {
         share_text(estimate.prompt_estimated, estimate.prompt_reported) +
         " of what was reported (half are within " + std::to_string(error.percentile(50)) +
         " %, nine in ten within " + std::to_string(error.percentile(90)) + " %, the worst " +
-        std::to_string(error.largest()) + " %), answers " +
+        std::to_string(error.largest()) + " %; corrected by its reports before, half within " +
+        std::to_string(estimate.corrected_error.percentile(50)) + " %, nine in ten within " +
+        std::to_string(estimate.corrected_error.percentile(90)) + " %), answers " +
         (estimate.output_reported == 0
              ? std::string("not reported")
              : share_text(estimate.output_estimated, estimate.output_reported))));
@@ -185,15 +187,18 @@ void print_stats_json(const JournalView& view, const Stats& stats, const Surroun
   for (const auto& [day, size] : stats.days()) days[day] = size_json(size);
   JsonLine estimates = JsonLine::array();
   for (const auto& [model, estimate] : stats.estimates()) {
-    estimates.push_back({{"model", model},
-                         {"answers", estimate.answers},
-                         {"prompt_estimated", estimate.prompt_estimated},
-                         {"prompt_reported", estimate.prompt_reported},
-                         {"output_estimated", estimate.output_estimated},
-                         {"output_reported", estimate.output_reported},
-                         {"error_percent_median", estimate.prompt_error.percentile(50)},
-                         {"error_percent_90", estimate.prompt_error.percentile(90)},
-                         {"error_percent_largest", estimate.prompt_error.largest()}});
+    estimates.push_back(
+        {{"model", model},
+         {"answers", estimate.answers},
+         {"prompt_estimated", estimate.prompt_estimated},
+         {"prompt_reported", estimate.prompt_reported},
+         {"output_estimated", estimate.output_estimated},
+         {"output_reported", estimate.output_reported},
+         {"error_percent_median", estimate.prompt_error.percentile(50)},
+         {"error_percent_90", estimate.prompt_error.percentile(90)},
+         {"error_percent_largest", estimate.prompt_error.largest()},
+         {"corrected_error_percent_median", estimate.corrected_error.percentile(50)},
+         {"corrected_error_percent_90", estimate.corrected_error.percentile(90)}});
   }
   print_json(
       {{"journal", view.directory()},

@@ -148,7 +148,9 @@ std::string prompt_text(const Told& told) {
                      count_text(started.tokens(), "token") + " in a window of " +
                      count_text(started.window_tokens()) + " (" +
                      std::to_string(started.window_percent()) + " % of it";
-  if (started.messages_max() != UINT32_MAX) {
+  if (started.policy() != "window") {
+    text += ", policy " + started.policy();
+  } else if (started.messages_max() != UINT32_MAX) {
     text += ", " + count_text(started.messages_max()) + " entries at most";
   }
   text += ")";
@@ -198,6 +200,12 @@ std::string event_line(Event event) {
     kept.set_provider(body->provider());
     *kept.mutable_answers() = body->answers();
     *body = kept;
+  }
+  if (event.turn_retried().has_prompt()) {
+    TurnStarted kept;
+    kept.set_tokens(event.turn_retried().prompt().tokens());
+    kept.set_overflow_keep_last(event.turn_retried().prompt().overflow_keep_last());
+    *event.mutable_turn_retried()->mutable_prompt() = kept;
   }
   if (event.has_message_received()) event.mutable_message_received()->clear_external_id();
   if (event.has_turn_completed()) event.mutable_turn_completed()->clear_usage();
