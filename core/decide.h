@@ -108,6 +108,9 @@ std::optional<Event> find_on_screen(std::int64_t message_id, Seq newest, std::si
                                     History& history,
                                     const std::function<bool(const Event&)>& wanted);
 
+// The entry, or the message that waits, which stands on the screen under this id; 0: none.
+Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history);
+
 // Which message to reply to visibly: in a group the one that is answered, else none.
 std::int64_t reply_target(const Event& message);
 

@@ -91,34 +91,6 @@ std::string messages_text(int count) {
   return std::to_string(count) + (count == 1 ? " message" : " messages");
 }
 
-// The entry, or the message that waits, which stands on the screen under this id; 0: none.
-Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history) {
-  const SessionState& state = session.state();
-  Seq found = 0;
-  const auto wanted = [&](const Event& event) {
-    if (!event.has_reply_posted()) {
-      const bool waits = std::any_of(state.waiting().begin(), state.waiting().end(),
-                                     [&](const Waiting& one) { return one.seq() == event.seq(); });
-      found = waits || find_entry(state, event.seq()) != nullptr ? event.seq() : 0;
-      return found != 0;
-    }
-    // What a turn said is the entry of the event that ended it: the first one after its beginning.
-    const Seq turn = event.reply_posted().source();
-    Seq entry = 0;
-    for (const auto* entries : {&state.entries(), &state.aside()}) {
-      for (const Entry& one : *entries) {
-        const bool after = one.role() == Entry::ASSISTANT && one.seq() > turn;
-        if (after && (entry == 0 || one.seq() < entry)) entry = one.seq();
-      }
-    }
-    const std::optional<Event> ended = history.clear_event(entry);
-    found = entry != 0 && ended && ended_turn(*ended) == turn ? entry : 0;
-    return found != 0;
-  };
-  find_on_screen(message_id, before, kScreenEventsMax, history, wanted);
-  return found;
-}
-
 // The newest branch of this name; 0: there is none.
 Seq find_saved(const Asked& asked, const std::string& name) {
   const auto& saved = asked.tree().saved();
@@ -179,6 +151,33 @@ Decisions go_to(const Asked& asked, Seq leaf) {
 }
 
 }  // namespace
+
+Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history) {
+  const SessionState& state = session.state();
+  Seq found = 0;
+  const auto wanted = [&](const Event& event) {
+    if (!event.has_reply_posted()) {
+      const bool waits = std::any_of(state.waiting().begin(), state.waiting().end(),
+                                     [&](const Waiting& one) { return one.seq() == event.seq(); });
+      found = waits || find_entry(state, event.seq()) != nullptr ? event.seq() : 0;
+      return found != 0;
+    }
+    // What a turn said is the entry of the event that ended it: the first one after its beginning.
+    const Seq turn = event.reply_posted().source();
+    Seq entry = 0;
+    for (const auto* entries : {&state.entries(), &state.aside()}) {
+      for (const Entry& one : *entries) {
+        const bool after = one.role() == Entry::ASSISTANT && one.seq() > turn;
+        if (after && (entry == 0 || one.seq() < entry)) entry = one.seq();
+      }
+    }
+    const std::optional<Event> ended = history.clear_event(entry);
+    found = entry != 0 && ended && ended_turn(*ended) == turn ? entry : 0;
+    return found != 0;
+  };
+  find_on_screen(message_id, before, kScreenEventsMax, history, wanted);
+  return found;
+}
 
 Decisions undo_messages(const State& state, const Session& session, const Event& message) {
   const Asked asked{state, session, message, "undo"};

@@ -4,7 +4,6 @@
 // it says is reckoned a second time.
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <utility>
 
 #include "core/context.h"
@@ -90,37 +89,14 @@ std::string last_prompt_text(const State& state, const SessionState& session) {
          " % began like the one before.";
 }
 
-// What stands on the screen under this id, as an entry; 0: no entry does. A post and the end of its
-// answer come in either order.
-Seq entry_on_screen(const SessionState& session, std::int64_t message_id, Seq before,
-                    History& history) {
-  std::map<Seq, Seq> ends;  // of turns
-  Seq turn = 0;
-  for (Seq seq = before; seq != 0;) {
-    const std::optional<Event> event = history.clear_event(seq);
-    if (!event || event->prev() >= seq) return 0;
-    if (ends_turn(*event)) ends[ended_turn(*event)] = seq;
-    const bool posted =
-        event->has_reply_posted() && event->reply_posted().message_id() == message_id;
-    if (turn == 0 && posted) turn = event->reply_posted().source();
-    if (turn != 0 && ends.contains(turn)) {
-      return position_after(session, ends[turn]) > 0 ? ends[turn] : 0;
-    }
-    const bool said =
-        event->has_message_received() && event->message_received().message_id() == message_id;
-    if (said) return position_after(session, seq) > 0 ? seq : 0;
-    seq = event->prev();
-  }
-  return 0;
-}
-
 // The entry that a message replies to, or names by its number; 0: none.
 Seq entry_meant(const State& state, const Session& session, const Event& message) {
   const std::string& arguments = message.content().arguments();
   const SessionState& talk = session.state();
   if (arguments.empty()) {
     const std::int64_t replied = message.message_received().reply_to();
-    return replied == 0 ? 0 : entry_on_screen(talk, replied, message.prev(), state.history);
+    const Seq said = replied == 0 ? 0 : find_said(session, replied, message.prev(), state.history);
+    return position_after(talk, said) > 0 ? said : 0;
   }
   Seq seq = 0;
   const char* end = arguments.data() + arguments.size();

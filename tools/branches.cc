@@ -7,13 +7,13 @@
 namespace daybook {
 namespace {
 
-using Forks = std::map<SessionId, std::vector<Branch>>;  // by parent
+using Forks = std::map<SessionId, std::vector<Relative>>;  // by parent
 
 void add_forks(const Forks& forks, SessionId parent, std::size_t depth,
-               std::vector<Branch>* family) {
+               std::vector<Relative>* family) {
   const auto found = forks.find(parent);
   if (found == forks.end()) return;
-  for (const Branch& fork : found->second) {
+  for (const Relative& fork : found->second) {
     family->push_back(fork);
     family->back().depth = depth;
     family->back().last_child = &fork == &found->second.back();
@@ -23,7 +23,7 @@ void add_forks(const Forks& forks, SessionId parent, std::size_t depth,
 
 }  // namespace
 
-Result<std::vector<Branch>> family_of(JournalView& view, SessionId session) {
+Result<std::vector<Relative>> family_of(JournalView& view, SessionId session) {
   Forks forks;
   std::map<SessionId, SessionId> parents;
   Progress progress("reading", view.log().last());
@@ -36,7 +36,7 @@ Result<std::vector<Branch>> family_of(JournalView& view, SessionId session) {
       });
   if (!read) return read.error();
   for (auto& [parent, children] : forks) {
-    std::sort(children.begin(), children.end(), [](const Branch& one, const Branch& other) {
+    std::sort(children.begin(), children.end(), [](const Relative& one, const Relative& other) {
       return std::pair(one.at, one.session) < std::pair(other.at, other.session);
     });
   }
@@ -44,7 +44,7 @@ Result<std::vector<Branch>> family_of(JournalView& view, SessionId session) {
   for (auto up = parents.find(root); up != parents.end(); up = parents.find(root)) {
     root = up->second;
   }
-  std::vector<Branch> family = {{root, 0, 0, 0, true}};
+  std::vector<Relative> family = {{root, 0, 0, 0, true}};
   add_forks(forks, root, 1, &family);
   return family;
 }

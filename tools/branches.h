@@ -8,7 +8,7 @@
 
 namespace daybook {
 
-struct Branch {
+struct Relative {
   SessionId session = 0;
   SessionId parent = 0;  // 0: it was opened, not forked
   Seq at = 0;            // the event of the parent's chain behind which it begins
@@ -18,6 +18,6 @@ struct Branch {
 
 // From the root down, each parent before its forks, forks by where they begin. Costs one pass over
 // the headers of the journal.
-Result<std::vector<Branch>> family_of(JournalView& view, SessionId session);
+Result<std::vector<Relative>> family_of(JournalView& view, SessionId session);
 
 }  // namespace daybook

@@ -33,7 +33,7 @@ std::string first_words(JournalView& view, const Session& session, Seq at) {
 }
 
 // "│  └─ " of the branches above it and its own.
-std::string limbs(const Branch& branch, std::vector<bool>* going_on) {
+std::string limbs(const Relative& branch, std::vector<bool>* going_on) {
   going_on->resize(branch.depth);
   if (branch.depth == 0) return {};
   going_on->back() = !branch.last_child;
@@ -44,7 +44,7 @@ std::string limbs(const Branch& branch, std::vector<bool>* going_on) {
   return text + (branch.last_child ? "└─ " : "├─ ");
 }
 
-std::string branch_line(const Tool& tool, const Branch& branch, const Session& session,
+std::string branch_line(const Tool& tool, const Relative& branch, const Session& session,
                         const std::string& words) {
   const std::string name = std::to_string(branch.session) + " " + session.state().place();
   std::string line = bold(tool, name);
@@ -56,7 +56,7 @@ std::string branch_line(const Tool& tool, const Branch& branch, const Session& s
   return line;
 }
 
-std::string branch_json(const Branch& branch, const Session& session, const std::string& words) {
+std::string branch_json(const Relative& branch, const Session& session, const std::string& words) {
   const Json object = {
       {"session", branch.session},        {"place", session.state().place()},
       {"parent", branch.parent},          {"at", branch.at},
@@ -73,7 +73,7 @@ Result<void> run_tree(const Tool& tool, const std::string& what) {
   auto family = family_of(**view, *asked);
   if (!family) return family.error();
   std::vector<bool> going_on;
-  for (const Branch& branch : *family) {
+  for (const Relative& branch : *family) {
     auto session = (*view)->session(branch.session);
     if (!session) return session.error();
     const std::string words = first_words(**view, *session, branch.at);
