@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 #include <utility>
 
 #include "core/relevance.h"
@@ -313,11 +314,16 @@ std::vector<Scored> Chooser::scores(const Kept& kept) const {
   const int active = active_message();
   const Marks asked = marks_of(text(size_ - 1) + "\n" + text(active));
   std::vector<Scored> scored;
+  std::unordered_map<Seq, Marks> unkept;
+  std::unordered_map<Seq, Marks>* memo = history_.marks_memo();
   for (int position = size_ - 1; position >= 0 && scored.size() < kScoredMax; --position) {
     if (kept.entries[static_cast<std::size_t>(position)]) continue;
+    const auto [marks, added] =
+        (memo == nullptr ? unkept : *memo).try_emplace(session_.entries(position).seq());
+    if (added) marks->second = marks_of(text(position));
     const int distance = size_ - 1 - position;
-    scored.push_back({position, common_hundredths(asked, marks_of(text(position))) -
-                                    kDistanceHundredths * distance});
+    scored.push_back(
+        {position, common_hundredths(asked, marks->second) - kDistanceHundredths * distance});
   }
   std::stable_sort(scored.begin(), scored.end(), [](const Scored& one, const Scored& other) {
     return one.hundredths > other.hundredths;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -178,6 +179,7 @@ class Transport {
   virtual std::vector<std::pair<CallId, Reply>> take_replies() = 0;
 };
 
+struct Marks;
 struct PromptMemo;
 
 // Any event by seq, durable or in flight; nullopt beyond the end.
@@ -199,6 +201,8 @@ class History {
   virtual Digest text_sha256(Seq seq);
   // What is kept of the digest of this session's last prompt (core/context.h); null: nothing is.
   virtual PromptMemo* prompt_memo(SessionId) { return nullptr; }
+  // What is kept of the marks of texts (core/relevance.h), by seq; null: nothing is.
+  virtual std::unordered_map<Seq, Marks>* marks_memo() { return nullptr; }
 };
 
 }  // namespace daybook

@@ -133,7 +133,7 @@ TEST_CASE("every reading verb tells the same story for ever", "[tool][golden]") 
   tell(told);
   const journal_place::Place place;
   testing::lay_down(told.log, place);
-  for (const std::string name : {"turn", "show", "audit", "usage", "diff"}) {
+  for (const std::string name : {"turn", "show", "audit", "usage", "diff", "eval"}) {
     const std::string path = source_directory() + "/tests/scripts/" + name + ".txt";
     const std::string before = read_file(path);
     const std::string after = run_script(before, place);

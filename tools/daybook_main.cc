@@ -35,6 +35,7 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_context(app, tool);
   daybook::add_search(app, tool);
   daybook::add_diff(app, tool);
+  daybook::add_eval(app, tool);
   daybook::add_replay(app, tool);
   daybook::add_audit(app, tool);
   daybook::add_usage(app, tool);

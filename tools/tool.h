@@ -70,6 +70,7 @@ void add_search(CLI::App& app, Tool& tool);
 void add_audit(CLI::App& app, Tool& tool);
 void add_usage(CLI::App& app, Tool& tool);
 void add_diff(CLI::App& app, Tool& tool);
+void add_eval(CLI::App& app, Tool& tool);
 void add_stats(CLI::App& app, Tool& tool);
 void add_replay(CLI::App& app, Tool& tool);
 void add_verify(CLI::App& app, Tool& tool);
