@@ -2,9 +2,9 @@
 // is a view: nothing is removed, later prompts take the summary instead of its source.
 //
 // Law: one begins because somebody asked, or because an answer has ended and the next prompt would
-// be too full; never because of a restart. A summary that is not good enough is not taken: then
-// beginnings of the messages stand for them, and where that saves nothing, prompts leave out what
-// is old.
+// be too full, or its provider found this one so; never because of a restart. A summary that is not
+// good enough is not taken: then beginnings of the messages stand for them, and where that saves
+// nothing, prompts leave out what is old.
 #include <algorithm>
 #include <utility>
 
@@ -44,6 +44,12 @@ Event compaction_failed(const Session& session, Seq compaction, std::string why,
   event.mutable_compaction_failed()->set_fell_back_to(std::string(fell_back_to));
   event.mutable_content()->set_detail(std::move(why));
   return event;
+}
+
+// The provider found the last prompt too long, whatever we believe of its window.
+bool overflowed(const SessionState& session, History& history) {
+  const std::optional<Event> event = history.clear_event(session.last_prompt());
+  return event && prompt_record(*event).overflow_keep_last() != 0;
 }
 
 // CompactionStarted for the older half of what no summary covers; nullopt: it is too little.
@@ -242,7 +248,7 @@ Decisions compact_when_due(const State& state, const Session& session) {
   const Selection all = select_entries(rest, system, {UINT32_MAX, 100, UINT32_MAX});
   const bool crowded = turn->policy() == "window" && live.size() >= turn->messages_max();
   const bool full = std::uint64_t{all.tokens} * 100 >= budget * settings.compact_percent();
-  if (!crowded && !full) return {};
+  if (!crowded && !full && !overflowed(talk, state.history)) return {};
   std::optional<Event> event = compaction_of_half(talk);
   return event ? Decisions{*std::move(event)} : Decisions();
 }

@@ -413,7 +413,7 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
   if (turn && turn->turn_started().kind() == SUMMARY) {
     return end_compaction(state, *session, *turn, event);
   }
-  if (event.has_turn_completed()) {
+  if (event.has_turn_completed() || event.turn_failed().error() == OVERFLOW) {
     Decisions compaction = compact_when_due(state, *session);
     if (!compaction.empty()) return compaction;
   }

@@ -80,6 +80,24 @@ TEST_CASE("a prompt that is nearly full of tokens is compacted too", "[core]") {
   CHECK(exchanges < 12);
 }
 
+TEST_CASE("a prompt that its provider found too long is followed by a compaction", "[core]") {
+  for (const bool answered : {true, false}) {
+    Talk talk(50);
+    talk.exchanges(10);
+    REQUIRE_FALSE(talk.summarising());
+    talk.say("the last");
+    talk.fail(talk.turn(), OVERFLOW);
+    if (answered) talk.complete(talk.turn(), "the answer");
+    while (!answered && !talk.summarising()) talk.fail(talk.turn(), OVERFLOW);
+    REQUIRE(talk.summarising());
+    const Seq ended = talk.complete(talk.turn(), "short");
+    CHECK(talk.kinds_after(ended) == "CompactionCompleted");
+    // The next one fits, and nothing more is compacted.
+    talk.exchange("and now");
+    CHECK_FALSE(talk.summarising());
+  }
+}
+
 TEST_CASE("with auto_compact off nothing is compacted by itself", "[core]") {
   Talk talk(8, false);
   talk.exchanges(6);
