@@ -378,6 +378,13 @@ Result<Evaluation> evaluate(const Session& session, Seq head, const EvaluationOp
   return evaluation;
 }
 
+std::uint64_t tokens_under(const std::string& policy, const SessionState& state, TurnStarted turn,
+                           History& history) {
+  limit(&turn, policy, 0);
+  plan_prompt(state, &turn, history);
+  return std::uint64_t{turn.tokens()} * std::max(turn.calibration(), 1U) / 1'000;
+}
+
 bool is_dominated(const PolicyRun& run, const PolicyRun& other) {
   // Of two that sent different amounts, the share.
   const std::uint64_t reuse = run.reused_tokens * std::max<std::uint64_t>(other.tokens, 1);

@@ -66,6 +66,11 @@ struct Evaluation {
 Result<Evaluation> evaluate(const Session& session, Seq head, const EvaluationOptions& options,
                             const CatalogueLoaded& prices, History& history);
 
+// What the prompt of this turn would come to under another policy, by our estimate and what its
+// model makes of it; refused or not. `state` is the session with the turn begun.
+std::uint64_t tokens_under(const std::string& policy, const SessionState& state, TurnStarted turn,
+                           History& history);
+
 // Whether the other one is at least as good in everything (tokens, faults, gap, reuse, refusals)
 // and better in something.
 bool is_dominated(const PolicyRun& run, const PolicyRun& other);

@@ -26,6 +26,7 @@ void describe(CLI::App& app, Tool& tool) {
   daybook::add_ask(app, tool);
   daybook::add_chat(app, tool);
   daybook::add_fork(app, tool);
+  daybook::add_whatif(app, tool);
   daybook::add_log(app, tool);
   daybook::add_show(app, tool);
   daybook::add_turn(app, tool);

@@ -64,6 +64,7 @@ void add_turn(CLI::App& app, Tool& tool);
 void add_sessions(CLI::App& app, Tool& tool);
 void add_tree(CLI::App& app, Tool& tool);
 void add_fork(CLI::App& app, Tool& tool);
+void add_whatif(CLI::App& app, Tool& tool);
 void add_prompt(CLI::App& app, Tool& tool);
 void add_context(CLI::App& app, Tool& tool);
 void add_search(CLI::App& app, Tool& tool);
