@@ -3,6 +3,7 @@
 // A table of public facts that ages; it is copied into the journal as CatalogueLoaded when it
 // changes, so that an old prompt stays explainable. Ids are spelled as OpenRouter spells them;
 // core/model.cc finds them by the last part, dots and dashes alike.
+#include <algorithm>
 #include <array>
 
 #include "core/model.h"
@@ -102,6 +103,41 @@ const CatalogueLoaded& built_in_catalogue() {
     return catalogue;
   }();
   return kCatalogue;
+}
+
+CatalogueLoaded catalogue_of(const CatalogueLoaded& recorded, const CatalogueLoaded& own) {
+  CatalogueLoaded catalogue = built_in_catalogue();
+  for (const ModelRow& row : recorded.rows()) {
+    if (!row.source().empty() && row.source() != kOwnRows) *catalogue.add_rows() = row;
+  }
+  for (const ModelRow& row : own.rows()) {
+    ModelRow& added = *catalogue.add_rows();
+    added = row;
+    added.set_source(std::string(kOwnRows));
+  }
+  *catalogue.mutable_lists() = recorded.lists();
+  return catalogue;
+}
+
+CatalogueLoaded with_list(CatalogueLoaded catalogue, const std::string& provider,
+                          const std::vector<ModelRow>& rows, Time now) {
+  auto* kept = catalogue.mutable_rows();
+  kept->erase(std::remove_if(kept->begin(), kept->end(),
+                             [&](const ModelRow& row) { return row.source() == provider; }),
+              kept->end());
+  for (const ModelRow& row : rows) {
+    ModelRow& added = *catalogue.add_rows();
+    added = row;
+    added.set_source(provider);
+  }
+  auto* lists = catalogue.mutable_lists();
+  lists->erase(std::remove_if(lists->begin(), lists->end(),
+                              [&](const ModelList& list) { return list.provider() == provider; }),
+               lists->end());
+  ModelList& list = *catalogue.add_lists();
+  list.set_provider(provider);
+  list.set_time(to_milliseconds(now));
+  return catalogue;
 }
 
 }  // namespace daybook

@@ -304,9 +304,9 @@ class Rerun {
     if (before_) {
       run_.reused_tokens += reused_tokens(session_.state(), turn, *before_, history_);
     }
-    const ModelRow* row = catalogue_row(turn.model(), prices_);
+    const std::optional<ModelRow> row = catalogue_row(turn.provider(), turn.model(), prices_);
     const bool free = turn.provider() == "echo";
-    if (row == nullptr || row->input_nanodollars() == 0) {
+    if (!row || row->input_nanodollars() == 0) {
       run_.unpriced_turns += free ? 0 : 1;
       return;
     }

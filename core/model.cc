@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "core/settings.h"
 
@@ -21,6 +22,7 @@ constexpr std::uint32_t kLocalContextTokens = 8'192;
 constexpr std::uint32_t kLocalOutputTokens = 2'048;
 constexpr std::uint32_t kEchoContextTokens = 32'000;
 constexpr std::uint32_t kEchoOutputTokens = 4'096;
+constexpr std::size_t kListedMax = 20;  // of a server's own list
 constexpr std::string_view kGeminiDefault = "gemini-2.5-flash";
 constexpr std::string_view kOpenrouterDefault = "google/gemini-2.5-flash";
 constexpr std::string_view kOpenaiDefault = "gpt-4o-mini";
@@ -69,14 +71,32 @@ bool provider_usable(const SettingsLoaded& settings, std::string_view name) {
   return row != nullptr && row->usable();
 }
 
-// What two spellings of one model have in common: the part after the last slash, without a variant
-// (":free"), in lower case, dots as dashes.
-std::string catalogue_form(std::string_view model) {
+// The part of a name that two spellings of one model share: behind the last slash, without a
+// variant (":free").
+std::string_view bare_name(std::string_view model) {
   const std::size_t slash = model.rfind('/');
   if (slash != std::string_view::npos) model.remove_prefix(slash + 1);
-  std::string form = lower_letters(model.substr(0, model.find(':')));
-  std::replace(form.begin(), form.end(), '.', '-');
-  return form;
+  return model.substr(0, model.find(':'));
+}
+
+// In any case, dots as dashes.
+bool same_model(std::string_view one, std::string_view other) {
+  const auto plain = [](char c) -> char {
+    if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
+    return c == '.' ? '-' : c;
+  };
+  one = bare_name(one);
+  other = bare_name(other);
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                    [&](char mine, char theirs) { return plain(mine) == plain(theirs); });
+}
+
+// Whom to believe first about a model of this provider; 0: nobody's words about it.
+int weight_of(const std::string& source, std::string_view provider) {
+  if (source == kOwnRows) return 4;
+  if (source == provider) return 3;
+  if (source.empty()) return 2;
+  return well_known_provider(source) != nullptr ? 1 : 0;
 }
 
 // Built-in providers keep their vendor's size even when a test or a relay serves them nearby.
@@ -95,15 +115,14 @@ ResolvedModel with_sizes(const ProviderRow& provider, std::string_view model,
     resolved.output_tokens = kEchoOutputTokens;
     return resolved;
   }
-  if (const ModelRow* row = catalogue_row(model, catalogue); row != nullptr) {
-    resolved.context_tokens = row->context_tokens();
-    resolved.output_tokens = row->output_tokens();
-    return resolved;
-  }
   if (small_and_local(provider)) {
     resolved.context_tokens = kLocalContextTokens;
     resolved.output_tokens = kLocalOutputTokens;
   }
+  const std::optional<ModelRow> row = catalogue_row(provider.name(), model, catalogue);
+  if (!row) return resolved;
+  if (row->context_tokens() > 0) resolved.context_tokens = row->context_tokens();
+  if (row->output_tokens() > 0) resolved.output_tokens = row->output_tokens();
   return resolved;
 }
 
@@ -173,6 +192,7 @@ void add_vendor(std::vector<std::string>& names, std::string_view prefix, std::s
                 const CatalogueLoaded& catalogue) {
   for (const ModelRow& row : catalogue.rows()) {
     const std::string_view id = row.id();
+    if (!row.source().empty() && row.source() != kOwnRows) continue;  // too many to offer
     if (!id.starts_with(vendor) || id.find("gpt-oss") != std::string_view::npos) continue;
     names.push_back(std::string(prefix) + std::string(id.substr(vendor.size())));
   }
@@ -194,6 +214,10 @@ std::vector<std::string> offered_by(const ProviderRow& provider, const Catalogue
   } else if (name == "openrouter") {
     for (const std::string_view vendor : kOfferedVendors) {
       add_vendor(names, vendor, vendor, catalogue);
+    }
+  } else {
+    for (const ModelRow& row : catalogue.rows()) {
+      if (row.source() == name && names.size() < kListedMax) names.push_back(prefix + row.id());
     }
   }
   return names;
@@ -227,12 +251,26 @@ Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded&
   return resolve_with("openrouter", name, settings, catalogue);
 }
 
-const ModelRow* catalogue_row(std::string_view model, const CatalogueLoaded& catalogue) {
-  const std::string form = catalogue_form(model);
-  const auto found =
-      std::find_if(catalogue.rows().begin(), catalogue.rows().end(),
-                   [&](const ModelRow& row) { return catalogue_form(row.id()) == form; });
-  return found == catalogue.rows().end() ? nullptr : &*found;
+std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,
+                                      const CatalogueLoaded& catalogue) {
+  std::vector<std::pair<int, const ModelRow*>> found;
+  for (const ModelRow& row : catalogue.rows()) {
+    const int weight = weight_of(row.source(), provider);
+    if (weight > 0 && same_model(row.id(), model)) found.emplace_back(weight, &row);
+  }
+  if (found.empty()) return std::nullopt;
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& one, const auto& other) { return one.first > other.first; });
+  ModelRow whole = *found.front().second;
+  for (const auto& [weight, row] : found) {
+    const bool priced = whole.input_nanodollars() > 0 || whole.output_nanodollars() > 0;
+    if (whole.context_tokens() == 0) whole.set_context_tokens(row->context_tokens());
+    if (whole.output_tokens() == 0) whole.set_output_tokens(row->output_tokens());
+    if (priced) continue;
+    whole.set_input_nanodollars(row->input_nanodollars());
+    whole.set_output_nanodollars(row->output_nanodollars());
+  }
+  return whole;
 }
 
 std::string default_model(const std::vector<ProviderRow>& providers) {

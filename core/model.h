@@ -9,12 +9,14 @@
 //                             "openai/gpt-4o", "meta-llama/llama-4-maverick"
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/events.pb.h"
 #include "core/result.h"
+#include "core/types.h"
 
 namespace daybook {
 
@@ -32,14 +34,27 @@ struct ResolvedModel {
 Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
                                     const CatalogueLoaded& catalogue);
 
-// The row of the model that a provider calls so, however it spells it; null: there is none.
-const ModelRow* catalogue_row(std::string_view model, const CatalogueLoaded& catalogue);
+// What is known of the model that a provider calls so, however it spells it: sizes and prices, each
+// from the settings, else from the provider's own list, else from anybody. nullopt: nothing is. A
+// list of a provider that the user named says something of that provider's models alone.
+std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,
+                                      const CatalogueLoaded& catalogue);
 
 // The first usable provider's default: Gemini key, OpenRouter key, OpenAI key, else "echo".
 std::string default_model(const std::vector<ProviderRow>& providers);
 
 // The rows this program ships with, and their date.
 const CatalogueLoaded& built_in_catalogue();
+
+// What a start finds in force: the rows that this program ships with, those that providers listed,
+// as the journal has them, and the user's own.
+CatalogueLoaded catalogue_of(const CatalogueLoaded& recorded, const CatalogueLoaded& own);
+
+// The same with what a provider lists now in place of what it listed before.
+CatalogueLoaded with_list(CatalogueLoaded catalogue, const std::string& provider,
+                          const std::vector<ModelRow>& rows, Time now);
+
+inline constexpr std::string_view kOwnRows = "settings";  // ModelRow.source
 
 // Names worth offering for these settings, for /models and "did you mean".
 std::vector<std::string> known_models(const SettingsLoaded& settings,

@@ -290,6 +290,8 @@ Result<void> fill_gateway(Settings& settings, const ChosenSettings& chosen) {
   auto proxy = proxy_address(*find_chosen(chosen, "network.proxy"));
   if (!proxy) return proxy.error();
   settings.network.proxy = *proxy;
+  settings.catalogue.file = chosen_value<std::string>(chosen, "catalogue.file");
+  settings.catalogue.refresh = chosen_value<bool>(chosen, "catalogue.refresh");
   settings.journal.dir = chosen_value<std::string>(chosen, "journal.dir");
   settings.journal.commit_interval =
       Duration(chosen_value<std::int64_t>(chosen, "journal.commit_interval"));

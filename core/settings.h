@@ -81,6 +81,10 @@ struct Settings {
     bool encrypt = true;  // of a journal that is made
   } journal;
   struct {
+    std::string file;  // the user's own rows; empty: none
+    bool refresh = true;
+  } catalogue;
+  struct {
     std::string ca_file;  // empty: the system's bundle
   } tls;
   struct {

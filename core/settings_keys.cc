@@ -59,6 +59,10 @@ std::vector<SettingKey> agent_rows() {
 std::vector<SettingKey> gateway_rows() {
   using enum SettingKind;
   return {
+      {"catalogue.file", kPath, setting_text(""), 0, kPathBytesMax, "", false,
+       "a file of models with their sizes and prices, which go before all others"},
+      {"catalogue.refresh", kSwitch, SettingValue(true), 0, 0, "", false,
+       "whether providers are asked once a day which models they have"},
       {"journal.commit_interval", kDuration, setting_number(1), 0, 10 * kSecond, "", false,
        "the least time between the beginnings of two commits"},
       {"journal.dir", kPath, std::nullopt, 1, kPathBytesMax, "", false,

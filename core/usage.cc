@@ -16,8 +16,9 @@ constexpr std::string_view kFree = ":free";
 std::optional<std::uint64_t> computed_price(const CallFacts& call, const Spent& spent,
                                             const CatalogueLoaded& prices) {
   if (call.provider == "echo" || call.model.ends_with(kFree)) return 0;
-  const ModelRow* row = catalogue_row(call.model, prices);
-  if (row == nullptr) return std::nullopt;
+  const std::optional<ModelRow> row = catalogue_row(call.provider, call.model, prices);
+  const bool priced = row && (row->input_nanodollars() > 0 || row->output_nanodollars() > 0);
+  if (!priced) return std::nullopt;
   return spent.prompt_tokens * row->input_nanodollars() +
          spent.output_tokens * row->output_nanodollars();
 }

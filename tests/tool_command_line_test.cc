@@ -22,7 +22,7 @@ TEST_CASE("a wrong command line is one sentence and exit code 64", "[command_lin
     std::string sentence;
   };
   const std::vector<Row> rows = {
-      {{}, "a verb is needed: ask, chat, fork, log, "},
+      {{}, "a verb is needed: ask, chat, fork, whatif, log, "},
       {{}, "reload, doctor; see `daybook --help`"},
       {{"lgo"}, "there is no verb \"lgo\"; did you mean log? See `daybook --help`"},
       {{"--dta", "x", "log"}, "option --dta; did you mean --data?"},

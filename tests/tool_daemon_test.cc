@@ -130,6 +130,34 @@ TEST_CASE("reload takes good settings and keeps the old ones over bad ones", "[d
   CHECK(alone.stop() == 0);
 }
 
+TEST_CASE("sizes of models come from their server, and before that from the user's file",
+          "[daemon]") {
+  world::DaemonWorld world(build_directory());
+  world.chat().with([](world::ChatServer& server) {
+    server.list_models(
+        R"({"data":[{"id":"m","max_model_len":4096},{"id":"n","max_model_len":8}]})");
+    return true;
+  });
+  world.start();
+  const auto table = [&] { return world.tool({"usage", "--print-prices"}).output; };
+  while (!holds(table(), "source=fake")) REQUIRE(world.daemon().running());
+  CHECK(holds(table(), "id=m context_tokens=4096 source=fake\n"));
+  const std::string file = world.directory() + "/models";
+  std::ofstream(file) << "id=m context_tokens=2048 input_nanodollars=7\n";
+  world.set("catalogue", "file = " + world::DaemonWorld::toml_string(file));
+  world.start();
+  while (!holds(world.tool({"status"}).output, "runs, pid")) REQUIRE(world.daemon().running());
+  CHECK(holds(table(), "id=m context_tokens=2048 input_nanodollars=7 source=settings\n"));
+  CHECK(holds(table(), "id=n context_tokens=8 source=fake\n"));
+  std::ofstream(file) << "id=m context_token=2048\n";
+  const Finished reloaded = world.tool({"reload"});
+  CHECK(reloaded.status == 78);
+  CHECK(holds(reloaded.errors, file + ":1: "));
+  CHECK(holds(reloaded.errors, "context_tokens"));
+  CHECK(holds(table(), "context_tokens=2048"));
+  world.daemon().signal(SIGTERM);
+}
+
 TEST_CASE("wrong settings and command lines have their exit codes", "[daemon]") {
   const TemporaryDirectory directory;
   const Environment environment{{"HOME", directory.path()}};

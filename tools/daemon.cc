@@ -11,6 +11,7 @@
 #include <functional>
 #include <utility>
 
+#include "adapters/model_lists.h"
 #include "adapters/provider.h"
 #include "adapters/telegram.h"
 #include "core/fork.h"
@@ -20,6 +21,7 @@
 #include "tools/control_client.h"
 #include "tools/erasing.h"
 #include "tools/journal_view.h"
+#include "tools/prices.h"
 #include "tools/service_notify.h"
 #include "tools/web.h"
 #include "tools/writing.h"
@@ -80,6 +82,14 @@ CommitWatcher kill_watcher() {
   };
 }
 
+// The rows of the user's own.
+Result<CatalogueLoaded> models_of(const Settings& settings) {
+  if (settings.catalogue.file.empty()) return CatalogueLoaded();
+  auto rows = read_prices(settings.catalogue.file);
+  if (rows) return rows;
+  return Error{"catalogue.file: " + rows.error().message, ExitCode::kSettings};
+}
+
 std::string why_this_model(const LoadedSettings& settings) {
   if (!settings.values.agent.model_chosen) {
     return settings.values.agent.model == "echo"
@@ -101,6 +111,9 @@ Daemon::~Daemon() = default;
 Result<void> Daemon::load() {
   auto loaded = load_settings(options_.request);
   if (!loaded) return loaded.error();
+  auto own_models = models_of(loaded->settings.values);
+  if (!own_models) return own_models.error();
+  own_models_ = std::move(own_models).value();
   settings_ = std::move(loaded->settings);
   const Settings& values = settings_.values;
   log_.configure(values.log.level, values.log.format, Redactor(values.secrets()));
@@ -111,8 +124,8 @@ Result<void> Daemon::load() {
 Result<void> Daemon::check() {
   if (auto loaded = load(); !loaded) return loaded;
   const Event facts = settings_loaded(settings_.values);
-  const auto model =
-      resolve_model(settings_.values.agent.model, facts.settings_loaded(), built_in_catalogue());
+  const auto model = resolve_model(settings_.values.agent.model, facts.settings_loaded(),
+                                   catalogue_of(CatalogueLoaded(), own_models_));
   if (!model) log_.log().warn("{}", model.error().message);
   const std::string& directory = settings_.values.journal.dir;
   if (access((directory + "/data.mdb").c_str(), F_OK) != 0) {
@@ -155,13 +168,24 @@ Result<void> Daemon::record_start() {
   if (!started) return started.error();
   gateway_->record(std::move(started).value(), now);
   gateway_->record(settings_loaded(settings_.values), now);
-  const CatalogueLoaded& rows = built_in_catalogue();
-  if (gateway_->directory().catalogue().SerializeAsString() != rows.SerializeAsString()) {
-    Event fact;
-    *fact.mutable_catalogue_loaded() = rows;
-    gateway_->record(std::move(fact), now);
-  }
+  if (auto fact = catalogue_changed()) gateway_->record(*std::move(fact), now);
   return {};
+}
+
+std::optional<Event> Daemon::catalogue_changed() const {
+  const CatalogueLoaded& recorded = gateway_->directory().catalogue();
+  CatalogueLoaded rows = catalogue_of(recorded, own_models_);
+  if (recorded.SerializeAsString() == rows.SerializeAsString()) return std::nullopt;
+  Event fact;
+  *fact.mutable_catalogue_loaded() = std::move(rows);
+  return fact;
+}
+
+std::unique_ptr<Adapter> Daemon::make_model_lists() const {
+  std::vector<ProviderSettings> asked;
+  if (settings_.values.catalogue.refresh) asked = settings_.values.providers;
+  return std::make_unique<ModelLists>(asked,
+                                      catalogue_of(gateway_->directory().catalogue(), own_models_));
 }
 
 void Daemon::connect_provider(const ProviderSettings& provider, std::vector<Adapter*>* adapters) {
@@ -191,7 +215,8 @@ void Daemon::connect_telegram(std::vector<Adapter*>* adapters) {
 
 void Daemon::connect() {
   eraser_ = std::make_unique<Eraser>(gateway_->work(), *gateway_);
-  std::vector<Adapter*> adapters = {eraser_.get()};
+  model_lists_ = std::make_unique<Slot>(make_model_lists());
+  std::vector<Adapter*> adapters = {eraser_.get(), model_lists_.get()};
   for (const ProviderSettings& provider : settings_.values.providers) {
     connect_provider(provider, &adapters);
   }
@@ -255,6 +280,7 @@ void Daemon::exchange_adapters(const Settings& before) {
       slot->second->replace(make_provider(provider, gateway_->work(), *gateway_));
     }
   }
+  model_lists_->replace(make_model_lists());
   if (!same_telegram(before, settings_.values)) connect_telegram(&added);
   if (!added.empty()) gateway_->connect(added, *network_);
 }
@@ -271,6 +297,12 @@ Result<std::vector<Event>> Daemon::reload() {
     log_.log().error("the settings stay as they were: {}", error.message);
     return error;
   }
+  auto own_models = models_of(loaded->settings.values);
+  if (!own_models) {
+    log_.log().error("the settings stay as they were: {}", own_models.error().message);
+    return own_models.error();
+  }
+  own_models_ = std::move(own_models).value();
   const Settings before = std::move(settings_.values);
   settings_ = std::move(loaded->settings);
   // Old secrets may still stand in replies on their way, so they stay hidden too.
@@ -287,7 +319,9 @@ Result<std::vector<Event>> Daemon::reload() {
   }
   log_.log().info("the settings were read anew; model {} ({})", settings_.values.agent.model,
                   why_this_model(settings_));
-  return std::vector<Event>{settings_loaded(settings_.values)};
+  std::vector<Event> facts = {settings_loaded(settings_.values)};
+  if (auto fact = catalogue_changed()) facts.push_back(*std::move(fact));
+  return facts;
 }
 
 Result<Event> Daemon::fork(SessionId parent, Seq at, std::string_view place) {

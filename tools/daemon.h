@@ -66,6 +66,9 @@ class Daemon final : public ControlHost {
   void connect();
   void connect_provider(const ProviderSettings& provider, std::vector<Adapter*>* adapters);
   void connect_telegram(std::vector<Adapter*>* adapters);
+  // What is in force and not yet in the journal.
+  [[nodiscard]] std::optional<Event> catalogue_changed() const;
+  [[nodiscard]] std::unique_ptr<Adapter> make_model_lists() const;
   void announce();
   void exchange_adapters(const Settings& before);
   void reload_on_signal();
@@ -89,6 +92,7 @@ class Daemon final : public ControlHost {
   DaemonOptions options_;
   DaemonLog& log_;
   LoadedSettings settings_;
+  CatalogueLoaded own_models_;
   Time started_{};
 
   // In the order of their lives: what stands below refers to what stands above.
@@ -98,6 +102,7 @@ class Daemon final : public ControlHost {
   std::optional<Network> network_;
   std::unique_ptr<Eraser> eraser_;
   std::map<std::string, std::unique_ptr<Slot>> providers_;  // by name
+  std::unique_ptr<Slot> model_lists_;
   std::unique_ptr<Slot> telegram_;
   std::unique_ptr<Console> console_;
   std::unique_ptr<Control> control_;

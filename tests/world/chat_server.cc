@@ -171,12 +171,13 @@ void ChatServer::request(ExchangeId exchange, const HttpRequest& request, Time n
   ChatRequest row{exchange, now, request.target, request.headers, request.body, {}, {}, {}};
   const bool gemini = request.path().find(":streamGenerateContent") != std::string_view::npos;
   if (!key_.empty()) {
-    const bool right = gemini ? request.header("x-goog-api-key") == key_
-                              : request.header("authorization") == "Bearer " + key_;
+    const bool right = gemini || !request.header("x-goog-api-key").empty()
+                           ? request.header("x-goog-api-key") == key_
+                           : request.header("authorization") == "Bearer " + key_;
     if (!right) return refuse(exchange, gemini ? 400 : 401, gemini ? kBadGeminiKey : kBadKey, now);
   }
   if (request.method == "GET" && request.path().ends_with("/models")) {
-    return refuse(exchange, 200, R"({"object":"list","data":[{"id":"m","object":"model"}]})", now);
+    return refuse(exchange, 200, models_, now);
   }
   if (!(gemini ? read_gemini(request, &row) : read_openai(request, &row))) {
     violations_.push_back("not a request that a model server understands: " + request.target);

@@ -65,6 +65,9 @@ class ChatServer : public Server {
   using Director = std::function<ChatScript(const ChatRequest& request, int nth)>;
   void direct(Director director) { director_ = std::move(director); }
 
+  // What GET /models answers.
+  void list_models(std::string body) { models_ = std::move(body); }
+
   [[nodiscard]] const std::vector<ChatRequest>& requests() const { return requests_; }
   [[nodiscard]] std::size_t streaming() const;  // answers under way
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
@@ -75,6 +78,7 @@ class ChatServer : public Server {
   void refuse(ExchangeId exchange, int status, std::string_view body, Time now);
 
   std::string key_;
+  std::string models_ = R"({"object":"list","data":[{"id":"m","object":"model"}]})";
   Director director_;
   std::vector<ChatRequest> requests_;
   std::vector<std::string> violations_;

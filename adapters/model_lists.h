@@ -1,0 +1,63 @@
+// What providers say of their models: asked once a day, and written down when it is news.
+//
+// Law: it is a convenience. Nothing waits for it, a list that cannot be read changes nothing, and
+// the catalogue in force is always the journal's.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/events.pb.h"
+#include "core/ports.h"
+#include "core/result.h"
+#include "core/settings.h"
+
+namespace daybook {
+
+// Rows with a context size, from what GET /models answers at OpenRouter, Gemini, vLLM, Groq,
+// Mistral, llama.cpp and other servers of the same form. Prices where it tells them. An Error says
+// in plain words what is wrong with it.
+Result<std::vector<ModelRow>> read_model_list(std::string_view body);
+
+class ModelLists final : public Adapter {
+ public:
+  static constexpr Duration kEvery{24 * 3'600'000};
+  static constexpr Duration kAfterFailure{3'600'000};
+  // A list that only grew is written down no oftener.
+  static constexpr Duration kOfNewModels{7 * 24 * 3'600'000};
+  static constexpr std::size_t kBodyBytesMax = 8u << 20;
+  static constexpr std::size_t kRowsMax = 2'000;
+
+  // `catalogue`: what is in force.
+  ModelLists(const std::vector<ProviderSettings>& providers, CatalogueLoaded catalogue);
+
+  [[nodiscard]] std::string_view name() const override { return "model lists"; }
+  void on_event(const Event& event) override;
+  std::optional<Due> due(const Moment& moment) override;
+  std::vector<Fact> on_reply(CallId call, Reply reply, Time now) override;
+  [[nodiscard]] Time wake_at(Time now) const override;
+  [[nodiscard]] bool idle() const override { return true; }
+
+ private:
+  struct Listed {
+    ProviderSettings settings;
+    Url url;
+    Time next{};  // when to ask; kNever: it is being asked
+    int status = 0;
+    std::string body;
+  };
+
+  [[nodiscard]] bool is_news(const Listed& listed, const std::vector<ModelRow>& rows,
+                             Time now) const;
+  static HttpCall call_for(const Listed& listed);
+
+  CatalogueLoaded catalogue_;
+  std::vector<Listed> lists_;
+  std::map<CallId, std::size_t> calls_;
+  CallId next_call_ = 1;
+  bool taking_in_ = true;
+};
+
+}  // namespace daybook

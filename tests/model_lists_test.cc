@@ -1,0 +1,227 @@
+// What providers say of their models: read, weighed against what is known, written down as news.
+#include "adapters/model_lists.h"
+
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "core/model.h"
+
+namespace daybook::model_lists_test {
+
+const std::string kOpenrouter = R"({"data":[
+  {"id":"openai/gpt-4o","context_length":128000,
+   "pricing":{"prompt":"0.0000025","completion":"0.00001"},
+   "top_provider":{"context_length":100000,"max_completion_tokens":16384}},
+  {"id":"vendor/new.model","context_length":64000,"top_provider":{"context_length":null},
+   "pricing":{"prompt":"0.0000000375","completion":"-1"}},
+  {"id":"no sizes","context_length":1},
+  {"id":"vendor/none"}]})";
+
+std::vector<ModelRow> rows_in(const std::string& body) {
+  const auto rows = read_model_list(body);
+  REQUIRE(rows);
+  return *rows;
+}
+
+TEST_CASE("sizes and prices are read as each server writes them", "[models]") {
+  const auto rows = rows_in(kOpenrouter);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].id() == "openai/gpt-4o");
+  CHECK(rows[0].context_tokens() == 100'000);  // what the best provider of it takes
+  CHECK(rows[0].output_tokens() == 16'384);
+  CHECK(rows[0].input_nanodollars() == 2'500);
+  CHECK(rows[0].output_nanodollars() == 10'000);
+  CHECK(rows[1].context_tokens() == 64'000);
+  CHECK(rows[1].input_nanodollars() == 38);
+  CHECK(rows[1].output_nanodollars() == 0);  // -1: nobody knows
+
+  const auto gemini = rows_in(R"({"models":[{"name":"models/gemini-2.5-flash",
+      "inputTokenLimit":1048576,"outputTokenLimit":65536}]})");
+  REQUIRE(gemini.size() == 1);
+  CHECK(gemini[0].id() == "gemini-2.5-flash");
+  CHECK(gemini[0].context_tokens() == 1'048'576);
+
+  for (const char* field : {R"("max_model_len":4096)", R"("context_window":4096)",
+                            R"("max_context_length":4096)", R"("meta":{"n_ctx_train":4096})"}) {
+    const auto one = rows_in(R"({"data":[{"id":"m",)" + std::string(field) + "}]}");
+    REQUIRE(one.size() == 1);
+    CHECK(one[0].context_tokens() == 4'096);
+  }
+  CHECK(rows_in(R"({"object":"list","data":[{"id":"gpt-4o","object":"model"}]})").empty());
+}
+
+TEST_CASE("what is no list is an error, and no bytes are more than that", "[models]") {
+  for (const char* body : {"", "{}", "[]", "null", R"({"data":{}})", "<html>", R"({"data":[)"}) {
+    INFO(body);
+    CHECK_FALSE(read_model_list(body));
+  }
+  CHECK(rows_in(R"({"data":[null,1,"x",[],{"id":5},{"id":"m","context_length":-5},
+      {"id":"m","context_length":1e9},{"id":"n","context_length":99999999999999}]})")
+            .empty());
+  std::minstd_rand random(7);
+  for (int round = 0; round < 2'000; ++round) {
+    std::string body = kOpenrouter;
+    for (int flips = 0; flips < 3; ++flips) {
+      body[random() % body.size()] = static_cast<char>(random() % 256);
+    }
+    const auto rows = read_model_list(body);
+    if (rows) CHECK(rows->size() <= 4);
+  }
+}
+
+TEST_CASE("the user's own rows go first, then the provider's list, then what we ship", "[models]") {
+  CatalogueLoaded own;
+  CatalogueLoaded catalogue = catalogue_of(CatalogueLoaded(), own);
+  const auto shipped = catalogue_row("openrouter", "openai/gpt-4o-mini", catalogue);
+  REQUIRE(shipped);
+  ModelRow listed;
+  listed.set_id("openai/gpt-4o-mini");
+  listed.set_context_tokens(1'000);
+  catalogue = with_list(catalogue, "openrouter", {listed}, Time{});
+  CHECK(catalogue_row("openrouter", "openai/gpt-4o-mini", catalogue)->context_tokens() == 1'000);
+  // What the list does not say, others do.
+  CHECK(catalogue_row("openrouter", "openai/gpt-4o-mini", catalogue)->input_nanodollars() ==
+        shipped->input_nanodollars());
+  ModelRow& mine = *own.add_rows();
+  mine.set_id("gpt-4o-mini");
+  mine.set_context_tokens(2'000);
+  mine.set_input_nanodollars(7);
+  catalogue = catalogue_of(catalogue, own);
+  const auto row = catalogue_row("openrouter", "openai/gpt-4o-mini", catalogue);
+  CHECK(row->context_tokens() == 2'000);
+  CHECK(row->input_nanodollars() == 7);
+  CHECK(row->output_nanodollars() == 0);  // prices are a pair
+  // A list survives a start, and so does what was learnt when.
+  CHECK(catalogue_of(catalogue, CatalogueLoaded()).lists_size() == 1);
+  CHECK(
+      catalogue_row("openrouter", "openai/gpt-4o-mini", catalogue_of(catalogue, CatalogueLoaded()))
+          ->context_tokens() == 1'000);
+}
+
+TEST_CASE("what a server of the user's own lists is said of that server alone", "[models]") {
+  ModelRow listed;
+  listed.set_id("gpt-oss-20b");
+  listed.set_context_tokens(4'096);
+  const CatalogueLoaded catalogue =
+      with_list(catalogue_of(CatalogueLoaded(), CatalogueLoaded()), "attic", {listed}, Time{});
+  CHECK(catalogue_row("attic", "gpt-oss-20b", catalogue)->context_tokens() == 4'096);
+  CHECK(catalogue_row("openrouter", "openai/gpt-oss-20b", catalogue)->context_tokens() == 131'072);
+  CHECK_FALSE(catalogue_row("attic", "unheard-of", catalogue));
+}
+
+// Asks and answers, at times that the test tells.
+struct Asking {
+  Time now = from_milliseconds(1'000'000'000'000);
+  ModelLists lists;
+
+  explicit Asking(CatalogueLoaded catalogue = catalogue_of(CatalogueLoaded(), CatalogueLoaded()))
+      : lists({provider()}, std::move(catalogue)) {}
+
+  static ProviderSettings provider() {
+    ProviderSettings settings;
+    settings.name = "openrouter";
+    settings.kind = "openai";
+    settings.base_url = "https://openrouter.ai/api/v1";
+    settings.api_key = Secret("sk");
+    return settings;
+  }
+
+  std::optional<Call> asked() {
+    Moment moment;
+    moment.now = now;
+    std::optional<Due> due = lists.due(moment);
+    if (!due) return std::nullopt;
+    return std::get<Call>(*due);
+  }
+
+  std::vector<Fact> answered(CallId call, const std::string& body, int status = 200) {
+    CHECK(lists.on_reply(call, ReplyHead{status, {}}, now).empty());
+    CHECK(lists.on_reply(call, ReplyBody{body}, now).empty());
+    std::vector<Fact> facts = lists.on_reply(call, ReplyEnd{}, now);
+    for (const Fact& fact : facts) lists.on_event(fact);
+    return facts;
+  }
+};
+
+TEST_CASE("a provider is asked once a day, and what is news is written down", "[models]") {
+  Asking asking;
+  const auto call = asking.asked();
+  REQUIRE(call);
+  const auto& http = std::get<HttpCall>(call->what);
+  CHECK(http.method == "GET");
+  CHECK(http.target.reveal() == "/api/v1/models");
+  CHECK_FALSE(asking.asked());
+  const auto facts = asking.answered(call->id, kOpenrouter);
+  REQUIRE(facts.size() == 1);
+  const CatalogueLoaded& loaded = facts[0].catalogue_loaded();
+  CHECK(loaded.lists(0).provider() == "openrouter");
+  CHECK(catalogue_row("openrouter", "vendor/new.model", loaded)->context_tokens() == 64'000);
+  CHECK_FALSE(asking.asked());
+  CHECK(asking.lists.wake_at(asking.now) == asking.now + ModelLists::kEvery);
+
+  // The same again is no news; a model more is, after a week; another price is at once.
+  asking.now += ModelLists::kEvery;
+  CHECK(asking.answered(asking.asked()->id, kOpenrouter).empty());
+  const std::string more = kOpenrouter.substr(0, kOpenrouter.rfind("{\"id\":\"vendor/none")) +
+                           R"({"id":"one/more","context_length":5000}]})";
+  asking.now += ModelLists::kEvery;
+  CHECK(asking.answered(asking.asked()->id, more).empty());
+  asking.now += ModelLists::kOfNewModels;
+  CHECK(asking.answered(asking.asked()->id, more).size() == 1);
+  std::string dearer = more;
+  dearer.replace(dearer.find("0.0000025"), 9, "0.0000026");
+  asking.now += ModelLists::kEvery;
+  CHECK(asking.answered(asking.asked()->id, dearer).size() == 1);
+}
+
+TEST_CASE("a start goes on from what the journal says was asked", "[models]") {
+  Asking asking;
+  const auto facts = asking.answered(asking.asked()->id, kOpenrouter);
+  REQUIRE(facts.size() == 1);
+  Asking again(facts[0].catalogue_loaded());
+  again.now = asking.now + Duration(1'000);
+  CHECK_FALSE(again.asked());
+  again.now = asking.now + ModelLists::kEvery;
+  CHECK(again.asked());
+}
+
+TEST_CASE("a failure is tried again in an hour and changes nothing", "[models]") {
+  Asking asking;
+  for (const int status : {500, 401, 404}) {
+    CHECK(asking.answered(asking.asked()->id, kOpenrouter, status).empty());
+    CHECK_FALSE(asking.asked());
+    asking.now += ModelLists::kAfterFailure;
+  }
+  CHECK(asking.answered(asking.asked()->id, "<html>").empty());
+  asking.now += ModelLists::kAfterFailure;
+  const CallId call = asking.asked()->id;
+  CHECK(asking.lists.on_reply(call, ReplyFailed{}, asking.now).empty());
+  CHECK(asking.lists.wake_at(asking.now) == asking.now + ModelLists::kAfterFailure);
+}
+
+TEST_CASE("nobody is asked without a key, in the clear, or in vain", "[models]") {
+  const auto asks = [](ProviderSettings settings) {
+    ModelLists lists({std::move(settings)}, CatalogueLoaded());
+    return lists.due(Moment{}).has_value();
+  };
+  CHECK(asks(Asking::provider()));
+  ProviderSettings keyless = Asking::provider();
+  keyless.api_key = Secret();
+  CHECK_FALSE(asks(keyless));
+  ProviderSettings plain = Asking::provider();
+  plain.base_url = "http://example.org/v1";
+  CHECK_FALSE(asks(plain));
+  ProviderSettings openai = Asking::provider();
+  openai.name = "openai";
+  CHECK_FALSE(asks(openai));
+  ProviderSettings echo = Asking::provider();
+  echo.kind = "echo";
+  CHECK_FALSE(asks(echo));
+  Moment stopping;
+  stopping.taking_in = false;
+  ModelLists lists({Asking::provider()}, CatalogueLoaded());
+  CHECK_FALSE(lists.due(stopping));
+  CHECK(lists.wake_at(Time{}) == kNever);
+}
+
+}  // namespace daybook::model_lists_test
