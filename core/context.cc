@@ -321,6 +321,8 @@ std::uint32_t reused_tokens(const SessionState& state, const TurnStarted& turn,
   const std::vector<PieceName> others = names_of(state, before);
   const std::size_t size = std::min(names.size(), others.size());
   for (std::size_t index = 0; index < size && names[index] == others[index]; ++index) {
+    // Its last entry may be gone; then it seems to have had all that stands behind it now.
+    if (others[index].kind == Piece::Kind::kEntry && others[index].seq > before.upto()) break;
     tokens += names[index].tokens + kMessageTokens;
   }
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, UINT32_MAX));

@@ -74,8 +74,9 @@ Decisions decide_moved(const State& state, const Event& event);
 // decide_compaction.cc
 Decisions undo_compaction(const State& state, const Session& session, const Event& message);
 Decisions start_compaction(const State& state, const Session& session, const Event& message);
-// When the next prompt would be too full: CompactionStarted, else nothing.
-Decisions compact_when_due(const State& state, const Session& session);
+// When the next prompt would be too full, or with `overflow` the last one was and no shorter one
+// was found: CompactionStarted, else nothing.
+Decisions compact_when_due(const State& state, const Session& session, bool overflow);
 Decisions decide_compaction_ended(const State& state, const Event& event);
 Decisions end_compaction(const State& state, const Session& session, const Event& turn,
                          const Event& ended);

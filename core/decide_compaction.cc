@@ -52,6 +52,18 @@ bool overflowed(const SessionState& session, History& history) {
   return event && prompt_record(*event).overflow_keep_last() != 0;
 }
 
+// What is pinned is taken beside the summary that tells of it.
+std::uint64_t covered_pins(const SessionState& session) {
+  const int covered = position_after(session, session.summary_last());
+  std::uint64_t tokens = 0;
+  for (const Seq entry : session.pinned()) {
+    const int after = position_after(session, entry);
+    if (after > 0 && after <= covered)
+      tokens += session.entries(after - 1).tokens() + kMessageTokens;
+  }
+  return tokens;
+}
+
 // CompactionStarted for the older half of what no summary covers; nullopt: it is too little.
 std::optional<Event> compaction_of_half(const SessionState& session) {
   const std::vector<Entry> live = live_entries(session);
@@ -219,7 +231,7 @@ Decisions start_compaction(const State& state, const Session& session, const Eve
   return {*std::move(event)};
 }
 
-Decisions compact_when_due(const State& state, const Session& session) {
+Decisions compact_when_due(const State& state, const Session& session, bool overflow) {
   const SessionState& talk = session.state();
   const SettingsLoaded& settings = state.directory.settings();
   if (!settings.auto_compact() || session.busy()) return {};
@@ -247,8 +259,10 @@ Decisions compact_when_due(const State& state, const Session& session) {
       estimate_tokens(state.history.text(state.directory.settings_seq()), state.directory.rules());
   const Selection all = select_entries(rest, system, {UINT32_MAX, 100, UINT32_MAX});
   const bool crowded = turn->policy() == "window" && live.size() >= turn->messages_max();
-  const bool full = std::uint64_t{all.tokens} * 100 >= budget * settings.compact_percent();
-  if (!crowded && !full && !overflowed(talk, state.history)) return {};
+  const std::uint64_t tokens = std::uint64_t{all.tokens} + covered_pins(talk);
+  const bool full = tokens * 100 >= budget * settings.compact_percent();
+  const bool too_long = overflow || overflowed(talk, state.history);
+  if (!crowded && !full && !too_long) return {};
   std::optional<Event> event = compaction_of_half(talk);
   return event ? Decisions{*std::move(event)} : Decisions();
 }

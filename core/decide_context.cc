@@ -89,19 +89,17 @@ std::string last_prompt_text(const State& state, const SessionState& session) {
          " % began like the one before.";
 }
 
-// The entry that a message replies to, or names by its number; 0: none.
-Seq entry_meant(const State& state, const Session& session, const Event& message) {
+// What a message replies to, or names by its number; 0: nothing. On whatever branch.
+Seq entry_named(const State& state, const Session& session, const Event& message) {
   const std::string& arguments = message.content().arguments();
-  const SessionState& talk = session.state();
   if (arguments.empty()) {
     const std::int64_t replied = message.message_received().reply_to();
-    const Seq said = replied == 0 ? 0 : find_said(session, replied, message.prev(), state.history);
-    return position_after(talk, said) > 0 ? said : 0;
+    return replied == 0 ? 0 : find_said(session, replied, message.prev(), state.history);
   }
   Seq seq = 0;
   const char* end = arguments.data() + arguments.size();
   const auto [read, error] = std::from_chars(arguments.data(), end, seq);
-  return error == std::errc() && read == end && position_after(talk, seq) > 0 ? seq : 0;
+  return error == std::errc() && read == end ? seq : 0;
 }
 
 bool names_nothing(const Event& message) {
@@ -113,10 +111,21 @@ bool is_pinned(const Session& session, Seq entry) {
   return std::find(pinned.begin(), pinned.end(), entry) != pinned.end();
 }
 
+bool is_here(const Session& session, Seq entry) {
+  return position_after(session.state(), entry) > 0;
+}
+
+int pins_here(const Session& session) {
+  const auto& pinned = session.state().pinned();
+  return static_cast<int>(std::count_if(pinned.begin(), pinned.end(),
+                                        [&](Seq entry) { return is_here(session, entry); }));
+}
+
 Event pins_listed(const State& state, const Session& session, const Event& message) {
   std::string text;
   Event listed = notice(session, &message, "", "pin");
   for (const Seq entry : session.state().pinned()) {
+    if (!is_here(session, entry)) continue;
     text += (text.empty() ? "" : "\n") + std::to_string(entry) + " " +
             escaped(state.history.text(entry), kPinnedBytesShown);
     listed.mutable_notice_issued()->add_quotes(entry);
@@ -181,13 +190,13 @@ Decisions answer_context(const State& state, const Session& session, const Event
 
 Decisions answer_pin(const State& state, const Session& session, const Event& message) {
   if (names_nothing(message)) return {pins_listed(state, session, message)};
-  const Seq entry = entry_meant(state, session, message);
+  const Seq entry = entry_named(state, session, message);
   const auto reply = [&](std::string text) -> Decisions {
     return {notice(session, &message, std::move(text), "pin")};
   };
-  if (entry == 0) return reply(std::string(kNoEntry));
+  if (!is_here(session, entry)) return reply(std::string(kNoEntry));
   if (is_pinned(session, entry)) return reply("It is pinned already.");
-  if (session.state().pinned_size() >= kPinsMax) {
+  if (pins_here(session) >= kPinsMax) {
     return reply("That many are pinned already (" + std::to_string(kPinsMax) +
                  "); take one off with /unpin first.");
   }
@@ -195,21 +204,23 @@ Decisions answer_pin(const State& state, const Session& session, const Event& me
   pinned.set_session(session.state().id());
   pinned.mutable_entry_pinned()->set_entry(entry);
   pinned.mutable_entry_pinned()->set_answers(message.seq());
-  Decisions decisions = reply("Pinned: no prompt leaves it out. /pin lists what is.");
+  Decisions decisions =
+      reply("Pinned: no prompt of this branch leaves it out. /pin lists what is.");
   decisions.insert(decisions.begin(), std::move(pinned));
   return decisions;
 }
 
 Decisions answer_unpin(const State& state, const Session& session, const Event& message) {
-  const Seq entry = entry_meant(state, session, message);
+  const Seq entry = entry_named(state, session, message);
   const auto reply = [&](std::string text) -> Decisions {
     return {notice(session, &message, std::move(text), "pin")};
   };
   if (names_nothing(message)) {
     return reply("Answer the pinned message with /unpin, or write its number; /pin lists them.");
   }
-  if (entry == 0) return reply(std::string(kNoEntry));
-  if (!is_pinned(session, entry)) return reply("It is not pinned.");
+  if (!is_pinned(session, entry)) {
+    return reply(is_here(session, entry) ? "It is not pinned." : std::string(kNoEntry));
+  }
   Event unpinned;
   unpinned.set_session(session.state().id());
   unpinned.mutable_entry_unpinned()->set_entry(entry);

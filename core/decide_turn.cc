@@ -64,14 +64,15 @@ void record_prompt(const State& state, const Session& session, const SessionStat
   add_truncated(session.state().id(), prompt.selection, decisions);
 }
 
-Error too_long(const TurnStarted& turn) {
+Error too_long(const Session& session, const TurnStarted& turn) {
   std::string text = "⚠ Nothing was sent: this would take about " + std::to_string(turn.tokens()) +
                      " tokens, and the policy " + turn.policy() + " has room for " +
                      std::to_string(estimated_budget(turn)) + ". ";
   if (turn.policy() == "full") {
     text += "/compact, /policy window or /reset helps.";
   } else {
-    text += "A shorter message helps, or fewer pins (/pin lists them).";
+    text += "A shorter message helps";
+    text += session.state().pinned().empty() ? "." : ", or fewer pins (/pin lists them).";
   }
   return Error{std::move(text), ExitCode::kUsage};
 }
@@ -81,10 +82,11 @@ Result<Decisions> with_choice(const State& state, const Session& session, Event 
   Session ahead = session;
   // The turn's own messages are entries of its prompt: fold the turn as if it were recorded.
   event.set_seq(session.state().seq() + 1);
+  event.mutable_turn_started()->set_anew(session.state().anew());
   ahead.apply(event);
   event.clear_seq();
   TurnStarted* turn = event.mutable_turn_started();
-  if (!plan_prompt(ahead.state(), turn, state.history)) return too_long(*turn);
+  if (!plan_prompt(ahead.state(), turn, state.history)) return too_long(session, *turn);
   Decisions decisions;
   record_prompt(state, session, ahead.state(), turn, &decisions);
   decisions.push_back(std::move(event));
@@ -258,16 +260,25 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
   const std::optional<Event> recorded = state.history.clear_event(open.prompt());
   if (!recorded || prompt_record(*recorded).rules() == 0) return {};
   const TurnStarted& before = prompt_record(*recorded);
+  std::vector<TurnStarted> shorter;
   for (const std::uint32_t keep_last : kOverflowKeepLast) {
     if (before.overflow_keep_last() != 0 && keep_last >= before.overflow_keep_last()) continue;
+    shorter.emplace_back(before).set_overflow_keep_last(keep_last);
+  }
+  // Where the last few are as long as all of it, half of that is the room, once: texts are cut.
+  const std::optional<Event> started = state.history.clear_event(open.seq());
+  if (started && started->turn_started().budget() == before.budget()) {
+    TurnStarted& halved = shorter.emplace_back(before);
+    halved.set_overflow_keep_last(kOverflowKeepLast.back());
+    halved.set_budget(before.tokens() / 2 * std::max(before.calibration(), 1U) / 1'000);
+  }
+  for (TurnStarted& turn : shorter) {
+    const bool fits = plan_prompt(session.state(), &turn, state.history);
+    if (!fits || turn.tokens() >= before.tokens()) continue;
     Event event = turn_retried(open, OVERFLOW, state.now, failed.content().text());
-    TurnStarted* turn = event.mutable_turn_retried()->mutable_prompt();
-    *turn = before;
-    turn->set_overflow_keep_last(keep_last);
-    const bool fits = plan_prompt(session.state(), turn, state.history);
-    if (!fits || turn->tokens() >= before.tokens()) continue;
     Decisions decisions;
-    record_prompt(state, session, session.state(), turn, &decisions);
+    record_prompt(state, session, session.state(), &turn, &decisions);
+    *event.mutable_turn_retried()->mutable_prompt() = std::move(turn);
     decisions.push_back(std::move(event));
     return decisions;
   }
@@ -413,8 +424,9 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
   if (turn && turn->turn_started().kind() == SUMMARY) {
     return end_compaction(state, *session, *turn, event);
   }
-  if (event.has_turn_completed() || event.turn_failed().error() == OVERFLOW) {
-    Decisions compaction = compact_when_due(state, *session);
+  const bool too_long = event.turn_failed().error() == OVERFLOW;
+  if (event.has_turn_completed() || too_long) {
+    Decisions compaction = compact_when_due(state, *session, too_long);
     if (!compaction.empty()) return compaction;
   }
   return settle_waiting_messages(state, *session);

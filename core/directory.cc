@@ -12,6 +12,8 @@ namespace {
 // One answer moves what is believed of its model by a quarter of the way, and nothing moves it
 // beyond a half or three times our estimate.
 constexpr std::uint64_t kCalibrationWeight = 4;
+// Of a short prompt the most is what its provider puts around it.
+constexpr std::uint64_t kCalibrationTokensMin = 200;
 constexpr std::uint64_t kCalibrationLeast = 500;
 constexpr std::uint64_t kCalibrationMost = 3'000;
 
@@ -124,11 +126,11 @@ void Directory::apply_to_session(const Event& event) {
 // A provider that reported nothing teaches nothing.
 void Directory::calibrate(const std::string& model, std::uint64_t estimated,
                           std::uint64_t reported) {
-  if (estimated == 0 || reported == 0) return;
+  if (estimated < kCalibrationTokensMin || reported == 0) return;
   const std::uint64_t heard =
       std::clamp(reported * 1'000 / estimated, kCalibrationLeast, kCalibrationMost);
   CalibrationRow& row = calibrations_[model];
-  const std::uint64_t believed = row.answers() == 0 ? heard : row.per_thousand();
+  const std::uint64_t believed = row.answers() == 0 ? 1'000 : row.per_thousand();
   row.set_model(model);
   row.set_per_thousand(static_cast<std::uint32_t>((believed * (kCalibrationWeight - 1) + heard) /
                                                   kCalibrationWeight));

@@ -25,6 +25,8 @@ constexpr int kDuePerTurn = 256;
 constexpr std::size_t kDigestsMax = 32'768;
 // Less than half a megabyte, but for conversations whose prompts are in many pieces.
 constexpr std::size_t kMemosMax = 1'024;
+// Of some hundred bytes each, and as many again until it is looked at.
+constexpr std::size_t kMarksMax = 4'096;
 
 std::string place_of(const Event& fact) {
   if (fact.has_message_received()) return fact.message_received().place();
@@ -157,6 +159,8 @@ Seq Gateway::record(Fact fact, Time now) {
       decision.set_cause(event.seq());
       append(std::move(decision), now);
     }
+    // Who asks for words that are gone is to be told so each time, not once.
+    if (lost_words_read_) forget_memos();
   }
   if (in_flight_.at(seq).has_gateway_started()) recovered_seq_ = next_ - 1;
   return seq;
@@ -213,7 +217,7 @@ Seq Gateway::append(Event event, Time now) {
   if (event.has_session_opened()) sessions_.begin(event.seq());
   sessions_.apply(event);
   batch_.records.push_back(to_record(event));
-  if (event.has_session_erased()) memos_.clear();
+  if (event.has_session_erased()) forget_memos();
   if (event.has_keys_destroyed()) destroy_keys(event);
   const Seq seq = event.seq();
   in_flight_.emplace_hint(in_flight_.end(), seq, std::move(event));
@@ -281,6 +285,7 @@ std::string Gateway::text(Seq seq) {
   const Result<std::optional<Record>> record = log_.get(seq);
   if (!record) stopped_ = record.error();
   if (!record || !*record) return {};
+  lost_words_read_ = lost_words_read_ || (*record)->erased;
   return std::string((*record)->erased ? kErasedText : text_of(**record));
 }
 
@@ -293,6 +298,17 @@ Digest Gateway::text_sha256(Seq seq) {
   if (digests_.size() == kDigestsMax) digests_.clear();
   digests_.emplace(seq, digest);
   return digest;
+}
+
+void Gateway::forget_memos() {
+  memos_.clear();
+  marks_.clear();
+  lost_words_read_ = false;
+}
+
+std::unordered_map<Seq, Marks>* Gateway::marks_memo() {
+  if (marks_.size() > kMarksMax) marks_.clear();
+  return &marks_;
 }
 
 PromptMemo* Gateway::prompt_memo(SessionId id) {

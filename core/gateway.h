@@ -21,6 +21,7 @@
 #include "core/directory.h"
 #include "core/log.h"
 #include "core/ports.h"
+#include "core/relevance.h"
 #include "core/session.h"
 #include "core/sessions.h"
 #include "core/work.h"
@@ -95,6 +96,7 @@ class Gateway : public History, public Prompts {
   std::string text(Seq seq) override;
   Digest text_sha256(Seq seq) override;
   PromptMemo* prompt_memo(SessionId id) override;
+  std::unordered_map<Seq, Marks>* marks_memo() override;
   Result<Prompt> prompt(Seq turn) override;
 
  private:
@@ -114,6 +116,7 @@ class Gateway : public History, public Prompts {
   bool place_in_session(Event* fact, Time now);
   Seq append(Event event, Time now);
   void destroy_keys(const Event& destroyed);
+  void forget_memos();
   void take_replies(Time now);
   void absorb();
   void show(Seq seq);
@@ -142,6 +145,8 @@ class Gateway : public History, public Prompts {
   // Of words that were in a prompt: the next one is made of nearly the same.
   std::unordered_map<Seq, Digest> digests_;
   std::unordered_map<SessionId, PromptMemo> memos_;
+  std::unordered_map<Seq, Marks> marks_;
+  bool lost_words_read_ = false;  // since the memos were last true
   Seq next_ = 1;
   Seq snapshot_seq_ = 0;
   Seq recovered_seq_ = 0;  // nothing is due before the restart's own decisions are durable

@@ -46,7 +46,8 @@ int position_after(const SessionState& session, Seq entry);
 
 // Positions in runs, as ranges of entries.
 std::vector<Range> ranges_of(const SessionState& session, const std::vector<bool>& positions);
-// The positions that recorded ranges mean. Ranges of entries that are not there mean none.
+// The positions that recorded ranges mean. One whose first entry is not there, and all behind it,
+// mean none; one whose last entry is not there means all to the end.
 std::vector<bool> positions_of(const SessionState& session,
                                const google::protobuf::RepeatedPtrField<Range>& ranges);
 

@@ -123,6 +123,13 @@ void change_setting(SessionState* state, const SettingChanged& changed) {
   if (changed.key() == "policy") state->set_policy(changed.value());
 }
 
+// The words that were pinned are said otherwise now.
+void pin_instead(SessionState* state, Seq entry, Seq by) {
+  for (Seq& pinned : *state->mutable_pinned()) {
+    if (pinned == entry) pinned = by;
+  }
+}
+
 void reset(SessionState* state, Seq seq) {
   move_leaf(state, 0);
   state->clear_waiting();
@@ -165,6 +172,7 @@ void replace_message(SessionState* state, const MessageReplaced& replaced) {
     return;
   }
   if (find_entry(*state, replaced.replaced()) == nullptr) return;
+  pin_instead(state, replaced.replaced(), replaced.by());
   move_leaf(state, parent_of(*state, replaced.replaced()));
   state->clear_undone();
   wait_first(state, std::move(edited));

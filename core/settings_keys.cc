@@ -39,7 +39,7 @@ std::vector<SettingKey> agent_rows() {
       {"agent.incremental_budget", kNumber, setting_number(kIncrementalBudget), 1'000, kTokensMost,
        "", true, "how many tokens of the conversation the policy incremental packs"},
       {"agent.keep_last", kNumber, setting_number(kKeepLast), 1, 1'000, "", true,
-       "how many of the newest messages the policies reset and incremental always take"},
+       "how many of the newest messages the policies reset and incremental take first"},
       {"agent.max_history_messages", kNumber, setting_number(50), 1, 10'000, "", true,
        "how many earlier messages the policy window takes"},
       {"agent.model", kWord, std::nullopt, 1, kWordSettingBytesMax, "", true,

@@ -208,6 +208,46 @@ TEST_CASE("after a restart a turn goes on with the shorter prompt", "[context]")
   CHECK(canonical_sha256(*story.gateway->prompt(turn)) == before);
 }
 
+TEST_CASE("reset goes on from where it began anew, turn after turn", "[context]") {
+  Story story;
+  Fact settings = with_policy("reset");
+  settings.mutable_settings_loaded()->set_reset_threshold(1'000);
+  settings.mutable_settings_loaded()->set_keep_last(4);
+  story.gateway->record(std::move(settings), story.now);
+  const auto ask = [&](const std::string& text) {
+    exchange(story, text, words(60, "two"));
+    return story.last("TurnStarted").turn_started();
+  };
+  TurnStarted turn;
+  int turns = 0;
+  do {
+    turn = ask(words(60, "one"));
+  } while (turn.provenance(0) != "reset" && ++turns < 20);
+  REQUIRE(turn.provenance(0) == "reset");
+  const TurnStarted next = ask(words(60, "one"));
+  CHECK(next.provenance(0) == "reset_before");
+  CHECK(next.anew() == turn.anew());
+  CHECK(next.taken(0).first() == turn.taken(0).first());
+  CHECK(next.reused_tokens() > turn.tokens() / 2);
+  const auto report = replay_check(story.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("one text that alone is too long for its provider is cut, once", "[context]") {
+  Story story;
+  story.say(words(3'000, "word"));
+  story.commit();
+  const std::uint32_t before = story.last("TurnStarted").turn_started().tokens();
+  const Seq failed = story.fail(story.turn(), OVERFLOW);
+  CHECK(story.kinds_after(failed) == "TurnRetried");
+  story.commit();
+  const TurnStarted& cut = story.last("TurnRetried").turn_retried().prompt();
+  CHECK(cut.tokens() <= before / 2);
+  CHECK(cut.cut_size() == 1);
+  CHECK(story.kinds_after(story.fail(story.turn(), OVERFLOW)) == "TurnFailed");
+}
+
 TEST_CASE("a prompt that begins as the last one did says how much of it", "[context]") {
   Story story;
   exchange(story, "one", "two");
@@ -231,7 +271,7 @@ TEST_CASE("what a model reports of its prompts moves what is believed of it", "[
   Telling story;
   CHECK(story.gateway->directory().calibration("openai", "gpt-4o-mini") == 1'000);
   for (int i = 0; i < 20; ++i) {
-    story.write("How are you today, " + words(40, "friend"), 600 + i);
+    story.write("How are you today, " + words(250, "friend"), 600 + i);
     const std::uint32_t tokens = story.last("TurnStarted").turn_started().tokens();
     story.answer("Well.", tokens * 2, 3);
   }
@@ -303,6 +343,22 @@ TEST_CASE("/pin in reply keeps a message, or the answer that stands there", "[co
   const Session* session = story.gateway->session(listed.session());
   REQUIRE(session->state().pinned_size() == 1);
   CHECK(session->state().pinned(0) == answer);
+}
+
+TEST_CASE("pins of another branch neither count nor are in the way", "[context]") {
+  Story story;
+  const Seq first = story.say("one");
+  story.complete(story.turn(), "two");
+  const std::string number = std::to_string(first);
+  story.say("/pin " + number);
+  story.say("/reset");
+  CHECK(story.last("NoticeIssued").content().text().find("pin") == std::string::npos);
+  story.say("/pin");
+  CHECK(story.last("NoticeIssued").content().text().find("Nothing is pinned") == 0);
+  story.say("/pin " + number);
+  CHECK(story.last("NoticeIssued").content().text().find("That is no message") == 0);
+  CHECK(story.kinds_after(story.say("/unpin " + number)) == "EntryUnpinned NoticeIssued");
+  CHECK(story.kinds_after(story.say("/unpin " + number)) == "NoticeIssued");
 }
 
 TEST_CASE("a pinned message stays in every prompt, through windows and summaries", "[context]") {

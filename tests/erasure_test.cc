@@ -388,6 +388,10 @@ TEST_CASE("a replay passes over decisions whose words are erased, and finds the 
   chat.answer("first answer", 2);
   chat.write("the secret", 3);
   chat.answer("a secret it is", 4);
+  for (int i = 0; i < 3; ++i) {
+    chat.write("and on", 10 + 2 * i);
+    chat.answer("on it goes", 11 + 2 * i);
+  }
   chat.write("/statsu", 5);
   chat.commit();
   CHECK(replay_check(chat.log, 0)->erased == 0);

@@ -112,8 +112,10 @@ TEST_CASE("our estimate of tokens is held against what was reported", "[stats]")
 
 TEST_CASE("the error is told as it was, and as what was learnt of the model made it", "[stats]") {
   Telling told;
-  for (int i = 0; i < 10; ++i) {
-    told.write("How are you?", 501 + i);
+  std::string question = "How are you,";
+  for (int i = 0; i < 250; ++i) question += " friend";
+  for (int i = 0; i < 40; ++i) {
+    told.write(question, 501 + i);
     const std::uint32_t guessed = told.event(told.running().seq()).turn_started().tokens();
     told.answer("Well.", guessed * 2, 2);
   }
