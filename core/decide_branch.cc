@@ -199,8 +199,9 @@ Decisions undo_messages(const State& state, const Session& session, const Event&
   if (there == 0 && left == *count) return {asked.reply("There is nothing to take back.")};
   if (left > there) {
     const int all = *count - left + there;
-    return {asked.reply("Here is only " + messages_text(all) + " of yours: /undo " +
-                        std::to_string(all) + " takes back all there is.")};
+    return {asked.reply((all == 1 ? "There is only " : "There are only ") + messages_text(all) +
+                        " of yours here: /undo " + std::to_string(all) +
+                        " takes back all there is.")};
   }
   const Seq first = said[static_cast<std::size_t>(there - left)];
   std::string text = "Taken back: " + quoted_words(asked, first);

@@ -179,7 +179,12 @@ Decisions answer_policy(const State& state, const Session& session, const Event&
   changed.set_session(session.state().id());
   changed.mutable_setting_changed()->set_key("policy");
   if (name != "default") changed.mutable_setting_changed()->set_value(name);
+  const std::string& usual = state.directory.settings().policy();
   std::string text = "Policy: " + name + ".";
+  if (name == "default") {
+    text = "Policy: " + (usual.empty() ? std::string(kDefaultPolicy) : usual) +
+           ", as the settings say.";
+  }
   if (session.busy()) text += " The running answer keeps its prompt.";
   return {std::move(changed), reply(text)};
 }

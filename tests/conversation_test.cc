@@ -1,0 +1,233 @@
+// Conversations as both sides see them: tests/scripts/talk holds what is said and all that comes of
+// it. A script is its own expectation; DAYBOOK_GOLDEN=write writes the replies anew.
+//
+//   12> text              somebody writes; the number is the message's on the screen
+//   12> (edits 3) text    the same as an edit of message 3
+//   12> (answers 3) text  in reply to message 3
+//   13< text              the model's answer
+//   13* text              the gateway's own words
+//   ! crash               the process is killed and comes back
+//   ! fails CLASS         the next attempt ends so: RATE, OVERFLOW, AUTH, ...
+//   ! KEY=VALUE           a number or switch of SettingsLoaded from now on
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "core/command.h"
+#include "core/context.h"
+#include "tests/places.h"
+#include "tests/telling.h"
+#include "tools/replay.h"
+
+namespace daybook::conversation_test {
+
+using testing::Telling;
+
+class Conversation {
+ public:
+  // The script with its replies as they come today.
+  std::string told(const std::string& script) {
+    std::istringstream lines(script);
+    bool reply = false;  // a line that goes on with one
+    for (std::string line; std::getline(lines, line);) {
+      const std::size_t digits = std::min(line.find_first_not_of("0123456789"), line.size());
+      const std::string_view rest = std::string_view(line).substr(digits);
+      if (rest.starts_with("> ")) {
+        say(std::string(rest.substr(2)));
+      } else if (rest.starts_with("! ")) {
+        out_ += line + "\n";
+        order(std::string(rest.substr(2)));
+      } else if (rest.empty() || rest.starts_with('#')) {
+        out_ += line + "\n";
+      } else {
+        reply = true;
+      }
+    }
+    REQUIRE(reply == !script.empty());
+    return out_;
+  }
+
+  // Every decision is made again from the facts, and every prompt from its turn.
+  void check_replay() {
+    const auto report = replay_check(told_.log, 0);
+    REQUIRE(report);
+    CHECK(report->divergence == "");
+  }
+
+ private:
+  void say(std::string text) {
+    std::int64_t edits = 0;
+    std::int64_t answers = 0;
+    const auto take = [&](const std::string& word, std::int64_t* number) {
+      if (!text.starts_with("(" + word + " ")) return;
+      const std::size_t end = text.find(") ");
+      *number = std::stoll(text.substr(word.size() + 2, end));
+      text.erase(0, end + 2);
+    };
+    const std::string said = std::to_string(++message_) + "> " + text + "\n";
+    take("edits", &edits);
+    take("answers", &answers);
+    out_ += said;
+    told_.pass(1'000);
+    if (edits != 0) {
+      edit(edits, text);
+    } else {
+      told_.record(message_of(answers, text));
+    }
+    pump();
+  }
+
+  Fact message_of(std::int64_t answers, const std::string& text) const {
+    Fact fact;
+    MessageReceived* body = fact.mutable_message_received();
+    body->set_place(Telling::kChat);
+    body->set_source("telegram:1");
+    body->set_update_id(message_);
+    body->set_external_id("update " + std::to_string(message_));
+    body->set_user(Telling::kUser);
+    body->set_message_id(message_);
+    body->set_reply_to(answers);
+    if (const auto command = parse_command(text, "")) {
+      body->set_command(recorded_name(*command));
+      fact.mutable_content()->set_arguments(command->arguments);
+    }
+    fact.mutable_content()->set_text(text);
+    return fact;
+  }
+
+  void edit(std::int64_t message, const std::string& text) {
+    Fact fact;
+    MessageEdited* body = fact.mutable_message_edited();
+    body->set_place(Telling::kChat);
+    body->set_source("telegram:1");
+    body->set_update_id(message_);
+    body->set_external_id("update " + std::to_string(message_));
+    body->set_user(Telling::kUser);
+    body->set_message_id(message);
+    fact.mutable_content()->set_text(text);
+    told_.record(std::move(fact));
+  }
+
+  void order(const std::string& words) {
+    if (words == "crash") {
+      told_.crash();
+    } else if (words.starts_with("fails ")) {
+      REQUIRE(ErrorClass_Parse(words.substr(6), &failure_));
+    } else {
+      set(words.substr(0, words.find('=')), words.substr(words.find('=') + 1));
+    }
+    pump();
+  }
+
+  void set(const std::string& key, const std::string& value) {
+    settings_[key] = value;
+    Fact fact = Telling::telegram_settings("openai:gpt-4o-mini");
+    SettingsLoaded* body = fact.mutable_settings_loaded();
+    body->set_compact_percent(75);
+    for (const auto& [name, wanted] : settings_) {
+      INFO(name);
+      const auto* field = SettingsLoaded::descriptor()->FindFieldByName(name);
+      REQUIRE(field != nullptr);
+      const auto* reflection = body->GetReflection();
+      using Type = google::protobuf::FieldDescriptor;
+      if (field->cpp_type() == Type::CPPTYPE_BOOL) {
+        reflection->SetBool(body, field, wanted == "true");
+      } else if (field->cpp_type() == Type::CPPTYPE_STRING) {
+        reflection->SetString(body, field, wanted);
+      } else if (field->cpp_type() == Type::CPPTYPE_UINT64) {
+        reflection->SetUInt64(body, field, std::stoull(wanted));
+      } else {
+        reflection->SetUInt32(body, field, static_cast<std::uint32_t>(std::stoul(wanted)));
+      }
+    }
+    told_.record(std::move(fact));
+  }
+
+  // Until nobody has anything left to say.
+  void pump() {
+    while (true) {
+      show();
+      const SessionRow* row = told_.gateway->directory().at(Telling::kChat);
+      if (row == nullptr || row->open_turn() == 0) return;
+      const OpenTurn open = told_.running();
+      told_.now = std::max(told_.now, from_milliseconds(open.not_before()));
+      told_.pass(100);
+      if (failure_ != ERROR_CLASS_UNSPECIFIED) {
+        told_.fail_attempt(std::exchange(failure_, ERROR_CLASS_UNSPECIFIED), 0, 0, "");
+        continue;
+      }
+      const Result<Prompt> prompt = told_.gateway->prompt(open.seq());
+      REQUIRE(prompt);
+      const std::string& asked = prompt->messages.back().text;
+      told_.answer(open.kind() == ANSWER
+                       ? "re: " + asked.substr(0, 60)
+                       : "They spoke of " + std::to_string(asked.size()) + " bytes.");
+    }
+  }
+
+  // What was recorded since the last look and is shown to people.
+  void show() {
+    for (; told_.gateway->event(shown_ + 1); ++shown_) {
+      const Event event = told_.event(shown_ + 1);
+      Seq source = event.seq();
+      std::string text = event.content().text();
+      char sign = '*';
+      if (event.has_turn_completed()) {
+        sign = '<';
+        source = event.turn_completed().turn();
+        if (told_.event(source).turn_started().kind() != ANSWER) continue;
+      } else if (event.has_turn_failed()) {
+        source = event.turn_failed().turn();
+        text = event.content().detail();
+        if (told_.event(source).turn_started().kind() != ANSWER) continue;
+      } else if (!event.has_notice_issued() || event.notice_issued().place() != Telling::kChat) {
+        continue;
+      }
+      out_ += std::to_string(++message_) + sign + " " + shown_text(text) + "\n";
+      told_.post(source, text, message_);
+    }
+  }
+
+  // In lines that cannot be taken for another message.
+  static std::string shown_text(std::string text) {
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 5) {
+      text.replace(at, 1, "\n    ");
+    }
+    return text;
+  }
+
+  Telling told_;
+  std::string out_;
+  std::map<std::string, std::string> settings_;
+  ErrorClass failure_ = ERROR_CLASS_UNSPECIFIED;
+  std::int64_t message_ = 0;
+  Seq shown_ = 0;
+};
+
+TEST_CASE("conversations go as they are written down", "[conversation][golden]") {
+  const char* mode = std::getenv("DAYBOOK_GOLDEN");
+  const bool writing = mode != nullptr && std::string_view(mode) == "write";
+  int scripts = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(source_directory() + "/tests/scripts/talk")) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::ostringstream script;
+    script << file.rdbuf();
+    INFO(entry.path());
+    Conversation conversation;
+    const std::string told = conversation.told(script.str());
+    conversation.check_replay();
+    if (writing) {
+      std::ofstream(entry.path(), std::ios::binary) << told;
+    } else {
+      CHECK(told == script.str());
+    }
+    ++scripts;
+  }
+  CHECK(scripts >= 4);
+}
+
+}  // namespace daybook::conversation_test
