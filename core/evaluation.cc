@@ -45,8 +45,8 @@ class Remembered final : public History {
   std::unordered_map<Seq, Marks> marks_;
 };
 
-// A turn of the branch, by positions of its entries there.
-struct Asked {
+// A turn of the branch that is judged, by positions of its entries there.
+struct Judged {
   Seq turn = 0;
   int first = 0;  // what it answers
   int end = 0;    // one past its answer
@@ -75,17 +75,17 @@ int position_of(const Positions& positions, Seq seq) {
 
 // The turns whose questions are on the branch, of each question the newest. `chain` is newest
 // first.
-std::vector<Asked> turns_of(const std::vector<Event>& chain, const Positions& positions) {
-  std::map<int, Asked> turns;  // by question
+std::vector<Judged> turns_of(const std::vector<Event>& chain, const Positions& positions) {
+  std::map<int, Judged> turns;  // by question
   for (const Event& event : chain) {
     const TurnStarted& started = event.turn_started();
     if (!event.has_turn_started() || started.kind() != ANSWER || started.answers().empty())
       continue;
     const int first = position_of(positions, started.answers(0));
     const int last = position_of(positions, started.answers(started.answers_size() - 1));
-    if (first >= 0 && last >= 0) turns.try_emplace(last, Asked{event.seq(), first, 0});
+    if (first >= 0 && last >= 0) turns.try_emplace(last, Judged{event.seq(), first, 0});
   }
-  std::vector<Asked> asked;
+  std::vector<Judged> asked;
   for (const auto& [last, turn] : turns) {
     if (!asked.empty()) asked.back().end = turn.first;
     asked.push_back(turn);
@@ -171,7 +171,7 @@ class Mentions {
 };
 
 // What a turn and those behind it need of what was said before it.
-std::set<Need> demand_of(const SessionState& state, const std::vector<Asked>& turns,
+std::set<Need> demand_of(const SessionState& state, const std::vector<Judged>& turns,
                          std::size_t index, int lookahead, const Mentions& mentions,
                          const std::unordered_map<int, int>& replies) {
   const std::size_t last = std::min(index + static_cast<std::size_t>(lookahead), turns.size() - 1);
@@ -227,7 +227,7 @@ class Rerun {
   }
 
   // `asked` with its needs: the turn that this event starts; null: none that counts.
-  void apply(Event event, const Asked* asked, const std::set<Need>& needs,
+  void apply(Event event, const Judged* asked, const std::set<Need>& needs,
              std::vector<Fault>* faults) {
     if (!event.has_turn_started() || event.turn_started().kind() != ANSWER) {
       session_.apply(event);
@@ -355,7 +355,7 @@ Result<Evaluation> evaluate(const Session& session, Seq head, const EvaluationOp
   Remembered remembered(history);
   const SessionState& state = session.state();
   const Positions positions = positions_in(state);
-  const std::vector<Asked> turns = turns_of(*chain, positions);
+  const std::vector<Judged> turns = turns_of(*chain, positions);
   const std::unordered_map<int, int> replies = replies_of(*chain, positions);
   const Mentions mentions(state, remembered);
   std::unordered_map<Seq, std::size_t> by_seq;
@@ -367,7 +367,7 @@ Result<Evaluation> evaluate(const Session& session, Seq head, const EvaluationOp
   Evaluation evaluation;
   for (auto event = chain->rbegin(); event != chain->rend(); ++event) {
     const auto found = by_seq.find(event->seq());
-    const Asked* asked = found == by_seq.end() ? nullptr : &turns[found->second];
+    const Judged* asked = found == by_seq.end() ? nullptr : &turns[found->second];
     std::set<Need> needs;
     if (asked != nullptr) {
       needs = demand_of(state, turns, found->second, options.lookahead, mentions, replies);
