@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "core/money.h"
 #include "tests/telling.h"
 #include "tools/figures.h"
 #include "tools/json_line.h"

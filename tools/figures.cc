@@ -6,8 +6,6 @@
 namespace daybook {
 namespace {
 
-constexpr std::uint64_t kNanodollars = 1'000'000'000;
-
 template <typename... Values>
 std::string formatted(const char* format, Values... values) {
   std::array<char, 64> text{};
@@ -56,13 +54,6 @@ std::string duration_text(Duration duration) {
   if (minutes < 100) return two_units(seconds, 60, "min", "s");
   const std::int64_t hours = minutes / 60;
   return hours < 48 ? two_units(minutes, 60, "h", "min") : two_units(hours, 24, "d", "h");
-}
-
-std::string money_text(std::uint64_t nanodollars) {
-  const double dollars = static_cast<double>(nanodollars) / static_cast<double>(kNanodollars);
-  if (nanodollars >= kNanodollars) return formatted("$%.2f", dollars);
-  if (nanodollars < 100) return "$0";
-  return nanodollars < 1'000 ? formatted("$%.7f", dollars) : formatted("$%.6f", dollars);
 }
 
 std::string share_text(std::uint64_t part, std::uint64_t whole) {

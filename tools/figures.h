@@ -1,5 +1,5 @@
-// Numbers as people read them: counts, bytes, durations, money, shares. --json has them as they
-// are.
+// Numbers as people read them: counts, bytes, durations, shares; money is core/money.h. --json has
+// them as they are.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,6 @@ std::string count_text(std::uint64_t count, const std::string& noun);
 std::string bytes_text(std::uint64_t bytes);
 // "28 ms", "9.214 s", "12 min 03 s", "3 h 05 min", "2 d 03 h"
 std::string duration_text(Duration duration);
-// "$12.34", "$0.001204"; what is less than a ten-millionth of a dollar is "$0".
-std::string money_text(std::uint64_t nanodollars);
 // "45 %"; of nothing it is nothing.
 std::string share_text(std::uint64_t part, std::uint64_t whole);
 

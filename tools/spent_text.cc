@@ -1,5 +1,6 @@
 #include "tools/spent_text.h"
 
+#include "core/money.h"
 #include "tools/figures.h"
 
 namespace daybook {

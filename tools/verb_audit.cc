@@ -1,6 +1,7 @@
 // `daybook audit`: proof of handling, row by row, and a sum.
 #include <unistd.h>
 
+#include "core/money.h"
 #include "core/notation.h"
 #include "tools/audit.h"
 #include "tools/control_client.h"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/money.h"
 #include "core/notation.h"
 #include "core/usage.h"
 #include "tools/figures.h"
