@@ -269,6 +269,14 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.reset_threshold = chosen_count(chosen, "agent.reset_threshold");
   settings.agent.incremental_budget = chosen_count(chosen, "agent.incremental_budget");
   settings.agent.keep_last = chosen_count(chosen, "agent.keep_last");
+  settings.agent.fallbacks = chosen_value<std::vector<std::string>>(chosen, "agent.fallbacks");
+  settings.agent.route = chosen_value<std::string>(chosen, "agent.route");
+  settings.agent.recovery = chosen_value<std::string>(chosen, "agent.recovery");
+  const auto money = [&](const std::string& key) {
+    return static_cast<std::uint64_t>(chosen_value<std::int64_t>(chosen, key));
+  };
+  settings.budget.daily_nanodollars = money("budget.daily_usd");
+  settings.budget.user_daily_nanodollars = money("budget.user_daily_usd");
 }
 
 Result<void> fill_telegram(Settings& settings, const ChosenSettings& chosen) {
@@ -409,6 +417,11 @@ Event settings_loaded(const Settings& settings) {
   body.set_reset_threshold(settings.agent.reset_threshold);
   body.set_incremental_budget(settings.agent.incremental_budget);
   body.set_keep_last(settings.agent.keep_last);
+  for (const std::string& model : settings.agent.fallbacks) body.add_fallbacks(model);
+  body.set_route(settings.agent.route);
+  body.set_recovery(settings.agent.recovery);
+  body.set_budget_nanodollars(settings.budget.daily_nanodollars);
+  body.set_user_budget_nanodollars(settings.budget.user_daily_nanodollars);
   for (const std::int64_t id : settings.telegram.allow) body.add_telegram_allow(id);
   body.set_telegram_owner(settings.telegram.owner);
   for (ProviderRow& row : rows_of(settings.providers)) *body.add_providers() = std::move(row);

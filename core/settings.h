@@ -63,7 +63,14 @@ struct Settings {
     std::uint32_t reset_threshold = 0;
     std::uint32_t incremental_budget = 0;
     std::uint32_t keep_last = 0;
+    std::vector<std::string> fallbacks;  // models, in the order they go on
+    std::string route;                   // core/route.h
+    std::string recovery;                // core/decide.h, settle_cut_off()
   } agent;
+  struct {
+    std::uint64_t daily_nanodollars = 0;  // 0: none
+    std::uint64_t user_daily_nanodollars = 0;
+  } budget;
   struct {
     Secret token;
     std::string api_root = "https://api.telegram.org";

@@ -17,6 +17,7 @@ constexpr std::int64_t kWordSettingBytesMax = 200;
 constexpr std::int64_t kPathBytesMax = 1'024;
 constexpr std::int64_t kTokensMost = 100'000'000;
 constexpr std::int64_t kAddressBytesMax = 1'024;
+constexpr std::int64_t kMoneyMost = 1'000'000'000'000'000;  // a million dollars
 
 constexpr std::string_view kSystemPrompt =
     "You are a helpful assistant in a chat. Answer in the language you are spoken to, plainly and "
@@ -36,6 +37,8 @@ std::vector<SettingKey> agent_rows() {
        true, "how many tokens a prompt may take, however large the window; 0 is no such limit"},
       {"agent.context_window_percent", kNumber, setting_number(80), 1, 100, "", true,
        "how much of the model's context window a prompt may fill"},
+      {"agent.fallbacks", kWords, SettingValue(std::vector<std::string>{}), 0, kWordSettingBytesMax,
+       "", true, "the models that go on, in this order, where the one that is wanted cannot"},
       {"agent.incremental_budget", kNumber, setting_number(kIncrementalBudget), 1'000, kTokensMost,
        "", true, "how many tokens of the conversation the policy incremental packs"},
       {"agent.keep_last", kNumber, setting_number(kKeepLast), 1, 1'000, "", true,
@@ -47,8 +50,12 @@ std::vector<SettingKey> agent_rows() {
       {"agent.policy", kChoice, setting_text(kDefaultPolicy), 0, 0,
        "full|window|legacy|reset|incremental", true,
        "what a prompt takes of a long conversation; /policy in a chat sets its own"},
+      {"agent.recovery", kChoice, setting_text("restart"), 0, 0, "restart|continue|ask", true,
+       "what becomes of an answer that a restart of the gateway cut off"},
       {"agent.reset_threshold", kNumber, setting_number(kResetThreshold), 1'000, kTokensMost, "",
        true, "how many tokens a prompt may take before the policy reset begins anew"},
+      {"agent.route", kChoice, setting_text("fixed"), 0, 0, "fixed|learned", true,
+       "whether the model and its fallbacks are asked in order, or by what they achieved so far"},
       {"agent.summary_model", kWord, setting_text(""), 0, kWordSettingBytesMax, "", true,
        "the model that summarises; empty: the conversation's own"},
       {"agent.system_prompt", kText, setting_text(kSystemPrompt), 0, kSystemPromptBytesMax, "",
@@ -59,6 +66,10 @@ std::vector<SettingKey> agent_rows() {
 std::vector<SettingKey> gateway_rows() {
   using enum SettingKind;
   return {
+      {"budget.daily_usd", kMoney, setting_number(0), 0, kMoneyMost, "", false,
+       "how many dollars all may spend in a day, UTC; 0 is no such limit"},
+      {"budget.user_daily_usd", kMoney, setting_number(0), 0, kMoneyMost, "", false,
+       "how many dollars one person may spend in a day, UTC; 0 is no such limit"},
       {"catalogue.file", kPath, setting_text(""), 0, kPathBytesMax, "", false,
        "a file of models with their sizes and prices, which go before all others"},
       {"catalogue.refresh", kSwitch, SettingValue(true), 0, 0, "", false,

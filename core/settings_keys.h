@@ -24,6 +24,7 @@ enum class SettingKind {
   kSecret,
   kChoice,
   kNumber,
+  kMoney,  // dollars, also with a fraction; a checked value counts nanodollars
   kSwitch,
   kDuration,  // "500ms", "1s", "2m", "1h", or whole milliseconds
   kIds,

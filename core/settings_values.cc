@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "core/settings_keys.h"
@@ -15,6 +16,8 @@ namespace {
 constexpr std::size_t kQuotedBytesMax = 24;  // keys and tokens are longer
 constexpr std::size_t kSecretBytesMax = 4'096;
 constexpr std::size_t kListItemsMax = 1'000;
+constexpr std::int64_t kNanodollarsEach = 1'000'000'000;
+constexpr std::size_t kNanodollarDigits = 9;
 constexpr std::size_t kMaskShownCharacters = 4;
 constexpr std::size_t kMaskSecretBytesMin = 24;  // four characters of less would say too much
 
@@ -213,6 +216,37 @@ Result<SettingValue> checked_number(const SettingKey& key, const SettingEntry& e
                      std::to_string(key.most) + ", not " + shown_value(entry.value));
 }
 
+std::optional<double> fraction(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// "2.5" of two and a half thousand millions.
+std::string dollars_spelling(std::int64_t nanodollars) {
+  std::string digits = std::to_string(nanodollars % kNanodollarsEach);
+  digits.insert(0, kNanodollarDigits - digits.size(), '0');
+  while (digits.size() > 1 && digits.back() == '0') digits.pop_back();
+  return std::to_string(nanodollars / kNanodollarsEach) + "." + digits;
+}
+
+Result<SettingValue> checked_money(const SettingKey& key, const SettingEntry& entry) {
+  std::optional<double> dollars;
+  if (const auto* given = std::get_if<double>(&entry.value)) dollars = *given;
+  if (const auto* given = std::get_if<std::int64_t>(&entry.value)) {
+    dollars = static_cast<double>(*given);
+  }
+  const auto* text = std::get_if<std::string>(&entry.value);
+  if (text != nullptr && speaks_in_strings(entry.layer)) dollars = fraction(trimmed_value(*text));
+  const double most = static_cast<double>(key.most) / kNanodollarsEach;
+  if (dollars && *dollars >= 0 && *dollars <= most) {
+    return SettingValue(static_cast<std::int64_t>(std::llround(*dollars * kNanodollarsEach)));
+  }
+  return value_error("must be a number of dollars from 0 to " + std::to_string(std::llround(most)) +
+                     " such as 2.5, not " + shown_value(entry.value));
+}
+
 Result<SettingValue> checked_switch(const SettingEntry& entry) {
   if (const auto* flag = std::get_if<bool>(&entry.value)) return SettingValue(*flag);
   const auto* text = std::get_if<std::string>(&entry.value);
@@ -340,6 +374,8 @@ Result<SettingValue> checked_value(const SettingKey& key, const SettingEntry& en
       return checked_choice(key, entry);
     case SettingKind::kNumber:
       return checked_number(key, entry);
+    case SettingKind::kMoney:
+      return checked_money(key, entry);
     case SettingKind::kSwitch:
       return checked_switch(entry);
     case SettingKind::kDuration:
@@ -360,6 +396,7 @@ Result<SettingValue> checked_value(const SettingKey& key, const SettingEntry& en
 std::string toml_spelling(SettingKind kind, const SettingValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
     if (kind == SettingKind::kDuration) return quoted_for_toml(duration_spelling(*number));
+    if (kind == SettingKind::kMoney) return dollars_spelling(*number);
     return std::to_string(*number);
   }
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";

@@ -130,6 +130,26 @@ TEST_CASE("numbers outside their range are refused and the ends accepted", "[set
   }
 }
 
+TEST_CASE("money is a number of dollars, with a fraction or without", "[settings]") {
+  const auto nanodollars = [](const SettingEntry& entry) {
+    const auto loaded = resolve_settings({entry});
+    REQUIRE(loaded);
+    return loaded->values.budget.daily_nanodollars;
+  };
+  const std::string key = "budget.daily_usd";
+  CHECK(nanodollars(user(key, 2.5)) == 2'500'000'000);
+  CHECK(nanodollars(user(key, std::int64_t{3})) == 3'000'000'000);
+  CHECK(nanodollars(user(key, 0.1)) == 100'000'000);
+  CHECK(nanodollars({key, "0.25", Layer::kEnvironment, "DAYBOOK_BUDGET_DAILY_USD", 0}) ==
+        250'000'000);
+  for (const SettingEntry& bad :
+       {user(key, -1.0), user(key, 1'000'000.5), user(key, std::string("2.5"))}) {
+    CHECK(holds(refusal({bad}), "a number of dollars from 0 to 1000000 such as 2.5"));
+  }
+  CHECK(toml_spelling(SettingKind::kMoney, SettingValue(std::int64_t{2'050'000'000})) == "2.05");
+  CHECK(toml_spelling(SettingKind::kMoney, SettingValue(std::int64_t{0})) == "0.0");
+}
+
 TEST_CASE("durations are texts with a unit or whole milliseconds", "[settings]") {
   const auto grace = [](SettingValue value) {
     return resolved({user("shutdown.grace", std::move(value))}).values.shutdown.grace;
@@ -295,6 +315,11 @@ TEST_CASE("SettingsLoaded carries every setting that decisions and prompts read"
   CHECK(body.reset_threshold() == 32'000);
   CHECK(body.incremental_budget() == 16'000);
   CHECK(body.keep_last() == 8);
+  CHECK(body.fallbacks_size() == 0);
+  CHECK(body.route() == "fixed");
+  CHECK(body.recovery() == "restart");
+  CHECK(body.budget_nanodollars() == 0);
+  CHECK(body.user_budget_nanodollars() == 0);
   CHECK(body.telegram_owner() == 5);
   CHECK(body.telegram_allow(0) == 3);
   CHECK(body.attempts_max() == 3);
