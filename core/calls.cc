@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/open_turn.h"
+
 namespace daybook {
 
 Calls Calls::restore(const WorkState& state) {
@@ -16,27 +18,11 @@ void Calls::save(WorkState* state) const {
 
 void Calls::apply(const Event& event) {
   if (event.has_turn_started()) {
-    const TurnStarted& started = event.turn_started();
-    OpenTurn& turn = open_[event.seq()];
-    turn.set_seq(event.seq());
-    turn.set_kind(started.kind());
-    turn.set_attempt(1);
-    turn.set_attempt_seq(event.seq());
-    turn.set_model(started.model());
-    turn.set_provider(started.provider());
-    turn.set_place(started.place());
-    turn.set_compaction(started.compaction());
-    turn.set_session(event.session());
-    turn.set_prompt(event.seq());
-    *turn.mutable_answers() = started.answers();
+    open_[event.seq()] = opened_turn(event);
   } else if (event.has_turn_retried()) {
     const auto found = open_.find(event.turn_retried().turn());
     if (found == open_.end()) return;
-    found->second.set_attempt(event.turn_retried().attempt());
-    found->second.set_attempt_seq(event.seq());
-    found->second.set_not_before(event.turn_retried().not_before());
-    found->second.set_last_chunk(0);
-    if (event.turn_retried().has_prompt()) found->second.set_prompt(event.seq());
+    retry_open_turn(&found->second, event);
   } else if (event.has_turn_completed()) {
     open_.erase(event.turn_completed().turn());
   } else if (event.has_turn_failed()) {

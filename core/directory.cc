@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/codec.h"
+#include "core/open_turn.h"
 
 namespace daybook {
 
@@ -16,10 +17,6 @@ constexpr std::uint64_t kCalibrationWeight = 4;
 constexpr std::uint64_t kCalibrationTokensMin = 200;
 constexpr std::uint64_t kCalibrationLeast = 500;
 constexpr std::uint64_t kCalibrationMost = 3'000;
-
-std::string model_of_provider(const std::string& provider, const std::string& model) {
-  return provider + ":" + model;
-}
 
 }  // namespace
 
@@ -35,6 +32,12 @@ Directory Directory::restore(DirectoryState state) {
   for (CalibrationRow& row : *state.mutable_calibrations()) {
     directory.calibrations_[row.model()] = std::move(row);
   }
+  for (HealthRow& row : *state.mutable_health()) directory.health_.restore(std::move(row));
+  for (AccountRow& row : *state.mutable_accounts()) directory.spending_.restore(std::move(row));
+  for (BeliefRow& row : *state.mutable_beliefs()) directory.beliefs_.restore(std::move(row));
+  state.clear_health();
+  state.clear_accounts();
+  state.clear_beliefs();
   state.clear_sessions();
   state.clear_pairings();
   state.clear_calibrations();
@@ -47,6 +50,9 @@ DirectoryState Directory::save() const {
   for (const auto& [id, row] : sessions_) *state.add_sessions() = row;
   for (const auto& [user, row] : pairings_) *state.add_pairings() = row;
   for (const auto& [model, row] : calibrations_) *state.add_calibrations() = row;
+  health_.save(&state);
+  spending_.save(&state);
+  beliefs_.save(&state);
   return state;
 }
 
@@ -63,11 +69,14 @@ void Directory::apply(const Event& event) {
   } else if (event.has_settings_loaded()) {
     state_.set_settings_seq(event.seq());
     *state_.mutable_settings() = event.settings_loaded();
+    health_.apply(event, {});
   } else if (event.has_catalogue_loaded()) {
     state_.set_catalogue_seq(event.seq());
     *state_.mutable_catalogue() = event.catalogue_loaded();
   } else if (event.has_space_ran_low() || event.has_space_recovered()) {
     state_.set_space_low(event.has_space_ran_low());
+  } else if (event.has_budget_neared() || event.has_budget_spent()) {
+    spending_.note(event);
   } else if (event.has_pairing_requested()) {
     request(event);
   } else if (event.has_pairing_approved()) {
@@ -94,6 +103,7 @@ void Directory::apply_to_session(const Event& event) {
     return;
   }
   row.set_head(event.seq());
+  learn_from_call(event, &row);
   if (event.has_session_opened()) {
     row.set_place(event.session_opened().place());
     places_[row.place()] = row.id();
@@ -104,12 +114,14 @@ void Directory::apply_to_session(const Event& event) {
     const TurnStarted& started = event.turn_started();
     row.set_open_turn(event.seq());
     row.set_last_chunk(0);
-    row.set_open_model(model_of_provider(started.provider(), started.model()));
+    row.set_open_model(model_name(started.provider(), started.model()));
     row.set_open_tokens(started.rules() == 0 ? 0 : started.tokens());
   } else if (event.has_turn_retried()) {
     row.set_last_chunk(0);
     if (event.turn_retried().has_prompt()) {
-      row.set_open_tokens(event.turn_retried().prompt().tokens());
+      const TurnStarted& anew = event.turn_retried().prompt();
+      row.set_open_model(model_name(anew.provider(), anew.model()));
+      row.set_open_tokens(anew.rules() == 0 ? 0 : anew.tokens());
     }
   } else if (ends_turn(event)) {
     if (event.has_turn_completed()) {
@@ -121,6 +133,15 @@ void Directory::apply_to_session(const Event& event) {
     row.clear_open_model();
     row.clear_open_tokens();
   }
+}
+
+// What the model was like that it asked, and what that cost.
+void Directory::learn_from_call(const Event& event, SessionRow* row) {
+  const bool about_turn = event.has_turn_started() || turn_of(event) != 0;
+  if (!about_turn) return;
+  health_.apply(event, row->open_call().provider());
+  beliefs_.apply(event, row->open_call());
+  spending_.apply(event, state_.catalogue(), row);
 }
 
 // A provider that reported nothing teaches nothing.
@@ -138,7 +159,7 @@ void Directory::calibrate(const std::string& model, std::uint64_t estimated,
 }
 
 std::uint32_t Directory::calibration(const std::string& provider, const std::string& model) const {
-  const auto found = calibrations_.find(model_of_provider(provider, model));
+  const auto found = calibrations_.find(model_name(provider, model));
   return found == calibrations_.end() ? 1'000 : found->second.per_thousand();
 }
 

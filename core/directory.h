@@ -10,6 +10,9 @@
 #include <string_view>
 
 #include "core/events.pb.h"
+#include "core/health.h"
+#include "core/route.h"
+#include "core/spending.h"
 #include "core/state.pb.h"
 #include "core/types.h"
 
@@ -48,7 +51,11 @@ class Directory {
   [[nodiscard]] bool space_low() const { return state_.space_low(); }
   [[nodiscard]] const DirectoryState& state() const {
     return state_;
-  }  // without sessions, pairings and calibrations
+  }  // without sessions, pairings, calibrations and what the three below hold
+
+  [[nodiscard]] const Health& health() const { return health_; }
+  [[nodiscard]] const Spending& spending() const { return spending_; }
+  [[nodiscard]] const Beliefs& beliefs() const { return beliefs_; }
 
   [[nodiscard]] const SettingsLoaded& settings() const { return state_.settings(); }
   [[nodiscard]] Seq settings_seq() const { return state_.settings_seq(); }
@@ -61,6 +68,7 @@ class Directory {
 
  private:
   void apply_to_session(const Event& event);
+  void learn_from_call(const Event& event, SessionRow* row);
   void forget(const Event& event);
   void request(const Event& event);
   void approve(const PairingApproved& approved);
@@ -72,6 +80,9 @@ class Directory {
   std::map<std::string, SessionId, std::less<>> places_;
   std::map<std::int64_t, PairingRow> pairings_;
   std::map<std::string, CalibrationRow> calibrations_;
+  Health health_;
+  Spending spending_;
+  Beliefs beliefs_;
 };
 
 // TurnCompleted, TurnFailed, TurnCancelled or TurnAbandoned.

@@ -63,6 +63,26 @@ Spent spent_by(const CallFacts& call, const Usage& usage, const CatalogueLoaded&
   return spent;
 }
 
+std::optional<CallEnd> call_end(const Event& event) {
+  const auto cut_short = [](const auto& body) {
+    return CallEnd{Usage(), body.last_chunk(), body.tokens(), false};
+  };
+  if (event.has_turn_completed()) {
+    const TurnCompleted& completed = event.turn_completed();
+    return CallEnd{completed.usage(), completed.last_chunk(), completed.tokens(), true};
+  }
+  if (event.has_attempt_failed()) {
+    CallEnd end = cut_short(event.attempt_failed());
+    end.usage = event.attempt_failed().usage();
+    return end;
+  }
+  if (event.has_turn_retried()) return cut_short(event.turn_retried());
+  if (event.has_turn_failed()) return cut_short(event.turn_failed());
+  if (event.has_turn_cancelled()) return cut_short(event.turn_cancelled());
+  if (event.has_turn_abandoned()) return cut_short(event.turn_abandoned());
+  return std::nullopt;
+}
+
 void UsageFold::ask(const Event& event) {
   if (event.has_message_received()) {
     if (event.message_received().command() == "stop") return;  // asks no model
@@ -99,6 +119,7 @@ void UsageFold::begin(const Event& event) {
   open.session = event.session();
   open.user = settle(open.started.compaction());
   for (const Seq message : open.started.answers()) open.user = settle(message);
+  if (open.started.user() != 0) open.user = open.started.user();
 }
 
 UsageFold::Call UsageFold::call_of(const Event& event, const Open& open, const Usage& usage,
@@ -123,29 +144,18 @@ std::optional<UsageFold::Call> UsageFold::apply(const Event& event) {
   const auto found = open_.find(subject_of(event));
   if (found == open_.end()) return std::nullopt;
   Open& open = found->second;
-  const bool counted = open.counted;
   std::optional<Call> call;
-  const auto count = [&](const Usage& usage, Seq last_chunk, std::uint32_t tokens) {
-    if (counted || (last_chunk == 0 && !usage.reported())) return;
-    call = call_of(event, open, usage, tokens);
+  const std::optional<CallEnd> end = call_end(event);
+  if (end && end->began() && (end->completed || !open.counted)) {
+    const bool worded = event.has_attempt_failed() || event.has_turn_retried();
+    const std::uint32_t tokens =
+        worded && end->tokens == 0 ? estimate_tokens(event.content().text()) : end->tokens;
+    call = call_of(event, open, end->usage, tokens);
     open.counted = true;
-  };
-  const auto said = [&] { return estimate_tokens(event.content().text()); };
-  if (event.has_turn_completed()) {
-    const TurnCompleted& completed = event.turn_completed();
-    call = call_of(event, open, completed.usage(), completed.tokens());
-  } else if (event.has_attempt_failed()) {
-    count(event.attempt_failed().usage(), event.attempt_failed().last_chunk(), said());
-  } else if (event.has_turn_retried()) {
-    count(Usage(), event.turn_retried().last_chunk(), said());
+  }
+  if (event.has_turn_retried()) {
     open.counted = false;
     if (event.turn_retried().has_prompt()) open.started = event.turn_retried().prompt();
-  } else if (event.has_turn_failed()) {
-    count(Usage(), event.turn_failed().last_chunk(), event.turn_failed().tokens());
-  } else if (event.has_turn_cancelled()) {
-    count(Usage(), event.turn_cancelled().last_chunk(), event.turn_cancelled().tokens());
-  } else if (event.has_turn_abandoned()) {
-    count(Usage(), event.turn_abandoned().last_chunk(), event.turn_abandoned().tokens());
   }
   if (ends_turn(event)) open_.erase(found);
   return call;

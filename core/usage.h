@@ -50,6 +50,19 @@ struct CallFacts {
 Spent spent_by(const CallFacts& call, const Usage& usage, const CatalogueLoaded& prices,
                bool recompute);
 
+// The end of a call of a model, as an event tells it: what was reported of it, and what its words
+// come to by our estimate.
+struct CallEnd {
+  Usage usage;
+  Seq last_chunk = 0;
+  std::uint32_t tokens = 0;
+  bool completed = false;
+
+  // The provider had begun to answer, so it costs something.
+  [[nodiscard]] bool began() const { return completed || last_chunk != 0 || usage.reported(); }
+};
+std::optional<CallEnd> call_end(const Event& event);
+
 // Finds each call of a model and whom it was for: a fold over clear events, chunks not needed. Its
 // memory is what is open.
 class UsageFold {
@@ -69,9 +82,9 @@ class UsageFold {
     Spent spent;
   };
 
-  // The call that this event ends, unless it ended before the provider had begun to answer. The
-  // words of AttemptFailed and TurnRetried are estimated where the provider reported nothing;
-  // without them what it said counts as nothing.
+  // The call that this event ends, unless it ended before the provider had begun to answer. Where
+  // the provider reported nothing, and the event does not say what its words come to (before rules
+  // version 3), they are estimated; without them what it said counts as nothing.
   std::optional<Call> apply(const Event& event);
 
  private:

@@ -1,0 +1,63 @@
+// Which providers are better not asked just now, and with which key: a provider has one.
+//
+// A provider that asked for a pause has it; one whose key was not accepted or has no funds left
+// rests until settings are loaded again or a while is over; one that failed kBrokenAfter times in a
+// row is broken: nobody asks it for a time, then one turn finds out. A fold over clear events, so a
+// restart changes nothing. Law: time is the events' own, and the moment one asks about.
+// Rejected: events of their own for opening and closing; they would say again what the failures
+// say.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/events.pb.h"
+#include "core/state.pb.h"
+#include "core/types.h"
+
+namespace daybook {
+
+inline constexpr std::uint32_t kBrokenAfter = 5;
+// How long a broken one is left alone; twice as long each time that it fails again.
+inline constexpr Duration kBrokenFor{30'000};
+inline constexpr Duration kBrokenForMax{960'000};
+// Of one that limits our rate and does not say for how long; twice as long each time.
+inline constexpr Duration kRateRest{5'000};
+inline constexpr Duration kRateRestMax{300'000};
+// Of a key that was not accepted, and of an account without funds.
+inline constexpr Duration kKeyRest{600'000};
+inline constexpr Duration kFundsRest{3'600'000};
+inline constexpr Duration kAskedRestMax{86'400'000};
+
+class Health {
+ public:
+  void restore(HealthRow row) { rows_[row.provider()] = std::move(row); }
+  void save(DirectoryState* state) const;
+
+  // `provider`: whom the event's turn was asking before the event.
+  void apply(const Event& event, const std::string& provider);
+
+  // Why it is better not asked at this moment, without the model's name; nothing: it may be.
+  [[nodiscard]] std::optional<PassedModel> obstacle(const std::string& provider, Time now) const;
+  // Null: nothing is wrong with it.
+  [[nodiscard]] const HealthRow* row(const std::string& provider) const;
+
+ private:
+  void fail(const Event& event, const std::string& provider);
+  void try_out(const std::string& provider, Seq turn);
+  void let_go(Seq turn);
+
+  std::map<std::string, HealthRow> rows_;
+};
+
+// Trouble that the next one who asks this provider is likely to have, too.
+bool is_providers_trouble(ErrorClass error);
+// It goes on until somebody does something about it.
+bool needs_somebody(ErrorClass error);
+
+// "rests until 12:03:04 UTC (RATE, event 41)"
+std::string obstacle_text(const PassedModel& passed, ErrorClass error);
+
+}  // namespace daybook

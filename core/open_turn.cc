@@ -1,0 +1,53 @@
+#include "core/open_turn.h"
+
+#include <algorithm>
+
+namespace daybook {
+
+std::string model_name(const std::string& provider, const std::string& model) {
+  return provider + ":" + model;
+}
+
+OpenTurn opened_turn(const Event& event) {
+  const TurnStarted& started = event.turn_started();
+  OpenTurn turn;
+  turn.set_seq(event.seq());
+  turn.set_kind(started.kind());
+  turn.set_attempt(1);
+  turn.set_attempt_seq(event.seq());
+  turn.set_model(started.model());
+  turn.set_provider(started.provider());
+  turn.set_place(started.place());
+  turn.set_compaction(started.compaction());
+  turn.set_session(event.session());
+  turn.set_prompt(event.seq());
+  *turn.mutable_answers() = started.answers();
+  turn.set_first_attempt(1);
+  turn.set_restarts(started.restarts());
+  turn.set_continues(started.continues());
+  turn.set_wanted(started.route().wanted());
+  return turn;
+}
+
+void retry_open_turn(OpenTurn* turn, const Event& event) {
+  const TurnRetried& retried = event.turn_retried();
+  turn->set_attempt(retried.attempt());
+  turn->set_attempt_seq(event.seq());
+  turn->set_not_before(retried.not_before());
+  turn->set_last_chunk(0);
+  if (retried.error() == ERROR_CLASS_UNSPECIFIED) turn->set_restarts(turn->restarts() + 1);
+  if (!retried.has_prompt()) return;
+  turn->set_prompt(event.seq());
+  const TurnStarted& anew = retried.prompt();
+  if (anew.model() == turn->model() && anew.provider() == turn->provider()) return;
+  turn->set_model(anew.model());
+  turn->set_provider(anew.provider());
+  turn->set_first_attempt(retried.attempt());
+  turn->set_wanted(anew.route().wanted());
+}
+
+std::uint32_t attempts_of_model(const OpenTurn& turn) {
+  return turn.attempt() + 1 - std::max(turn.first_attempt(), 1U);
+}
+
+}  // namespace daybook
