@@ -71,6 +71,8 @@ const std::vector<CommandRow>& commands() {
       {"models", "", "the models you can switch to", true},
       {"reset", "", "begin a new conversation (also /new, /clear)", true},
       {"compact", "", "replace the older half of the history by a summary", false},
+      {"continue", "[model]", "go on with the last answer where it broke off", true, 3},
+      {"usage", "", "tokens and money, here and on your account", true, 3},
       {"policy", "[name]", "what a prompt takes of a long conversation", true, 3},
       {"context", "", "what the model would see, and why", true, 3},
       {"pin", "", "in reply to a message: never leave it out; alone, list those", true, 3},

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/continuing.h"
 #include "core/policy.h"
 #include "core/session.h"
 #include "core/tokens.h"
@@ -141,6 +142,10 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
       if (bytes > 0) words(entry.role(), cut_text(history.text(entry.seq()), bytes));
     }
   });
+  if (turn.continues() != 0) {
+    words(Entry::ASSISTANT, history.text(turn.continues()));
+    words(Entry::USER, std::string(kGoOnText));
+  }
   return selection_of(state, turn, kept);
 }
 
@@ -288,7 +293,9 @@ Selection select_entries(const SessionState& session, std::uint32_t system_token
 }
 
 bool plan_prompt(const SessionState& state, TurnStarted* turn, History& history) {
-  const std::uint32_t system_tokens = estimate_tokens(system_of(*turn, history), turn->rules());
+  // What it takes besides entries.
+  const std::uint32_t system_tokens = estimate_tokens(system_of(*turn, history), turn->rules()) +
+                                      continuation_tokens(*turn, history);
   const Choice choice = choose(state, *turn, system_tokens, history);
   const std::vector<Range> taken = ranges_of(state, choice.kept.entries);
   turn->mutable_taken()->Assign(taken.begin(), taken.end());
@@ -343,7 +350,8 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
 
 DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn, History& history) {
   DigestedPrompt digested;
-  const bool plain = turn.rules() != 0 && turn.cut().empty() && !turn.taken().empty();
+  const bool plain =
+      turn.rules() != 0 && turn.cut().empty() && !turn.taken().empty() && turn.continues() == 0;
   PromptMemo* memo = plain ? history.prompt_memo(state.id()) : nullptr;
   Digest system{};
   Canonical whole;

@@ -1,5 +1,7 @@
 #include "core/decide.h"
 
+#include <utility>
+
 #include "core/command.h"
 
 namespace daybook {
@@ -49,10 +51,13 @@ constexpr Trigger kTriggers[] = {
 }  // namespace
 
 Decisions decide(const State& state, const Event& event) {
+  Decisions decisions = decide_spent(state, event);
   for (const Trigger& trigger : kTriggers) {
-    if (trigger.kind == event.body_case()) return trigger.answer(state, event);
+    if (trigger.kind != event.body_case()) continue;
+    for (Event& one : trigger.answer(state, event)) decisions.push_back(std::move(one));
+    break;
   }
-  return {};
+  return decisions;
 }
 
 Event notice(const Session& session, const Event* message, std::string text,

@@ -15,6 +15,7 @@
 #include "core/events.pb.h"
 #include "core/model.h"
 #include "core/ports.h"
+#include "core/route.h"
 #include "core/session.h"
 
 namespace daybook {
@@ -58,6 +59,48 @@ Decisions decide_turn_ended(const State& state, const Event& event);
 Decisions decide_restart(const State& state, const Event& event);
 Decisions decide_restored(const State& state, const Event& event);
 Decisions decide_settings(const State& state, const Event& event);
+// Of a turn under way: another attempt, whose event may yet be given a prompt of its own.
+Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before, const std::string& text,
+                   std::uint32_t rules);
+// This model and what follows from it: its window, what a prompt may take, what its tokens are.
+void set_model(const State& state, const ResolvedModel& model, TurnStarted* turn);
+// Records how the prompt of an answer is made, as the choice of its policy. `ahead`: the session
+// with the turn begun.
+void record_prompt(const State& state, const Session& session, const SessionState& ahead,
+                   TurnStarted* turn, Decisions* decisions);
+// The same of a summary whose turn is under way.
+void record_summary_prompt(const State& state, const Session& session, TurnStarted* turn);
+
+// decide_route.cc: who is asked, the model that is wanted or one of its fallbacks.
+struct Routed {
+  ResolvedModel model;
+  Route route;
+};
+Routed route_turn(const State& state, const Session& session, const ResolvedModel& wanted,
+                  const std::string& task);
+// Whether another model may do what this one did not.
+bool leads_to_fallback(const AttemptFailed& failed);
+// The open turn goes on with another model: nothing when there is none that is worth asking.
+// `event` says what happened to it, `text` is what it had said.
+Decisions fall_back(const State& state, const Session& session, const AttemptFailed& failed,
+                    Seq event, const std::string& text);
+
+// decide_budget.cc: why no model is asked on this account today; empty: one may be.
+std::string budget_stop(const State& state, std::string_view place, std::int64_t user);
+std::string budget_stop(const State& state, const OpenTurn& turn);
+// What is to be said of budgets after an event that may have cost something.
+Decisions decide_spent(const State& state, const Event& event);
+Decisions answer_usage(const State& state, const Session& session, const Event& message);
+
+// decide_continue.cc: an answer that broke off goes on.
+Decisions continue_answer(const State& state, const Session& session, const Event& message);
+// Begins the turn where the answer that this event ended broke off; 0: at the beginning.
+void continue_from(const State& state, Seq ended, TurnStarted* turn);
+// What becomes of an answer that a restart cut off, if it is not begun anew: an event that stands
+// for the end of its turn comes first. Nothing: it is begun anew.
+Decisions settle_cut_off(const State& state, const Session& session, const std::string& text);
+// What follows an end of a turn that goes on.
+Decisions go_on(const Session& session, const Event& ended, const Event& turn);
 
 // decide_branch.cc: the leaf moves. What runs is stopped first.
 Decisions undo_messages(const State& state, const Session& session, const Event& message);

@@ -81,6 +81,7 @@ Decisions decide_erased(const State& state, const Event& event) {
   Decisions decisions = cancel_turn(state, *session, erased.answers());
   if (covers(erased, session->state().open().seq())) {
     decisions.front().mutable_turn_cancelled()->set_tokens(0);
+    decisions.front().mutable_turn_cancelled()->clear_earlier_bytes();
     decisions.front().clear_content();
   }
   return decisions;

@@ -5,6 +5,7 @@
 
 #include "core/command.h"
 #include "core/decide.h"
+#include "core/health.h"
 #include "core/model.h"
 
 namespace daybook {
@@ -61,6 +62,20 @@ std::string turn_line(const SessionState& session) {
   return line + ".";
 }
 
+// Providers that are not asked just now, and why.
+std::string resting_lines(const Asked& asked) {
+  std::string text;
+  if (asked.rules() < 3) return text;
+  const Health& health = asked.state.directory.health();
+  for (const ProviderRow& provider : asked.state.directory.settings().providers()) {
+    const auto obstacle = health.obstacle(provider.name(), asked.state.now);
+    if (!obstacle) continue;
+    const ErrorClass error = health.row(provider.name())->error();
+    text += "\n" + provider.name() + " " + obstacle_text(*obstacle, error);
+  }
+  return text;
+}
+
 Decisions answer_status(const Asked& asked) {
   const SessionState& session = asked.session.state();
   std::string text = "Model: " + model_in_use(asked) + "\n" + turn_line(session) +
@@ -73,6 +88,7 @@ Decisions answer_status(const Asked& asked) {
     text += "\nTokens: " + std::to_string(session.usage().prompt_tokens()) + " in, " +
             std::to_string(session.usage().output_tokens()) + " out";
   }
+  text += resting_lines(asked);
   return asked.reply(text + "\nSession: " + std::to_string(session.id()), "status");
 }
 
@@ -199,6 +215,8 @@ constexpr Answer kAnswers[] = {
     {"context", answer_with<answer_context>, 3},
     {"pin", answer_with<answer_pin>, 3},
     {"unpin", answer_with<answer_unpin>, 3},
+    {"usage", answer_with<answer_usage>, 3},
+    {"continue", answer_with<continue_answer>, 3},
 };
 
 // What is decided next depends on it, so it is decided when this is folded in.

@@ -5,8 +5,11 @@
 #include <utility>
 
 #include "core/context.h"
+#include "core/continuing.h"
 #include "core/decide.h"
+#include "core/health.h"
 #include "core/model.h"
+#include "core/open_turn.h"
 #include "core/policy.h"
 #include "core/sha256.h"
 #include "core/tokens.h"
@@ -14,6 +17,11 @@
 namespace daybook {
 
 namespace {
+
+// Where nobody else was considered there is nothing to say.
+void set_route(const Route& route, TurnStarted* turn) {
+  if (route.ByteSizeLong() > 0) *turn->mutable_route() = route;
+}
 
 // Shares TurnStarted between answers and summaries; fills in everything but kind-specific fields.
 Event new_turn(const State& state, const Session& session, const ResolvedModel& model) {
@@ -53,7 +61,8 @@ std::optional<Event> last_prompt(const State& state, const Session& session) {
   return event;
 }
 
-// Records how the prompt of an answer is made, as the choice of its policy.
+}  // namespace
+
 void record_prompt(const State& state, const Session& session, const SessionState& ahead,
                    TurnStarted* turn, Decisions* decisions) {
   if (const std::optional<Event> before = last_prompt(state, session)) {
@@ -63,6 +72,17 @@ void record_prompt(const State& state, const Session& session, const SessionStat
   turn->set_sha256(std::string(view(prompt.sha256)));
   add_truncated(session.state().id(), prompt.selection, decisions);
 }
+
+void record_summary_prompt(const State& state, const Session& session, TurnStarted* turn) {
+  const DigestedPrompt prompt = digest_prompt(session.state(), *turn, state.history);
+  const Selection& selection = prompt.selection;
+  turn->mutable_taken()->Assign(selection.taken.begin(), selection.taken.end());
+  turn->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
+  turn->set_tokens(selection.tokens);
+  turn->set_sha256(std::string(view(prompt.sha256)));
+}
+
+namespace {
 
 Error too_long(const Session& session, const TurnStarted& turn) {
   std::string text = "⚠ Nothing was sent: this would take about " + std::to_string(turn.tokens()) +
@@ -114,11 +134,29 @@ Decisions with_prompt(const State& state, const Session& session, Event event) {
   return decisions;
 }
 
-Event summary_turn(const State& state, const Session& session, const ResolvedModel& model,
-                   Seq compaction) {
-  Event event = new_turn(state, session, model);
+// On whose account a message is answered.
+std::int64_t user_of(const Event& message) {
+  return message.has_message_edited() ? message.message_edited().user()
+                                      : message.message_received().user();
+}
+
+// On whose account a summary is made: who asked for it, or else who made it necessary.
+std::int64_t user_of_summary(const State& state, const Session& session, const Event& compaction) {
+  if (const Seq asked = compaction.compaction_started().answers(); asked != 0) {
+    const std::optional<Event> message = state.history.clear_event(asked);
+    return message ? user_of(*message) : 0;
+  }
+  const std::optional<Event> before = last_prompt(state, session);
+  return before ? prompt_record(*before).user() : 0;
+}
+
+Event summary_turn(const State& state, const Session& session, const Routed& routed, Seq compaction,
+                   std::int64_t user) {
+  Event event = new_turn(state, session, routed.model);
   TurnStarted* turn = event.mutable_turn_started();
   turn->set_kind(SUMMARY);
+  turn->set_user(user);
+  set_route(routed.route, turn);
   turn->set_messages_max(UINT32_MAX);  // a summary stands for all of its range
   turn->set_compaction(compaction);
   // What a summary cannot read is left out of it, not of the conversation.
@@ -161,8 +199,20 @@ std::string reason_of(ErrorClass error, const std::string& provider, int status,
   return provider + " failed" + code + ".";
 }
 
+// "b of c": who could not answer before the model that failed last.
+std::string failed_before(const State& state, const OpenTurn& turn) {
+  const std::optional<Event> recorded = state.history.clear_event(turn.prompt());
+  std::string names;
+  if (!recorded) return names;
+  for (const PassedModel& passed : prompt_record(*recorded).route().passed()) {
+    if (passed.why() != PassedModel::FAILED) continue;
+    names += (names.empty() ? "" : ", ") + passed.model() + " of " + passed.provider();
+  }
+  return names;
+}
+
 // What failed, what was kept, whether it retries.
-std::string failure_sentence(const OpenTurn& turn, const AttemptFailed& failed,
+std::string failure_sentence(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
                              const std::string& detail, bool kept) {
   std::string sentence = "⚠ No " + std::string(kept ? "complete " : "") + "answer from " +
                          turn.model() + ": " +
@@ -173,6 +223,14 @@ std::string failure_sentence(const OpenTurn& turn, const AttemptFailed& failed,
   }
   if (turn.attempt() > 1) {
     sentence += " Tried " + std::to_string(turn.attempt()) + " times.";
+  }
+  if (const std::string others = failed_before(state, turn); !others.empty()) {
+    sentence += " Before it " + others + " failed.";
+  }
+  if (const std::string stop = budget_stop(state, turn); !stop.empty())
+    return sentence + " " + stop;
+  if (kept && state.directory.rules() >= 3) {
+    return sentence + " What came is kept above; /continue goes on from there.";
   }
   sentence += kept ? " What came is kept above;" : " Your message is kept;";
   return sentence + " it is not retried. Write again to go on.";
@@ -186,8 +244,18 @@ Duration retry_delay(Seq turn, std::uint32_t attempt) {
   return base + base * digest[0] / 2560;
 }
 
-Event turn_failed(const OpenTurn& turn, const AttemptFailed& failed, const std::string& text,
-                  const std::string& detail, std::uint32_t rules) {
+// What was said stays, behind what an earlier turn had said of the same answer.
+template <typename Body>
+void keep_text(const State& state, const OpenTurn& turn, const std::string& said, Event* event,
+               Body* body) {
+  Joined whole = joined(turn, said, state.history);
+  body->set_tokens(estimate_tokens(whole.text, state.directory.rules()));
+  body->set_earlier_bytes(whole.earlier_bytes);
+  event->mutable_content()->set_text(std::move(whole.text));
+}
+
+Event turn_failed(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
+                  const std::string& text, const std::string& detail) {
   Event event;
   event.set_session(turn.session());
   TurnFailed* body = event.mutable_turn_failed();
@@ -196,14 +264,16 @@ Event turn_failed(const OpenTurn& turn, const AttemptFailed& failed, const std::
   body->set_last_chunk(turn.last_chunk());
   body->set_error(failed.error());
   body->set_status(failed.status());
-  body->set_tokens(estimate_tokens(text, rules));
-  event.mutable_content()->set_text(text);
-  event.mutable_content()->set_detail(failure_sentence(turn, failed, detail, !text.empty()));
+  keep_text(state, turn, text, &event, body);
+  const bool kept = !event.content().text().empty();
+  event.mutable_content()->set_detail(failure_sentence(state, turn, failed, detail, kept));
   return event;
 }
 
-Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before,
-                   const std::string& text) {
+}  // namespace
+
+Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before, const std::string& text,
+                   std::uint32_t rules) {
   Event event;
   event.set_session(turn.session());
   TurnRetried* body = event.mutable_turn_retried();
@@ -212,9 +282,12 @@ Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before,
   body->set_last_chunk(turn.last_chunk());
   body->set_not_before(to_milliseconds(not_before));
   body->set_error(error);
+  if (rules >= 3) body->set_tokens(estimate_tokens(text, rules));
   if (!text.empty()) event.mutable_content()->set_text(text);
   return event;
 }
+
+namespace {
 
 // By id; as good as State::session() says.
 std::vector<const Session*> busy_sessions(const State& state) {
@@ -227,16 +300,15 @@ std::vector<const Session*> busy_sessions(const State& state) {
   return busy;
 }
 
-Event turn_abandoned(const OpenTurn& turn, const std::string& text, std::string why,
-                     std::uint32_t rules) {
+Event turn_abandoned(const State& state, const OpenTurn& turn, const std::string& text,
+                     std::string why) {
   Event event;
   event.set_session(turn.session());
   TurnAbandoned* body = event.mutable_turn_abandoned();
   body->set_turn(turn.seq());
   body->set_attempt(turn.attempt());
   body->set_last_chunk(turn.last_chunk());
-  body->set_tokens(estimate_tokens(text, rules));
-  event.mutable_content()->set_text(text);
+  keep_text(state, turn, text, &event, body);
   event.mutable_content()->set_detail(std::move(why));
   return event;
 }
@@ -244,13 +316,23 @@ Event turn_abandoned(const OpenTurn& turn, const std::string& text, std::string 
 Decisions decide_interrupted(const State& state, const Session& session) {
   const OpenTurn& turn = session.state().open();
   const std::string text = text_so_far(turn.last_chunk(), state.history);
-  if (turn.attempt() < kRestartAttemptsMax) {
-    return {turn_retried(turn, ERROR_CLASS_UNSPECIFIED, state.now, text)};
+  // Older rules counted every attempt as if a restart had made it.
+  const bool counted = state.directory.rules() >= 3;
+  const std::uint32_t restarts = counted ? turn.restarts() + 1 : turn.attempt();
+  if (restarts >= kRestartAttemptsMax) {
+    return {turn_abandoned(state, turn, text,
+                           "⚠ Given up: the gateway was restarted " + std::to_string(restarts) +
+                               " times while this was being answered. Write again to go on.")};
   }
-  return {turn_abandoned(turn, text,
-                         "⚠ Given up: the gateway was restarted " + std::to_string(turn.attempt()) +
-                             " times while this was being answered. Write again to go on.",
-                         state.directory.rules())};
+  Decisions cut_off = settle_cut_off(state, session, text);
+  if (cut_off.empty()) {
+    return {turn_retried(turn, ERROR_CLASS_UNSPECIFIED, state.now, text, state.directory.rules())};
+  }
+  Event abandoned = turn_abandoned(state, turn, text, cut_off.front().content().detail());
+  abandoned.mutable_turn_abandoned()->set_restarts(restarts);
+  abandoned.mutable_turn_abandoned()->set_goes_on(cut_off.front().turn_abandoned().goes_on());
+  cut_off.front() = std::move(abandoned);
+  return cut_off;
 }
 
 // The provider found the prompt too long: the next attempt keeps less of it. Nothing: there is no
@@ -275,7 +357,8 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
   for (TurnStarted& turn : shorter) {
     const bool fits = plan_prompt(session.state(), &turn, state.history);
     if (!fits || turn.tokens() >= before.tokens()) continue;
-    Event event = turn_retried(open, OVERFLOW, state.now, failed.content().text());
+    Event event =
+        turn_retried(open, OVERFLOW, state.now, failed.content().text(), state.directory.rules());
     Decisions decisions;
     record_prompt(state, session, session.state(), &turn, &decisions);
     *event.mutable_turn_retried()->mutable_prompt() = std::move(turn);
@@ -285,17 +368,13 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
   return {};
 }
 
-// Policy and budget, as settings, session and model have them. The turn names its model already.
-void set_limits(const State& state, const Session& session, TurnStarted* turn) {
-  const SettingsLoaded& settings = state.directory.settings();
-  const auto chosen = [](std::uint32_t value, std::uint32_t usual) {
-    return value == 0 ? usual : value;
-  };
-  const std::string& own = session.state().policy();
-  const std::string& usual = settings.policy();
-  turn->set_rules(state.directory.rules());
-  turn->set_policy(!own.empty() ? own : usual.empty() ? std::string(kDefaultPolicy) : usual);
-  turn->set_context_tokens_max(settings.context_tokens_max());
+}  // namespace
+
+void set_model(const State& state, const ResolvedModel& model, TurnStarted* turn) {
+  turn->set_model(model.model);
+  turn->set_provider(model.provider);
+  turn->set_window_tokens(model.context_tokens);
+  if (turn->rules() == 0) return;
   // A catalogue need not know it.
   if (turn->window_tokens() == 0) turn->set_window_tokens(Window().window_tokens);
   std::uint64_t budget =
@@ -305,14 +384,31 @@ void set_limits(const State& state, const Session& session, TurnStarted* turn) {
   }
   turn->set_budget(static_cast<std::uint32_t>(budget));
   turn->set_calibration(state.directory.calibration(turn->provider(), turn->model()));
+}
+
+namespace {
+
+// Policy and budget, as settings, session and model have them.
+void set_limits(const State& state, const Session& session, const ResolvedModel& model,
+                TurnStarted* turn) {
+  const SettingsLoaded& settings = state.directory.settings();
+  const auto chosen = [](std::uint32_t value, std::uint32_t usual) {
+    return value == 0 ? usual : value;
+  };
+  const std::string& own = session.state().policy();
+  const std::string& usual = settings.policy();
+  turn->set_rules(state.directory.rules());
+  turn->set_policy(!own.empty() ? own : usual.empty() ? std::string(kDefaultPolicy) : usual);
+  turn->set_context_tokens_max(settings.context_tokens_max());
+  set_model(state, model, turn);
   turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
   turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
   turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
 }
 
-std::string model_wanted(const Session& session, const Event& message) {
+Waiting waiting_as(const Session& session, const Event& message) {
   for (const Waiting& waiting : session.state().waiting()) {
-    if (waiting.seq() == message.seq()) return waiting.model();
+    if (waiting.seq() == message.seq()) return waiting;
   }
   return {};
 }
@@ -340,20 +436,29 @@ Result<TurnStarted> next_answer(const State& state, const Session& session) {
   const Result<ResolvedModel> model = model_of(state, session);
   if (!model) return model.error();
   TurnStarted turn = new_turn(state, session, *model).turn_started();
-  set_limits(state, session, &turn);
+  set_limits(state, session, *model, &turn);
   return turn;
 }
 
 Decisions start_answer(const State& state, const Session& session, const Event& message) {
-  const Result<ResolvedModel> model = model_of(state, session, model_wanted(session, message));
+  const Waiting waiting = waiting_as(session, message);
+  const Result<ResolvedModel> model = model_of(state, session, waiting.model());
   if (!model) return {notice(session, &message, "⚠ " + model.error().message, "model")};
-  Event event = new_turn(state, session, *model);
+  const std::int64_t user = user_of(message);
+  if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
+    return {notice(session, &message, "⚠ Nothing was sent: " + stop, "budget")};
+  }
+  const Routed routed = route_turn(state, session, *model, task_of(ANSWER, waiting.tokens()));
+  Event event = new_turn(state, session, routed.model);
   TurnStarted* turn = event.mutable_turn_started();
   turn->set_kind(ANSWER);
   turn->add_answers(message.seq());
   turn->set_reply_to(reply_target(message));
   if (state.directory.rules() < 3) return with_prompt(state, session, std::move(event));
-  set_limits(state, session, turn);
+  turn->set_user(user);
+  set_route(routed.route, turn);
+  continue_from(state, waiting.continues(), turn);
+  set_limits(state, session, routed.model, turn);
   Result<Decisions> started = with_choice(state, session, std::move(event));
   if (!started) return {notice(session, &message, started.error().message, "context")};
   return *std::move(started);
@@ -362,22 +467,27 @@ Decisions start_answer(const State& state, const Session& session, const Event& 
 Decisions start_summary(const State& state, const Session& session, const Event& compaction) {
   const Result<ResolvedModel> model =
       model_of(state, session, state.directory.settings().summary_model());
-  if (!model) {
+  const std::uint32_t rules = state.directory.state().rules();
+  const std::int64_t user = rules < 3 ? 0 : user_of_summary(state, session, compaction);
+  std::string obstacle =
+      model ? budget_stop(state, session.state().place(), user) : model.error().message;
+  if (!obstacle.empty()) {
     Event failed;
     failed.set_session(session.state().id());
     failed.mutable_compaction_failed()->set_compaction(compaction.seq());
-    if (state.directory.state().rules() >= 3) {
-      failed.mutable_compaction_failed()->set_fell_back_to("window");
-    }
-    failed.mutable_content()->set_detail(model.error().message);
+    if (rules >= 3) failed.mutable_compaction_failed()->set_fell_back_to("window");
+    failed.mutable_content()->set_detail(std::move(obstacle));
     return {std::move(failed)};
   }
-  Event turn = summary_turn(state, session, *model, compaction.seq());
+  const std::string task = task_of(SUMMARY, 0);
+  Event turn = summary_turn(state, session, route_turn(state, session, *model, task),
+                            compaction.seq(), user);
   const Result<ResolvedModel> own = model_of(state, session);
   // Rather a dear model than one that cannot read all of it.
   const bool other = own && own->context_tokens > model->context_tokens;
   if (other && turn.turn_started().dropped_size() > 0) {
-    turn = summary_turn(state, session, *own, compaction.seq());
+    turn = summary_turn(state, session, route_turn(state, session, *own, task), compaction.seq(),
+                        user);
   }
   return {std::move(turn)};
 }
@@ -392,8 +502,7 @@ Decisions cancel_turn(const State& state, const Session& session, Seq by) {
   body->set_attempt(turn.attempt());
   body->set_last_chunk(turn.last_chunk());
   body->set_by(by);
-  body->set_tokens(estimate_tokens(text, state.directory.rules()));
-  event.mutable_content()->set_text(text);
+  keep_text(state, turn, text, &event, body);
   return {std::move(event)};
 }
 
@@ -402,19 +511,22 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
   if (session == nullptr || !session->busy()) return {};
   const OpenTurn& turn = session->state().open();
   const AttemptFailed& failed = event.attempt_failed();
+  const std::string& text = event.content().text();
   const std::uint32_t attempts_max = std::max(state.directory.settings().attempts_max(), 1u);
+  const std::uint32_t attempts =
+      state.directory.rules() < 3 ? turn.attempt() : attempts_of_model(turn);
   const bool refused = failed.retry_after() < 0 || Duration(failed.retry_after()) > kRetryAfterMax;
-  if (worth_retrying(failed.error()) && !refused && turn.attempt() < attempts_max) {
+  const bool stopped = !budget_stop(state, turn).empty();
+  if (worth_retrying(failed.error()) && !refused && !stopped && attempts < attempts_max) {
     const Duration delay =
         std::max(retry_delay(turn.seq(), turn.attempt()), Duration(failed.retry_after()));
-    return {turn_retried(turn, failed.error(), state.now + delay, event.content().text())};
+    return {turn_retried(turn, failed.error(), state.now + delay, text, state.directory.rules())};
   }
-  if (failed.error() == OVERFLOW) {
-    Decisions shorter = retry_shorter(state, *session, event);
-    if (!shorter.empty()) return shorter;
-  }
-  return {turn_failed(turn, failed, event.content().text(), event.content().detail(),
-                      state.directory.rules())};
+  Decisions again;
+  if (failed.error() == OVERFLOW && !stopped) again = retry_shorter(state, *session, event);
+  if (again.empty() && !stopped) again = fall_back(state, *session, failed, event.seq(), text);
+  if (!again.empty()) return again;
+  return {turn_failed(state, turn, failed, text, event.content().detail())};
 }
 
 Decisions decide_turn_ended(const State& state, const Event& event) {
@@ -424,6 +536,7 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
   if (turn && turn->turn_started().kind() == SUMMARY) {
     return end_compaction(state, *session, *turn, event);
   }
+  if (event.turn_abandoned().goes_on()) return go_on(*session, event, *turn);
   const bool too_long = event.turn_failed().error() == OVERFLOW;
   if (event.has_turn_completed() || too_long) {
     Decisions compaction = compact_when_due(state, *session, too_long);
@@ -446,10 +559,9 @@ Decisions decide_restored(const State& state, const Event&) {
   for (const Session* session : busy_sessions(state)) {
     const OpenTurn& turn = session->state().open();
     Event event =
-        turn_abandoned(turn, text_so_far(turn.last_chunk(), state.history),
+        turn_abandoned(state, turn, text_so_far(turn.last_chunk(), state.history),
                        "⚠ Given up: this was being answered when the backup was made that "
-                       "the journal was restored from.",
-                       state.directory.rules());
+                       "the journal was restored from.");
     for (const Waiting& waiting : session->state().waiting()) {
       event.mutable_turn_abandoned()->add_waited(waiting.seq());
     }
@@ -471,8 +583,11 @@ Decisions decide_settings(const State& state, const Event& event) {
     AttemptFailed failed;
     failed.set_error(SETTINGS);
     const std::string text = text_so_far(turn.last_chunk(), state.history);
-    decisions.push_back(
-        turn_failed(turn, failed, text, "the settings no longer name it", state.directory.rules()));
+    Decisions again = fall_back(state, *session, failed, event.seq(), text);
+    if (again.empty()) {
+      again = {turn_failed(state, turn, failed, text, "the settings no longer name it")};
+    }
+    for (Event& one : again) decisions.push_back(std::move(one));
   }
   return decisions;
 }

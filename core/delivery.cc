@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/codec.h"
+#include "core/continuing.h"
 #include "core/directory.h"
 #include "core/erasure.h"
 #include "core/session.h"
@@ -73,12 +74,15 @@ std::string with_sentence(const std::string& text, const std::string& sentence) 
 // What the reader is to see when a turn has ended, or the notice; empty for other events.
 std::string final_text(const Event& event) {
   const Content& content = event.content();
+  const std::string text(own_text(event));
   if (event.has_turn_completed()) {
-    return blank(content.text()) ? "(The model gave an empty answer.)" : content.text();
+    const std::string answer = blank(text) ? "(The model gave an empty answer.)" : text;
+    const std::string& stood_in = event.turn_completed().stood_in();
+    return stood_in.empty() ? answer : with_sentence(answer, "(Answered by " + stood_in + ".)");
   }
-  if (event.has_turn_cancelled()) return with_sentence(content.text(), "(stopped)");
+  if (event.has_turn_cancelled()) return with_sentence(text, "(stopped)");
   if (event.has_turn_failed() || event.has_turn_abandoned()) {
-    return with_sentence(content.text(), content.detail());
+    return with_sentence(text, content.detail());
   }
   return content.text();
 }

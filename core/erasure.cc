@@ -155,6 +155,8 @@ class Walk {
     const TurnStarted& turn = event.turn_started();
     if (turn.kind() == SUMMARY) return summary_goes(turn.compaction());
     const auto& answers = turn.answers();
+    // It repeats what it goes on with.
+    if (turn.continues() != 0 && gone_text(turn.continues())) return true;
     return std::any_of(answers.begin(), answers.end(),
                        [this](Seq message) { return asked_or_below(message); });
   }

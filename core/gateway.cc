@@ -5,6 +5,8 @@
 
 #include "core/access.h"
 #include "core/codec.h"
+#include "core/continuing.h"
+#include "core/open_turn.h"
 #include "core/tokens.h"
 
 namespace daybook {
@@ -47,14 +49,30 @@ bool superseded(const Event& fact, const SessionState& session) {
   return false;
 }
 
-void complete_fact(Event* fact, const SessionState& session, std::uint32_t rules) {
+// An answer that goes on is whole with what was said before. One that is told again has it already.
+void complete_answer(Event* fact, const OpenTurn& open, std::uint32_t rules, History& history) {
+  TurnCompleted* completed = fact->mutable_turn_completed();
+  const std::string asked = model_name(open.provider(), open.model());
+  if (!open.wanted().empty() && open.wanted() != asked) completed->set_stood_in(asked);
+  if (fact->content().erased()) return;
+  if (open.continues() != 0 && completed->earlier_bytes() == 0) {
+    Joined whole = joined(open, fact->content().text(), history);
+    completed->set_earlier_bytes(whole.earlier_bytes);
+    fact->mutable_content()->set_text(std::move(whole.text));
+  }
+  completed->set_tokens(estimate_tokens(fact->content().text(), rules));
+}
+
+void complete_fact(Event* fact, const SessionState& session, std::uint32_t rules,
+                   History& history) {
   const Seq last_chunk = session.open().last_chunk();
   if (fact->has_turn_completed()) {
     fact->mutable_turn_completed()->set_last_chunk(last_chunk);
-    if (fact->content().erased()) return;
-    fact->mutable_turn_completed()->set_tokens(estimate_tokens(fact->content().text(), rules));
+    complete_answer(fact, session.open(), rules, history);
   } else if (fact->has_attempt_failed()) {
     fact->mutable_attempt_failed()->set_last_chunk(last_chunk);
+    if (rules < 3 || fact->content().erased()) return;
+    fact->mutable_attempt_failed()->set_tokens(estimate_tokens(fact->content().text(), rules));
   }
 }
 
@@ -197,7 +215,7 @@ bool Gateway::place_in_session(Event* fact, Time now) {
   const Session* owner = session(fact->session());
   if (owner == nullptr) return fact->session() == 0;
   if (superseded(*fact, owner->state())) return false;
-  complete_fact(fact, owner->state(), directory_.rules());
+  complete_fact(fact, owner->state(), directory_.rules(), *this);
   return true;
 }
 

@@ -7,6 +7,7 @@
 #include "core/directory.h"
 #include "core/erasure.h"
 #include "core/layout.h"
+#include "core/open_turn.h"
 #include "core/tree.h"
 
 namespace daybook {
@@ -29,19 +30,8 @@ void add_entry(SessionState* state, Seq seq, Entry::Role role, std::uint32_t tok
 
 void start_turn(SessionState* state, const Event& event) {
   const TurnStarted& started = event.turn_started();
-  OpenTurn* open = state->mutable_open();
+  *state->mutable_open() = opened_turn(event);
   state->clear_compacting();
-  open->set_seq(event.seq());
-  open->set_kind(started.kind());
-  open->set_attempt(1);
-  open->set_attempt_seq(event.seq());
-  open->set_model(started.model());
-  open->set_provider(started.provider());
-  open->set_place(started.place());
-  open->set_compaction(started.compaction());
-  open->set_session(event.session());
-  open->set_prompt(event.seq());
-  *open->mutable_answers() = started.answers();
   if (!started.answers().empty()) state->clear_undone();
   if (started.kind() == ANSWER) {
     state->set_last_prompt(event.seq());
@@ -76,14 +66,9 @@ void end_turn(SessionState* state, Seq seq, std::uint32_t tokens) {
 }
 
 void retry_turn(SessionState* state, const Event& event) {
-  OpenTurn* open = state->mutable_open();
-  open->set_attempt(event.turn_retried().attempt());
-  open->set_attempt_seq(event.seq());
-  open->set_not_before(event.turn_retried().not_before());
-  open->set_last_chunk(0);
-  if (!event.turn_retried().has_prompt()) return;
-  open->set_prompt(event.seq());
-  state->set_last_prompt(event.seq());
+  retry_open_turn(state->mutable_open(), event);
+  const bool anew = event.turn_retried().has_prompt() && state->open().kind() == ANSWER;
+  if (anew) state->set_last_prompt(event.seq());
 }
 
 void complete_compaction(SessionState* state, const Event& event) {
@@ -159,6 +144,7 @@ void follow_leaf(SessionState* state, const LeafMoved& moved) {
   Waiting again;
   again.set_seq(moved.to());
   again.set_model(moved.model());
+  again.set_continues(moved.continues());
   wait_first(state, std::move(again));
 }
 

@@ -1,0 +1,239 @@
+// Who is asked when a turn begins, and who goes on when a model cannot.
+//
+// Law: a turn asks each model for its attempts once: whoever failed is written down with the turn
+// and not asked again by it, so it comes to an end however many fallbacks there are.
+#include <algorithm>
+#include <utility>
+
+#include "core/context.h"
+#include "core/decide.h"
+#include "core/health.h"
+#include "core/open_turn.h"
+#include "core/sha256.h"
+
+namespace daybook {
+
+namespace {
+
+bool same_model(const ResolvedModel& one, const ResolvedModel& other) {
+  return one.provider == other.provider && one.model == other.model;
+}
+
+PassedModel passed_by(const ResolvedModel& model, PassedModel::Why why, Seq event = 0) {
+  PassedModel passed;
+  passed.set_model(model.model);
+  passed.set_provider(model.provider);
+  passed.set_why(why);
+  passed.set_event(event);
+  return passed;
+}
+
+// The model that is wanted, then the fallbacks that can be asked at all; of the others the route
+// says so.
+std::vector<ResolvedModel> candidates_of(const State& state, const ResolvedModel& wanted,
+                                         Route* route) {
+  const SettingsLoaded& settings = state.directory.settings();
+  std::vector<ResolvedModel> candidates = {wanted};
+  for (const std::string& name : settings.fallbacks()) {
+    const Result<ResolvedModel> model = resolve_model(name, settings, state.directory.catalogue());
+    if (!model) {
+      *route->add_passed() = passed_by({"", name}, PassedModel::UNUSABLE);
+      continue;
+    }
+    const bool there =
+        std::any_of(candidates.begin(), candidates.end(),
+                    [&](const ResolvedModel& one) { return same_model(one, *model); });
+    if (!there) candidates.push_back(*model);
+  }
+  return candidates;
+}
+
+std::optional<PassedModel> obstacle_of(const State& state, const ResolvedModel& model) {
+  std::optional<PassedModel> obstacle =
+      state.directory.health().obstacle(model.provider, state.now);
+  if (obstacle) obstacle->set_model(model.model);
+  return obstacle;
+}
+
+// The one that was drawn highest of those that may be asked.
+const ResolvedModel* draw(const State& state, const Session& session,
+                          const std::vector<const ResolvedModel*>& free, Route* route) {
+  const ResolvedModel* best = nullptr;
+  std::uint32_t highest = 0;
+  for (const ResolvedModel* model : free) {
+    const std::string name = model_name(model->provider, model->model);
+    ModelChance chance = chance_of(*model, state.directory.beliefs().belief(name, route->task()),
+                                   session.state().seq());
+    if (best == nullptr || chance.drawn() > highest) {
+      best = model;
+      highest = chance.drawn();
+    }
+    *route->add_chances() = std::move(chance);
+  }
+  for (const ResolvedModel* model : free) {
+    if (model != best) *route->add_passed() = passed_by(*model, PassedModel::LESS_LIKELY);
+  }
+  return best;
+}
+
+// Of the models that the open turn may still ask, with the turn as it would be recorded.
+class Successors {
+ public:
+  Successors(const State& state, const Session& session, const TurnStarted& before)
+      : state_(state), session_(session), before_(before) {}
+
+  // `failed`: what became of the last one. `least_window`: of models that are worth asking.
+  std::optional<TurnStarted> next(const PassedModel& failed, std::uint32_t least_window) {
+    Route route = known();
+    *route.add_passed() = failed;
+    const std::vector<ResolvedModel> candidates = candidates_of(state_, wanted(), &route);
+    std::optional<TurnStarted> rests;
+    for (const ResolvedModel& model : candidates) {
+      if (failed_already(route, model)) continue;
+      if (model.context_tokens < least_window) {
+        *route.add_passed() = passed_by(model, PassedModel::SMALL);
+        continue;
+      }
+      const std::optional<PassedModel> obstacle = obstacle_of(state_, model);
+      std::optional<TurnStarted> turn = turn_for(model);
+      if (!turn) *route.add_passed() = passed_by(model, PassedModel::SMALL);
+      if (!turn) continue;
+      if (!obstacle) return with_route(*std::move(turn), route);
+      // Rather one that rests than none; not one that is sure to refuse.
+      const HealthRow* row = state_.directory.health().row(model.provider);
+      if (!rests && !needs_somebody(row->error())) rests = with_route(*std::move(turn), route);
+      *route.add_passed() = *obstacle;
+    }
+    return rests;
+  }
+
+ private:
+  // Who failed before. Others may be asked now.
+  [[nodiscard]] Route known() const {
+    Route route;
+    route.set_wanted(before_.route().wanted());
+    route.set_task(before_.route().task());
+    for (const PassedModel& passed : before_.route().passed()) {
+      if (passed.why() == PassedModel::FAILED) *route.add_passed() = passed;
+    }
+    return route;
+  }
+
+  [[nodiscard]] ResolvedModel wanted() const {
+    const SettingsLoaded& settings = state_.directory.settings();
+    const std::string& name = before_.route().wanted();
+    const ResolvedModel asked{before_.provider(), before_.model()};
+    if (name.empty()) return asked;
+    const Result<ResolvedModel> model = resolve_model(name, settings, state_.directory.catalogue());
+    return model ? *model : asked;
+  }
+
+  static bool failed_already(const Route& route, const ResolvedModel& model) {
+    const auto& passed = route.passed();
+    return std::any_of(passed.begin(), passed.end(), [&](const PassedModel& one) {
+      return one.why() == PassedModel::FAILED && one.model() == model.model &&
+             one.provider() == model.provider;
+    });
+  }
+
+  [[nodiscard]] std::optional<TurnStarted> turn_for(const ResolvedModel& model) const {
+    TurnStarted turn = before_;
+    turn.clear_overflow_keep_last();
+    set_model(state_, model, &turn);
+    if (turn.rules() != 0 && !plan_prompt(session_.state(), &turn, state_.history)) {
+      return std::nullopt;
+    }
+    return turn;
+  }
+
+  [[nodiscard]] std::optional<TurnStarted> with_route(TurnStarted turn, const Route& route) const {
+    *turn.mutable_route() = route;
+    const std::string asked = model_name(turn.provider(), turn.model());
+    const std::string first = model_name(before_.provider(), before_.model());
+    if (route.wanted().empty()) turn.mutable_route()->set_wanted(first);
+    if (turn.route().wanted() == asked) turn.mutable_route()->clear_wanted();
+    return turn;
+  }
+
+  const State& state_;
+  const Session& session_;
+  const TurnStarted& before_;
+};
+
+// What only its owner can mend, told once: nobody else notices while fallbacks answer.
+void tell_owner(const State& state, const std::string& provider, ErrorClass error,
+                Decisions* decisions) {
+  const HealthRow* row = state.directory.health().row(provider);
+  const std::string owner = state.directory.owner_place();
+  if (!needs_somebody(error) || row == nullptr || row->failures() != 1 || owner.empty()) return;
+  const std::string what = error == FUNDS    ? " has no funds left"
+                           : error == UNSAFE ? " could not be reached safely"
+                                             : " refused our key";
+  decisions->push_back(
+      notice_at(state, owner, "⚠ " + provider + what + ". Fallbacks answer meanwhile.", "alarm"));
+}
+
+}  // namespace
+
+bool leads_to_fallback(const AttemptFailed& failed) {
+  const ErrorClass error = failed.error();
+  // HTTP 404: there is no such model. Any other request that is wrong is as wrong for the next one.
+  const bool unknown_model = error == REQUEST && failed.status() == 404;
+  return is_providers_trouble(error) || error == SETTINGS || error == OVERFLOW || unknown_model;
+}
+
+Routed route_turn(const State& state, const Session& session, const ResolvedModel& wanted,
+                  const std::string& task) {
+  Routed routed{wanted, {}};
+  if (state.directory.settings().fallbacks().empty()) return routed;
+  Route& route = routed.route;
+  const std::vector<ResolvedModel> candidates = candidates_of(state, wanted, &route);
+  if (candidates.size() == 1) return routed;
+  route.set_task(task);
+  const bool learned = state.directory.settings().route() == "learned";
+  std::vector<const ResolvedModel*> free;
+  for (const ResolvedModel& model : candidates) {
+    if (!free.empty() && !learned) break;
+    if (const std::optional<PassedModel> obstacle = obstacle_of(state, model)) {
+      *route.add_passed() = *obstacle;
+    } else {
+      free.push_back(&model);
+    }
+  }
+  const ResolvedModel* chosen = nullptr;
+  if (learned && free.size() > 1) chosen = draw(state, session, free, &route);
+  if (chosen == nullptr && !free.empty()) chosen = free.front();
+  // When all of them rest, the one that is wanted is as good as any.
+  if (chosen == nullptr) chosen = &candidates.front();
+  routed.model = *chosen;
+  if (!same_model(*chosen, wanted)) route.set_wanted(model_name(wanted.provider, wanted.model));
+  return routed;
+}
+
+Decisions fall_back(const State& state, const Session& session, const AttemptFailed& failed,
+                    Seq event, const std::string& text) {
+  const OpenTurn& open = session.state().open();
+  if (state.directory.settings().fallbacks().empty() || !leads_to_fallback(failed)) return {};
+  const std::optional<Event> recorded = state.history.clear_event(open.prompt());
+  if (!recorded) return {};
+  const TurnStarted& before = prompt_record(*recorded);
+  // One that was begun under rules that knew no fallbacks.
+  if (before.rules() == 0 && open.kind() == ANSWER) return {};
+  const PassedModel passed = passed_by({open.provider(), open.model()}, PassedModel::FAILED, event);
+  const std::uint32_t least = failed.error() == OVERFLOW ? before.window_tokens() + 1 : 0;
+  std::optional<TurnStarted> next = Successors(state, session, before).next(passed, least);
+  if (!next) return {};
+  Decisions decisions;
+  tell_owner(state, open.provider(), failed.error(), &decisions);
+  Event retried = turn_retried(open, failed.error(), state.now, text, state.directory.rules());
+  if (next->rules() != 0) {
+    record_prompt(state, session, session.state(), &*next, &decisions);
+  } else {
+    record_summary_prompt(state, session, &*next);
+  }
+  *retried.mutable_turn_retried()->mutable_prompt() = *std::move(next);
+  decisions.push_back(std::move(retried));
+  return decisions;
+}
+
+}  // namespace daybook

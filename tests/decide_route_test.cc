@@ -1,0 +1,365 @@
+// Fallbacks: who goes on when a model cannot, who is passed over, and what is said of it.
+#include <catch2/catch.hpp>
+
+#include "core/context.h"
+#include "core/decide.h"
+#include "core/health.h"
+#include "core/open_turn.h"
+#include "core/route.h"
+#include "core/sha256.h"
+#include "tests/two_models.h"
+
+namespace daybook::decide_route_test {
+
+using testing::TwoModels;
+
+constexpr const char* kElsewhere = "console:elsewhere";
+
+TEST_CASE("when a model's attempts are used up, the turn goes on with the next one", "[route]") {
+  TwoModels story;
+  story.say("hello");
+  const Seq turn = story.turn().seq();
+  story.wear_out(OVERLOAD);
+  CHECK(story.turn().seq() == turn);
+  CHECK(story.asked() == "spare:s");
+  const Event retried = story.last("TurnRetried");
+  const Route& route = retried.turn_retried().prompt().route();
+  CHECK(route.wanted() == "main:m");
+  REQUIRE(route.passed_size() == 1);
+  CHECK(route.passed(0).provider() == "main");
+  CHECK(route.passed(0).why() == PassedModel::FAILED);
+  CHECK(route.passed(0).event() == story.last("AttemptFailed").seq());
+  CHECK(retried.turn_retried().not_before() == to_milliseconds(story.now));
+  story.check_again();
+}
+
+TEST_CASE("the fallback is asked at once where another try is useless", "[route]") {
+  const auto error = GENERATE(AUTH, FUNDS, UNSAFE, SETTINGS);
+  TwoModels story;
+  story.say("hello");
+  const Seq failed = story.fail_status(error, 401);
+  CHECK(story.kinds_after(failed) == "TurnRetried");
+  CHECK(story.asked() == "spare:s");
+}
+
+TEST_CASE("a model that does not exist has a fallback, a request that is wrong has none",
+          "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.fail_status(REQUEST, 404);
+  CHECK(story.asked() == "spare:s");
+  for (const auto& [error, status] : {std::pair(REQUEST, 400), std::pair(REFUSED, 403)}) {
+    story.complete(story.turn(), "well");
+    story.say("again");
+    const Seq failed = story.fail_status(error, status);
+    CHECK(story.kinds_after(failed) == "TurnFailed");
+    story.say("and again");
+  }
+}
+
+TEST_CASE("a provider that asks for too long a pause is not waited for", "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.fail_status(RATE, 429, 600'000);
+  CHECK(story.asked() == "spare:s");
+}
+
+TEST_CASE("each model has its own attempts, none is asked twice, and then the turn has failed",
+          "[route]") {
+  TwoModels story({"spare:s", "main:m", "nobody:x", "main:other", "spare:s"});
+  story.say("hello");
+  std::vector<std::string> asked;
+  for (int failures = 0; !story.idle() && failures < 100; ++failures) {
+    asked.push_back(story.asked());
+    story.fail_status(NETWORK, 0);
+  }
+  CHECK(asked == std::vector<std::string>{"main:m", "main:m", "main:m", "spare:s", "spare:s",
+                                          "spare:s", "main:other", "main:other", "main:other"});
+  const Event failed = story.last("TurnFailed");
+  CHECK(failed.content().detail().find("Before it m of main, s of spare failed.") !=
+        std::string::npos);
+  story.check_again();
+}
+
+TEST_CASE("the answer names who gave it, if it is not who was wanted, and only on the screen",
+          "[route]") {
+  TwoModels story;
+  story.say("hello");
+  const Seq turn = story.turn().seq();
+  story.fail_status(AUTH, 401);
+  const Seq ended = story.complete(story.turn(), "Good day.");
+  CHECK(story.event(ended).turn_completed().stood_in() == "spare:s");
+  CHECK(story.shown(turn) == "Good day.\n\n(Answered by spare:s.)");
+  story.say("more");
+  const auto prompt = story.gateway->prompt(story.turn().seq());
+  REQUIRE(prompt);
+  CHECK(prompt->messages[1].text == "Good day.");
+  CHECK(story.asked() == "spare:s");
+  story.say("/model spare:s");
+  story.complete(story.turn(), "More.");
+  story.say("and more");
+  const Seq wanted = story.turn().seq();
+  story.complete(story.turn(), "Wanted.");
+  CHECK(story.shown(wanted) == "Wanted.");
+}
+
+TEST_CASE("a fallback's prompt is made for its own window and can be made again", "[route]") {
+  TwoModels story({"near:tiny"});
+  for (int i = 0; i < 6; ++i) {
+    story.say("question " + std::string(12'000, 'a' + static_cast<char>(i)));
+    story.complete(story.turn(), "answer");
+  }
+  story.say("the last");
+  story.commit();
+  const std::uint32_t tokens = story.last("TurnStarted").turn_started().tokens();
+  story.fail_status(AUTH, 401);
+  const Event retried = story.last("TurnRetried");
+  const TurnStarted& anew = retried.turn_retried().prompt();
+  CHECK(anew.window_tokens() == 8'192);
+  CHECK(anew.tokens() < tokens);
+  CHECK(anew.tokens() <= anew.budget());
+  const Result<Prompt> prompt = prompt_of(retried, *story.gateway);
+  REQUIRE(prompt);
+  CHECK(prompt->model == "tiny");
+  const Digest digest = canonical_sha256(*prompt);
+  CHECK(anew.sha256() == view(digest));
+  story.commit();
+  const Result<Prompt> live = story.gateway->prompt(story.turn().seq());
+  REQUIRE(live);
+  CHECK(*live == *prompt);
+  story.check_again();
+}
+
+TEST_CASE("a prompt that does not fit goes to a larger window or nowhere", "[route]") {
+  TwoModels small({"near:tiny"});
+  small.say("hello");
+  small.fail_status(OVERFLOW, 400);
+  CHECK(small.last("TurnFailed").turn_failed().error() == OVERFLOW);
+  TwoModels large({"main:m"});
+  large.say("/model near:tiny");
+  large.say("hello");
+  large.fail_status(OVERFLOW, 400);
+  CHECK(large.asked() == "main:m");
+}
+
+TEST_CASE("a provider that asked for a pause is passed over until it is over, restarts or not",
+          "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.fail_status(RATE, 429, 60'000);
+  CHECK(story.asked() == "main:m");  // who waits for it goes on waiting
+  story.commit();
+  story.crash();
+  story.say("hello", kElsewhere);
+  CHECK(story.asked(kElsewhere) == "spare:s");
+  const Route route = story.last("TurnStarted").turn_started().route();
+  REQUIRE(route.passed_size() == 1);
+  CHECK(route.passed(0).why() == PassedModel::RESTS);
+  CHECK(route.passed(0).until() == to_milliseconds(story.now) + 60'000);
+  CHECK(route_lines(route).front().starts_with("main:m rests, event "));
+  story.complete(story.turn(kElsewhere), "well");
+  story.say("/status", kElsewhere);
+  CHECK(story.last("NoticeIssued").content().text().find("main rests until") != std::string::npos);
+  story.now += Duration(60'000);
+  story.say("again", kElsewhere);
+  CHECK(story.asked(kElsewhere) == "main:m");
+  story.check_again();
+}
+
+TEST_CASE("when all of them rest, the one that is wanted is asked", "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.fail_status(RATE, 429, 60'000);
+  story.say("hello", kElsewhere);
+  story.fail_status(RATE, 429, 60'000, "", kElsewhere);
+  story.say("hello", "console:third");
+  CHECK(story.asked("console:third") == "main:m");
+}
+
+TEST_CASE("loading settings lets a key be tried again, a pause that was asked for stays",
+          "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.fail_status(AUTH, 401);
+  story.complete(story.turn(), "well");
+  story.say("again");
+  CHECK(story.asked() == "spare:s");
+  story.complete(story.turn(), "well");
+  story.load();
+  story.say("and again");
+  CHECK(story.asked() == "main:m");
+  story.fail_status(RATE, 429, 400'000);
+  story.complete(story.turn(), "well");
+  story.load();
+  story.say("once more");
+  CHECK(story.asked() == "spare:s");
+}
+
+TEST_CASE("a key that is not accepted is told to the owner, once until it works again", "[route]") {
+  TwoModels story;
+  story.rows.mutable_settings_loaded()->set_telegram_owner(1);
+  story.load();
+  story.say("hello");
+  const Seq failed = story.fail_status(AUTH, 401);
+  CHECK(story.kinds_after(failed) == "NoticeIssued TurnRetried");
+  const Event told = story.last("NoticeIssued");
+  CHECK(told.notice_issued().place() == "telegram:1");
+  CHECK(told.content().text() == "⚠ main refused our key. Fallbacks answer meanwhile.");
+  story.complete(story.turn(), "well");
+  story.now += kKeyRest;
+  story.say("again");
+  REQUIRE(story.asked() == "main:m");
+  const Seq again = story.fail_status(AUTH, 401);
+  CHECK(story.kinds_after(again) == "TurnRetried");
+}
+
+TEST_CASE("a summary has fallbacks, too", "[route]") {
+  TwoModels story;
+  for (int i = 0; i < 3; ++i) {
+    story.say("question " + std::to_string(i));
+    story.complete(story.turn(), "an answer that is somewhat longer than its summary will be");
+  }
+  story.say("/compact");
+  REQUIRE(story.turn().kind() == SUMMARY);
+  story.fail_status(AUTH, 401);
+  CHECK(story.asked() == "spare:s");
+  const Event retried = story.last("TurnRetried");
+  const Result<Prompt> prompt = prompt_of(retried, *story.gateway);
+  REQUIRE(prompt);
+  const Digest digest = canonical_sha256(*prompt);
+  CHECK(retried.turn_retried().prompt().sha256() == view(digest));
+  story.complete(story.turn(), "they asked");
+  CHECK(story.last("CompactionCompleted").compaction_completed().messages() > 0);
+  story.check_again();
+}
+
+TEST_CASE("a provider that the settings no longer name hands its turns on", "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.rows.mutable_settings_loaded()->mutable_providers(1)->set_usable(false);
+  story.load();
+  CHECK(story.asked() == "spare:s");
+}
+
+TEST_CASE("restarts are counted apart from attempts", "[route]") {
+  TwoModels story({"spare:s", "near:tiny"});
+  story.say("hello");
+  story.wear_out(NETWORK);
+  story.wear_out(NETWORK);
+  story.wear_out(NETWORK);
+  REQUIRE(story.idle());
+  story.say("again");
+  story.commit();
+  for (std::uint32_t restart = 1; restart < kRestartAttemptsMax; ++restart) {
+    story.crash();
+    REQUIRE_FALSE(story.idle());
+    CHECK(story.turn().restarts() == restart);
+  }
+  story.crash();
+  CHECK(story.idle());
+}
+
+TEST_CASE("without fallbacks nothing is recorded of who else might have been asked", "[route]") {
+  TwoModels story(std::vector<std::string>{});
+  story.say("hello");
+  CHECK_FALSE(story.last("TurnStarted").turn_started().has_route());
+  const Seq failed = story.fail_status(AUTH, 401);
+  CHECK(story.kinds_after(failed) == "TurnFailed");
+}
+
+// ---- agent.route = "learned"
+
+struct Learned : TwoModels {
+  Learned() {
+    rows.mutable_settings_loaded()->set_route("learned");
+    load();
+  }
+};
+
+TEST_CASE("what was drawn is recorded, and the highest is asked", "[route]") {
+  Learned story;
+  int spare = 0;
+  for (int i = 0; i < 20; ++i) {
+    story.say("question");
+    const Event started = story.last("TurnStarted");
+    const Route& route = started.turn_started().route();
+    REQUIRE(route.chances_size() == 2);
+    CHECK(route.task() == "answer/short");
+    const ModelChance& one = route.chances(0);
+    const ModelChance& other = route.chances(1);
+    const ModelChance& higher = other.drawn() > one.drawn() ? other : one;
+    CHECK(started.turn_started().provider() == higher.provider());
+    REQUIRE(route.passed_size() == 1);
+    CHECK(route.passed(0).why() == PassedModel::LESS_LIKELY);
+    if (higher.provider() == "spare") ++spare;
+    story.complete(story.turn(), "well");
+  }
+  CHECK(spare > 0);
+  CHECK(spare < 20);
+  story.check_again();
+}
+
+TEST_CASE("who fails is asked less and less", "[route]") {
+  Learned story;
+  int early = 0;
+  int late = 0;
+  for (int i = 0; i < 60; ++i) {
+    story.say("question");
+    if (story.asked() == "main:m") ++(i < 20 ? early : late);
+    while (story.asked() == "main:m") story.fail_status(TRUNCATED, 0);
+    story.complete(story.turn(), "well");
+    story.now += Duration(3'600'000);  // nobody rests
+  }
+  CHECK(early > 0);
+  CHECK(late < 6);
+  const BeliefRow main = story.gateway->directory().beliefs().belief("main:m", "answer/short");
+  CHECK(main.failures() > 2 * main.successes());
+}
+
+TEST_CASE("a belief forgets what is long ago, and begins as if it had seen one of each",
+          "[route]") {
+  Beliefs beliefs;
+  OpenCall call;
+  call.set_provider("p");
+  call.set_model("m");
+  call.set_task("summary");
+  Event completed;
+  completed.mutable_turn_completed();
+  CHECK(beliefs.belief("p:m", "summary").successes() == 1'000);
+  beliefs.apply(completed, call);
+  CHECK(beliefs.belief("p:m", "summary").successes() == 1'980);
+  CHECK(beliefs.belief("p:m", "summary").failures() == 980);
+  for (int i = 0; i < 1'000; ++i) beliefs.apply(completed, call);
+  CHECK(beliefs.belief("p:m", "summary").successes() < 50'001);
+  CHECK(beliefs.belief("p:m", "summary").failures() < 50);
+  call.clear_task();
+  beliefs.apply(completed, call);
+  CHECK(beliefs.belief("p:m", "summary").outcomes() == 1'001);
+}
+
+TEST_CASE("the same belief draws the same at the same event, elsewhere another", "[route]") {
+  const ResolvedModel model{"p", "m", 1, 1};
+  BeliefRow row;
+  row.set_successes(3'000);
+  row.set_failures(1'000);
+  std::uint64_t sum = 0;
+  for (Seq seq = 1; seq <= 1'000; ++seq) {
+    const ModelChance chance = chance_of(model, row, seq);
+    CHECK(chance.drawn() == chance_of(model, row, seq).drawn());
+    CHECK(chance.drawn() <= 1'000'000);
+    sum += chance.drawn();
+  }
+  CHECK(sum / 1'000 > 710'000);
+  CHECK(sum / 1'000 < 790'000);
+}
+
+TEST_CASE("attempts are counted from the first one with a model", "[route]") {
+  OpenTurn turn;
+  turn.set_attempt(5);
+  CHECK(attempts_of_model(turn) == 5);
+  turn.set_first_attempt(4);
+  CHECK(attempts_of_model(turn) == 2);
+  CHECK(model_name("p", "m") == "p:m");
+}
+
+}  // namespace daybook::decide_route_test
