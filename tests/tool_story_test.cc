@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "tests/places.h"
 #include "tests/telling.h"
@@ -128,12 +130,35 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-TEST_CASE("every reading verb tells the same story for ever", "[tool][golden]") {
-  Telling told;
-  tell(told);
+// A key that is not accepted, a fallback that goes on, a model that is passed over, a budget that
+// is spent.
+void tell_of_money(Telling& told) {
+  Fact settings = Telling::telegram_settings("openai:gpt-4o");
+  SettingsLoaded* body = settings.mutable_settings_loaded();
+  ProviderRow* spare = body->add_providers();
+  *spare = body->providers(1);
+  spare->set_name("spare");
+  body->add_fallbacks("spare:gpt-4o-mini");
+  body->set_user_budget_nanodollars(1'000'000);
+  told.record(settings);
+  told.write("What is a daybook?", 501);
+  told.pass(300);
+  told.fail_attempt(AUTH, 401, 0, "no such key");
+  told.pass(700);
+  told.chunk(told.running(), "A book.");
+  told.answer("A book.", 31, 7);
+  told.pass(1'000);
+  told.write("And a ledger?", 502);
+  told.pass(900);
+  told.answer("Another.", 9'000, 50);
+  told.write("More?", 503);
+  told.commit();
+}
+
+void check_scripts(Telling& told, const std::vector<std::string>& names) {
   const journal_place::Place place;
   testing::lay_down(told.log, place);
-  for (const std::string name : {"turn", "show", "audit", "usage", "diff", "eval"}) {
+  for (const std::string& name : names) {
     const std::string path = source_directory() + "/tests/scripts/" + name + ".txt";
     const std::string before = read_file(path);
     const std::string after = run_script(before, place);
@@ -145,6 +170,18 @@ TEST_CASE("every reading verb tells the same story for ever", "[tool][golden]") 
     INFO(path);
     CHECK(after == before);
   }
+}
+
+TEST_CASE("every reading verb tells the same story for ever", "[tool][golden]") {
+  Telling told;
+  tell(told);
+  check_scripts(told, {"turn", "show", "audit", "usage", "diff", "eval"});
+}
+
+TEST_CASE("the verbs tell who was not asked, and what it cost", "[tool][golden]") {
+  Telling told;
+  tell_of_money(told);
+  check_scripts(told, {"money"});
 }
 
 }  // namespace daybook::tool_story_test

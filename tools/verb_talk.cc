@@ -82,11 +82,14 @@ class AnswerPrinter {
 
   // Chunks may be missing when the daemon restarted; the whole answer is in the event.
   void completed(const Json& event) {
-    const std::string text = string_at(event, "text");
+    std::string text = string_at(event, "text");
+    // What an earlier turn said of the same answer was shown then.
+    text.erase(0, event.value("earlier_bytes", std::size_t{0}));
     const bool grows = text.starts_with(shown_);
     if (grows) print(terminal_text(std::string_view(text).substr(shown_.size())));
     shown_ = text;
-    line("");
+    const std::string stood_in = string_at(event, "stood_in");
+    line(stood_in.empty() ? "" : "(Answered by " + stood_in + ".)");
   }
 
   void failed(const Json& event) {

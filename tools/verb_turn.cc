@@ -4,6 +4,7 @@
 #include "core/context.h"
 #include "core/directory.h"
 #include "core/notation.h"
+#include "core/route.h"
 #include "core/usage.h"
 #include "tools/figures.h"
 #include "tools/journal_view.h"
@@ -203,6 +204,10 @@ std::string event_line(Event event) {
   }
   if (event.turn_retried().has_prompt()) {
     TurnStarted kept;
+    if (event.turn_retried().prompt().has_route()) {
+      kept.set_model(event.turn_retried().prompt().model());
+      kept.set_provider(event.turn_retried().prompt().provider());
+    }
     kept.set_tokens(event.turn_retried().prompt().tokens());
     kept.set_overflow_keep_last(event.turn_retried().prompt().overflow_keep_last());
     *event.mutable_turn_retried()->mutable_prompt() = kept;
@@ -255,6 +260,18 @@ std::vector<StoryLine> story_lines(const Told& told) {
   return lines;
 }
 
+// Who else was considered, at the beginning and whenever it went on with another model.
+void print_routes(const Tool& tool, const Told& told) {
+  const TurnStarted& started = told.timeline.subject().turn_started();
+  for (const std::string& line : route_lines(started.route())) print_named(tool, "route", line);
+  for (const Event& event : told.lines) {
+    const TurnStarted& anew = event.turn_retried().prompt();
+    if (!anew.has_route()) continue;
+    print_named(tool, "then", anew.model() + " of " + anew.provider());
+    for (const std::string& line : route_lines(anew.route())) print_named(tool, "route", line);
+  }
+}
+
 void print_text(const Tool& tool, const Told& told) {
   const Timeline& timeline = told.timeline;
   const Time began = timeline.began();
@@ -263,6 +280,7 @@ void print_text(const Tool& tool, const Told& told) {
   if (timeline.is_turn()) {
     print_named(tool, "model", model_text(told));
     print_named(tool, "prompt", prompt_text(told));
+    print_routes(tool, told);
   }
   for (const Attempt& attempt : timeline.attempts()) {
     if (attempt.chunks > 0) print_named(tool, "stream", gap_text(attempt));
@@ -362,6 +380,9 @@ void print_told_json(const Told& told) {
     object["place"] = started.place();
     object["model"] = started.model();
     object["provider"] = started.provider();
+    JsonLine routes = JsonLine::array();
+    for (const std::string& line : route_lines(started.route())) routes.push_back(line);
+    object["route"] = std::move(routes);
     object["prompt"] = prompt_json(started, told.prompt->built.selection);
     object["spent"] = spent_json(told.spent);
     object["end"] = timeline.end() == nullptr ? JsonLine() : JsonLine(kind_name(*timeline.end()));
