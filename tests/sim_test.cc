@@ -33,7 +33,9 @@ TEST_CASE("whatever breaks, all that was said is answered, whole, and once", "[s
   }
   for (const char* fault :
        {"crash before a commit", "crash after a commit", "stream cut", "429 from Telegram",
-        "answer lost, executed", "sessions loaded from a snapshot", "snapshots lost"}) {
+        "answer lost, executed", "sessions loaded from a snapshot", "snapshots lost",
+        "404 from the model", "a long pause from the model", "a fallback goes on",
+        "an answer goes on", "a model is passed over"}) {
     INFO(fault);
     CHECK(tally[fault] > 0);
   }

@@ -28,19 +28,29 @@ std::string with_sentence(const std::string& text, const std::string& sentence) 
 // The turn an event ends, and what its reader is to see; 0: none.
 std::pair<Seq, std::string> shown_end(const Event& event) {
   const Content& content = event.content();
+  // What an earlier turn said of the same answer is shown there.
+  const auto own = [&](std::uint32_t earlier) {
+    return content.text().substr(std::min<std::size_t>(earlier, content.text().size()));
+  };
   if (event.has_turn_completed()) {
-    const bool blank = trimmed(content.text()).empty();
-    return {event.turn_completed().turn(),
-            blank ? "(The model gave an empty answer.)" : content.text()};
+    const TurnCompleted& completed = event.turn_completed();
+    const std::string text = own(completed.earlier_bytes());
+    const bool blank = trimmed(text).empty();
+    const std::string answer = blank ? "(The model gave an empty answer.)" : text;
+    if (completed.stood_in().empty()) return {completed.turn(), answer};
+    return {completed.turn(), answer + "\n\n(Answered by " + completed.stood_in() + ".)"};
   }
   if (event.has_turn_cancelled()) {
-    return {event.turn_cancelled().turn(), with_sentence(content.text(), "(stopped)")};
+    const TurnCancelled& cancelled = event.turn_cancelled();
+    return {cancelled.turn(), with_sentence(own(cancelled.earlier_bytes()), "(stopped)")};
   }
   if (event.has_turn_failed()) {
-    return {event.turn_failed().turn(), with_sentence(content.text(), content.detail())};
+    const TurnFailed& failed = event.turn_failed();
+    return {failed.turn(), with_sentence(own(failed.earlier_bytes()), content.detail())};
   }
   if (event.has_turn_abandoned()) {
-    return {event.turn_abandoned().turn(), with_sentence(content.text(), content.detail())};
+    const TurnAbandoned& abandoned = event.turn_abandoned();
+    return {abandoned.turn(), with_sentence(own(abandoned.earlier_bytes()), content.detail())};
   }
   return {0, {}};
 }
@@ -221,8 +231,21 @@ Complaints answers_whole(const Evidence& evidence) {
     possible.insert(world::answer_for(request.messages.back().second));
   }
   for (const Event& event : evidence.events) {
-    if (!event.has_turn_completed() || possible.contains(event.content().text())) continue;
+    if (!event.has_turn_completed()) continue;
     if (forgotten(evidence, event.session(), event.seq())) continue;
+    const std::size_t earlier = event.turn_completed().earlier_bytes();
+    const std::string& text = event.content().text();
+    if (earlier > text.size()) {
+      complaints.push_back("less than was said before: " + quoted(text));
+      continue;
+    }
+    const Event& turn = event_at(evidence, event.turn_completed().turn());
+    const Seq part = turn.turn_started().continues();
+    const bool joins = part == 0
+                           ? earlier == 0
+                           : event_at(evidence, part).content().text() == text.substr(0, earlier);
+    if (!joins) complaints.push_back("does not go on where it broke off: " + quoted(text));
+    if (possible.contains(text.substr(earlier))) continue;
     complaints.push_back("not what the model said: " + quoted(event.content().text()));
   }
   return complaints;
@@ -306,7 +329,7 @@ Complaints nothing_unwritten(const Evidence& evidence) {
 Complaints prompts_rebuild(const Evidence& evidence) {
   Complaints complaints;
   for (const Event& event : evidence.events) {
-    if (!event.has_turn_started()) continue;
+    if (!event.has_turn_started() && !event.turn_retried().has_prompt()) continue;
     const Result<Prompt> prompt = prompt_of(event, evidence.history);
     if (!prompt) {
       complaints.push_back(prompt.error().message);
@@ -317,12 +340,41 @@ Complaints prompts_rebuild(const Evidence& evidence) {
     });
     if (incomplete) continue;
     const auto digest = canonical_sha256(*prompt);
-    const std::string& recorded = event.turn_started().sha256();
+    const std::string& recorded = prompt_record(event).sha256();
     if (std::equal(digest.begin(), digest.end(), recorded.begin(), recorded.end(),
                    [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); })) {
       continue;
     }
     complaints.push_back("the prompt of turn " + std::to_string(event.seq()) + " changed");
+  }
+  return complaints;
+}
+
+Complaints fallbacks_end(const Evidence& evidence) {
+  using Model = std::pair<std::string, std::string>;
+  const auto model_of = [](const auto& one) { return Model(one.provider(), one.model()); };
+  Complaints complaints;
+  std::map<Seq, std::set<Model>> left;  // by turn: whom it has given up
+  std::map<Seq, Model> asked;
+  std::map<Seq, std::string> wanted;
+  for (const Event& event : evidence.events) {
+    const Seq turn = event.has_turn_started() ? event.seq() : turn_of(event);
+    if (event.has_turn_started() || event.turn_retried().has_prompt()) {
+      const TurnStarted& record = prompt_record(event);
+      const Model model = model_of(record);
+      if (asked.contains(turn) && asked[turn] != model) left[turn].insert(asked[turn]);
+      if (left[turn].contains(model)) {
+        complaints.push_back("turn " + std::to_string(turn) + " comes back to " + model.second);
+      }
+      asked[turn] = model;
+      wanted[turn] = record.route().wanted();
+    }
+    if (!event.has_turn_completed()) continue;
+    const std::string name = asked[turn].first + ":" + asked[turn].second;
+    const bool other = !wanted[turn].empty() && wanted[turn] != name;
+    if (event.turn_completed().stood_in() == (other ? name : "")) continue;
+    complaints.push_back("turn " + std::to_string(turn) + " was answered by " + name +
+                         " and says " + event.turn_completed().stood_in());
   }
   return complaints;
 }
@@ -377,7 +429,7 @@ Complaints check_all(const Evidence& evidence) {
   Complaints all;
   for (const auto& check : {seqs_are_contiguous, laws_hold, inbound_once, everything_answered,
                             answers_whole, prompts_in_order, screens_match, nothing_unwritten,
-                            prompts_rebuild, peers_content, words_gone}) {
+                            prompts_rebuild, fallbacks_end, peers_content, words_gone}) {
     const Complaints complaints = check(evidence);
     all.insert(all.end(), complaints.begin(), complaints.end());
   }

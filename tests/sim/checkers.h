@@ -49,6 +49,9 @@ Complaints screens_match(const Evidence& evidence);
 Complaints nothing_unwritten(const Evidence& evidence);
 // Every prompt can be made again, to the recorded digest.
 Complaints prompts_rebuild(const Evidence& evidence);
+// No turn comes back to a model that it gave up, and an answer names who gave it if it is not who
+// was wanted.
+Complaints fallbacks_end(const Evidence& evidence);
 // What people had forgotten is in no event any more.
 Complaints words_gone(const Evidence& evidence);
 // What the peers complain about.

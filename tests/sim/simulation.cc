@@ -2,11 +2,14 @@
 #include "tests/sim/simulation.h"
 
 #include <algorithm>
+#include <map>
 
 #include "adapters/provider.h"
 #include "core/codec.h"
 #include "core/model.h"
 #include "core/sha256.h"
+#include "core/spending.h"
+#include "core/usage.h"
 
 namespace daybook::sim {
 namespace {
@@ -20,8 +23,17 @@ constexpr GatewayLimits kScarceMemory{.sessions = {.bytes_max = 0, .grown_events
                                       .snapshot_every = 32};
 constexpr const char* kToken = "123456:simulated-token-of-the-bot-abcdefgh";
 
-Settings make_settings() {
+// What an answer becomes that a crash cuts off, and who is asked first, is the seed's to say.
+Settings make_settings(std::uint64_t seed) {
+  static constexpr const char* kRecoveries[] = {"restart", "continue", "ask"};
   const std::vector<SettingEntry> entries = {
+      {"agent.fallbacks", std::vector<std::string>{"fake:second", "spare:m"}, Layer::kUser, "sim",
+       10},
+      {"agent.recovery", std::string(kRecoveries[seed % 3]), Layer::kUser, "sim", 11},
+      {"agent.route", std::string(seed % 4 == 0 ? "learned" : "fixed"), Layer::kUser, "sim", 12},
+      {"providers.spare.kind", "openai", Layer::kUser, "sim", 13},
+      {"providers.spare.base_url", "http://127.0.0.1:2/v1", Layer::kUser, "sim", 14},
+      {"providers.spare.api_key", "simulated-key", Layer::kUser, "sim", 15},
       {"agent.model", "fake:m", Layer::kUser, "sim", 1},
       {"agent.system_prompt", "Be brief.", Layer::kUser, "sim", 2},
       {"agent.max_history_messages", std::int64_t{8}, Layer::kUser, "sim", 3},
@@ -63,7 +75,7 @@ Simulation::Simulation(std::uint64_t seed, Swarm swarm)
       disk_chance_(chance_.fork()),
       bot_chance_(chance_.fork()),
       model_chance_(chance_.fork()),
-      settings_(make_settings()),
+      settings_(make_settings(seed)),
       bot_(kToken),
       models_("simulated-key"),
       network_(chance_.fork(), tally_),
@@ -73,7 +85,8 @@ Simulation::Simulation(std::uint64_t seed, Swarm swarm)
   network_.add(kBotPort, bot_);
   network_.add(kModelPort, models_);
   bot_.choose_faults([this](std::string_view method, int) { return bot_fault(method); });
-  models_.direct([this](const world::ChatRequest&, int) { return chat_script(); });
+  models_.direct(
+      [this](const world::ChatRequest& request, int) { return chat_script(request.model); });
   plan_people();
 }
 
@@ -96,7 +109,8 @@ std::string Simulation::something_to_say(std::int64_t chat, int nth) {
   static constexpr const char* kCommands[] = {
       "/status",           "/whoami", "/models",  "/help",     "/stop",     "/undo",
       "/model fake:other", "/reset",  "/compact", "/statsu",   "/erase",    "/redo",
-      "/compact undo",     "/retry",  "/fork 1",  "/branches", "/switch 1", "/save name"};
+      "/compact undo",     "/retry",  "/fork 1",  "/branches", "/switch 1", "/save name",
+      "/continue",         "/usage"};
   if (chance_.per_thousand(300)) return kCommands[chance_.below(std::size(kCommands))];
   return "q" + std::to_string(nth) + " of " + std::to_string(chat) +
          " words:" + std::to_string(chance_.between(1, 60));
@@ -122,7 +136,7 @@ world::BotFault Simulation::bot_fault(std::string_view method) {
   return {};
 }
 
-world::ChatScript Simulation::chat_script() {
+world::ChatScript Simulation::chat_script(const std::string& model) {
   world::ChatScript script;
   script.first = Duration(model_chance_.between(10, 800));
   script.each = Duration(model_chance_.between(1, 120));
@@ -144,7 +158,17 @@ world::ChatScript Simulation::chat_script() {
     ++tally_["503 from the model"];
     return world::ChatScript::refusal(503, "<html>overloaded</html>");
   }
-  if (draw < 160) {
+  // The model that is wanted is the one that is gone now and then, for good or for long.
+  if (draw < 130 && model == "m") {
+    ++tally_["404 from the model"];
+    return world::ChatScript::refusal(404, R"({"error":{"message":"no such model","code":404}})");
+  }
+  if (draw < 145 && model == "m") {
+    ++tally_["a long pause from the model"];
+    return world::ChatScript::refusal(429, R"({"error":{"message":"come back","code":429}})",
+                                      {{"Retry-After", "400"}});
+  }
+  if (draw < 205) {
     ++tally_["error inside the stream"];
     script.error_after = static_cast<int>(model_chance_.between(0, 8));
   }
@@ -296,6 +320,7 @@ Report Simulation::run() {
   count_sessions();
   if (machine_ != nullptr) {
     check_replay(&complaints_);
+    check_spending(&complaints_);
     const Evidence evidence{journal(), *machine_->gateway, bot_, models_, said_};
     const Complaints found = check_all(evidence);
     complaints_.insert(complaints_.end(), found.begin(), found.end());
@@ -341,6 +366,31 @@ void Simulation::check_replay(Complaints* complaints) {
     const Session* loaded = (*fresh)->session(id);
     if (live != nullptr && loaded != nullptr && same(live->state(), loaded->state())) continue;
     complaints->push_back("replaying the journal gives another session " + row.place());
+  }
+}
+
+// What is kept of money is what the journal gives.
+void Simulation::check_spending(Complaints* complaints) {
+  UsageFold fold;
+  Spent all;
+  std::map<SessionId, Spent> sessions;
+  for (const Event& event : journal()) {
+    if (event.turn_retried().prompt().has_route()) ++tally_["a fallback goes on"];
+    if (event.turn_started().continues() != 0) ++tally_["an answer goes on"];
+    if (event.turn_started().route().passed_size() > 0) ++tally_["a model is passed over"];
+    const auto call = fold.apply(event);
+    if (!call) continue;
+    all.add(call->spent);
+    sessions[call->session].add(call->spent);
+    if (!event.has_turn_completed()) ++tally_["calls that cost and gave nothing whole"];
+  }
+  const Directory& directory = machine_->gateway->directory();
+  if (spent_of(directory.spending().month(kEverybody, directory.time())) != all) {
+    complaints->emplace_back("the account of all is not what the journal gives");
+  }
+  for (const auto& [id, row] : directory.sessions()) {
+    if (spent_of(row.spent()) == sessions[id]) continue;
+    complaints->push_back("the account of " + row.place() + " is not what the journal gives");
   }
 }
 

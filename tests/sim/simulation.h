@@ -74,7 +74,7 @@ class Simulation {
   void plan_people();
   std::string something_to_say(std::int64_t chat, int nth);
   world::BotFault bot_fault(std::string_view method);
-  world::ChatScript chat_script();
+  world::ChatScript chat_script(const std::string& model);
   void boot();
   void die();
   void count_sessions();
@@ -84,6 +84,7 @@ class Simulation {
   void disk_turns();
   [[nodiscard]] bool settled() const;
   void check_replay(Complaints* complaints);
+  void check_spending(Complaints* complaints);
   std::string trace();
 
   const Swarm swarm_;
