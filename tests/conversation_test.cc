@@ -8,16 +8,19 @@
 //   13* text              the gateway's own words
 //   ! crash               the process is killed and comes back
 //   ! fails CLASS         the next attempt ends so: RATE, OVERFLOW, AUTH, ...
-//   ! KEY=VALUE           a number or switch of SettingsLoaded from now on
+//   ! fails CLASS after X for good, when it has said X
+//   ! KEY=VALUE           a field of SettingsLoaded from now on
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include "core/command.h"
 #include "core/context.h"
+#include "core/continuing.h"
 #include "tests/places.h"
 #include "tests/telling.h"
 #include "tools/replay.h"
@@ -115,7 +118,9 @@ class Conversation {
     if (words == "crash") {
       told_.crash();
     } else if (words.starts_with("fails ")) {
-      REQUIRE(ErrorClass_Parse(words.substr(6), &failure_));
+      const std::size_t after = std::min(words.find(" after "), words.size());
+      REQUIRE(ErrorClass_Parse(words.substr(6, after - 6), &failure_));
+      if (after < words.size()) said_before_ = words.substr(after + 7);
     } else {
       set(words.substr(0, words.find('=')), words.substr(words.find('=') + 1));
     }
@@ -135,6 +140,8 @@ class Conversation {
       using Type = google::protobuf::FieldDescriptor;
       if (field->cpp_type() == Type::CPPTYPE_BOOL) {
         reflection->SetBool(body, field, wanted == "true");
+      } else if (field->is_repeated()) {
+        reflection->AddString(body, field, wanted);
       } else if (field->cpp_type() == Type::CPPTYPE_STRING) {
         reflection->SetString(body, field, wanted);
       } else if (field->cpp_type() == Type::CPPTYPE_UINT64) {
@@ -155,6 +162,13 @@ class Conversation {
       const OpenTurn open = told_.running();
       told_.now = std::max(told_.now, from_milliseconds(open.not_before()));
       told_.pass(100);
+      if (!said_before_.empty()) {
+        told_.chunk(open, said_before_);
+        told_.fail(open, std::exchange(failure_, ERROR_CLASS_UNSPECIFIED),
+                   std::exchange(said_before_, {}), -1);
+        told_.commit();
+        continue;
+      }
       if (failure_ != ERROR_CLASS_UNSPECIFIED) {
         told_.fail_attempt(std::exchange(failure_, ERROR_CLASS_UNSPECIFIED), 0, 0, "");
         continue;
@@ -178,10 +192,15 @@ class Conversation {
       if (event.has_turn_completed()) {
         sign = '<';
         source = event.turn_completed().turn();
+        text = own_text(event);
+        const std::string& stood_in = event.turn_completed().stood_in();
+        if (!stood_in.empty()) text += "\n\n(Answered by " + stood_in + ".)";
         if (told_.event(source).turn_started().kind() != ANSWER) continue;
       } else if (event.has_turn_failed()) {
         source = event.turn_failed().turn();
         text = event.content().detail();
+        const std::string kept(own_text(event));
+        if (!kept.empty()) text = kept + "\n\n" + text;
         if (told_.event(source).turn_started().kind() != ANSWER) continue;
       } else if (!event.has_notice_issued() || event.notice_issued().place() != Telling::kChat) {
         continue;
@@ -203,6 +222,7 @@ class Conversation {
   std::string out_;
   std::map<std::string, std::string> settings_;
   ErrorClass failure_ = ERROR_CLASS_UNSPECIFIED;
+  std::string said_before_;
   std::int64_t message_ = 0;
   Seq shown_ = 0;
 };
