@@ -140,10 +140,13 @@ class Successors {
     TurnStarted turn = before_;
     turn.clear_overflow_keep_last();
     set_model(state_, model, &turn);
-    if (turn.rules() != 0 && !plan_prompt(session_.state(), &turn, state_.history)) {
-      return std::nullopt;
+    if (turn.rules() != 0) {
+      return plan_prompt(session_.state(), &turn, state_.history) ? std::optional(turn)
+                                                                  : std::nullopt;
     }
-    return turn;
+    // A summary that cannot be of all of its range would be thrown away.
+    record_summary_prompt(state_, session_, &turn);
+    return turn.dropped().empty() ? std::optional(turn) : std::nullopt;
   }
 
   [[nodiscard]] std::optional<TurnStarted> with_route(TurnStarted turn, const Route& route) const {
@@ -226,11 +229,7 @@ Decisions fall_back(const State& state, const Session& session, const AttemptFai
   Decisions decisions;
   tell_owner(state, open.provider(), failed.error(), &decisions);
   Event retried = turn_retried(open, failed.error(), state.now, text, state.directory.rules());
-  if (next->rules() != 0) {
-    record_prompt(state, session, session.state(), &*next, &decisions);
-  } else {
-    record_summary_prompt(state, session, &*next);
-  }
+  if (next->rules() != 0) record_prompt(state, session, session.state(), &*next, &decisions);
   *retried.mutable_turn_retried()->mutable_prompt() = *std::move(next);
   decisions.push_back(std::move(retried));
   return decisions;

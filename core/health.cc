@@ -62,6 +62,7 @@ void Health::apply(const Event& event, const std::string& provider) {
 }
 
 void Health::fail(const Event& event, const std::string& provider) {
+  if (provider.empty()) return;
   const AttemptFailed& failed = event.attempt_failed();
   if (!is_providers_trouble(failed.error())) {
     // It answered, if only to say no.

@@ -233,6 +233,19 @@ TEST_CASE("a summary has fallbacks, too", "[route]") {
   story.check_again();
 }
 
+TEST_CASE("a summary does not go to a model that cannot read all of it", "[route]") {
+  TwoModels story({"near:tiny"});
+  for (int i = 0; i < 6; ++i) {
+    story.say("question " + std::string(24'000, 'a' + static_cast<char>(i)));
+    story.complete(story.turn(), "answer");
+  }
+  story.say("/compact");
+  REQUIRE(story.turn().kind() == SUMMARY);
+  const Seq failed = story.fail_status(AUTH, 401);
+  CHECK(story.kinds_after(failed).starts_with("TurnFailed CompactionFailed"));
+  story.check_again();
+}
+
 TEST_CASE("a provider that the settings no longer name hands its turns on", "[route]") {
   TwoModels story;
   story.say("hello");
