@@ -29,7 +29,7 @@ double deviations(const Digest& digest) {
 std::string why_text(PassedModel::Why why) {
   if (why == PassedModel::FAILED) return "failed";
   if (why == PassedModel::RESTS) return "rests";
-  if (why == PassedModel::BROKEN) return "is left alone, it failed too often";
+  if (why == PassedModel::BROKEN) return "is left alone since it failed";
   if (why == PassedModel::SMALL) return "has no room for the prompt";
   if (why == PassedModel::UNUSABLE) return "is not set up";
   return why == PassedModel::LESS_LIKELY ? "was drawn lower" : "was not asked";
