@@ -21,10 +21,10 @@ struct CommandAlias {
 constexpr std::array<CommandAlias, 3> kCommandAliases = {
     {{"new", "reset"}, {"clear", "reset"}, {"load", "switch", 3}}};
 
-char lowered(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower_letter(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool command_character(char c) {
-  c = lowered(c);
+  c = lower_letter(c);
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
@@ -58,7 +58,7 @@ bool known_command(std::string_view name) {
 
 std::string lowered(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return lowered(c); });
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return lower_letter(c); });
   return out;
 }
 
