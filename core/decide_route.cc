@@ -122,10 +122,11 @@ class Successors {
   [[nodiscard]] ResolvedModel wanted() const {
     const SettingsLoaded& settings = state_.directory.settings();
     const std::string& name = before_.route().wanted();
-    const ResolvedModel asked{before_.provider(), before_.model()};
+    ResolvedModel asked{before_.provider(), before_.model()};
     if (name.empty()) return asked;
     const Result<ResolvedModel> model = resolve_model(name, settings, state_.directory.catalogue());
-    return model ? *model : asked;
+    if (model) asked = *model;
+    return asked;
   }
 
   static bool failed_already(const Route& route, const ResolvedModel& model) {
