@@ -2,6 +2,9 @@
 #include "tests/world/daemon_world.h"
 
 #include <algorithm>
+#include <cstdio>
+
+#include "core/check.h"
 
 namespace daybook::world {
 
@@ -27,7 +30,10 @@ void DaemonWorld::set(const std::string& table, std::string lines) {
 void DaemonWorld::write_settings() {
   std::string text;
   for (const auto& [table, lines] : tables_) text += "[" + table + "]\n" + lines + "\n\n";
-  config_ = directory_.write("config.toml", text);
+  // A daemon that starts may be reading it at this moment: it sees the old one or the new one.
+  const std::string fresh = directory_.write("config.toml.new", text);
+  config_ = directory_.path() + "/config.toml";
+  DAYBOOK_CHECK(std::rename(fresh.c_str(), config_.c_str()) == 0, "it lies in a folder of ours");
 }
 
 std::vector<std::string> DaemonWorld::daemon_arguments() const {
