@@ -232,6 +232,10 @@ Decisions retry_answer(const State& state, const Session& session, const Event& 
         resolve_model(asked.arguments(), state.directory.settings(), state.directory.catalogue());
     if (!model) return {asked.reply(model.error().message + " Nothing was changed.")};
   }
+  const std::int64_t user = message.message_received().user();
+  if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
+    return {asked.reply("⚠ Nothing was sent: " + stop)};
+  }
   Decisions decisions = moved(asked, said, LeafMoved::RETRY);
   decisions.back().mutable_leaf_moved()->set_model(asked.arguments());
   return decisions;

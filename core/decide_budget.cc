@@ -73,7 +73,11 @@ void tell(const State& state, const Session* session, const Budget& budget, bool
   if (!owner.empty()) {
     decisions->push_back(notice_at(state, owner, std::move(text), "budget"));
   } else if (session != nullptr && !own) {
-    decisions->push_back(notice(*session, nullptr, std::move(text), "budget"));
+    // Nobody owns it yet, and guests may read this.
+    const std::string plain = spent ? "⚠ Today's budget for all is spent: until 00:00 UTC no "
+                                      "model is asked."
+                                    : "Four fifths of today's budget for all are spent.";
+    decisions->push_back(notice(*session, nullptr, plain, "budget"));
   }
 }
 
@@ -145,8 +149,10 @@ std::string budget_stop(const State& state, std::string_view place, std::int64_t
     const SpentSum today = state.directory.spending().today(budget.whose, state.now);
     if (nanodollars(today) < budget.limit) continue;
     const Time until = beginning_of(day_of(state.now) + 1);
-    return budget_text(budget, today) + " is spent. It begins anew at " +
-           time_text(until).substr(0, 16) + " UTC.";
+    // What all spent is for the owner to know: /usage tells.
+    const bool all = budget.whose == kEverybody;
+    return (all ? "today's budget for all" : budget_text(budget, today)) +
+           " is spent. It begins anew at " + time_text(until).substr(0, 16) + " UTC.";
   }
   return {};
 }

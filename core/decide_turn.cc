@@ -7,6 +7,7 @@
 #include "core/context.h"
 #include "core/continuing.h"
 #include "core/decide.h"
+#include "core/failure_text.h"
 #include "core/health.h"
 #include "core/model.h"
 #include "core/open_turn.h"
@@ -168,74 +169,6 @@ bool worth_retrying(ErrorClass error) {
          error == STALLED || error == PEER;
 }
 
-std::string provider_name(const OpenTurn& turn) {
-  return turn.provider() == "openrouter" ? "OpenRouter"
-         : turn.provider() == "openai"   ? "OpenAI"
-         : turn.provider() == "gemini"   ? "Gemini"
-                                         : turn.provider();
-}
-
-// `detail` is told where it is our own side's words.
-std::string reason_of(ErrorClass error, const std::string& provider, int status,
-                      const std::string& detail) {
-  const std::string code = status > 0 ? " (HTTP " + std::to_string(status) + ")" : "";
-  if (error == AUTH)
-    return provider + " refused our key" + code + ". Check the provider's api_key.";
-  if (error == FUNDS) return provider + " says the account has no funds left" + code + ".";
-  if (error == RATE) return provider + " limits how fast we may ask" + code + ".";
-  if (error == OVERLOAD) return provider + " is overloaded" + code + ".";
-  if (error == OVERFLOW) {
-    return "the conversation no longer fits the model" + code + ". /compact or /reset helps.";
-  }
-  if (error == REFUSED) return provider + " would not answer this" + code + ".";
-  if (error == REQUEST) return provider + " did not accept the request" + code + ".";
-  const std::string why = detail.empty() ? "." : ": " + detail + ".";
-  if (error == NETWORK) return provider + " could not be reached" + why;
-  if (error == UNSAFE) return provider + " could not be reached safely" + why;
-  if (error == TRUNCATED) return "the answer broke off" + code + ".";
-  if (error == STALLED) return provider + " stopped answering.";
-  if (error == PEER) return provider + " sent something that is not an answer" + code + ".";
-  if (error == SETTINGS) return provider + " is not set up.";
-  return provider + " failed" + code + ".";
-}
-
-// "b of c": who could not answer before the model that failed last.
-std::string failed_before(const State& state, const OpenTurn& turn) {
-  const std::optional<Event> recorded = state.history.clear_event(turn.prompt());
-  std::string names;
-  if (!recorded) return names;
-  for (const PassedModel& passed : prompt_record(*recorded).route().passed()) {
-    if (passed.why() != PassedModel::FAILED) continue;
-    names += (names.empty() ? "" : ", ") + passed.model() + " of " + passed.provider();
-  }
-  return names;
-}
-
-// What failed, what was kept, whether it retries.
-std::string failure_sentence(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
-                             const std::string& detail, bool kept) {
-  std::string sentence = "⚠ No " + std::string(kept ? "complete " : "") + "answer from " +
-                         turn.model() + ": " +
-                         reason_of(failed.error(), provider_name(turn), failed.status(), detail);
-  if (!detail.empty() &&
-      (failed.error() == REQUEST || failed.error() == REFUSED || failed.error() == SETTINGS)) {
-    sentence += " It said: " + detail;
-  }
-  if (turn.attempt() > 1) {
-    sentence += " Tried " + std::to_string(turn.attempt()) + " times.";
-  }
-  if (const std::string others = failed_before(state, turn); !others.empty()) {
-    sentence += " Before it " + others + " failed.";
-  }
-  if (const std::string stop = budget_stop(state, turn); !stop.empty())
-    return sentence + " " + stop;
-  if (kept && state.directory.rules() >= 3) {
-    return sentence + " What came is kept above; /continue goes on from there.";
-  }
-  sentence += kept ? " What came is kept above;" : " Your message is kept;";
-  return sentence + " it is not retried. Write again to go on.";
-}
-
 // Exponential, with a jitter of up to a tenth that only the turn and the attempt decide.
 Duration retry_delay(Seq turn, std::uint32_t attempt) {
   const Duration base =
@@ -325,6 +258,12 @@ Decisions decide_interrupted(const State& state, const Session& session) {
                                " times while this was being answered. Write again to go on.")};
   }
   Decisions cut_off = settle_cut_off(state, session, text);
+  const std::string stop = budget_stop(state, turn);
+  if (cut_off.empty() && counted && !stop.empty()) {
+    return {
+        turn_abandoned(state, turn, text,
+                       "⚠ The gateway was restarted while this was being answered, and " + stop)};
+  }
   if (cut_off.empty()) {
     return {turn_retried(turn, ERROR_CLASS_UNSPECIFIED, state.now, text, state.directory.rules())};
   }
@@ -406,6 +345,26 @@ void set_limits(const State& state, const Session& session, const ResolvedModel&
   turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
 }
 
+// Who is to pay: whoever asked once more, not who had asked first.
+std::int64_t asker_of(const State& state, const Event& message, const Waiting& waiting) {
+  if (waiting.asked() == 0) return user_of(message);
+  const std::optional<Event> asked = state.history.clear_event(waiting.asked());
+  return asked ? user_of(*asked) : user_of(message);
+}
+
+// Nothing is asked. What was to be gone on with stays where it was.
+Decisions not_asked(const Session& session, const Event& message, const Waiting& waiting,
+                    std::string text, const std::string& topic) {
+  Decisions decisions = {notice(session, &message, std::move(text), topic)};
+  if (waiting.continues() == 0) return decisions;
+  Event back;
+  back.set_session(session.state().id());
+  back.mutable_leaf_moved()->set_to(waiting.continues());
+  back.mutable_leaf_moved()->set_why(LeafMoved::SWITCH);
+  decisions.push_back(std::move(back));
+  return decisions;
+}
+
 Waiting waiting_as(const Session& session, const Event& message) {
   for (const Waiting& waiting : session.state().waiting()) {
     if (waiting.seq() == message.seq()) return waiting;
@@ -443,10 +402,10 @@ Result<TurnStarted> next_answer(const State& state, const Session& session) {
 Decisions start_answer(const State& state, const Session& session, const Event& message) {
   const Waiting waiting = waiting_as(session, message);
   const Result<ResolvedModel> model = model_of(state, session, waiting.model());
-  if (!model) return {notice(session, &message, "⚠ " + model.error().message, "model")};
-  const std::int64_t user = user_of(message);
+  if (!model) return not_asked(session, message, waiting, "⚠ " + model.error().message, "model");
+  const std::int64_t user = asker_of(state, message, waiting);
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
-    return {notice(session, &message, "⚠ Nothing was sent: " + stop, "budget")};
+    return not_asked(session, message, waiting, "⚠ Nothing was sent: " + stop, "budget");
   }
   const Routed routed = route_turn(state, session, *model, task_of(ANSWER, waiting.tokens()));
   Event event = new_turn(state, session, routed.model);
@@ -460,7 +419,7 @@ Decisions start_answer(const State& state, const Session& session, const Event& 
   continue_from(state, waiting.continues(), turn);
   set_limits(state, session, routed.model, turn);
   Result<Decisions> started = with_choice(state, session, std::move(event));
-  if (!started) return {notice(session, &message, started.error().message, "context")};
+  if (!started) return not_asked(session, message, waiting, started.error().message, "context");
   return *std::move(started);
 }
 

@@ -56,9 +56,20 @@ void Health::apply(const Event& event, const std::string& provider) {
   } else if (event.has_attempt_failed()) {
     fail(event, provider);
   } else if (ends_turn(event)) {
-    if (event.has_turn_completed()) rows_.erase(provider);
+    if (event.has_turn_completed()) answer(event, provider);
     let_go(ended_turn(event));
   }
+}
+
+// It works. A pause that it asked for holds all the same: this answer began before.
+void Health::answer(const Event& event, const std::string& provider) {
+  const auto found = rows_.find(provider);
+  if (found == rows_.end()) return;
+  if (found->second.asked_for() && event.time() < found->second.until()) {
+    found->second.set_failures(0);
+    return;
+  }
+  rows_.erase(found);
 }
 
 void Health::fail(const Event& event, const std::string& provider) {
@@ -74,7 +85,9 @@ void Health::fail(const Event& event, const std::string& provider) {
   }
   HealthRow& row = rows_[provider];
   row.set_provider(provider);
-  row.set_failures(row.failures() + 1);
+  // Where somebody has to mend it, another count begins: that is told.
+  const bool turns = needs_somebody(failed.error()) && !needs_somebody(row.error());
+  row.set_failures(turns ? 1 : row.failures() + 1);
   row.set_error(failed.error());
   row.set_event(event.seq());
   row.set_trial(0);

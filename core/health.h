@@ -45,6 +45,7 @@ class Health {
   [[nodiscard]] const HealthRow* row(const std::string& provider) const;
 
  private:
+  void answer(const Event& event, const std::string& provider);
   void fail(const Event& event, const std::string& provider);
   void try_out(const std::string& provider, Seq turn);
   void let_go(Seq turn);

@@ -145,6 +145,7 @@ void follow_leaf(SessionState* state, const LeafMoved& moved) {
   again.set_seq(moved.to());
   again.set_model(moved.model());
   again.set_continues(moved.continues());
+  again.set_asked(moved.answers());
   wait_first(state, std::move(again));
 }
 

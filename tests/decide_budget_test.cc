@@ -3,6 +3,7 @@
 
 #include "core/codec.h"
 #include "core/decide.h"
+#include "core/failure_text.h"
 #include "core/money.h"
 #include "tests/telling.h"
 #include "tools/replay.h"
@@ -80,7 +81,7 @@ TEST_CASE("a budget that is spent stops the next message and says until when", "
   const Seq asked = told.write("more?", 600);
   CHECK(told.kinds_after(asked) == "NoticeIssued");
   CHECK(told.said() ==
-        "⚠ Nothing was sent: today's budget for all, $1.00 ($1.20 spent) is spent. It begins anew "
+        "⚠ Nothing was sent: today's budget for all is spent. It begins anew "
         "at 2026-02-04T00:00 UTC.");
   CHECK(told.idle());
   told.write("and now?", 601);

@@ -1,0 +1,79 @@
+#include "core/failure_text.h"
+
+#include "core/context.h"
+#include "core/open_turn.h"
+
+namespace daybook {
+
+namespace {
+
+std::string provider_name(const OpenTurn& turn) {
+  return turn.provider() == "openrouter" ? "OpenRouter"
+         : turn.provider() == "openai"   ? "OpenAI"
+         : turn.provider() == "gemini"   ? "Gemini"
+                                         : turn.provider();
+}
+
+// `detail` is told where it is our own side's words.
+std::string reason_of(ErrorClass error, const std::string& provider, int status,
+                      const std::string& detail) {
+  const std::string code = status > 0 ? " (HTTP " + std::to_string(status) + ")" : "";
+  if (error == AUTH)
+    return provider + " refused our key" + code + ". Check the provider's api_key.";
+  if (error == FUNDS) return provider + " says the account has no funds left" + code + ".";
+  if (error == RATE) return provider + " limits how fast we may ask" + code + ".";
+  if (error == OVERLOAD) return provider + " is overloaded" + code + ".";
+  if (error == OVERFLOW) {
+    return "the conversation no longer fits the model" + code + ". /compact or /reset helps.";
+  }
+  if (error == REFUSED) return provider + " would not answer this" + code + ".";
+  if (error == REQUEST) return provider + " did not accept the request" + code + ".";
+  const std::string why = detail.empty() ? "." : ": " + detail + ".";
+  if (error == NETWORK) return provider + " could not be reached" + why;
+  if (error == UNSAFE) return provider + " could not be reached safely" + why;
+  if (error == TRUNCATED) return "the answer broke off" + code + ".";
+  if (error == STALLED) return provider + " stopped answering.";
+  if (error == PEER) return provider + " sent something that is not an answer" + code + ".";
+  if (error == SETTINGS) return provider + " is not set up.";
+  return provider + " failed" + code + ".";
+}
+
+// "b of c": who could not answer before the model that failed last.
+std::string failed_before(const State& state, const OpenTurn& turn) {
+  const std::optional<Event> recorded = state.history.clear_event(turn.prompt());
+  std::string names;
+  if (!recorded) return names;
+  for (const PassedModel& passed : prompt_record(*recorded).route().passed()) {
+    if (passed.why() != PassedModel::FAILED) continue;
+    names += (names.empty() ? "" : ", ") + passed.model() + " of " + passed.provider();
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string failure_sentence(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
+                             const std::string& detail, bool kept) {
+  std::string sentence = "⚠ No " + std::string(kept ? "complete " : "") + "answer from " +
+                         turn.model() + ": " +
+                         reason_of(failed.error(), provider_name(turn), failed.status(), detail);
+  if (!detail.empty() &&
+      (failed.error() == REQUEST || failed.error() == REFUSED || failed.error() == SETTINGS)) {
+    sentence += " It said: " + detail;
+  }
+  const std::uint32_t attempts =
+      state.directory.rules() < 3 ? turn.attempt() : attempts_of_model(turn);
+  if (attempts > 1) sentence += " Tried " + std::to_string(attempts) + " times.";
+  if (const std::string others = failed_before(state, turn); !others.empty()) {
+    sentence += " Before it " + others + " failed.";
+  }
+  if (const std::string stop = budget_stop(state, turn); !stop.empty())
+    return sentence + " " + stop;
+  if (kept && state.directory.rules() >= 3) {
+    return sentence + " What came is kept above; /continue goes on from there.";
+  }
+  sentence += kept ? " What came is kept above;" : " Your message is kept;";
+  return sentence + " it is not retried. Write again to go on.";
+}
+
+}  // namespace daybook
