@@ -5,6 +5,7 @@
 #include "core/decide.h"
 #include "core/failure_text.h"
 #include "core/money.h"
+#include "core/spending.h"
 #include "tests/telling.h"
 #include "tools/replay.h"
 
@@ -128,6 +129,20 @@ TEST_CASE("a person's budget stops that person, who is told, and the owner hears
   told.write("more?", 600);
   CHECK(told.idle());
   told.write("me too?", 601, 78);
+  CHECK_FALSE(told.idle());
+}
+
+TEST_CASE("who asks once more pays for it, not who had asked first", "[budget]") {
+  Money told(0, 1'000'000'000);
+  told.spend(100'000'000, Telling::kUser);
+  told.write("/retry", ++told.message, 78);
+  told.answer_for(1'000'000'000);
+  CHECK(told.last("BudgetSpent").budget_spent().whose() == account_of(Telling::kChat, 78));
+  // Who has nothing left stops nothing and moves nothing.
+  const Seq asked = told.write("/retry", ++told.message, 78);
+  CHECK(told.kinds_after(asked).find("LeafMoved") == std::string::npos);
+  CHECK(told.said().find("Nothing was sent") != std::string::npos);
+  told.write("/retry", ++told.message, Telling::kUser);
   CHECK_FALSE(told.idle());
 }
 

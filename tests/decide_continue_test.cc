@@ -135,6 +135,18 @@ TEST_CASE("/continue with another model asks that one, or says that there is non
   CHECK(story.asked() == "spare:s");
 }
 
+TEST_CASE("where going on is refused, what came stays where it was", "[continue]") {
+  Broken story;
+  story.break_off("one two");
+  const Seq leaf = leaf_of(story.state());
+  story.rows.mutable_settings_loaded()->set_context_tokens_max(8);
+  story.load();
+  story.say("/continue");
+  CHECK(story.notice().find("Nothing was sent") != std::string::npos);
+  CHECK(leaf_of(story.state()) == leaf);
+  CHECK_FALSE(story.state().has_open());
+}
+
 TEST_CASE("who has the part forgotten has what goes on with it forgotten", "[continue]") {
   Broken story;
   story.break_off("one two");
