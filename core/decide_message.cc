@@ -12,7 +12,7 @@ namespace daybook {
 
 namespace {
 
-struct Asked {
+struct Order {
   const State& state;
   const Session& session;
   const Event& message;
@@ -24,12 +24,12 @@ struct Asked {
   }
 };
 
-std::string model_in_use(const Asked& asked) {
+std::string model_in_use(const Order& asked) {
   const std::string& own = asked.session.state().model();
   return own.empty() ? asked.state.directory.settings().model() : own;
 }
 
-std::string model_list(const Asked& asked) {
+std::string model_list(const Order& asked) {
   const std::string current = model_in_use(asked);
   std::string text;
   for (const std::string& name :
@@ -39,7 +39,7 @@ std::string model_list(const Asked& asked) {
   return text;
 }
 
-Decisions answer_start(const Asked& asked) {
+Decisions answer_start(const Order& asked) {
   return asked.reply(
       "Hello. Write to me and " + model_in_use(asked) +
           " answers. Everything said here is kept in this gateway's own journal.\n\n" +
@@ -47,7 +47,7 @@ Decisions answer_start(const Asked& asked) {
       "start");
 }
 
-Decisions answer_help(const Asked& asked) { return asked.reply(help_text(asked.rules()), "help"); }
+Decisions answer_help(const Order& asked) { return asked.reply(help_text(asked.rules()), "help"); }
 
 std::string turn_line(const SessionState& session) {
   if (!session.has_open()) return "Idle.";
@@ -63,7 +63,7 @@ std::string turn_line(const SessionState& session) {
 }
 
 // Providers that are not asked just now, and why.
-std::string resting_lines(const Asked& asked) {
+std::string resting_lines(const Order& asked) {
   std::string text;
   if (asked.rules() < 3) return text;
   const Health& health = asked.state.directory.health();
@@ -76,7 +76,7 @@ std::string resting_lines(const Asked& asked) {
   return text;
 }
 
-Decisions answer_status(const Asked& asked) {
+Decisions answer_status(const Order& asked) {
   const SessionState& session = asked.session.state();
   std::string text = "Model: " + model_in_use(asked) + "\n" + turn_line(session) +
                      "\nMessages: " + std::to_string(session.entries_size());
@@ -92,7 +92,7 @@ Decisions answer_status(const Asked& asked) {
   return asked.reply(text + "\nSession: " + std::to_string(session.id()), "status");
 }
 
-Decisions answer_model(const Asked& asked) {
+Decisions answer_model(const Order& asked) {
   if (asked.arguments().empty()) {
     return asked.reply(
         "Model: " + model_in_use(asked) + "\nSwitch with /model NAME." + model_list(asked),
@@ -116,12 +116,12 @@ Decisions answer_model(const Asked& asked) {
   return decisions;
 }
 
-Decisions answer_models(const Asked& asked) {
+Decisions answer_models(const Order& asked) {
   return asked.reply(
       "Models to try (any other name of these providers works too):" + model_list(asked), "models");
 }
 
-Decisions answer_reset(const Asked& asked) {
+Decisions answer_reset(const Order& asked) {
   const SessionState& session = asked.session.state();
   Decisions decisions;
   if (asked.session.busy()) {
@@ -142,19 +142,19 @@ Decisions answer_reset(const Asked& asked) {
   return decisions;
 }
 
-Decisions answer_compact(const Asked& asked) {
+Decisions answer_compact(const Order& asked) {
   if (asked.rules() >= 3 && asked.arguments() == "undo") {
     return undo_compaction(asked.state, asked.session, asked.message);
   }
   return start_compaction(asked.state, asked.session, asked.message);
 }
 
-Decisions answer_stop(const Asked& asked) {
+Decisions answer_stop(const Order& asked) {
   if (!asked.session.busy()) return asked.reply("Nothing is running.", "stop");
   return cancel_turn(asked.state, asked.session, asked.message.seq());
 }
 
-Decisions answer_whoami(const Asked& asked) {
+Decisions answer_whoami(const Order& asked) {
   const std::int64_t user = asked.message.message_received().user();
   std::string text = user != 0 ? "You are user " + std::to_string(user) : "You are at this machine";
   text += ", here in " + asked.session.state().place() + ", session " +
@@ -168,7 +168,7 @@ std::string typed_name(const std::string& text) {
   return lowered(text.substr(1, text.find_first_of(" \t\r\n\f\v@") - 1));
 }
 
-Decisions answer_unknown(const Asked& asked) {
+Decisions answer_unknown(const Order& asked) {
   std::string name = asked.message.message_received().command();
   // The name is the person's word, so it stands in the text alone.
   const auto said = parse_command(asked.message.content().text(), "");
@@ -182,13 +182,13 @@ Decisions answer_unknown(const Asked& asked) {
 using Part = Decisions (*)(const State& state, const Session& session, const Event& message);
 
 template <Part kPart>
-Decisions answer_with(const Asked& asked) {
+Decisions answer_with(const Order& asked) {
   return kPart(asked.state, asked.session, asked.message);
 }
 
 struct Answer {
   std::string_view command;
-  Decisions (*answer)(const Asked& asked);
+  Decisions (*answer)(const Order& asked);
   std::uint32_t since = 1;  // as in commands()
 };
 
@@ -239,7 +239,7 @@ bool acts_at_once(const Event& message) {
 }
 
 Decisions settle_message(const State& state, const Session& session, const Event& message) {
-  const Asked asked{state, session, message};
+  const Order asked{state, session, message};
   const std::string& command = message.message_received().command();
   if (!command.empty()) {
     for (const Answer& row : kAnswers) {
