@@ -103,12 +103,14 @@ Result<std::vector<ModelRow>> read_model_list(std::string_view body) {
   return rows;
 }
 
-ModelLists::ModelLists(const std::vector<ProviderSettings>& providers, CatalogueLoaded catalogue)
-    : catalogue_(std::move(catalogue)) {
+ModelLists::ModelLists(const std::vector<ProviderSettings>& providers, CatalogueLoaded catalogue,
+                       Warn warn)
+    : catalogue_(std::move(catalogue)), warn_(std::move(warn)) {
   for (const ProviderSettings& provider : providers) {
     Result<Url> url = parse_url(provider.base_url);
     if (!may_be_asked(provider, url)) continue;
-    Listed& listed = lists_.emplace_back(Listed{provider, std::move(url).value(), {}, 0, {}});
+    Listed& listed =
+        lists_.emplace_back(Listed{provider, std::move(url).value(), {}, 0, {}, false});
     for (const ModelList& list : catalogue_.lists()) {
       if (list.provider() == provider.name) listed.next = from_milliseconds(list.time()) + kEvery;
     }
@@ -173,6 +175,14 @@ bool ModelLists::is_news(const Listed& listed, const std::vector<ModelRow>& rows
   return last == catalogue_.lists().end() || now - from_milliseconds(last->time()) >= kOfNewModels;
 }
 
+void ModelLists::fail(Listed& listed, const std::string& why, Time now) {
+  listed.next = now + kAfterFailure;
+  if (!std::exchange(listed.failed, true)) {
+    warn_(listed.settings.name + " did not list its models: " + why +
+          "; sizes and prices stay as they are, and it is asked again in an hour");
+  }
+}
+
 std::vector<Fact> ModelLists::on_reply(CallId call, Reply reply, Time now) {
   const auto found = calls_.find(call);
   if (found == calls_.end()) return {};
@@ -182,12 +192,20 @@ std::vector<Fact> ModelLists::on_reply(CallId call, Reply reply, Time now) {
   const bool ended = std::holds_alternative<ReplyEnd>(reply);
   if (!ended && !std::holds_alternative<ReplyFailed>(reply)) return {};
   calls_.erase(found);
-  listed.next = now + kAfterFailure;
-  const std::string body = std::exchange(listed.body, {});
-  if (!ended || listed.status != 200) return {};
-  const Result<std::vector<ModelRow>> rows = read_model_list(body);
-  if (!rows) return {};
   listed.next = now + kEvery;
+  const std::string body = std::exchange(listed.body, {});
+  if (const auto* failure = std::get_if<ReplyFailed>(&reply)) {
+    fail(listed, failure->detail, now);
+    return {};
+  }
+  if (listed.status == 404) return {};
+  const Result<std::vector<ModelRow>> rows = read_model_list(body);
+  if (listed.status != 200 || !rows) {
+    const std::string status = "HTTP " + std::to_string(listed.status);
+    fail(listed, listed.status != 200 ? status : rows.error().message, now);
+    return {};
+  }
+  listed.failed = false;
   if (!is_news(listed, *rows, now)) return {};
   // Ahead of the disk, so that the next list adds to this one.
   catalogue_ = with_list(std::move(catalogue_), listed.settings.name, *rows, now);

@@ -4,6 +4,7 @@
 // the catalogue in force is always the journal's.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -30,8 +31,10 @@ class ModelLists final : public Adapter {
   static constexpr std::size_t kBodyBytesMax = 8u << 20;
   static constexpr std::size_t kRowsMax = 2'000;
 
-  // `catalogue`: what is in force.
-  ModelLists(const std::vector<ProviderSettings>& providers, CatalogueLoaded catalogue);
+  // `catalogue`: what is in force. `warn` hears a sentence when a list that was there cannot be
+  // had, once until it can; a server without a list is none to be warned of.
+  using Warn = std::function<void(std::string_view)>;
+  ModelLists(const std::vector<ProviderSettings>& providers, CatalogueLoaded catalogue, Warn warn);
 
   [[nodiscard]] std::string_view name() const override { return "model lists"; }
   void on_event(const Event& event) override;
@@ -47,13 +50,16 @@ class ModelLists final : public Adapter {
     Time next{};  // when to ask; kNever: it is being asked
     int status = 0;
     std::string body;
+    bool failed = false;  // the last time
   };
 
   [[nodiscard]] bool is_news(const Listed& listed, const std::vector<ModelRow>& rows,
                              Time now) const;
+  void fail(Listed& listed, const std::string& why, Time now);
   static HttpCall call_for(const Listed& listed);
 
   CatalogueLoaded catalogue_;
+  Warn warn_;
   std::vector<Listed> lists_;
   std::map<CallId, std::size_t> calls_;
   CallId next_call_ = 1;

@@ -78,6 +78,8 @@ struct Routed {
 };
 Routed route_turn(const State& state, const Session& session, const ResolvedModel& wanted,
                   const std::string& task);
+// The model that is wanted all the same, since the one that was routed to has no room.
+Routed back_to(const ResolvedModel& wanted, const Routed& routed);
 // Whether another model may do what this one did not.
 bool leads_to_fallback(const AttemptFailed& failed);
 // The open turn goes on with another model: nothing when there is none that is worth asking.

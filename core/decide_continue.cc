@@ -3,6 +3,7 @@
 
 #include "core/continuing.h"
 #include "core/decide.h"
+#include "core/open_turn.h"
 
 namespace daybook {
 
@@ -85,7 +86,12 @@ Decisions settle_cut_off(const State& state, const Session& session, const std::
 Decisions go_on(const Session& session, const Event& ended, const Event& turn) {
   const auto& answers = turn.turn_started().answers();
   if (answers.empty()) return {};
-  return {go_on_from(session, answers[answers.size() - 1], ended.seq())};
+  Event moved = go_on_from(session, answers[answers.size() - 1], ended.seq());
+  const TurnStarted& cut_off = turn.turn_started();
+  const std::string& wanted = cut_off.route().wanted();
+  moved.mutable_leaf_moved()->set_model(
+      wanted.empty() ? model_name(cut_off.provider(), cut_off.model()) : wanted);
+  return {std::move(moved)};
 }
 
 }  // namespace daybook

@@ -80,8 +80,12 @@ Decisions decide_erased(const State& state, const Event& event) {
   const SessionErased& erased = event.session_erased();
   Decisions decisions = cancel_turn(state, *session, erased.answers());
   if (covers(erased, session->state().open().seq())) {
-    decisions.front().mutable_turn_cancelled()->set_tokens(0);
-    decisions.front().mutable_turn_cancelled()->clear_earlier_bytes();
+    TurnCancelled* cancelled = decisions.front().mutable_turn_cancelled();
+    // What it cost stays.
+    const bool counted = state.directory.rules() >= 3 && cancelled->said_tokens() == 0;
+    if (counted) cancelled->set_said_tokens(cancelled->tokens());
+    cancelled->set_tokens(0);
+    cancelled->clear_earlier_bytes();
     decisions.front().clear_content();
   }
   return decisions;

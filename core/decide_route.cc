@@ -214,6 +214,13 @@ Routed route_turn(const State& state, const Session& session, const ResolvedMode
   return routed;
 }
 
+Routed back_to(const ResolvedModel& wanted, const Routed& routed) {
+  Routed back{wanted, routed.route};
+  *back.route.add_passed() = passed_by(routed.model, PassedModel::SMALL);
+  back.route.clear_wanted();
+  return back;
+}
+
 Decisions fall_back(const State& state, const Session& session, const AttemptFailed& failed,
                     Seq event, const std::string& text) {
   const OpenTurn& open = session.state().open();

@@ -184,6 +184,9 @@ void keep_text(const State& state, const OpenTurn& turn, const std::string& said
   Joined whole = joined(turn, said, state.history);
   body->set_tokens(estimate_tokens(whole.text, state.directory.rules()));
   body->set_earlier_bytes(whole.earlier_bytes);
+  if (whole.earlier_bytes > 0) {
+    body->set_said_tokens(estimate_tokens(said, state.directory.rules()));
+  }
   event->mutable_content()->set_text(std::move(whole.text));
 }
 
@@ -287,8 +290,7 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
     shorter.emplace_back(before).set_overflow_keep_last(keep_last);
   }
   // Where the last few are as long as all of it, half of that is the room, once: texts are cut.
-  const std::optional<Event> started = state.history.clear_event(open.seq());
-  if (started && started->turn_started().budget() == before.budget()) {
+  if (before.cut().empty()) {
     TurnStarted& halved = shorter.emplace_back(before);
     halved.set_overflow_keep_last(kOverflowKeepLast.back());
     halved.set_budget(before.tokens() / 2 * std::max(before.calibration(), 1U) / 1'000);
@@ -316,12 +318,7 @@ void set_model(const State& state, const ResolvedModel& model, TurnStarted* turn
   if (turn->rules() == 0) return;
   // A catalogue need not know it.
   if (turn->window_tokens() == 0) turn->set_window_tokens(Window().window_tokens);
-  std::uint64_t budget =
-      std::uint64_t{turn->window_tokens()} * std::min(turn->window_percent(), 100U) / 100;
-  if (turn->context_tokens_max() != 0) {
-    budget = std::min<std::uint64_t>(budget, turn->context_tokens_max());
-  }
-  turn->set_budget(static_cast<std::uint32_t>(budget));
+  turn->set_budget(budget_of(*turn));
   turn->set_calibration(state.directory.calibration(turn->provider(), turn->model()));
 }
 
@@ -407,18 +404,27 @@ Decisions start_answer(const State& state, const Session& session, const Event& 
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
     return not_asked(session, message, waiting, "⚠ Nothing was sent: " + stop, "budget");
   }
+  const auto turn_with = [&](const Routed& routed) {
+    Event event = new_turn(state, session, routed.model);
+    TurnStarted* turn = event.mutable_turn_started();
+    turn->set_kind(ANSWER);
+    turn->add_answers(message.seq());
+    turn->set_reply_to(reply_target(message));
+    if (state.directory.rules() < 3) return event;
+    turn->set_user(user);
+    set_route(routed.route, turn);
+    continue_from(state, waiting.continues(), turn);
+    set_limits(state, session, routed.model, turn);
+    return event;
+  };
   const Routed routed = route_turn(state, session, *model, task_of(ANSWER, waiting.tokens()));
-  Event event = new_turn(state, session, routed.model);
-  TurnStarted* turn = event.mutable_turn_started();
-  turn->set_kind(ANSWER);
-  turn->add_answers(message.seq());
-  turn->set_reply_to(reply_target(message));
-  if (state.directory.rules() < 3) return with_prompt(state, session, std::move(event));
-  turn->set_user(user);
-  set_route(routed.route, turn);
-  continue_from(state, waiting.continues(), turn);
-  set_limits(state, session, routed.model, turn);
-  Result<Decisions> started = with_choice(state, session, std::move(event));
+  if (state.directory.rules() < 3) return with_prompt(state, session, turn_with(routed));
+  Result<Decisions> started = with_choice(state, session, turn_with(routed));
+  // Rather one that rests than nobody.
+  const bool stands_in = !routed.route.wanted().empty();
+  if (!started && stands_in) {
+    started = with_choice(state, session, turn_with(back_to(*model, routed)));
+  }
   if (!started) return not_asked(session, message, waiting, started.error().message, "context");
   return *std::move(started);
 }

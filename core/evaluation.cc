@@ -190,10 +190,8 @@ std::set<Need> demand_of(const SessionState& state, const std::vector<Judged>& t
 void limit(TurnStarted* turn, const std::string& policy, std::uint32_t budget) {
   if (turn->rules() == 0) {
     turn->set_rules(kRulesVersion);
-    const std::uint32_t window =
-        turn->window_tokens() == 0 ? Window().window_tokens : turn->window_tokens();
-    turn->set_budget(static_cast<std::uint32_t>(std::uint64_t{window} *
-                                                std::min(turn->window_percent(), 100U) / 100));
+    if (turn->window_tokens() == 0) turn->set_window_tokens(Window().window_tokens);
+    turn->set_budget(budget_of(*turn));
     turn->set_calibration(1'000);
     turn->set_reset_threshold(kResetThreshold);
     turn->set_incremental_budget(kIncrementalBudget);

@@ -58,6 +58,7 @@ void complete_answer(Event* fact, const OpenTurn& open, std::uint32_t rules, His
   if (open.continues() != 0 && completed->earlier_bytes() == 0) {
     Joined whole = joined(open, fact->content().text(), history);
     completed->set_earlier_bytes(whole.earlier_bytes);
+    completed->set_said_tokens(estimate_tokens(fact->content().text(), rules));
     fact->mutable_content()->set_text(std::move(whole.text));
   }
   completed->set_tokens(estimate_tokens(fact->content().text(), rules));

@@ -386,6 +386,13 @@ Choice choose(const SessionState& session, const TurnStarted& turn, std::uint32_
   return chooser.window();
 }
 
+std::uint32_t budget_of(const TurnStarted& turn) {
+  const std::uint64_t share =
+      std::uint64_t{turn.window_tokens()} * std::min(turn.window_percent(), 100U) / 100;
+  const std::uint32_t most = turn.context_tokens_max();
+  return static_cast<std::uint32_t>(most == 0 ? share : std::min<std::uint64_t>(share, most));
+}
+
 std::uint64_t estimated_budget(const TurnStarted& turn) {
   if (turn.calibration() == 0) return turn.budget();
   return std::uint64_t{turn.budget()} * 1'000 / turn.calibration();

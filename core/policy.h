@@ -67,6 +67,9 @@ struct Choice {
 Choice choose(const SessionState& session, const TurnStarted& turn, std::uint32_t system_tokens,
               History& history);
 
+// The tokens that a prompt may come to by the turn's window, its share and the absolute limit.
+std::uint32_t budget_of(const TurnStarted& turn);
+
 // What our estimate of a prompt may come to: its budget, by what this model makes of our estimates.
 std::uint64_t estimated_budget(const TurnStarted& turn);
 

@@ -67,9 +67,12 @@ std::optional<CallEnd> call_end(const Event& event) {
   const auto cut_short = [](const auto& body) {
     return CallEnd{Usage(), body.last_chunk(), body.tokens(), false};
   };
+  const auto ended = [](const auto& body, const Usage& usage, bool completed) {
+    const std::uint32_t said = body.said_tokens() == 0 ? body.tokens() : body.said_tokens();
+    return CallEnd{usage, body.last_chunk(), said, completed};
+  };
   if (event.has_turn_completed()) {
-    const TurnCompleted& completed = event.turn_completed();
-    return CallEnd{completed.usage(), completed.last_chunk(), completed.tokens(), true};
+    return ended(event.turn_completed(), event.turn_completed().usage(), true);
   }
   if (event.has_attempt_failed()) {
     CallEnd end = cut_short(event.attempt_failed());
@@ -77,9 +80,9 @@ std::optional<CallEnd> call_end(const Event& event) {
     return end;
   }
   if (event.has_turn_retried()) return cut_short(event.turn_retried());
-  if (event.has_turn_failed()) return cut_short(event.turn_failed());
-  if (event.has_turn_cancelled()) return cut_short(event.turn_cancelled());
-  if (event.has_turn_abandoned()) return cut_short(event.turn_abandoned());
+  if (event.has_turn_failed()) return ended(event.turn_failed(), {}, false);
+  if (event.has_turn_cancelled()) return ended(event.turn_cancelled(), {}, false);
+  if (event.has_turn_abandoned()) return ended(event.turn_abandoned(), {}, false);
   return std::nullopt;
 }
 

@@ -6,6 +6,8 @@
 #include "core/decide.h"
 #include "core/erasure.h"
 #include "core/sha256.h"
+#include "core/spending.h"
+#include "core/tokens.h"
 #include "core/tree.h"
 #include "tests/two_models.h"
 
@@ -93,6 +95,36 @@ TEST_CASE("an answer can go on as often as it breaks off", "[continue]") {
   CHECK(story.text_of_leaf() == "one two three");
   CHECK(story.state().entries_size() == 2);
   story.check_again();
+}
+
+TEST_CASE("each turn costs what it said itself, not what it goes on with", "[continue]") {
+  Broken story;
+  const auto output = [&] {
+    return story.gateway->directory().spending().today(kEverybody, story.now).output_tokens();
+  };
+  const std::string half = "one two three four five six seven eight";
+  story.break_off(half);
+  const std::uint64_t first = output();
+  CHECK(first == estimate_tokens(half));
+  story.say("/continue");
+  story.chunk(story.turn(), half);
+  story.say("/stop");
+  CHECK(output() == 2 * first);
+  story.say("/continue");
+  story.complete(story.turn(), half);
+  CHECK(output() == 3 * first);
+}
+
+TEST_CASE("an answer cut off by a restart goes on with the model that it was asked of",
+          "[continue]") {
+  Broken story("continue");
+  story.complete(story.turn(), "one");
+  story.say("/retry spare:s");
+  story.chunk(story.turn(), "uno");
+  story.commit();
+  story.crash();
+  CHECK(story.asked() == "spare:s");
+  CHECK(story.prompt()[1].text == "uno");
 }
 
 TEST_CASE("what was stopped, and what ran out of words, goes on, too", "[continue]") {

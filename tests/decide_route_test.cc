@@ -166,6 +166,22 @@ TEST_CASE("a provider that asked for a pause is passed over until it is over, re
   story.check_again();
 }
 
+TEST_CASE("a stand-in that has no room gives way to the one that is wanted, though it rests",
+          "[route]") {
+  TwoModels story({"near:small"});
+  story.say("one");
+  story.fail_status(RATE, 429, 400'000);
+  story.complete(story.turn(), "well");
+  std::string words;
+  for (int i = 0; i < 10'000; ++i) words += "word ";
+  story.say(words);
+  CHECK(story.asked() == "main:m");
+  const Route route = story.last("TurnStarted").turn_started().route();
+  CHECK(route.wanted().empty());
+  CHECK(route.passed(route.passed_size() - 1).why() == PassedModel::SMALL);
+  CHECK(route.passed(route.passed_size() - 1).model() == "small");
+}
+
 TEST_CASE("when all of them rest, the one that is wanted is asked", "[route]") {
   TwoModels story;
   story.say("hello");

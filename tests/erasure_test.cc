@@ -6,6 +6,8 @@
 
 #include "core/command.h"
 #include "core/fork.h"
+#include "core/spending.h"
+#include "core/tokens.h"
 #include "tests/story.h"
 #include "tools/replay.h"
 
@@ -379,6 +381,20 @@ TEST_CASE("all up to an event goes, a turn that was open then whole", "[erasure]
   CHECK(covers(*erased, completed));
   CHECK(covers(*erased, quoting));
   CHECK_FALSE(covers(*erased, quoting + 1));
+}
+
+TEST_CASE("an answer that is forgotten while it runs costs what it had said", "[erasure]") {
+  Chat chat;
+  chat.write("tell me", 1);
+  const OpenTurn open = chat.turn(kPlace);
+  chat.chunk(open, "a long and winding answer");
+  chat.commit();
+  chat.write("/erase", 2, 1);
+  const Event cancelled = chat.last("TurnCancelled");
+  CHECK(cancelled.turn_cancelled().tokens() == 0);
+  CHECK(cancelled.turn_cancelled().said_tokens() == estimate_tokens("a long and winding answer"));
+  CHECK(chat.gateway->directory().spending().today(kEverybody, chat.now).output_tokens() ==
+        cancelled.turn_cancelled().said_tokens());
 }
 
 TEST_CASE("a replay passes over decisions whose words are erased, and finds the rest the same",

@@ -112,10 +112,12 @@ TEST_CASE("what a server of the user's own lists is said of that server alone", 
 // Asks and answers, at times that the test tells.
 struct Asking {
   Time now = from_milliseconds(1'000'000'000'000);
+  std::vector<std::string> warnings;
   ModelLists lists;
 
   explicit Asking(CatalogueLoaded catalogue = catalogue_of(CatalogueLoaded(), CatalogueLoaded()))
-      : lists({provider()}, std::move(catalogue)) {}
+      : lists({provider()}, std::move(catalogue),
+              [this](std::string_view sentence) { warnings.emplace_back(sentence); }) {}
 
   static ProviderSettings provider() {
     ProviderSettings settings;
@@ -187,7 +189,7 @@ TEST_CASE("a start goes on from what the journal says was asked", "[models]") {
 
 TEST_CASE("a failure is tried again in an hour and changes nothing", "[models]") {
   Asking asking;
-  for (const int status : {500, 401, 404}) {
+  for (const int status : {500, 401}) {
     CHECK(asking.answered(asking.asked()->id, kOpenrouter, status).empty());
     CHECK_FALSE(asking.asked());
     asking.now += ModelLists::kAfterFailure;
@@ -197,11 +199,26 @@ TEST_CASE("a failure is tried again in an hour and changes nothing", "[models]")
   const CallId call = asking.asked()->id;
   CHECK(asking.lists.on_reply(call, ReplyFailed{}, asking.now).empty());
   CHECK(asking.lists.wake_at(asking.now) == asking.now + ModelLists::kAfterFailure);
+  // It is said once, until it works again.
+  REQUIRE(asking.warnings.size() == 1);
+  CHECK(asking.warnings[0].starts_with("openrouter did not list its models: HTTP 500;"));
+  asking.now += ModelLists::kAfterFailure;
+  CHECK(asking.answered(asking.asked()->id, kOpenrouter).size() == 1);
+  asking.now += ModelLists::kEvery;
+  CHECK(asking.answered(asking.asked()->id, "<html>").empty());
+  CHECK(asking.warnings.size() == 2);
+}
+
+TEST_CASE("a server that has no list is asked again tomorrow, and nobody is warned", "[models]") {
+  Asking asking;
+  CHECK(asking.answered(asking.asked()->id, "", 404).empty());
+  CHECK(asking.lists.wake_at(asking.now) == asking.now + ModelLists::kEvery);
+  CHECK(asking.warnings.empty());
 }
 
 TEST_CASE("nobody is asked without a key, in the clear, or in vain", "[models]") {
   const auto asks = [](ProviderSettings settings) {
-    ModelLists lists({std::move(settings)}, CatalogueLoaded());
+    ModelLists lists({std::move(settings)}, CatalogueLoaded(), [](std::string_view) {});
     return lists.due(Moment{}).has_value();
   };
   CHECK(asks(Asking::provider()));
@@ -219,7 +236,7 @@ TEST_CASE("nobody is asked without a key, in the clear, or in vain", "[models]")
   CHECK_FALSE(asks(echo));
   Moment stopping;
   stopping.taking_in = false;
-  ModelLists lists({Asking::provider()}, CatalogueLoaded());
+  ModelLists lists({Asking::provider()}, CatalogueLoaded(), [](std::string_view) {});
   CHECK_FALSE(lists.due(stopping));
   CHECK(lists.wake_at(Time{}) == kNever);
 }

@@ -80,12 +80,11 @@ TEST_CASE("what cannot be asked again is said in a sentence, and asks nobody", "
     CHECK(done.status == 64);
     CHECK(done.errors.find(words) != std::string::npos);
   };
-  refused({"--yes"}, "--model, --policy or --system");
+  refused({"--yes"}, "--model or --policy");
   refused({"--model", "fake:long-name"}, "--yes");
   refused({"--model", "nobody:x", "--yes"}, "nobody");
   refused({"--policy", "half", "--yes"}, "half");
   refused({"--policy", "full", "--yes", "--turn", "x"}, "--turn 42");
-  refused({"--system", "/nowhere", "--yes"}, "/nowhere");
   CHECK(asked.requests() == requests);
 }
 

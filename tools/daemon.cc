@@ -184,8 +184,9 @@ std::optional<Event> Daemon::catalogue_changed() const {
 std::unique_ptr<Adapter> Daemon::make_model_lists() const {
   std::vector<ProviderSettings> asked;
   if (settings_.values.catalogue.refresh) asked = settings_.values.providers;
-  return std::make_unique<ModelLists>(asked,
-                                      catalogue_of(gateway_->directory().catalogue(), own_models_));
+  return std::make_unique<ModelLists>(
+      asked, catalogue_of(gateway_->directory().catalogue(), own_models_),
+      [this](std::string_view sentence) { log_.log().warn("{}", sentence); });
 }
 
 void Daemon::connect_provider(const ProviderSettings& provider, std::vector<Adapter*>* adapters) {

@@ -1,10 +1,8 @@
-// `daybook whatif`: one past turn once more, with another model, policy or system prompt, on a
+// `daybook whatif`: one past turn once more, with another model or policy, on a
 // branch of its own. The chat it comes from never hears of it.
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "core/context.h"
 #include "core/directory.h"
@@ -38,7 +36,6 @@ struct WhatifOptions {
   std::string turn;
   std::string model;
   std::string policy;
-  std::string system;
   bool yes = false;
 };
 
@@ -186,7 +183,8 @@ std::string price_before(JournalView& view, const WhatifOptions& options, const 
 
 struct Said {
   Seq turn = 0;
-  std::string told;  // by the gateway itself
+  bool changed = false;  // the branch's model or a setting of its
+  std::string told;      // by the gateway itself
 };
 
 // Says something there and waits for what comes of it.
@@ -203,32 +201,10 @@ Result<Said> say(ControlClient& client, const std::string& place, const std::str
     if (ControlClient::is_last(*line)) return said;
     const std::string kind = line->value("kind", "");
     if (kind == "TurnStarted" && said.turn == 0) said.turn = line->value("seq", Seq{0});
+    if (kind == "ModelSwitched" || kind == "SettingChanged") said.changed = true;
     if (kind == "NoticeIssued") said.told += line->value("text", "");
     if (kind == "ChunkReceived") progress.reached(bytes += line->value("text", "").size());
   }
-}
-
-Result<std::string> words_in(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file) return Error{"--system: " + path + " cannot be read", ExitCode::kUsage};
-  text.erase(text.find_last_not_of(" \t\r\n") + 1);
-  if (text.empty() || text.size() > kSaidBytesMax) {
-    return Error{"--system: " + path + " is empty or longer than 60 KiB", ExitCode::kUsage};
-  }
-  return text;
-}
-
-std::vector<Event> changes_after(JournalView& view, Seq seq, SessionId session) {
-  KindSet kinds;
-  kinds.set(static_cast<std::size_t>(Event::kModelSwitched));
-  kinds.set(static_cast<std::size_t>(Event::kSettingChanged));
-  std::vector<Event> changes;
-  const auto read = view.events(seq + 1, view.log().last(), kinds, [&](const Event& event) {
-    if (event.session() == session) changes.push_back(event);
-    return true;
-  });
-  return read ? changes : std::vector<Event>();
 }
 
 // Where the turn is asked once more.
@@ -244,24 +220,10 @@ Result<void> set_up(const Place& there, ControlClient& client, const WhatifOptio
   std::vector<std::string> commands;
   if (!options.model.empty()) commands.push_back("/model " + options.model);
   if (!options.policy.empty()) commands.push_back("/policy " + options.policy);
-  if (!options.system.empty()) {
-    auto words = words_in(options.system);
-    if (!words) return words.error();
-    commands.push_back("/system " + *words);
-  }
   for (const std::string& command : commands) {
-    auto view = JournalView::open(there.directory);
-    if (!view) return view.error();
-    const Seq before = (*view)->log().last();
-    view->reset();
     const auto said = say(client, there.place(), command, "setting up");
     if (!said) return said.error();
-    view = JournalView::open(there.directory);
-    if (!view) return view.error();
-    const SessionRow* row = (*view)->gateway().directory().at(there.place());
-    if (row == nullptr || changes_after(**view, before, row->id()).empty()) {
-      return Error{said->told, ExitCode::kUsage};
-    }
+    if (!said->changed) return Error{said->told, ExitCode::kUsage};
   }
   return {};
 }
@@ -360,8 +322,8 @@ Result<void> ask_and_tell(const Tool& tool, const WhatifOptions& options, const 
 }
 
 Result<void> run_whatif(const Tool& tool, const WhatifOptions& options) {
-  if (options.model.empty() && options.policy.empty() && options.system.empty()) {
-    return Error{"say what shall be different: --model, --policy or --system", ExitCode::kUsage};
+  if (options.model.empty() && options.policy.empty()) {
+    return Error{"say what shall be different: --model or --policy", ExitCode::kUsage};
   }
   if (!options.policy.empty() && !is_policy(options.policy)) {
     return Error{"--policy: there is no policy '" + options.policy + "'", ExitCode::kUsage};
@@ -401,9 +363,9 @@ Result<void> run_whatif(const Tool& tool, const WhatifOptions& options) {
 }  // namespace
 
 void add_whatif(CLI::App& app, Tool& tool) {
-  CLI::App* verb = add_verb(app, "whatif", Group::kTalk,
-                            "a past turn once more, with another model, policy or system prompt",
-                            "daybook whatif telegram:12345 --turn 42 --model openai:gpt-4o");
+  CLI::App* verb =
+      add_verb(app, "whatif", Group::kTalk, "a past turn once more, with another model or policy",
+               "daybook whatif telegram:12345 --turn 42 --model openai:gpt-4o");
   const auto options = std::make_shared<WhatifOptions>();  // lives as long as the callback
   verb->add_option("session", options->session, "a session's number, place, or its beginning")
       ->required();
@@ -411,7 +373,6 @@ void add_whatif(CLI::App& app, Tool& tool) {
                    "of this turn, or of this event's; otherwise the newest");
   verb->add_option("--model", options->model, "who answers this time");
   verb->add_option("--policy", options->policy, "what the prompt takes of the conversation");
-  verb->add_option("--system", options->system, "a file that holds the system prompt");
   verb->add_flag("--yes", options->yes, "do not ask whether it may cost that much");
   verb->add_flag("--json", tool.json, "both answers as one JSON object");
   verb->callback(
