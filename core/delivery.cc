@@ -297,6 +297,12 @@ void Deliveries::apply(const Event& event) {
     found->second.text.clear();
     found->second.state.set_attempt(event.turn_retried().attempt());
     found->second.state.clear_last_chunk();
+  } else if (event.has_step_started()) {
+    const auto found = open_.find(event.step_started().turn());
+    if (found == open_.end()) return;
+    found->second.text.clear();
+    found->second.state.set_attempt(event.step_started().attempt());
+    found->second.state.clear_last_chunk();
   } else if (ends_turn(event)) {
     finish(ended_turn(event), event);
   } else if (event.has_notice_issued()) {
@@ -375,6 +381,8 @@ void Deliveries::apply_outcome(const Event& event) {
       if (delayed.post()) part->set_attempted(false);
       if (delayed.ambiguous()) make_ambiguous(part);
       if (delayed.lost()) part->set_message_id(0);
+      // An edit that failed without a plain no may be on the screen all the same.
+      if (!delayed.post() && delayed.status() != 429) part->clear_digest();
       if (delayed.status() == 429) state->set_slowdowns(state->slowdowns() + 1);
     });
   } else if (event.has_delivery_failed()) {
