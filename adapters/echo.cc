@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/tokens.h"
+#include "core/tools.h"
 
 namespace daybook {
 namespace {
@@ -73,10 +74,22 @@ std::size_t word_size(std::string_view text) {
 
 std::string echo_answer(const Prompt& prompt, TurnKind kind) {
   if (kind == SUMMARY) return echo_summary(prompt);
+  if (!prompt.messages.empty() && !prompt.messages.back().result_of.empty()) {
+    return "I looked it up:\n" + prompt.messages.back().text;
+  }
   const std::string heard = prompt.messages.empty() ? "" : prompt.messages.back().text;
   return "You said: \"" + std::string(cut_at_character(heard, Echo::kHeardBytesMax)) +
          "\". (I am echo, the built-in offline model; set a provider key or run `daybook setup` "
          "for a real one.)";
+}
+
+std::string echo_search(const Prompt& prompt) {
+  constexpr std::string_view kFind = "find ";
+  if (prompt.tools.empty() || prompt.tools_closed || prompt.messages.empty()) return {};
+  const PromptMessage& last = prompt.messages.back();
+  const std::string_view heard = last.text;
+  if (!last.result_of.empty() || !heard.starts_with(kFind)) return {};
+  return std::string(cut_at_character(heard.substr(kFind.size()), Echo::kFoundBytesMax));
 }
 
 Echo::Echo(std::string name, const Work& work, Prompts& prompts)
@@ -96,6 +109,7 @@ void Echo::on_event(const Event& event) {
   if (event.has_turn_retried()) {
     close(event.turn_retried().turn(), event.turn_retried().attempt());
   }
+  if (event.has_step_started()) close(event.step_started().turn(), event.step_started().attempt());
 }
 
 bool Echo::busy(Seq turn) const {
@@ -141,7 +155,8 @@ std::optional<Fact> Echo::begin(const OpenTurn& turn, Time now) {
   const Result<Prompt> prompt = prompts_.prompt(turn.seq());
   if (prompt) {
     speech.model = prompt->model;
-    speech.text = echo_answer(*prompt, turn.kind());
+    speech.find = turn.kind() == ANSWER ? echo_search(*prompt) : std::string();
+    if (speech.find.empty()) speech.text = echo_answer(*prompt, turn.kind());
     return std::nullopt;
   }
   speech.over = true;
@@ -172,6 +187,7 @@ Fact Echo::next_fact(Seq turn, Speech& speech) {
     chunk.set_kind(TEXT);
     return fact;
   }
+  if (!speech.find.empty()) return tool_fact(turn, speech, std::move(fact));
   speech.over = true;
   TurnCompleted& completed = *fact.mutable_turn_completed();
   completed.set_turn(turn);
@@ -181,6 +197,28 @@ Fact Echo::next_fact(Seq turn, Speech& speech) {
   completed.set_model(speech.model);
   completed.set_tokens(estimate_tokens(speech.text));
   fact.mutable_content()->set_text(std::move(speech.text));
+  return fact;
+}
+
+// First what it asks for, then that it has said all.
+Fact Echo::tool_fact(Seq turn, Speech& speech, Fact fact) {
+  if (!speech.requested) {
+    speech.requested = true;
+    ToolRequested& requested = *fact.mutable_tool_requested();
+    requested.set_turn(turn);
+    requested.set_attempt(speech.attempt);
+    requested.set_call_id("call_1");
+    requested.set_tool(std::string(kJournalSearch));
+    fact.mutable_content()->set_arguments(search_arguments(speech.find));
+    return fact;
+  }
+  speech.over = true;
+  StepCompleted& completed = *fact.mutable_step_completed();
+  completed.set_turn(turn);
+  completed.set_attempt(speech.attempt);
+  completed.set_finish(TOOL_CALLS);
+  completed.mutable_usage()->set_reported(false);
+  completed.set_model(speech.model);
   return fact;
 }
 

@@ -4,6 +4,7 @@
 #include "adapters/gemini.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace daybook {
 namespace {
@@ -41,6 +42,8 @@ class GeminiDecoder final : public StreamDecoder {
   error_code content(ondemand::value& value, Output output);
   error_code parts(ondemand::value& value, Output output);
   error_code part(ondemand::object& object, Output output);
+  error_code function_call(ondemand::value& value, ToolUse& use);
+  void add_use(ToolUse use, Output output);
   error_code usage(ondemand::value& value, Usage& into);
   error_code feedback(ondemand::value& value, Answer& answer);
 
@@ -174,6 +177,8 @@ error_code GeminiDecoder::parts(ondemand::value& value, Output output) {
 error_code GeminiDecoder::part(ondemand::object& object, Output output) {
   std::string_view token;
   bool thought = false;
+  std::optional<ToolUse> use;
+  std::string signature;
   for (auto each : object) {
     ondemand::field field;
     if (const error_code error = std::move(each).get(field)) return error;
@@ -181,7 +186,16 @@ error_code GeminiDecoder::part(ondemand::object& object, Output output) {
       token = field.value().raw_json_token();
     } else if (field.key() == "thought") {
       thought = field.value().raw_json_token().starts_with("true");
+    } else if (field.key() == "thoughtSignature") {
+      signature = json_string(field.value());
+    } else if (field.key() == "functionCall") {
+      if (const error_code error = function_call(field.value(), use.emplace())) return error;
     }
+  }
+  if (use) {
+    // One that is too long to be kept is better missing than cut.
+    if (signature.size() <= kToolTokenBytesMax) use->token = std::move(signature);
+    add_use(*std::move(use), output);
   }
   if (!token.starts_with('"')) return SUCCESS;
   Delta delta{thought ? REASONING : TEXT, {}};
@@ -189,6 +203,36 @@ error_code GeminiDecoder::part(ondemand::object& object, Output output) {
   if (!reader.append(token, &delta.text)) return simdjson::STRING_ERROR;
   if (!delta.text.empty()) output.deltas.push_back(std::move(delta));
   return SUCCESS;
+}
+
+// {"id"?, "name", "args"?}: whole in one part.
+error_code GeminiDecoder::function_call(ondemand::value& value, ToolUse& use) {
+  ondemand::object object;
+  if (value.get_object().get(object) != SUCCESS) return SUCCESS;
+  std::string_view arguments = "{}";
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    if (field.key() == "id") use.id = json_string(field.value());
+    if (field.key() == "name") use.name = json_string(field.value());
+    if (!(field.key() == "args")) continue;
+    ondemand::object whole;
+    if (field.value().get_object().get(whole) != SUCCESS) continue;
+    if (const error_code error = whole.raw_json().get(arguments)) return error;
+  }
+  append_arguments(&use, arguments);
+  return SUCCESS;
+}
+
+void GeminiDecoder::add_use(ToolUse use, Output output) {
+  if (output.answer.uses.size() == kToolUsesMax) {
+    output.answer.trouble = Trouble{
+        PEER, 0, 0, "it asks for more than " + std::to_string(kToolUsesMax) + " tools at once"};
+    return;
+  }
+  output.answer.uses.push_back(std::move(use));
+  const ToolUse& added = output.answer.uses.back();
+  output.deltas.push_back({TOOL_USE, added.arguments, output.answer.uses.size(), added.name});
 }
 
 error_code GeminiDecoder::usage(ondemand::value& value, Usage& into) {
@@ -249,9 +293,52 @@ std::string gemini_path_segment(std::string_view name) {
   return out;
 }
 
-nlohmann::json gemini_content(const PromptMessage& message) {
-  return {{"role", message.role == Entry::USER ? "user" : "model"},
-          {"parts", nlohmann::json::array({{{"text", message.text}}})}};
+nlohmann::json gemini_parts(const PromptMessage& message) {
+  nlohmann::json parts = nlohmann::json::array();
+  if (!message.result_of.empty()) {
+    parts.push_back({{"functionResponse",
+                      {{"id", message.result_of},
+                       {"name", message.tool},
+                       {"response", {{"result", message.text}}}}}});
+    return parts;
+  }
+  if (!message.text.empty()) parts.push_back({{"text", message.text}});
+  for (const ToolRequest& request : message.requests) {
+    nlohmann::json part = {
+        {"functionCall",
+         {{"id", request.id},
+          {"name", request.tool},
+          {"args", nlohmann::json::parse(sent_arguments(request), nullptr, false)}}}};
+    if (!request.token.empty()) part["thoughtSignature"] = request.token;
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+// Results of one step are one content.
+void add_gemini_content(const PromptMessage& message, bool joins, nlohmann::json* contents) {
+  nlohmann::json parts = gemini_parts(message);
+  if (joins) {
+    for (nlohmann::json& part : parts) contents->back()["parts"].push_back(std::move(part));
+    return;
+  }
+  contents->push_back(
+      {{"role", message.role == Entry::USER ? "user" : "model"}, {"parts", std::move(parts)}});
+}
+
+void add_gemini_tools(const Prompt& prompt, nlohmann::json* body) {
+  if (prompt.tools.empty()) return;
+  nlohmann::json declarations = nlohmann::json::array();
+  for (const ToolDefinition& tool : prompt.tools) {
+    declarations.push_back(
+        {{"name", tool.name},
+         {"description", tool.description},
+         {"parameters", nlohmann::json::parse(tool.parameters, nullptr, false)}});
+  }
+  (*body)["tools"] = nlohmann::json::array({{{"functionDeclarations", std::move(declarations)}}});
+  if (prompt.tools_closed) {
+    (*body)["toolConfig"] = {{"functionCallingConfig", {{"mode", "NONE"}}}};
+  }
 }
 
 }  // namespace
@@ -262,13 +349,19 @@ Result<ProviderRequest> Gemini::request(const Prompt& prompt) const {
   nlohmann::json contents = nlohmann::json::array();
   // A window may begin with an answer, which this protocol refuses.
   if (merged->front().role != Entry::USER) {
-    contents.push_back(gemini_content({Entry::USER, "(Earlier messages are left out.)"}));
+    add_gemini_content({Entry::USER, "(Earlier messages are left out.)"}, false, &contents);
   }
-  for (const PromptMessage& message : *merged) contents.push_back(gemini_content(message));
+  bool result = false;
+  for (const PromptMessage& message : *merged) {
+    const bool joins = result && !message.result_of.empty();
+    add_gemini_content(message, joins, &contents);
+    result = !message.result_of.empty();
+  }
   nlohmann::json body = {{"contents", std::move(contents)}};
   if (!prompt.system.empty()) {
     body["systemInstruction"] = {{"parts", nlohmann::json::array({{{"text", prompt.system}}})}};
   }
+  add_gemini_tools(prompt, &body);
   if (prompt.output_tokens_max > 0) {
     body["generationConfig"] = {{"maxOutputTokens", prompt.output_tokens_max}};
   }

@@ -3,8 +3,11 @@
 // counts alone.
 #include "adapters/openai_chat.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/check.h"
 
@@ -65,6 +68,32 @@ error_code read_chat_usage(ondemand::value& value, Usage& usage) {
   return SUCCESS;
 }
 
+// What one delta says of one use of a tool.
+struct ToolPiece {
+  std::optional<std::uint64_t> index;
+  std::string id;
+  std::string name;
+  std::string_view arguments;  // a JSON string, or a whole object
+};
+
+error_code read_chat_function(ondemand::value& value, ToolPiece& piece) {
+  ondemand::object object;
+  if (value.get_object().get(object) != SUCCESS) return SUCCESS;
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    if (field.key() == "name") piece.name = json_string(field.value());
+    if (!(field.key() == "arguments")) continue;
+    ondemand::object whole;
+    if (field.value().get_object().get(whole) == SUCCESS) {
+      if (const error_code error = whole.raw_json().get(piece.arguments)) return error;
+    } else {
+      piece.arguments = field.value().raw_json_token();
+    }
+  }
+  return SUCCESS;
+}
+
 class ChatDecoder final : public StreamDecoder {
  public:
   explicit ChatDecoder(JsonBuffer& buffer) : buffer_(buffer) {}
@@ -79,12 +108,17 @@ class ChatDecoder final : public StreamDecoder {
   error_code choice(ondemand::object& object, std::vector<Delta>& deltas, Answer& answer);
   error_code delta(ondemand::value& value, std::vector<Delta>& deltas, Answer& answer);
   error_code text_of(ondemand::value& value, JsonText& reader, std::string& text);
+  error_code tool_calls(ondemand::value& value, std::vector<Delta>& deltas, Answer& answer);
+  error_code tool_call(ondemand::object& object, std::vector<Delta>& deltas, Answer& answer);
+  std::size_t place_of(const ToolPiece& piece, Answer& answer);
   void finished(ondemand::value& reason, Answer& answer);
 
   JsonBuffer& buffer_;
   JsonText text_;
   JsonText reasoning_;
-  bool wrong_ = false;  // this event tells of an error
+  std::vector<JsonText> arguments_;              // by use
+  std::map<std::uint64_t, std::size_t> places_;  // by the stream's own index: the newest use there
+  bool wrong_ = false;                           // this event tells of an error
 };
 
 void ChatDecoder::decode(std::string_view data, std::vector<Delta>& deltas, Answer& answer) {
@@ -209,6 +243,8 @@ error_code ChatDecoder::delta(ondemand::value& value, std::vector<Delta>& deltas
       error = text_of(field.value(), text_, text.text);
     } else if (key == "reasoning" || key == "reasoning_content" || key == "reasoning_text") {
       if (reasoning.text.empty()) error = text_of(field.value(), reasoning_, reasoning.text);
+    } else if (key == "tool_calls") {
+      error = tool_calls(field.value(), deltas, answer);
     } else if (key == "refusal") {
       answer.reason += json_string(field.value());
     }
@@ -219,7 +255,104 @@ error_code ChatDecoder::delta(ondemand::value& value, std::vector<Delta>& deltas
   return SUCCESS;
 }
 
+error_code ChatDecoder::tool_calls(ondemand::value& value, std::vector<Delta>& deltas,
+                                   Answer& answer) {
+  ondemand::array array;
+  if (value.get_array().get(array) != SUCCESS) return SUCCESS;
+  for (auto each : array) {
+    ondemand::object object;
+    if (const error_code error = each.get_object().get(object)) return error;
+    if (const error_code error = tool_call(object, deltas, answer)) return error;
+  }
+  return SUCCESS;
+}
+
+error_code ChatDecoder::tool_call(ondemand::object& object, std::vector<Delta>& deltas,
+                                  Answer& answer) {
+  ToolPiece piece;
+  for (auto each : object) {
+    ondemand::field field;
+    if (const error_code error = std::move(each).get(field)) return error;
+    const ondemand::raw_json_string key = field.key();
+    if (key == "index") {
+      std::uint64_t index = 0;
+      if (field.value().get_uint64().get(index) == SUCCESS) piece.index = index;
+    } else if (key == "id") {
+      piece.id = json_string(field.value());
+    } else if (key == "function") {
+      if (const error_code error = read_chat_function(field.value(), piece)) return error;
+    }
+  }
+  const std::size_t place = place_of(piece, answer);
+  if (place == kToolUsesMax) {
+    answer.trouble = Trouble{
+        PEER, 0, 0, "it asks for more than " + std::to_string(kToolUsesMax) + " tools at once"};
+    return SUCCESS;
+  }
+  ToolUse& use = answer.uses[place];
+  Delta delta{TOOL_USE, {}, place + 1, use.name.empty() ? piece.name : std::string()};
+  if (use.id.empty()) use.id = piece.id;
+  if (use.name.empty()) use.name = piece.name;
+  std::string more;
+  if (piece.arguments.starts_with('{')) {
+    more = piece.arguments;
+  } else if (piece.arguments.starts_with('"') &&
+             !arguments_[place].append(piece.arguments, &more)) {
+    return simdjson::STRING_ERROR;
+  }
+  delta.text = append_arguments(&use, more);
+  if (!delta.text.empty() || !delta.name.empty()) deltas.push_back(std::move(delta));
+  return SUCCESS;
+}
+
+// Servers differ: an id that is new begins a use, whatever its index; without one the index tells,
+// and without either it is the last one. kToolUsesMax: there is no room for it.
+std::size_t ChatDecoder::place_of(const ToolPiece& piece, Answer& answer) {
+  const auto same = std::find_if(answer.uses.begin(), answer.uses.end(), [&](const ToolUse& use) {
+    return !piece.id.empty() && use.id == piece.id;
+  });
+  if (same != answer.uses.end()) return static_cast<std::size_t>(same - answer.uses.begin());
+  if (piece.id.empty() && piece.index && places_.contains(*piece.index)) {
+    return places_[*piece.index];
+  }
+  const bool goes_on = piece.id.empty() && !piece.index && piece.name.empty();
+  if (goes_on && !answer.uses.empty()) return answer.uses.size() - 1;
+  if (answer.uses.size() == kToolUsesMax) return kToolUsesMax;
+  answer.uses.emplace_back();
+  arguments_.emplace_back();
+  if (piece.index) places_[*piece.index] = answer.uses.size() - 1;
+  return answer.uses.size() - 1;
+}
+
 std::string_view chat_role(Entry::Role role) { return role == Entry::USER ? "user" : "assistant"; }
+
+nlohmann::json chat_message(const PromptMessage& message) {
+  if (!message.result_of.empty()) {
+    return {{"role", "tool"}, {"tool_call_id", message.result_of}, {"content", message.text}};
+  }
+  nlohmann::json sent = {{"role", chat_role(message.role)}, {"content", message.text}};
+  if (message.requests.empty()) return sent;
+  if (message.text.empty()) sent["content"] = nullptr;
+  for (const ToolRequest& request : message.requests) {
+    sent["tool_calls"].push_back(
+        {{"id", request.id},
+         {"type", "function"},
+         {"function", {{"name", request.tool}, {"arguments", sent_arguments(request)}}}});
+  }
+  return sent;
+}
+
+void add_chat_tools(const Prompt& prompt, nlohmann::json* body) {
+  for (const ToolDefinition& tool : prompt.tools) {
+    (*body)["tools"].push_back(
+        {{"type", "function"},
+         {"function",
+          {{"name", tool.name},
+           {"description", tool.description},
+           {"parameters", nlohmann::json::parse(tool.parameters, nullptr, false)}}}});
+  }
+  if (prompt.tools_closed) (*body)["tool_choice"] = "none";
+}
 
 }  // namespace
 
@@ -231,12 +364,13 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
     messages.push_back({{"role", "system"}, {"content", prompt.system}});
   }
   for (const PromptMessage& message : *merged) {
-    messages.push_back({{"role", chat_role(message.role)}, {"content", message.text}});
+    messages.push_back(chat_message(message));
   }
   nlohmann::json body = {{"model", prompt.model},
                          {"messages", std::move(messages)},
                          {"stream", true},
                          {"stream_options", {{"include_usage", true}}}};
+  add_chat_tools(prompt, &body);
   const bool openrouter = settings_.name == "openrouter";
   if (prompt.output_tokens_max > 0) {
     const bool newer = openrouter || settings_.name == "openai";

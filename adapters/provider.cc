@@ -134,6 +134,7 @@ Due Provider::start(const OpenTurn& turn) {
     const bool ours = prompt.error().code == ExitCode::kSettings;
     return failure(attempt, {ours ? SETTINGS : REQUEST, 0, 0, prompt.error().message});
   }
+  attempt.tools = !prompt->tools.empty() && !prompt->tools_closed;
   Result<ProviderRequest> request = dialect_->request(*prompt);
   if (!request) return failure(attempt, {REQUEST, 0, 0, request.error().message});
   return call_for(std::move(request).value(), std::move(attempt));
@@ -187,6 +188,7 @@ void Provider::on_event(const Event& event) {
   if (event.has_turn_retried()) {
     close(event.turn_retried().turn(), event.turn_retried().attempt());
   }
+  if (event.has_step_started()) close(event.step_started().turn(), event.step_started().attempt());
 }
 
 // ---- what came back
@@ -288,16 +290,27 @@ void Provider::add_chunks(Attempt& attempt, Facts& facts) {
     }
     attempt.began = true;
     if (delta.kind == TEXT) attempt.text += delta.text;
-    Fact& fact = facts.emplace_back();
-    fact.set_session(attempt.session);
-    fact.set_cause(attempt.cause);
-    fact.mutable_content()->set_text(std::move(delta.text));
+    Fact& fact = add_fact(attempt, facts);
     ChunkReceived& chunk = *fact.mutable_chunk_received();
+    if (delta.kind == TOOL_USE) {
+      chunk.set_call(static_cast<std::uint32_t>(delta.use));
+      fact.mutable_content()->set_name(clean_words(delta.name, secrets_, kNameBytesMax));
+      fact.mutable_content()->set_arguments(std::move(delta.text));
+    } else {
+      fact.mutable_content()->set_text(std::move(delta.text));
+    }
     chunk.set_turn(attempt.turn);
     chunk.set_attempt(attempt.number);
     chunk.set_kind(delta.kind);
   }
   deltas_.clear();
+}
+
+Fact& Provider::add_fact(const Attempt& attempt, Facts& facts) const {
+  Fact& fact = facts.emplace_back();
+  fact.set_session(attempt.session);
+  fact.set_cause(attempt.cause);
+  return fact;
 }
 
 // Nothing more comes: whole if the provider said so, otherwise `otherwise`.
@@ -308,6 +321,37 @@ void Provider::settle(Attempt& attempt, Trouble otherwise, Facts& facts) {
   } else {
     fail(attempt, std::move(otherwise), facts);
   }
+}
+
+template <typename Body>
+void Provider::tell_answer(const Attempt& attempt, Body& body) const {
+  const Answer& answer = attempt.answer;
+  body.set_turn(attempt.turn);
+  body.set_attempt(attempt.number);
+  body.set_finish(answer.finish);
+  *body.mutable_usage() = answer.usage;
+  body.set_model(clean_words(answer.model, secrets_, kNameBytesMax));
+  body.set_request_id(clean_words(answer.request_id, secrets_, kNameBytesMax));
+  body.set_tokens(estimate_tokens(attempt.text));
+}
+
+// It asks for tools: the turn goes on.
+void Provider::complete_step(Attempt& attempt, Facts& facts) {
+  settle_tool_uses(&attempt.answer.uses);
+  for (const ToolUse& use : attempt.answer.uses) {
+    Fact& fact = add_fact(attempt, facts);
+    ToolRequested& requested = *fact.mutable_tool_requested();
+    requested.set_turn(attempt.turn);
+    requested.set_attempt(attempt.number);
+    requested.set_call_id(use.id);
+    requested.set_tool(clean_words(use.name, secrets_, kToolNameBytesMax));
+    requested.set_cut(use.cut);
+    fact.mutable_content()->set_arguments(use.arguments);
+    if (!use.token.empty()) fact.mutable_content()->set_raw(use.token);
+  }
+  Fact& fact = add_fact(attempt, facts);
+  tell_answer(attempt, *fact.mutable_step_completed());
+  fact.mutable_content()->set_text(std::move(attempt.text));
 }
 
 void Provider::complete(Attempt& attempt, Facts& facts) {
@@ -323,17 +367,9 @@ void Provider::complete(Attempt& attempt, Facts& facts) {
     return;
   }
   attempt.stage = Stage::kAnswered;
-  Fact& fact = facts.emplace_back();
-  fact.set_session(attempt.session);
-  fact.set_cause(attempt.cause);
-  TurnCompleted& completed = *fact.mutable_turn_completed();
-  completed.set_turn(attempt.turn);
-  completed.set_attempt(attempt.number);
-  completed.set_finish(answer.finish);
-  *completed.mutable_usage() = answer.usage;
-  completed.set_model(clean_words(answer.model, secrets_, kNameBytesMax));
-  completed.set_request_id(clean_words(answer.request_id, secrets_, kNameBytesMax));
-  completed.set_tokens(estimate_tokens(attempt.text));
+  if (attempt.tools && !answer.uses.empty()) return complete_step(attempt, facts);
+  Fact& fact = add_fact(attempt, facts);
+  tell_answer(attempt, *fact.mutable_turn_completed());
   fact.mutable_content()->set_text(std::move(attempt.text));
   if (refused) {
     fact.mutable_content()->set_detail(clean_words(answer.reason, secrets_));
@@ -367,8 +403,10 @@ Fact Provider::failure(const Attempt& attempt, const Trouble& trouble) const {
 Result<std::vector<PromptMessage>> merged_messages(const Prompt& prompt) {
   std::vector<PromptMessage> merged;
   for (const PromptMessage& message : prompt.messages) {
-    if (message.text.empty()) continue;
-    if (!merged.empty() && merged.back().role == message.role) {
+    if (message.text.empty() && message.plain()) continue;
+    const bool joins = !merged.empty() && merged.back().role == message.role && message.plain() &&
+                       merged.back().plain();
+    if (joins) {
       merged.back().text += "\n\n" + message.text;
     } else {
       merged.push_back(message);

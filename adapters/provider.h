@@ -1,9 +1,10 @@
 // A model provider: takes the turns that are its own, asks for one answer per attempt, and turns
 // the stream into facts.
 //
-// Law: an attempt that was started ends in exactly one fact, TurnCompleted or AttemptFailed, unless
-// it was cancelled or superseded first; it is never started twice. TurnCompleted needs the
-// provider's own finish marker: the end of the bytes alone proves nothing.
+// Law: an attempt that was started ends in exactly one fact, TurnCompleted, StepCompleted (with a
+// ToolRequested before it for each use of a tool that it asks for) or AttemptFailed, unless it was
+// cancelled or superseded first; it is never started twice. The first two need the provider's own
+// finish marker: the end of the bytes alone proves nothing.
 //
 // The loop is the same for all; what differs is a Dialect: one file per provider, request() and
 // decode(). Rejected: retrying here. Whether to try again is a decision, so it is an event.
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "adapters/provider_error.h"
+#include "adapters/tool_use.h"
 #include "adapters/wire/sse.h"
 #include "core/context.h"
 #include "core/ports.h"
@@ -29,7 +31,9 @@ namespace daybook {
 
 struct Delta {
   ChunkKind kind = TEXT;
-  std::string text;  // valid UTF-8, never empty
+  std::string text;       // valid UTF-8, never empty, but of a use that only has its name yet
+  std::size_t use = 0;    // TOOL_USE: of answer.uses, from 1; `text` belongs to its arguments
+  std::string name = {};  // the tool, where it is named
 
   friend bool operator==(const Delta&, const Delta&) = default;
 };
@@ -42,6 +46,7 @@ struct Answer {
   Usage usage;
   std::string model;
   std::string request_id;
+  std::vector<ToolUse> uses;  // of tools, in the order they began
   std::optional<Trouble> trouble;
 };
 
@@ -108,6 +113,7 @@ class Provider final : public Adapter {
     HeaderList headers;
     bool streaming = false;
     bool began = false;  // some words came
+    bool tools = false;  // it may use them
     std::string body;    // of an answer that is no stream
     sse::Decoder events;
     std::unique_ptr<StreamDecoder> decoder;
@@ -129,6 +135,10 @@ class Provider final : public Adapter {
   void decode(Attempt& attempt, std::string_view data, Facts& facts);
   void add_chunks(Attempt& attempt, Facts& facts);
   void complete(Attempt& attempt, Facts& facts);
+  void complete_step(Attempt& attempt, Facts& facts);
+  Fact& add_fact(const Attempt& attempt, Facts& facts) const;
+  template <typename Body>
+  void tell_answer(const Attempt& attempt, Body& body) const;
   void settle(Attempt& attempt, Trouble otherwise, Facts& facts);
   void fail(Attempt& attempt, Trouble trouble, Facts& facts);
   [[nodiscard]] Fact failure(const Attempt& attempt, const Trouble& trouble) const;
@@ -149,6 +159,7 @@ class Provider final : public Adapter {
 };
 
 // Messages of one role joined, empty ones left out; an Error when nothing from the user is last.
+// Those that are more than words stay as they are.
 Result<std::vector<PromptMessage>> merged_messages(const Prompt& prompt);
 
 // The adapter for one provider row, by its kind. References must outlive it.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "core/codec.h"
 #include "core/open_turn.h"
+#include "core/steps.h"
 
 namespace daybook {
 
@@ -23,6 +25,10 @@ void Calls::apply(const Event& event) {
     const auto found = open_.find(event.turn_retried().turn());
     if (found == open_.end()) return;
     retry_open_turn(&found->second, event);
+    apply_step(&found->second, event);
+  } else if (is_step(event)) {
+    const auto found = open_.find(turn_of(event));
+    if (found != open_.end()) apply_step(&found->second, event);
   } else if (event.has_turn_completed()) {
     open_.erase(event.turn_completed().turn());
   } else if (event.has_turn_failed()) {
@@ -37,7 +43,8 @@ void Calls::apply(const Event& event) {
 const OpenTurn* Calls::due(std::string_view provider, Time now,
                            const std::function<bool(Seq turn)>& busy) const {
   for (const auto& [seq, turn] : open_) {
-    if (turn.provider() == provider && turn.not_before() <= to_milliseconds(now) && !busy(seq)) {
+    const bool now_or_before = turn.not_before() <= to_milliseconds(now);
+    if (turn.provider() == provider && !turn.using_tools() && now_or_before && !busy(seq)) {
       return &turn;
     }
   }
@@ -47,7 +54,7 @@ const OpenTurn* Calls::due(std::string_view provider, Time now,
 Time Calls::wake_at(std::string_view provider, const std::function<bool(Seq turn)>& busy) const {
   Time earliest = kNever;
   for (const auto& [seq, turn] : open_) {
-    if (turn.provider() == provider && !busy(seq)) {
+    if (turn.provider() == provider && !turn.using_tools() && !busy(seq)) {
       earliest = std::min(earliest, from_milliseconds(turn.not_before()));
     }
   }

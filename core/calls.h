@@ -22,7 +22,7 @@ class Calls {
   void apply(const Event& event);
 
   // The oldest open turn of this provider whose current attempt may start now and for which `busy`
-  // is false.
+  // is false. One that uses tools (core/steps.h) waits for them.
   [[nodiscard]] const OpenTurn* due(std::string_view provider, Time now,
                                     const std::function<bool(Seq turn)>& busy) const;
 

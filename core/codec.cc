@@ -86,7 +86,8 @@ Record to_record(const Event& event) {
   record.session = event.session();
   record.cause = event.cause();
   record.prev = event.prev();
-  record.turn = turn_of(event);
+  // What a tool returned repeats words of others, and goes when they do: it has a key of its own.
+  record.turn = event.has_tool_returned() ? 0 : turn_of(event);
   CHECK(record.kind != 0, "an event without body is never recorded");
   std::string whole;
   CHECK(event.SerializeToString(&whole), "an event always serialises");
@@ -133,12 +134,15 @@ Seq turn_of(const Event& event) {
   if (event.has_tool_attempted()) return event.tool_attempted().turn();
   if (event.has_tool_returned()) return event.tool_returned().turn();
   if (event.has_tool_refused()) return event.tool_refused().turn();
+  if (event.has_step_completed()) return event.step_completed().turn();
+  if (event.has_step_started()) return event.step_started().turn();
   return 0;
 }
 
 Seq last_chunk_of(const Event& event) {
   if (event.has_turn_completed()) return event.turn_completed().last_chunk();
   if (event.has_attempt_failed()) return event.attempt_failed().last_chunk();
+  if (event.has_step_completed()) return event.step_completed().last_chunk();
   if (event.has_turn_failed()) return event.turn_failed().last_chunk();
   if (event.has_turn_retried()) return event.turn_retried().last_chunk();
   if (event.has_turn_cancelled()) return event.turn_cancelled().last_chunk();

@@ -6,7 +6,9 @@
 
 #include "core/continuing.h"
 #include "core/policy.h"
+#include "core/preface.h"
 #include "core/session.h"
+#include "core/steps.h"
 #include "core/tokens.h"
 
 namespace daybook {
@@ -22,6 +24,54 @@ void add_range(std::vector<Range>* ranges, const SessionState& session, int firs
   Range& range = ranges->emplace_back();
   range.set_first(session.entries(first).seq());
   range.set_last(session.entries(last).seq());
+}
+
+std::string system_of(const TurnStarted& turn, History& history) {
+  return turn.kind() == SUMMARY ? std::string(kSummarySystem) : history.text(turn.settings());
+}
+
+std::vector<ToolDefinition> tools_of(const TurnStarted& turn) {
+  std::vector<ToolDefinition> offered;
+  for (const std::string& name : turn.tools()) {
+    if (const ToolDefinition* tool = find_tool(name)) offered.push_back(*tool);
+  }
+  return offered;
+}
+
+// What stands before the messages of a planned prompt.
+std::uint32_t tokens_before(const TurnStarted& turn, History& history) {
+  std::uint32_t tokens = estimate_tokens(system_of(turn, history), turn.rules());
+  for (const ToolDefinition& tool : tools_of(turn)) {
+    tokens += kMessageTokens + estimate_tokens(tool.name, turn.rules()) +
+              estimate_tokens(tool.description, turn.rules()) +
+              estimate_tokens(tool.parameters, turn.rules());
+  }
+  return tokens;
+}
+
+// All but the entries: that, what is told before the turn's own messages, and its steps.
+std::uint32_t tokens_around(const SessionState& state, const TurnStarted& turn, History& history) {
+  std::uint32_t tokens = tokens_before(turn, history) + continuation_tokens(turn, history) +
+                         tokens_of_steps(state.open(), static_cast<int>(turn.steps()));
+  if (const std::string told = preface_text(turn, history); !told.empty()) {
+    tokens += kMessageTokens + estimate_tokens(told, turn.rules());
+  }
+  return tokens;
+}
+
+// The digest of what comes before the messages.
+Digest digest_before(const Digest& system, const std::vector<ToolDefinition>& tools) {
+  if (tools.empty()) return system;
+  Sha256 all;
+  all.update(view(system));
+  for (const ToolDefinition& tool : tools) {
+    Sha256 one;
+    for (const std::string_view part : {tool.name, tool.description, tool.parameters}) {
+      one.update(view(sha256(part)));
+    }
+    all.update(view(one.finish()));
+  }
+  return all.finish();
 }
 
 // Of turns whose choice is made again. It must stay as it is.
@@ -70,10 +120,6 @@ std::string transcript(const SessionState& scope, const Selection& selection,
 
 std::string quoted_summary(const SessionState& scope, History& history) {
   return std::string(kSummaryIntro) + history.text(scope.summary_text());
-}
-
-std::string system_of(const TurnStarted& turn, History& history) {
-  return turn.kind() == SUMMARY ? std::string(kSummarySystem) : history.text(turn.settings());
 }
 
 // By the limits alone.
@@ -126,11 +172,22 @@ Selection selection_of(const SessionState& state, const TurnStarted& turn, const
   return selection;
 }
 
+// One of the messages that the turn answers.
+bool is_own(const SessionState& state, const TurnStarted& turn, const Piece& piece) {
+  if (piece.kind != Piece::Kind::kEntry) return false;
+  const Seq seq = state.entries(piece.position).seq();
+  return std::find(turn.answers().begin(), turn.answers().end(), seq) != turn.answers().end();
+}
+
 template <typename Words, typename Said>
 Selection assemble_by_record(const SessionState& state, const TurnStarted& turn, History& history,
                              const Words& words, const Said& said) {
   const Kept kept = kept_by(state, turn);
+  std::string preface = preface_text(turn, history);
   lay_out(state, kept, [&](const Piece& piece) {
+    if (!preface.empty() && is_own(state, turn, piece)) {
+      words(Entry::USER, std::exchange(preface, {}));
+    }
     if (piece.kind == Piece::Kind::kSummary) {
       words(Entry::USER, quoted_summary(state, history));
     } else if (piece.kind == Piece::Kind::kGap) {
@@ -147,6 +204,35 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
     words(Entry::USER, std::string(kGoOnText));
   }
   return selection_of(state, turn, kept);
+}
+
+ToolRequest request_of(const Event& event) {
+  return {event.tool_requested().call_id(), event.tool_requested().tool(),
+          event.content().arguments(), event.content().raw()};
+}
+
+// The turn's own steps, each its answer and then the results in the order they were asked for.
+template <typename Add>
+void tell_steps(const SessionState& state, const TurnStarted& turn, History& history,
+                const Add& add) {
+  const int steps = std::min(static_cast<int>(turn.steps()), state.open().steps_size());
+  for (int index = 0; index < steps; ++index) {
+    const StepRow& step = state.open().steps(index);
+    PromptMessage asked{Entry::ASSISTANT, history.text(step.seq())};
+    std::vector<PromptMessage> results;
+    for (const ToolCallRow& call : step.calls()) {
+      const std::optional<Event> request = history.event(call.request());
+      asked.requests.push_back(request_of(request.value_or(Event())));
+      asked.requests.back().id = call.call_id();
+      results.push_back({Entry::USER,
+                         history.text(call.settled()),
+                         {},
+                         call.call_id(),
+                         asked.requests.back().tool});
+    }
+    add(std::move(asked));
+    for (PromptMessage& result : results) add(std::move(result));
+  }
 }
 
 // Tells what a prompt is made of, in its order: the system's words, then messages, which are either
@@ -178,7 +264,13 @@ struct PieceName {
 
 std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& turn) {
   std::vector<PieceName> names;
+  bool told = !turn.has_preface();
   lay_out(state, kept_by(state, turn), [&](const Piece& piece) {
+    // A preface is like no other one.
+    if (!told && is_own(state, turn, piece)) {
+      told = true;
+      names.push_back({Piece::Kind::kGap, turn.answers(0), 0, 0});
+    }
     PieceName& name = names.emplace_back();
     name.kind = piece.kind;
     if (piece.kind == Piece::Kind::kSummary) {
@@ -206,6 +298,11 @@ class Canonical {
   void add(Entry::Role role, const Digest& text) {
     whole_.update(role == Entry::USER ? "u" : "a");
     whole_.update(view(text));
+  }
+  void add(const PromptMessage& message) {
+    if (message.plain()) return add(message.role, sha256(message.text));
+    whole_.update(message.requests.empty() ? "r" : "c");
+    whole_.update(view(digest_of(message)));
   }
   // Goes on where another prompt ended, and comes back there.
   void resume(const Sha256& whole) { whole_ = whole; }
@@ -249,12 +346,23 @@ void remember(const SessionState& state, const TurnStarted& turn, const Digest& 
 
 }  // namespace
 
+Digest digest_of(const PromptMessage& message) {
+  Sha256 whole;
+  whole.update(view(sha256(message.text)));
+  for (const ToolRequest& request : message.requests) {
+    for (const std::string* part :
+         {&request.id, &request.tool, &request.arguments, &request.token}) {
+      whole.update(view(sha256(*part)));
+    }
+  }
+  if (!message.result_of.empty()) whole.update(view(sha256(message.result_of)));
+  return whole.finish();
+}
+
 Digest canonical_sha256(const Prompt& prompt) {
   Canonical whole;
-  whole.begin(prompt.model, sha256(prompt.system));
-  for (const PromptMessage& message : prompt.messages) {
-    whole.add(message.role, sha256(message.text));
-  }
+  whole.begin(prompt.model, digest_before(sha256(prompt.system), prompt.tools));
+  for (const PromptMessage& message : prompt.messages) whole.add(message);
   return whole.finish();
 }
 
@@ -293,10 +401,9 @@ Selection select_entries(const SessionState& session, std::uint32_t system_token
 }
 
 bool plan_prompt(const SessionState& state, TurnStarted* turn, History& history) {
-  // What it takes besides entries.
-  const std::uint32_t system_tokens = estimate_tokens(system_of(*turn, history), turn->rules()) +
-                                      continuation_tokens(*turn, history);
-  const Choice choice = choose(state, *turn, system_tokens, history);
+  const std::uint32_t around = tokens_around(state, *turn, history);
+  turn->set_step_tokens(tokens_of_steps(state.open(), static_cast<int>(turn->steps())));
+  const Choice choice = choose(state, *turn, around, history);
   const std::vector<Range> taken = ranges_of(state, choice.kept.entries);
   turn->mutable_taken()->Assign(taken.begin(), taken.end());
   std::vector<bool> left = choice.kept.entries;
@@ -322,8 +429,8 @@ std::uint32_t reused_tokens(const SessionState& state, const TurnStarted& turn,
                             const TurnStarted& before, History& history) {
   const bool same = turn.model() == before.model() && turn.rules() == before.rules() &&
                     history.text_sha256(turn.settings()) == history.text_sha256(before.settings());
-  if (!same) return 0;
-  std::uint64_t tokens = estimate_tokens(system_of(turn, history), turn.rules());
+  if (!same || tools_of(turn) != tools_of(before)) return 0;
+  std::uint64_t tokens = tokens_before(turn, history);
   const std::vector<PieceName> names = names_of(state, turn);
   const std::vector<PieceName> others = names_of(state, before);
   const std::size_t size = std::min(names.size(), others.size());
@@ -345,13 +452,17 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
   built.selection = assemble(
       state, turn, history, [&](std::string system) { built.prompt.system = std::move(system); },
       add, [&](const Entry& entry) { add(entry.role(), history.text(entry.seq())); });
+  built.prompt.tools = tools_of(turn);
+  built.prompt.tools_closed = turn.tools_closed();
+  tell_steps(state, turn, history,
+             [&](PromptMessage message) { built.prompt.messages.push_back(std::move(message)); });
   return built;
 }
 
 DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn, History& history) {
   DigestedPrompt digested;
-  const bool plain =
-      turn.rules() != 0 && turn.cut().empty() && !turn.taken().empty() && turn.continues() == 0;
+  const bool plain = turn.rules() != 0 && turn.cut().empty() && !turn.taken().empty() &&
+                     turn.continues() == 0 && !turn.has_preface();
   PromptMemo* memo = plain ? history.prompt_memo(state.id()) : nullptr;
   Digest system{};
   Canonical whole;
@@ -360,7 +471,7 @@ DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn,
   digested.selection = assemble(
       state, turn, history,
       [&](const std::string& words) {
-        system = sha256(words);
+        system = digest_before(sha256(words), tools_of(turn));
         whole.begin(turn.model(), system);
         if (memo == nullptr || !begins_like(*memo, state, turn, system)) return;
         known = memo->messages;
@@ -373,11 +484,13 @@ DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn,
         if (++messages > known) whole.add(entry.role(), history.text_sha256(entry.seq()));
       });
   if (memo != nullptr) remember(state, turn, system, messages, whole.so_far(), memo);
+  tell_steps(state, turn, history, [&](const PromptMessage& message) { whole.add(message); });
   digested.sha256 = whole.finish();
   return digested;
 }
 
 const TurnStarted& prompt_record(const Event& event) {
+  if (event.has_step_started()) return event.step_started().prompt();
   return event.has_turn_retried() ? event.turn_retried().prompt() : event.turn_started();
 }
 
@@ -389,7 +502,7 @@ Result<Prompt> prompt_of(const Event& event, History& history) {
 
 Result<RebuiltPrompt> rebuild_prompt(const Event& event, History& history) {
   const bool retried = event.has_turn_retried() && event.turn_retried().has_prompt();
-  if (!event.has_turn_started() && !retried) {
+  if (!event.has_turn_started() && !event.has_step_started() && !retried) {
     return Error{"event " + std::to_string(event.seq()) + " is not a TurnStarted",
                  ExitCode::kUsage};
   }

@@ -6,6 +6,9 @@
 // The canonical prompt is what the SHA-256 in TurnStarted covers. It is hashed over digests, so
 // that an appended entry costs one block:
 //   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system) { role (u or a) SHA-256(text) }* )
+// Where tools are offered, SHA-256( SHA-256(system) { SHA-256 of each tool }* ) stands for
+// SHA-256(system); a message with requests has the role c, the result of one the role r
+// (digest_of()).
 #pragma once
 
 #include <cstdint>
@@ -19,12 +22,29 @@
 #include "core/result.h"
 #include "core/sha256.h"
 #include "core/state.pb.h"
+#include "core/tools.h"
 
 namespace daybook {
+
+// One use of a tool that the model asked for, as it is told again.
+struct ToolRequest {
+  std::string id;
+  std::string tool;
+  std::string arguments;  // as they came: need not be JSON
+  std::string token;      // what the provider wants to hear again beside it
+
+  friend bool operator==(const ToolRequest&, const ToolRequest&) = default;
+};
 
 struct PromptMessage {
   Entry::Role role = Entry::USER;
   std::string text;
+  std::vector<ToolRequest> requests = {};  // of an answer that asked for tools
+  std::string result_of = {};              // the id of the request whose result the text is
+  std::string tool = {};                   // and its tool
+
+  // Words and nothing else.
+  [[nodiscard]] bool plain() const { return requests.empty() && result_of.empty(); }
 
   friend bool operator==(const PromptMessage&, const PromptMessage&) = default;
 };
@@ -34,11 +54,15 @@ struct Prompt {
   std::vector<PromptMessage> messages;  // at least one; the last is the user's
   std::string model;                    // the provider's own name for it
   std::uint32_t output_tokens_max = 0;  // 0: the provider's default
+  std::vector<ToolDefinition> tools = {};
+  bool tools_closed = false;  // told of, because the messages use them, and not to be used
 
   friend bool operator==(const Prompt&, const Prompt&) = default;
 };
 
 Digest canonical_sha256(const Prompt& prompt);
+// Of a message that is more than words.
+Digest digest_of(const PromptMessage& message);
 
 // The window policy's knobs, as turns record them that record no choice.
 struct Window {
@@ -98,7 +122,7 @@ struct DigestedPrompt {
 };
 DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn, History& history);
 
-// What a TurnStarted, or a TurnRetried with a prompt of its own, says of its prompt.
+// What a TurnStarted, a StepStarted, or a TurnRetried with a prompt of its own, says of its prompt.
 const TurnStarted& prompt_record(const Event& event);
 
 // Rebuilds the prompt of such an event, bytes and all. Walks the session's chain through `history`.

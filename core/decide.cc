@@ -11,7 +11,11 @@ namespace {
 Decisions decide_message(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr) return {};
+  if (comes_late(state, event)) return hold_message(state, *session, event);
   if (session->busy() && !acts_at_once(event)) return {};
+  // Whoever held back is answered with what is new.
+  const bool held = session->state().held_until() != 0;
+  if (held && is_plain(event)) return answer_late(state, *session);
   return settle_message(state, *session, event);
 }
 
@@ -25,11 +29,16 @@ constexpr Trigger kTriggers[] = {
     {Event::kSettingsLoaded, decide_settings},
     {Event::kMessageReceived, decide_message},
     {Event::kMessageEdited, decide_edited},
+    {Event::kDeadlinePassed, decide_gathered},
+    {Event::kUpdatesGap, decide_gap},
     {Event::kMessageReplaced, decide_moved},
     {Event::kLeafMoved, decide_moved},
     {Event::kCompactionUndone, decide_moved},
     {Event::kMessageRefused, decide_refused},
     {Event::kAttemptFailed, decide_attempt_failed},
+    {Event::kStepCompleted, decide_step_completed},
+    {Event::kToolReturned, decide_tool_settled},
+    {Event::kToolRefused, decide_tool_settled},
     {Event::kTurnCompleted, decide_turn_ended},
     {Event::kTurnFailed, decide_turn_ended},
     {Event::kTurnCancelled, decide_turn_ended},

@@ -45,14 +45,40 @@ Decisions settle_message(const State& state, const Session& session, const Event
 Decisions settle_waiting_messages(const State& state, const Session& session);
 bool acts_at_once(const Event& message);
 
+// decide_late.cc: what came while nobody was there to answer.
+// Words to be answered: neither a command nor nothing that can be read.
+bool is_plain(const Event& message);
+bool comes_late(const State& state, const Event& message);
+Decisions hold_message(const State& state, const Session& session, const Event& message);
+// One answer to all plain messages that wait.
+Decisions answer_late(const State& state, const Session& session);
+Decisions decide_gathered(const State& state, const Event& event);
+Decisions answer_recover(const State& state, const Session& session, const Event& message);
+Decisions decide_gap(const State& state, const Event& event);
+
+// decide_goals.cc
+Decisions answer_goal(const State& state, const Session& session, const Event& message);
+Decisions answer_task(const State& state, const Session& session, const Event& message);
+
 // decide_turn.cc: a turn for these messages, with the truncation it needed; or the notice why not.
 Decisions start_answer(const State& state, const Session& session, const Event& message);
+// The same for several at once; `late` says how late they came.
+Decisions start_answers(const State& state, const Session& session,
+                        const std::vector<Event>& messages, const Preface& late);
 // The model of this name; empty: the session's own, or the settings'.
 Result<ResolvedModel> model_of(const State& state, const Session& session,
                                const std::string& wanted = {});
 Decisions start_summary(const State& state, const Session& session, const Event& compaction);
 // The model and the limits that the session's next answer would have.
 Result<TurnStarted> next_answer(const State& state, const Session& session);
+// decide_prompt.cc: the turn, with the truncation it needed; or why it cannot be asked.
+Result<Decisions> with_choice(const State& state, const Session& session, Event event);
+// The same by limits alone.
+Decisions with_prompt(const State& state, const Session& session, Event event);
+// The event that records the session's last prompt as a turn; null: there was none like it.
+std::optional<Event> last_prompt(const State& state, const Session& session);
+Event turn_failed(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
+                  const std::string& text, const std::string& detail);
 Decisions cancel_turn(const State& state, const Session& session, Seq by);
 Decisions decide_attempt_failed(const State& state, const Event& event);
 Decisions decide_turn_ended(const State& state, const Event& event);
@@ -103,6 +129,13 @@ void continue_from(const State& state, Seq ended, TurnStarted* turn);
 Decisions settle_cut_off(const State& state, const Session& session, const std::string& text);
 // What follows an end of a turn that goes on.
 Decisions go_on(const Session& session, const Event& ended, const Event& turn);
+
+// decide_tools.cc: what an answer asked for is allowed or refused; when all of it is settled the
+// model is asked again.
+Decisions decide_step_completed(const State& state, const Event& event);
+Decisions decide_tool_settled(const State& state, const Event& event);
+// After a restart nobody knows what became of the tools that ran: the model is told so.
+Decisions settle_interrupted_tools(const State& state, const Session& session);
 
 // decide_branch.cc: the leaf moves. What runs is stopped first.
 Decisions undo_messages(const State& state, const Session& session, const Event& message);

@@ -217,6 +217,9 @@ constexpr Answer kAnswers[] = {
     {"unpin", answer_with<answer_unpin>, 3},
     {"usage", answer_with<answer_usage>, 3},
     {"continue", answer_with<continue_answer>, 3},
+    {"goal", answer_with<answer_goal>, 3},
+    {"task", answer_with<answer_task>, 3},
+    {"recover", answer_with<answer_recover>, 3},
 };
 
 // What is decided next depends on it, so it is decided when this is folded in.
@@ -256,10 +259,14 @@ Decisions settle_message(const State& state, const Session& session, const Event
 Decisions settle_waiting_messages(const State& state, const Session& session) {
   Decisions decisions;
   if (session.busy() || session.state().compacting() != 0) return decisions;
+  if (session.state().held_until() != 0) return decisions;
+  bool gathered = false;
   for (const Waiting& waiting : session.state().waiting()) {
     const std::optional<Event> message = state.history.event(waiting.seq());
-    if (!message) continue;
-    Decisions settled = settle_message(state, session, *message);
+    if (!message || (gathered && is_plain(*message))) continue;
+    gathered = gathered || waiting.late();
+    Decisions settled =
+        waiting.late() ? answer_late(state, session) : settle_message(state, session, *message);
     const bool changed = changes_conversation(settled);
     for (Event& one : settled) decisions.push_back(std::move(one));
     if (changed) break;

@@ -12,8 +12,10 @@
 #include "core/model.h"
 #include "core/open_turn.h"
 #include "core/policy.h"
+#include "core/preface.h"
 #include "core/sha256.h"
 #include "core/tokens.h"
+#include "core/tools.h"
 
 namespace daybook {
 
@@ -39,100 +41,6 @@ Event new_turn(const State& state, const Session& session, const ResolvedModel& 
   turn->set_window_percent(state.directory.settings().context_window_percent());
   turn->set_messages_max(state.directory.settings().max_history_messages());
   return event;
-}
-
-// What was left out becomes an event of its own before the one that leaves it out.
-void add_truncated(SessionId session, const Selection& selection, Decisions* decisions) {
-  if (selection.messages_dropped == 0) return;
-  Event truncated;
-  truncated.set_session(session);
-  ContextTruncated* body = truncated.mutable_context_truncated();
-  body->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
-  body->set_messages(selection.messages_dropped);
-  body->set_tokens(selection.tokens_dropped);
-  body->set_rule(selection.rule);
-  decisions->push_back(std::move(truncated));
-}
-
-// The event that records the session's last prompt as a turn; null: there was none like it.
-std::optional<Event> last_prompt(const State& state, const Session& session) {
-  if (session.state().last_prompt() == 0) return std::nullopt;
-  std::optional<Event> event = state.history.clear_event(session.state().last_prompt());
-  if (event && prompt_record(*event).rules() == 0) event.reset();
-  return event;
-}
-
-}  // namespace
-
-void record_prompt(const State& state, const Session& session, const SessionState& ahead,
-                   TurnStarted* turn, Decisions* decisions) {
-  if (const std::optional<Event> before = last_prompt(state, session)) {
-    turn->set_reused_tokens(reused_tokens(ahead, *turn, prompt_record(*before), state.history));
-  }
-  const DigestedPrompt prompt = digest_prompt(ahead, *turn, state.history);
-  turn->set_sha256(std::string(view(prompt.sha256)));
-  add_truncated(session.state().id(), prompt.selection, decisions);
-}
-
-void record_summary_prompt(const State& state, const Session& session, TurnStarted* turn) {
-  const DigestedPrompt prompt = digest_prompt(session.state(), *turn, state.history);
-  const Selection& selection = prompt.selection;
-  turn->mutable_taken()->Assign(selection.taken.begin(), selection.taken.end());
-  turn->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
-  turn->set_tokens(selection.tokens);
-  turn->set_sha256(std::string(view(prompt.sha256)));
-}
-
-namespace {
-
-Error too_long(const Session& session, const TurnStarted& turn) {
-  std::string text = "⚠ Nothing was sent: this would take about " + std::to_string(turn.tokens()) +
-                     " tokens, and the policy " + turn.policy() + " has room for " +
-                     std::to_string(estimated_budget(turn)) + ". ";
-  if (turn.policy() == "full") {
-    text += "/compact, /policy window or /reset helps.";
-  } else {
-    text += "A shorter message helps";
-    text += session.state().pinned().empty() ? "." : ", or fewer pins (/pin lists them).";
-  }
-  return Error{std::move(text), ExitCode::kUsage};
-}
-
-// The turn, with the truncation it needed; or why it cannot be asked.
-Result<Decisions> with_choice(const State& state, const Session& session, Event event) {
-  Session ahead = session;
-  // The turn's own messages are entries of its prompt: fold the turn as if it were recorded.
-  event.set_seq(session.state().seq() + 1);
-  event.mutable_turn_started()->set_anew(session.state().anew());
-  ahead.apply(event);
-  event.clear_seq();
-  TurnStarted* turn = event.mutable_turn_started();
-  if (!plan_prompt(ahead.state(), turn, state.history)) return too_long(session, *turn);
-  Decisions decisions;
-  record_prompt(state, session, ahead.state(), turn, &decisions);
-  decisions.push_back(std::move(event));
-  return decisions;
-}
-
-// Records how the prompt was made; what had to be left out becomes an event of its own before it.
-Decisions with_prompt(const State& state, const Session& session, Event event) {
-  Session ahead = session;
-  // The turn's own messages are entries of its prompt: fold the turn as if it were recorded.
-  event.set_seq(session.state().seq() + 1);
-  ahead.apply(event);
-  event.clear_seq();
-  TurnStarted* turn = event.mutable_turn_started();
-  const DigestedPrompt prompt = digest_prompt(ahead.state(), *turn, state.history);
-  const Selection& selection = prompt.selection;
-  turn->mutable_taken()->Assign(selection.taken.begin(), selection.taken.end());
-  turn->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
-  turn->set_summary(session.state().summary());
-  turn->set_tokens(selection.tokens);
-  turn->set_sha256(std::string(view(prompt.sha256)));
-  Decisions decisions;
-  add_truncated(event.session(), selection, &decisions);
-  decisions.push_back(std::move(event));
-  return decisions;
 }
 
 // On whose account a message is answered.
@@ -190,6 +98,8 @@ void keep_text(const State& state, const OpenTurn& turn, const std::string& said
   event->mutable_content()->set_text(std::move(whole.text));
 }
 
+}  // namespace
+
 Event turn_failed(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
                   const std::string& text, const std::string& detail) {
   Event event;
@@ -205,8 +115,6 @@ Event turn_failed(const State& state, const OpenTurn& turn, const AttemptFailed&
   event.mutable_content()->set_detail(failure_sentence(state, turn, failed, detail, kept));
   return event;
 }
-
-}  // namespace
 
 Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before, const std::string& text,
                    std::uint32_t rules) {
@@ -340,6 +248,9 @@ void set_limits(const State& state, const Session& session, const ResolvedModel&
   turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
   turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
   turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
+  for (const std::string& name : settings.tools()) {
+    if (find_tool(name) != nullptr) turn->add_tools(name);
+  }
 }
 
 // Who is to pay: whoever asked once more, not who had asked first.
@@ -393,28 +304,47 @@ Result<TurnStarted> next_answer(const State& state, const Session& session) {
   if (!model) return model.error();
   TurnStarted turn = new_turn(state, session, *model).turn_started();
   set_limits(state, session, *model, &turn);
+  if (Preface preface; record_goal(session.state(), &preface)) {
+    *turn.mutable_preface() = std::move(preface);
+  }
   return turn;
 }
 
 Decisions start_answer(const State& state, const Session& session, const Event& message) {
-  const Waiting waiting = waiting_as(session, message);
+  return start_answers(state, session, {message}, Preface());
+}
+
+Decisions start_answers(const State& state, const Session& session,
+                        const std::vector<Event>& messages, const Preface& late) {
+  const Waiting waiting = waiting_as(session, messages.front());
+  const auto refuse = [&](const std::string& why, const std::string& topic) {
+    Decisions notices = not_asked(session, messages.front(), waiting, why, topic);
+    for (std::size_t index = 1; index < messages.size(); ++index) {
+      notices.push_back(notice(session, &messages[index], why, topic));
+    }
+    return notices;
+  };
   const Result<ResolvedModel> model = model_of(state, session, waiting.model());
-  if (!model) return not_asked(session, message, waiting, "⚠ " + model.error().message, "model");
-  const std::int64_t user = asker_of(state, message, waiting);
+  if (!model) return refuse("⚠ " + model.error().message, "model");
+  const std::int64_t user = asker_of(state, messages.back(), waiting);
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
-    return not_asked(session, message, waiting, "⚠ Nothing was sent: " + stop, "budget");
+    return refuse("⚠ Nothing was sent: " + stop, "budget");
   }
   const auto turn_with = [&](const Routed& routed) {
     Event event = new_turn(state, session, routed.model);
     TurnStarted* turn = event.mutable_turn_started();
     turn->set_kind(ANSWER);
-    turn->add_answers(message.seq());
-    turn->set_reply_to(reply_target(message));
+    for (const Event& one : messages) turn->add_answers(one.seq());
+    turn->set_reply_to(reply_target(messages.back()));
     if (state.directory.rules() < 3) return event;
     turn->set_user(user);
     set_route(routed.route, turn);
     continue_from(state, waiting.continues(), turn);
     set_limits(state, session, routed.model, turn);
+    Preface preface = late;
+    if (record_goal(session.state(), &preface) || late.late_messages() > 0) {
+      *turn->mutable_preface() = std::move(preface);
+    }
     return event;
   };
   const Routed routed = route_turn(state, session, *model, task_of(ANSWER, waiting.tokens()));
@@ -425,7 +355,7 @@ Decisions start_answer(const State& state, const Session& session, const Event& 
   if (!started && stands_in) {
     started = with_choice(state, session, turn_with(back_to(*model, routed)));
   }
-  if (!started) return not_asked(session, message, waiting, started.error().message, "context");
+  if (!started) return refuse(started.error().message, "context");
   return *std::move(started);
 }
 
@@ -514,7 +444,10 @@ Decisions decide_restart(const State& state, const Event& event) {
   Decisions decisions;
   if (!event.gateway_started().recovery()) return decisions;
   for (const Session* session : busy_sessions(state)) {
-    for (Event& one : decide_interrupted(state, *session)) decisions.push_back(std::move(one));
+    const bool tools = session->state().open().using_tools();
+    Decisions settled =
+        tools ? settle_interrupted_tools(state, *session) : decide_interrupted(state, *session);
+    for (Event& one : settled) decisions.push_back(std::move(one));
   }
   return decisions;
 }

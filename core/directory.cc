@@ -18,6 +18,8 @@ constexpr std::uint64_t kCalibrationTokensMin = 200;
 constexpr std::uint64_t kCalibrationLeast = 500;
 constexpr std::uint64_t kCalibrationMost = 3'000;
 
+constexpr Duration kAbsence{3'600'000};
+
 }  // namespace
 
 Directory Directory::restore(DirectoryState state) {
@@ -66,6 +68,15 @@ void Directory::apply(const Event& event) {
     state_.set_entropy(event.gateway_started().entropy());
     state_.set_rules(event.gateway_started().rules());
     state_.set_erasable(event.gateway_started().erasable());
+  } else if (event.turn_started().preface().late_messages() > 0) {
+    state_.set_late_turns(state_.late_turns() + 1);
+  } else if (event.has_message_held()) {
+    come_back(event.time());
+  } else if (event.has_recovery_asked()) {
+    state_.set_recovery_asked(true);
+  } else if (event.has_recovery_allowed()) {
+    state_.clear_late_turns();
+    state_.clear_recovery_asked();
   } else if (event.has_settings_loaded()) {
     state_.set_settings_seq(event.seq());
     *state_.mutable_settings() = event.settings_loaded();
@@ -116,6 +127,11 @@ void Directory::apply_to_session(const Event& event) {
     row.set_last_chunk(0);
     row.set_open_model(model_name(started.provider(), started.model()));
     row.set_open_tokens(started.rules() == 0 ? 0 : started.tokens());
+    if (started.preface().late_messages() > 0) row.clear_held();
+  } else if (event.has_message_held()) {
+    row.set_held(true);
+  } else if (event.has_session_reset()) {
+    row.clear_held();
   } else if (event.has_turn_retried()) {
     row.set_last_chunk(0);
     if (event.turn_retried().has_prompt()) {
@@ -123,6 +139,11 @@ void Directory::apply_to_session(const Event& event) {
       row.set_open_model(model_name(anew.provider(), anew.model()));
       row.set_open_tokens(anew.rules() == 0 ? 0 : anew.tokens());
     }
+  } else if (event.has_step_completed()) {
+    calibrate(row.open_model(), row.open_tokens(), event.step_completed().usage().prompt_tokens());
+  } else if (event.has_step_started()) {
+    row.set_last_chunk(0);
+    row.set_open_tokens(event.step_started().prompt().tokens());
   } else if (ends_turn(event)) {
     if (event.has_turn_completed()) {
       calibrate(row.open_model(), row.open_tokens(),
@@ -142,6 +163,15 @@ void Directory::learn_from_call(const Event& event, SessionRow* row) {
   health_.apply(event, row->open_call().provider());
   beliefs_.apply(event, row->open_call());
   spending_.apply(event, state_.catalogue(), row);
+}
+
+// Messages that come late after a while without are another absence.
+void Directory::come_back(std::int64_t time) {
+  if (time - state_.late_time() > kAbsence.count()) {
+    state_.clear_late_turns();
+    state_.clear_recovery_asked();
+  }
+  state_.set_late_time(time);
 }
 
 // A provider that reported nothing teaches nothing.

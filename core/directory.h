@@ -73,6 +73,7 @@ class Directory {
   void request(const Event& event);
   void approve(const PairingApproved& approved);
   void revoke(std::int64_t user);
+  void come_back(std::int64_t time);
   void calibrate(const std::string& model, std::uint64_t estimated, std::uint64_t reported);
 
   DirectoryState state_;

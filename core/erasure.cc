@@ -58,7 +58,7 @@ class Walk {
       kept_.push_back(event.seq());
       return;
     }
-    forget(event.seq(), turn_with_start(event));
+    forget(event.seq(), event.has_tool_returned() ? 0 : turn_with_start(event));
     if (event.has_turn_started()) turns_.insert(event.seq());
     if (event.has_message_edited()) asked_.insert(event.seq());
     const std::int64_t message_id = event.message_received().message_id();
@@ -130,6 +130,7 @@ class Walk {
   bool goes(const Event& event) {
     if (event.seq() == request_.asker || asked_.contains(event.seq())) return true;
     const Seq turn = turn_of(event);
+    if (quotes_gone(event.tool_returned().quotes())) return true;
     if (turn != 0) return below(turn) || turns_.contains(turn);
     if (event.has_turn_started()) return turns_.contains(event.seq()) || turn_goes(event);
     if (event.has_notice_issued()) return notice_goes(event.notice_issued());
@@ -137,6 +138,8 @@ class Walk {
     if (event.has_compaction_completed() && event.compaction_completed().text() == 0) {
       return summary_goes(event.compaction_completed().compaction());
     }
+    if (event.has_goal_set()) return asked_or_below(event.goal_set().answers());
+    if (event.has_task_added()) return asked_or_below(event.task_added().answers());
     if (event.has_branch_saved()) return asked_or_below(event.branch_saved().answers());
     return echoes(event);
   }
@@ -146,9 +149,12 @@ class Walk {
   }
 
   [[nodiscard]] bool notice_goes(const NoticeIssued& notice) const {
-    const auto& quotes = notice.quotes();
-    return asked_or_below(notice.answers()) ||
-           std::any_of(quotes.begin(), quotes.end(), [this](Seq seq) { return gone_text(seq); });
+    return asked_or_below(notice.answers()) || quotes_gone(notice.quotes());
+  }
+
+  [[nodiscard]] bool quotes_gone(
+      const google::protobuf::RepeatedField<std::uint64_t>& quotes) const {
+    return std::any_of(quotes.begin(), quotes.end(), [this](Seq seq) { return gone_text(seq); });
   }
 
   bool turn_goes(const Event& event) {

@@ -7,6 +7,7 @@
 #include "core/codec.h"
 #include "core/continuing.h"
 #include "core/open_turn.h"
+#include "core/steps.h"
 #include "core/tokens.h"
 
 namespace daybook {
@@ -41,11 +42,12 @@ std::string place_of(const Event& fact) {
 bool superseded(const Event& fact, const SessionState& session) {
   const auto other = [&](const auto& body) {
     return !session.has_open() || session.open().seq() != body.turn() ||
-           session.open().attempt() != body.attempt();
+           session.open().attempt() != body.attempt() || session.open().using_tools();
   };
   if (fact.has_chunk_received()) return other(fact.chunk_received());
   if (fact.has_turn_completed()) return other(fact.turn_completed());
   if (fact.has_attempt_failed()) return other(fact.attempt_failed());
+  if (is_step(fact)) return step_superseded(session.open(), fact);
   return false;
 }
 
@@ -74,6 +76,9 @@ void complete_fact(Event* fact, const SessionState& session, std::uint32_t rules
     fact->mutable_attempt_failed()->set_last_chunk(last_chunk);
     if (rules < 3 || fact->content().erased()) return;
     fact->mutable_attempt_failed()->set_tokens(estimate_tokens(fact->content().text(), rules));
+  } else if (is_step(*fact)) {
+    if (fact->has_step_completed()) fact->mutable_step_completed()->set_last_chunk(last_chunk);
+    complete_step_fact(fact, rules);
   }
 }
 

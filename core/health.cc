@@ -55,6 +55,8 @@ void Health::apply(const Event& event, const std::string& provider) {
     try_out(next, retried.turn());
   } else if (event.has_attempt_failed()) {
     fail(event, provider);
+  } else if (event.has_step_completed()) {
+    rows_.erase(provider);
   } else if (ends_turn(event)) {
     if (event.has_turn_completed()) answer(event, provider);
     let_go(ended_turn(event));

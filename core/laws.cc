@@ -152,6 +152,10 @@ std::string Laws::judge_body(const RecordView& event, Talk* talk) {
       return judge_outcome<TurnCancelled>(event, talk, true);
     case Event::kTurnAbandoned:
       return judge_outcome<TurnAbandoned>(event, talk, true);
+    case Event::kStepCompleted:
+      return judge_outcome<StepCompleted>(event, talk, false);
+    case Event::kStepStarted:
+      return judge_step(event, talk);
     case Event::kToolRequested:
       return judge_tool<ToolRequested>(event, talk);
     case Event::kToolAttempted:
@@ -210,6 +214,17 @@ std::string Laws::judge_retried(const RecordView& event, Talk* talk) {
   if (complaint.empty()) complaint = ends_with(*talk, retried->last_chunk());
   if (!complaint.empty()) return complaint;
   begin_attempt(talk, event.seq, retried->attempt());
+  return {};
+}
+
+// The chunks of the answer before it are told by its StepCompleted.
+std::string Laws::judge_step(const RecordView& event, Talk* talk) {
+  const auto started = parse<StepStarted>(event.clear);
+  if (!started) return kNoBody;
+  const Seq last_chunk = talk == nullptr ? 0 : talk->last_chunk;
+  std::string complaint = belongs(talk, started->turn(), started->attempt() - 1, last_chunk);
+  if (!complaint.empty()) return complaint;
+  begin_attempt(talk, event.seq, started->attempt());
   return {};
 }
 

@@ -57,6 +57,7 @@ class Laws final : public RecordJudge {
   std::string judge_body(const RecordView& event, Talk* talk);
   std::string judge_started(const RecordView& event, Talk* talk);
   std::string judge_retried(const RecordView& event, Talk* talk);
+  std::string judge_step(const RecordView& event, Talk* talk);
   std::string judge_notice(const RecordView& event, Talk* talk);
   std::string judge_erased(const RecordView& event);
   std::string judge_destroyed(const RecordView& event);

@@ -6,8 +6,10 @@
 
 #include "core/directory.h"
 #include "core/erasure.h"
+#include "core/goals.h"
 #include "core/layout.h"
 #include "core/open_turn.h"
+#include "core/steps.h"
 #include "core/tree.h"
 
 namespace daybook {
@@ -36,6 +38,7 @@ void start_turn(SessionState* state, const Event& event) {
   if (started.kind() == ANSWER) {
     state->set_last_prompt(event.seq());
     state->set_anew(started.anew());
+    state->clear_held_until();
   }
   for (const Seq message : started.answers()) {
     std::uint32_t tokens = 0;
@@ -67,8 +70,26 @@ void end_turn(SessionState* state, Seq seq, std::uint32_t tokens) {
 
 void retry_turn(SessionState* state, const Event& event) {
   retry_open_turn(state->mutable_open(), event);
+  apply_step(state->mutable_open(), event);
   const bool anew = event.turn_retried().has_prompt() && state->open().kind() == ANSWER;
   if (anew) state->set_last_prompt(event.seq());
+}
+
+void hold(SessionState* state, const MessageHeld& held) {
+  state->set_held_until(held.until());
+  for (Waiting& waiting : *state->mutable_waiting()) {
+    if (waiting.seq() == held.message()) waiting.set_late(true);
+  }
+}
+
+void follow_step(SessionState* state, const Event& event) {
+  if (!state->has_open()) return;
+  apply_step(state->mutable_open(), event);
+  if (event.has_step_completed()) {
+    add_usage(state->mutable_usage(), event.step_completed().usage());
+  } else if (event.has_step_started()) {
+    state->set_last_prompt(event.seq());
+  }
 }
 
 void complete_compaction(SessionState* state, const Event& event) {
@@ -175,6 +196,7 @@ void fork_off(SessionState* state, const Event& event) {
   state->clear_waiting();
   state->clear_usage();
   state->clear_turns();
+  state->clear_held_until();
 }
 
 // What is forgotten is no part of the conversation any more; what a forgotten summary stood for is.
@@ -195,6 +217,7 @@ void forget(SessionState* state, const SessionErased& erased) {
                                 [&](const Waiting& one) { return covers(erased, one.seq()); }),
                  waiting->end());
   unpin(state, [&](Seq one) { return covers(erased, one); });
+  forget_goal(state, erased);
   settle_waiting(state, erased.answers());
 }
 
@@ -226,6 +249,7 @@ void Session::apply(const Event& event) {
   }
   if (event.session() != state_.id()) return;
   state_.set_seq(event.seq());
+  apply_goal(&state_, event);
   if (event.has_chunk_received()) {
     if (state_.has_open()) state_.mutable_open()->set_last_chunk(event.seq());
   } else if (event.has_message_received()) {
@@ -256,6 +280,12 @@ void Session::apply(const Event& event) {
     start_turn(&state_, event);
   } else if (event.has_turn_retried()) {
     retry_turn(&state_, event);
+  } else if (is_step(event)) {
+    follow_step(&state_, event);
+  } else if (event.has_message_held()) {
+    hold(&state_, event.message_held());
+  } else if (event.has_deadline_passed()) {
+    state_.clear_held_until();
   } else if (event.has_compaction_started()) {
     settle_waiting(&state_, event.compaction_started().answers());
     state_.set_compacting(event.seq());

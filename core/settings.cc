@@ -277,6 +277,10 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   };
   settings.budget.daily_nanodollars = money("budget.daily_usd");
   settings.budget.user_daily_nanodollars = money("budget.user_daily_usd");
+  settings.agent.tools = chosen_value<std::vector<std::string>>(chosen, "agent.tools");
+  settings.agent.max_steps = chosen_count(chosen, "agent.max_steps");
+  settings.agent.stale_after = Duration(chosen_value<std::int64_t>(chosen, "agent.stale_after"));
+  settings.recovery.max_turns = chosen_count(chosen, "recovery.max_turns");
 }
 
 Result<void> fill_telegram(Settings& settings, const ChosenSettings& chosen) {
@@ -422,6 +426,10 @@ Event settings_loaded(const Settings& settings) {
   body.set_recovery(settings.agent.recovery);
   body.set_budget_nanodollars(settings.budget.daily_nanodollars);
   body.set_user_budget_nanodollars(settings.budget.user_daily_nanodollars);
+  for (const std::string& tool : settings.agent.tools) body.add_tools(tool);
+  body.set_max_steps(settings.agent.max_steps);
+  body.set_stale_after(settings.agent.stale_after.count());
+  body.set_recovery_turns(settings.recovery.max_turns);
   for (const std::int64_t id : settings.telegram.allow) body.add_telegram_allow(id);
   body.set_telegram_owner(settings.telegram.owner);
   for (ProviderRow& row : rows_of(settings.providers)) *body.add_providers() = std::move(row);

@@ -66,6 +66,9 @@ struct Settings {
     std::vector<std::string> fallbacks;  // models, in the order they go on
     std::string route;                   // core/route.h
     std::string recovery;                // core/decide.h, settle_cut_off()
+    std::vector<std::string> tools;      // that models may use, core/tools.h
+    std::uint32_t max_steps = 8;         // how often one turn may
+    Duration stale_after{0};             // from then on a message comes late; 0: never
   } agent;
   struct {
     std::uint64_t daily_nanodollars = 0;  // 0: none
@@ -104,6 +107,9 @@ struct Settings {
   struct {
     Duration grace{5'000};
   } shutdown;
+  struct {
+    std::uint32_t max_turns = 0;  // late turns that need no asking; 0: all
+  } recovery;
 
   [[nodiscard]] const ProviderSettings* provider(std::string_view name) const;
   // Every secret in force, for the redactor.

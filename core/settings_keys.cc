@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/policy.h"
+#include "core/tools.h"
 
 namespace daybook {
 namespace {
@@ -45,6 +46,8 @@ std::vector<SettingKey> agent_rows() {
        "how many of the newest messages the policies reset and incremental take first"},
       {"agent.max_history_messages", kNumber, setting_number(50), 1, 10'000, "", true,
        "how many earlier messages the policy window takes"},
+      {"agent.max_steps", kNumber, setting_number(kMaxSteps), 1, 100, "", true,
+       "how often one answer may use tools before it has to be given"},
       {"agent.model", kWord, std::nullopt, 1, kWordSettingBytesMax, "", true,
        "the model a new conversation starts with"},
       {"agent.policy", kChoice, setting_text(kDefaultPolicy), 0, 0,
@@ -56,10 +59,16 @@ std::vector<SettingKey> agent_rows() {
        true, "how many tokens a prompt may take before the policy reset begins anew"},
       {"agent.route", kChoice, setting_text("fixed"), 0, 0, "fixed|learned", true,
        "whether the model and its fallbacks are asked in order, or by what they achieved so far"},
+      {"agent.stale_after", kDuration, setting_number(1'800 * kSecond), 0, 604'800 * kSecond, "",
+       true,
+       "how old a message may be when it is first seen and still be answered by itself; 0 is any"},
       {"agent.summary_model", kWord, setting_text(""), 0, kWordSettingBytesMax, "", true,
        "the model that summarises; empty: the conversation's own"},
       {"agent.system_prompt", kText, setting_text(kSystemPrompt), 0, kSystemPromptBytesMax, "",
        true, "what the model is told before every conversation"},
+      {"agent.tools", kWords, SettingValue(std::vector<std::string>{}), 0, kWordSettingBytesMax,
+       "journal_search", true,
+       "the tools that models may use: journal_search, which finds what was said in the chat"},
   };
 }
 
@@ -108,6 +117,8 @@ std::vector<SettingKey> provider_rows_of_table() {
 std::vector<SettingKey> telegram_rows() {
   using enum SettingKind;
   return {
+      {"recovery.max_turns", kNumber, setting_number(10), 0, 10'000, "", false,
+       "how many conversations are answered after an absence before the owner is asked; 0 is all"},
       {"shutdown.grace", kDuration, setting_number(5 * kSecond), 0, 600 * kSecond, "", false,
        "how long open answers may go on when the gateway is told to stop"},
       {"telegram.allow", kIds, SettingValue(std::vector<std::int64_t>{}), 0, 0, "", false,

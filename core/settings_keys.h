@@ -39,7 +39,7 @@ struct SettingKey {
   std::optional<SettingValue> initial;  // none: there is no default, or it depends on others
   std::int64_t least = 0;               // numbers; milliseconds for durations
   std::int64_t most = 0;                // and bytes for texts
-  std::string_view choices;             // "text|json"
+  std::string_view choices;             // "text|json"; of lists, what may be in them
   bool project = false;                 // a project file may set it
   std::string_view meaning;             // one line for people
 };

@@ -183,13 +183,18 @@ Result<SettingValue> checked_secret(const SettingKey& key, const SettingEntry& e
   return SettingValue(text);
 }
 
-Result<SettingValue> checked_choice(const SettingKey& key, const SettingEntry& entry) {
+std::vector<std::string> choices_of(const SettingKey& key) {
   std::vector<std::string> choices;
   for (std::string_view rest = key.choices; !rest.empty();) {
     const std::size_t bar = std::min(rest.find('|'), rest.size());
     choices.emplace_back(rest.substr(0, bar));
     rest.remove_prefix(std::min(bar + 1, rest.size()));
   }
+  return choices;
+}
+
+Result<SettingValue> checked_choice(const SettingKey& key, const SettingEntry& entry) {
+  const std::vector<std::string> choices = choices_of(key);
   const auto* text = std::get_if<std::string>(&entry.value);
   if (text != nullptr && std::find(choices.begin(), choices.end(), *text) != choices.end()) {
     return SettingValue(*text);
@@ -330,6 +335,10 @@ Result<SettingValue> checked_words(const SettingKey& key, const SettingEntry& en
         !is_utf8_text(word)) {
       return value_error("must list names without spaces of 1 to " + std::to_string(key.most) +
                          " bytes");
+    }
+    const std::vector<std::string> choices = choices_of(key);
+    if (!choices.empty() && std::find(choices.begin(), choices.end(), word) == choices.end()) {
+      return value_error("may list " + std::string(key.choices) + ", not " + shown_value(word));
     }
   }
   return SettingValue(std::move(words));

@@ -88,6 +88,10 @@ void Spending::apply(const Event& event, const CatalogueLoaded& prices, SessionR
       call->set_counted(true);
     }
   }
+  if (event.has_step_started()) {
+    row->mutable_open_call()->set_counted(false);
+    begin(event, event.step_started().prompt(), row);
+  }
   if (event.has_turn_retried()) {
     row->mutable_open_call()->set_counted(false);
     if (event.turn_retried().has_prompt()) begin(event, event.turn_retried().prompt(), row);

@@ -74,6 +74,10 @@ std::optional<CallEnd> call_end(const Event& event) {
   if (event.has_turn_completed()) {
     return ended(event.turn_completed(), event.turn_completed().usage(), true);
   }
+  if (event.has_step_completed()) {
+    const StepCompleted& completed = event.step_completed();
+    return CallEnd{completed.usage(), completed.last_chunk(), completed.tokens(), true};
+  }
   if (event.has_attempt_failed()) {
     CallEnd end = cut_short(event.attempt_failed());
     end.usage = event.attempt_failed().usage();
@@ -156,7 +160,10 @@ std::optional<UsageFold::Call> UsageFold::apply(const Event& event) {
     call = call_of(event, open, end->usage, tokens);
     open.counted = true;
   }
-  if (event.has_turn_retried()) {
+  if (event.has_step_started()) {
+    open.counted = false;
+    open.started = event.step_started().prompt();
+  } else if (event.has_turn_retried()) {
     open.counted = false;
     if (event.turn_retried().has_prompt()) open.started = event.turn_retried().prompt();
   }

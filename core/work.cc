@@ -9,6 +9,7 @@ Work Work::restore(const WorkState& state, History& history) {
   work.calls = Calls::restore(state);
   work.offsets = Offsets::restore(state);
   work.erasures.assign(state.erasures().begin(), state.erasures().end());
+  for (const HeldRow& row : state.held()) work.held[row.session()] = from_milliseconds(row.until());
   return work;
 }
 
@@ -19,6 +20,11 @@ WorkState Work::save() const {
   calls.save(&state);
   offsets.save(&state);
   state.mutable_erasures()->Assign(erasures.begin(), erasures.end());
+  for (const auto& [session, until] : held) {
+    HeldRow* row = state.add_held();
+    row->set_session(session);
+    row->set_until(to_milliseconds(until));
+  }
   return state;
 }
 
@@ -28,6 +34,10 @@ void Work::apply(const Event& event) {
   deliveries.apply(event);
   calls.apply(event);
   offsets.apply(event);
+  if (event.has_message_held()) {
+    held[event.session()] = from_milliseconds(event.message_held().until());
+  }
+  if (event.has_deadline_passed()) held.erase(event.session());
   if (event.has_session_erased()) erasures.push_back(event.seq());
   if (event.has_keys_destroyed()) std::erase(erasures, event.keys_destroyed().of());
 }

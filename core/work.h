@@ -3,6 +3,7 @@
 // restart it is folded again from a snapshot and the tail: recovery is not a mode.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "core/calls.h"
@@ -17,6 +18,8 @@ struct Work {
   Calls calls;
   Offsets offsets;
   std::vector<Seq> erasures;  // SessionErased whose keys are not known to be destroyed
+  // Sessions whose late messages wait, and until when: core/late.h.
+  std::map<SessionId, Time> held;
 
   static Work restore(const WorkState& state, History& history);
   [[nodiscard]] WorkState save() const;

@@ -487,7 +487,7 @@ TEST_CASE("the JSON of an event has head, body and words under their own names",
   event.set_cause(41);
   CHECK(event_json(event) ==
         R"({"seq":42,"time":"1970-01-01T00:00:00.000Z","session":7,"kind":"ChunkReceived",)"
-        R"("cause":41,"turn":40,"attempt":0,"chunk_kind":"TEXT","text":"word "})");
+        R"("cause":41,"turn":40,"attempt":0,"chunk_kind":"TEXT","call":0,"text":"word "})");
   Event posted;
   posted.mutable_reply_posted()->set_digest(~std::uint64_t{0});
   const auto object = nlohmann::json::parse(event_json(posted));

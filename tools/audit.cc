@@ -41,7 +41,8 @@ KindSet Audit::kinds() {
                    Event::kTurnCancelled,    Event::kTurnAbandoned,   Event::kCompactionStarted,
                    Event::kCompactionFailed, Event::kNoticeIssued,    Event::kPostAttempted,
                    Event::kReplyPosted,      Event::kReplyEdited,     Event::kDeliveryDelayed,
-                   Event::kDeliveryFailed});
+                   Event::kDeliveryFailed,   Event::kStepCompleted,   Event::kStepStarted,
+                   Event::kMessageHeld});
 }
 
 KindSet Audit::kinds_before() {
@@ -74,6 +75,9 @@ void Audit::apply(const Event& event) {
     reader_.on_gap(event);
   } else if (event.has_turn_started() || event.has_compaction_started()) {
     begin(event);
+  } else if (event.has_message_held()) {
+    const auto found = open_.find(event.message_held().message());
+    if (found != open_.end()) found->second.held = true;
   } else if (event.has_session_reset()) {
     drop_waiting(event);
   } else if (event.has_leaf_moved()) {
@@ -165,7 +169,12 @@ void Audit::begin(const Event& event) {
     found->second.turn = event.seq();
     found->second.model = started.model();
     found->second.provider = started.provider();
-    if (started.kind() == ANSWER) owners_[event.seq()] = message;
+    if (started.kind() != ANSWER) continue;
+    // One answer to several messages is told with the last of them.
+    if (const auto owner = owners_.find(event.seq()); owner != owners_.end()) {
+      beside_[event.seq()].push_back(owner->second);
+    }
+    owners_[event.seq()] = message;
   }
 }
 
@@ -184,6 +193,9 @@ void Audit::end_turn(const Event& event) {
     settle(owners_.at(turn), event);
     if (event.has_turn_failed()) handled->reason = ErrorClass_Name(event.turn_failed().error());
     ended_[turn] = event.seq();
+  }
+  if (const auto beside = beside_.find(turn); beside != beside_.end()) {
+    for (const Seq message : beside->second) settle(message, event);
   }
   for (const Seq message : event.turn_abandoned().waited()) {
     settle(message, event);
@@ -317,6 +329,24 @@ void Audit::tell(Seq message) {
     ++sum_.open;
   }
   if (asked || !handled.open.empty() || handled.given_up) reader_.on_handled(handled);
+  tell_beside(handled);
+}
+
+// What became of the other messages that its turn answered.
+void Audit::tell_beside(const Handled& handled) {
+  const auto beside = beside_.extract(handled.turn);
+  if (!beside) return;
+  for (const Seq message : beside.mapped()) {
+    const auto found = open_.find(message);
+    if (found == open_.end()) continue;
+    Handled& other = found->second;
+    other.message_ids = handled.message_ids;
+    other.until = handled.until;
+    other.given_up = handled.given_up;
+    other.open = handled.open;
+    other.unaccounted = handled.unaccounted;
+    tell(message);
+  }
 }
 
 void Audit::judge(Handled* handled, const End& end) {
@@ -332,12 +362,15 @@ void Audit::judge(Handled* handled, const End& end) {
     expected = false;
   } else if (other != 0) {
     handled->open = "waits behind turn " + std::to_string(other);
+  } else if (handled->held) {
+    handled->open = "came late and waits";
   } else {
     handled->open = "nothing followed from it";
     expected = false;
   }
   if (!end.running) handled->open += "; the gateway is down";
-  const bool late = end.now - handled->time > end.patience;
+  // What the owner has to allow may take its time.
+  const bool late = !handled->held && end.now - handled->time > end.patience;
   handled->unaccounted = !end.running || late || !expected;
 }
 
@@ -346,7 +379,9 @@ AuditSum Audit::finish(const End& end) {
   std::vector<Seq> rest;
   for (const auto& [seq, handled] : open_) rest.push_back(seq);
   for (const Seq seq : rest) {
-    judge(&open_.at(seq), end);
+    const auto found = open_.find(seq);
+    if (found == open_.end()) continue;  // told beside another one
+    judge(&found->second, end);
     tell(seq);
   }
   return std::move(sum_);

@@ -39,6 +39,7 @@ struct Handled {
   Seq by = 0;           // that event
   std::string reason;   // of a refusal or a failure
   Seq turn = 0;
+  bool held = false;  // it came late and waits for others like it, or for the owner
   std::string model;
   std::string provider;
   Spent spent;
@@ -123,6 +124,7 @@ class Audit {
   void close_shown();
   void settle(Seq message, const Event& by);
   void tell(Seq message);
+  void tell_beside(const Handled& handled);
   void judge(Handled* handled, const End& end);
   Handled* owner_of(Seq source);
 
@@ -132,14 +134,15 @@ class Audit {
   Deliveries owed_;
   UsageFold usage_;
   bool running_ = false;
-  std::map<Seq, Handled> open_;     // by message, or by the notice that none asked for
-  Seq edited_ = 0;                  // MessageEdited, of which nothing has followed yet
-  std::map<Seq, Seq> again_;        // message -> the /retry that asks it once more
-  std::map<Seq, Seq> owners_;       // source -> entry of open_
-  std::map<Seq, Seq> summaries_;    // turn of a summary -> message
-  std::map<Seq, Seq> compactions_;  // -> message
-  std::map<Post, Seq> posts_;       // without an outcome -> PostAttempted
-  std::map<Seq, Seq> ended_;        // source whose text is whole -> event
+  std::map<Seq, Handled> open_;             // by message, or by the notice that none asked for
+  Seq edited_ = 0;                          // MessageEdited, of which nothing has followed yet
+  std::map<Seq, Seq> again_;                // message -> the /retry that asks it once more
+  std::map<Seq, Seq> owners_;               // source -> entry of open_
+  std::map<Seq, std::vector<Seq>> beside_;  // by turn: the other messages that it answers
+  std::map<Seq, Seq> summaries_;            // turn of a summary -> message
+  std::map<Seq, Seq> compactions_;          // -> message
+  std::map<Post, Seq> posts_;               // without an outcome -> PostAttempted
+  std::map<Seq, Seq> ended_;                // source whose text is whole -> event
 };
 
 }  // namespace daybook

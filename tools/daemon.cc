@@ -216,8 +216,11 @@ void Daemon::connect_telegram(std::vector<Adapter*>* adapters) {
 
 void Daemon::connect() {
   eraser_ = std::make_unique<Eraser>(gateway_->work(), *gateway_);
+  tools_ = std::make_unique<ToolRunner>(gateway_->work(), *gateway_);
+  gatherer_ = std::make_unique<Gatherer>(gateway_->work());
   model_lists_ = std::make_unique<Slot>(make_model_lists());
-  std::vector<Adapter*> adapters = {eraser_.get(), model_lists_.get()};
+  std::vector<Adapter*> adapters = {eraser_.get(), tools_.get(), gatherer_.get(),
+                                    model_lists_.get()};
   for (const ProviderSettings& provider : settings_.values.providers) {
     connect_provider(provider, &adapters);
   }
@@ -464,6 +467,8 @@ void Daemon::close() {
   console_.reset();
   telegram_.reset();
   providers_.clear();
+  gatherer_.reset();
+  tools_.reset();
   eraser_.reset();
   network_.reset();
   gateway_.reset();

@@ -17,8 +17,10 @@
 #include "adapters/net/reactor.h"
 #include "core/erasure.h"
 #include "core/gateway.h"
+#include "core/late.h"
 #include "core/result.h"
 #include "core/settings.h"
+#include "core/tool_runner.h"
 #include "journal/lmdb_log.h"
 #include "tools/log_line.h"
 #include "tools/settings_file.h"
@@ -101,6 +103,8 @@ class Daemon final : public ControlHost {
   std::unique_ptr<Gateway> gateway_;
   std::optional<Network> network_;
   std::unique_ptr<Eraser> eraser_;
+  std::unique_ptr<ToolRunner> tools_;
+  std::unique_ptr<Gatherer> gatherer_;
   std::map<std::string, std::unique_ptr<Slot>> providers_;  // by name
   std::unique_ptr<Slot> model_lists_;
   std::unique_ptr<Slot> telegram_;

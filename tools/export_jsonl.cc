@@ -15,7 +15,7 @@ KindSet attempt_kinds() {
   KindSet kinds;
   for (const int kind :
        {Event::kChunkReceived, Event::kTurnCompleted, Event::kAttemptFailed, Event::kTurnFailed,
-        Event::kTurnRetried, Event::kTurnCancelled, Event::kTurnAbandoned}) {
+        Event::kTurnRetried, Event::kTurnCancelled, Event::kTurnAbandoned, Event::kStepCompleted}) {
     kinds.set(static_cast<std::size_t>(kind));
   }
   return kinds;

@@ -56,7 +56,8 @@ class Stats {
   };
 
   void ask(Seq turn, const TurnStarted& started);
-  void compare(const TurnCompleted& completed);
+  template <typename Completed>
+  void compare(const Completed& completed);
 
   Size all_;
   Size talk_;

@@ -150,6 +150,7 @@ Result<bool> walk_subject(JournalView& view, const Event& subject, Seq from,
   Deliveries owed;
   Time before{};
   bool ended = false;
+  bool erased = false;  // then nobody can tell any more what was to be shown
   std::optional<Error> damaged;
   const auto done = [&] { return ended && owed.open().empty(); };
   const auto on_record = [&](const Record& record) {
@@ -167,13 +168,14 @@ Result<bool> walk_subject(JournalView& view, const Event& subject, Seq from,
       // The words of chunks are nothing that is owed once the turn has ended.
       if (!event->has_chunk_received()) owed.apply(*event);
       ended |= event->has_notice_issued() || ends_turn(*event);
+      erased |= ended && event->content().erased();
     }
     return visit(*event, last_sign) && !done();
   };
   auto scanned = view.log().scan(from, view.log().last(), all_kinds(), on_record);
   if (!scanned) return scanned.error();
   if (damaged.has_value()) return *damaged;
-  return done();
+  return done() || erased;
 }
 
 Result<std::vector<Event>> causes_of(JournalView& view, const Event& event) {
@@ -205,7 +207,8 @@ Result<void> each_effect(JournalView& view, const Event& event,
     if (auto answer = find_subject(view, event); answer) visit(*answer);
     return {};
   }
-  if (!is_subject(event) && !event.has_turn_retried()) return each_decision(view, event, visit);
+  const bool asks = is_subject(event) || event.has_turn_retried() || event.has_step_started();
+  if (!asks) return each_decision(view, event, visit);
   auto subject = find_subject(view, event);
   if (!subject) return subject.error();
   auto walked = walk_subject(view, *subject, event.seq(), [&](const Event& next, Time) {

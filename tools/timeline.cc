@@ -55,11 +55,11 @@ void Timeline::restart(const Event& event, Time before) {
 }
 
 void Timeline::apply_to_turn(const Event& event) {
-  if (event.has_turn_started() || event.has_turn_retried()) {
+  if (event.has_turn_started() || event.has_turn_retried() || event.has_step_started()) {
     begin_attempt(event);
   } else if (event.has_chunk_received()) {
     add_chunk(event);
-  } else if (event.has_attempt_failed() || ends_turn(event)) {
+  } else if (event.has_attempt_failed() || event.has_step_completed() || ends_turn(event)) {
     if (ends_turn(event)) end_ = event;
     end_attempt(event, time_of(event));
   }
@@ -72,6 +72,12 @@ void Timeline::begin_attempt(const Event& event) {
   if (event.has_turn_retried()) {
     attempt.number = event.turn_retried().attempt();
     attempt.from = std::max(attempt.from, from_milliseconds(event.turn_retried().not_before()));
+  }
+  if (event.has_step_started()) {
+    attempt.number = event.step_started().attempt();
+    attempt.step = event.step_started().step();
+  } else if (!attempts_.empty()) {
+    attempt.step = attempts_.back().step;
   }
   attempts_.push_back(std::move(attempt));
   pauses_.clear();
@@ -150,6 +156,8 @@ void Timeline::apply_to_screen(const Event& event) {
 // ---- where the time went
 
 void Timeline::span(std::string what, std::string why, Time until) {
+  // A pause that a turn did not live to the end of ends with it.
+  until = std::min(until, ended_);
   const Duration length = std::max(until - reached_, Duration(0));
   if (length > Duration(0)) spans_.push_back({std::move(what), std::move(why), length});
   reached_ = std::max(reached_, until);
@@ -177,6 +185,8 @@ void Timeline::span_attempt(std::size_t index) {
     if (died && restart != restarts_.end()) {
       span("the gateway was down", "GatewayStarted " + std::to_string(last.end), time_of(*restart));
     } else {
+      const bool used = last.ended_by == "StepCompleted";
+      if (used) span("tools were used", "StepCompleted " + std::to_string(last.end), attempt.from);
       span("pause before attempt " + number,
            failure_text(last.error, last.status, last.retry_after), attempt.from);
     }

@@ -24,10 +24,11 @@ struct Gaps {
 // One call of the model.
 struct Attempt {
   std::uint32_t number = 1;
-  Seq seq = 0;   // its TurnStarted or TurnRetried
-  Time from{};   // when it could begin
-  Time until{};  // its end; of one that a crash ended the last sign of life
-  Seq end = 0;   // AttemptFailed, the turn's end, the GatewayStarted that found it dead; 0: it runs
+  std::uint32_t step = 1;  // which asking of the model in its turn it is an attempt at
+  Seq seq = 0;             // its TurnStarted, TurnRetried or StepStarted
+  Time from{};             // when it could begin
+  Time until{};            // its end; of one that a crash ended the last sign of life
+  Seq end = 0;  // AttemptFailed, the turn's end, the GatewayStarted that found it dead; 0: it runs
   std::string ended_by;  // that event's kind
   ErrorClass error = ERROR_CLASS_UNSPECIFIED;
   std::int32_t status = 0;

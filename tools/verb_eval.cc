@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/evaluation.h"
-#include "core/money.h"
 #include "core/notation.h"
 #include "core/policy.h"
 #include "tools/figures.h"
@@ -33,12 +32,12 @@ Result<std::vector<std::string>> policies_in(const std::string& list) {
     at = end + 1;
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     if (!is_policy(name)) {
-      std::string sentence = "--policies: there is no policy '" + name + "'; there are";
+      std::string known;
       for (const PolicyRow& row : policies()) {
-        sentence += sentence.ends_with("are") ? " " : ", ";
-        sentence += row.name;
+        known += (known.empty() ? "" : ", ") + std::string(row.name);
       }
-      return Error{sentence + ".", ExitCode::kUsage};
+      return Error{"--policies: there is no policy '" + name + "'; there are " + known + ".",
+                   ExitCode::kUsage};
     }
     names.push_back(std::move(name));
   }

@@ -1,4 +1,5 @@
 // `daybook prompt`: what a model was sent, rebuilt and compared with the digest recorded then.
+#include "core/codec.h"
 #include "core/sha256.h"
 #include "tools/command_line.h"
 #include "tools/journal_view.h"
@@ -36,6 +37,18 @@ Result<Event> find_turn(JournalView& view, const SessionMoment& moment, Seq turn
                ExitCode::kUsage};
 }
 
+// The attempt of this turn that begins here with a prompt of its own; 0: none does.
+std::uint32_t attempt_with(const Event& event, Seq turn) {
+  const TurnRetried& retried = event.turn_retried();
+  const StepStarted& step = event.step_started();
+  if (event.has_step_started() && step.turn() == turn) return step.attempt();
+  return retried.turn() == turn && retried.has_prompt() ? retried.attempt() : 0;
+}
+
+Seq turn_with(const Event& recorded) {
+  return recorded.has_turn_started() ? recorded.seq() : turn_of(recorded);
+}
+
 // The event that records the prompt of this attempt, 0: of the last one.
 Result<Event> find_attempt(JournalView& view, Event turn, std::uint32_t attempt) {
   if (attempt == 1) return turn;
@@ -43,13 +56,16 @@ Result<Event> find_attempt(JournalView& view, Event turn, std::uint32_t attempt)
   while (head > turn.seq()) {
     auto event = view.event(head);
     if (!event) return event.error();
-    const TurnRetried& retried = event->turn_retried();
-    const bool meant = event->has_turn_retried() && retried.turn() == turn.seq() &&
-                       (attempt == 0 || retried.attempt() <= attempt);
-    if (meant && retried.has_prompt()) return event;
+    const std::uint32_t number = attempt_with(*event, turn.seq());
+    if (number != 0 && (attempt == 0 || number <= attempt)) return event;
     head = event->prev();
   }
   return turn;
+}
+
+std::string role_of(const PromptMessage& message) {
+  if (!message.result_of.empty()) return "tool";
+  return message.role == Entry::USER ? "user" : "assistant";
 }
 
 JsonLine rules_json(const TurnStarted& turn) {
@@ -62,33 +78,39 @@ void print_prompt_json(const Event& recorded, const Prompt& prompt, const std::s
                        bool same) {
   JsonLine messages = JsonLine::array();
   for (const PromptMessage& message : prompt.messages) {
-    messages.push_back(
-        {{"role", message.role == Entry::USER ? "user" : "assistant"}, {"text", message.text}});
+    messages.push_back({{"role", role_of(message)}, {"text", message.text}});
+    for (const ToolRequest& request : message.requests) {
+      messages.back()["requests"].push_back(
+          {{"id", request.id}, {"tool", request.tool}, {"arguments", request.arguments}});
+    }
+    if (!message.result_of.empty()) messages.back()["result_of"] = message.result_of;
   }
   const TurnStarted& turn = prompt_record(recorded);
-  print_json(
-      {{"turn", recorded.has_turn_retried() ? recorded.turn_retried().turn() : recorded.seq()},
-       {"session", recorded.session()},
-       {"model", prompt.model},
-       {"provider", turn.provider()},
-       {"policy", turn.policy()},
-       {"provenance", rules_json(turn)},
-       {"tokens", turn.tokens()},
-       {"budget", turn.budget()},
-       {"reused_tokens", turn.reused_tokens()},
-       {"system", prompt.system},
-       {"messages", std::move(messages)},
-       {"sha256", digest},
-       {"recorded_sha256", hex(turn.sha256())},
-       {"same", same}});
+  print_json({{"turn", turn_with(recorded)},
+              {"session", recorded.session()},
+              {"model", prompt.model},
+              {"provider", turn.provider()},
+              {"policy", turn.policy()},
+              {"provenance", rules_json(turn)},
+              {"tokens", turn.tokens()},
+              {"budget", turn.budget()},
+              {"reused_tokens", turn.reused_tokens()},
+              {"system", prompt.system},
+              {"messages", std::move(messages)},
+              {"sha256", digest},
+              {"recorded_sha256", hex(turn.sha256())},
+              {"same", same}});
 }
 
 void print_prompt_text(const Tool& tool, const Event& recorded, const Prompt& prompt) {
   const TurnStarted& started = prompt_record(recorded);
-  const bool retried = recorded.has_turn_retried();
-  const Seq turn = retried ? recorded.turn_retried().turn() : recorded.seq();
+  const Seq turn = turn_with(recorded);
   std::string head = "turn " + std::to_string(turn);
-  if (retried) head += ", attempt " + std::to_string(recorded.turn_retried().attempt());
+  const std::uint32_t attempt = attempt_with(recorded, turn);
+  if (attempt != 0) head += ", attempt " + std::to_string(attempt);
+  if (recorded.has_step_started()) {
+    head += ", step " + std::to_string(recorded.step_started().step());
+  }
   head += ", model " + prompt.model + " of " + started.provider() + ", policy " + started.policy() +
           ", " + std::to_string(started.tokens()) + " tokens";
   if (started.rules() != 0) {
@@ -102,9 +124,18 @@ void print_prompt_text(const Tool& tool, const Event& recorded, const Prompt& pr
   print_line(dimmed(tool, "-- system"));
   print_line(terminal_text(prompt.system));
   for (const PromptMessage& message : prompt.messages) {
-    print_line(dimmed(tool, message.role == Entry::USER ? "-- user" : "-- assistant"));
-    print_line(terminal_text(message.text));
+    const std::string of = message.result_of.empty() ? "" : " " + message.result_of;
+    print_line(dimmed(tool, "-- " + role_of(message) + terminal_text(of)));
+    if (message.plain() || !message.text.empty()) print_line(terminal_text(message.text));
+    for (const ToolRequest& request : message.requests) {
+      print_line(dimmed(tool, terminal_text("-- asks " + request.tool + " " + request.id)));
+      print_line(terminal_text(request.arguments));
+    }
   }
+  if (prompt.tools.empty()) return;
+  std::string names;
+  for (const ToolDefinition& one : prompt.tools) names += " " + std::string(one.name);
+  print_line(dimmed(tool, "-- tools" + names + (prompt.tools_closed ? ", closed" : "")));
 }
 
 Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,

@@ -46,6 +46,7 @@ class AnswerPrinter {
     if (kind == "TurnStarted") turn_ = started(event) ? event.value("seq", Json(0)) : turn_;
     if (kind == "ChunkReceived" && event.value("turn", Json(0)) == turn_) chunk(event);
     if (kind == "TurnRetried" && event.value("turn", Json(0)) == turn_) retried();
+    if (kind == "StepStarted" && event.value("turn", Json(0)) == turn_) stepped();
     if (kind == "TurnCompleted" && event.value("turn", Json(0)) == turn_) completed(event);
     if (kind == "TurnFailed" || kind == "TurnAbandoned") failed(event);
     if (kind == "TurnCancelled" && event.value("turn", Json(0)) == turn_) line("(stopped)");
@@ -77,6 +78,12 @@ class AnswerPrinter {
 
   void retried() {
     if (!shown_.empty()) line("(the connection broke; once more)");
+    shown_.clear();
+  }
+
+  // It used tools and goes on.
+  void stepped() {
+    if (!shown_.empty()) line("");
     shown_.clear();
   }
 

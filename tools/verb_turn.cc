@@ -167,6 +167,7 @@ std::string prompt_text(const Told& told) {
 std::string gap_text(const Attempt& attempt) {
   std::string text = count_text(attempt.chunks, "chunk");
   if (attempt.number > 1) text += " in attempt " + std::to_string(attempt.number);
+  if (attempt.step > 1) text += " of step " + std::to_string(attempt.step);
   if (attempt.gaps.count == 0) return text;
   text += ", pauses: median " + duration_text(attempt.gaps.median) + ", longest " +
           duration_text(attempt.gaps.longest);
@@ -212,6 +213,14 @@ std::string event_line(Event event) {
     kept.set_overflow_keep_last(event.turn_retried().prompt().overflow_keep_last());
     *event.mutable_turn_retried()->mutable_prompt() = kept;
   }
+  if (event.has_step_started()) {
+    TurnStarted kept;
+    kept.set_tokens(event.step_started().prompt().tokens());
+    kept.set_step_tokens(event.step_started().prompt().step_tokens());
+    kept.set_tools_closed(event.step_started().prompt().tools_closed());
+    *event.mutable_step_started()->mutable_prompt() = kept;
+  }
+  if (event.has_step_completed()) event.mutable_step_completed()->clear_usage();
   if (event.has_message_received()) event.mutable_message_received()->clear_external_id();
   if (event.has_turn_completed()) event.mutable_turn_completed()->clear_usage();
   if (event.has_reply_posted()) event.mutable_reply_posted()->clear_digest();
@@ -311,6 +320,7 @@ JsonLine attempt_json(const Attempt& attempt) {
                      {"seq", attempt.seq},
                      {"from", time_text(attempt.from)},
                      {"chunks", attempt.chunks}};
+  if (attempt.step > 1) object["step"] = attempt.step;
   if (attempt.chunks > 0) {
     object["first_chunk"] = attempt.first_chunk;
     object["first_token_ms"] = (attempt.first_chunk_at - attempt.from).count();

@@ -34,7 +34,8 @@ KindSet kinds_needed() {
        {Event::kCatalogueLoaded, Event::kMessageReceived, Event::kMessageEdited, Event::kLeafMoved,
         Event::kTurnStarted, Event::kTurnCompleted, Event::kAttemptFailed, Event::kTurnRetried,
         Event::kTurnFailed, Event::kTurnCancelled, Event::kTurnAbandoned, Event::kCompactionStarted,
-        Event::kCompactionFailed, Event::kNoticeIssued, Event::kSessionReset}) {
+        Event::kCompactionFailed, Event::kNoticeIssued, Event::kSessionReset, Event::kStepCompleted,
+        Event::kStepStarted}) {
     kinds.set(static_cast<std::size_t>(kind));
   }
   return kinds;

@@ -11,6 +11,7 @@ namespace {
 Seq turn_left(const Event& event) {
   if (event.has_attempt_failed()) return event.attempt_failed().turn();
   if (event.has_turn_retried()) return event.turn_retried().turn();
+  if (event.has_step_completed()) return event.step_completed().turn();
   return ends_turn(event) ? ended_turn(event) : 0;
 }
 

@@ -228,7 +228,7 @@ Complaints answers_whole(const Evidence& evidence) {
   Complaints complaints;
   std::set<std::string> possible;
   for (const world::ChatRequest& request : evidence.models.requests()) {
-    possible.insert(world::answer_for(request.messages.back().second));
+    possible.insert(world::answer_for(world::question_of(request)));
   }
   for (const Event& event : evidence.events) {
     if (!event.has_turn_completed()) continue;
@@ -262,7 +262,11 @@ Complaints prompts_in_order(const Evidence& evidence) {
     if (!event.has_turn_completed()) continue;
     // An answer that was forgotten alone leaves its question behind.
     if (forgotten(evidence, event.session(), event.seq())) continue;
-    for (Seq message : event_at(evidence, event.turn_completed().turn()).turn_started().answers()) {
+    const auto& answers =
+        event_at(evidence, event.turn_completed().turn()).turn_started().answers();
+    // Late ones are answered together, so they stand together.
+    if (answers.size() > 1) continue;
+    for (Seq message : answers) {
       if (by_message.contains(message)) answered.insert(by_message[message]->text);
     }
   }
@@ -314,7 +318,7 @@ Complaints nothing_unwritten(const Evidence& evidence) {
   std::size_t asked = 0;
   for (const Event& event : evidence.events) {
     if (event.has_post_attempted()) ++attempts;
-    if (event.has_turn_started() || event.has_turn_retried()) ++asked;
+    if (event.has_turn_started() || event.has_turn_retried() || event.has_step_started()) ++asked;
   }
   Complaints complaints;
   if (static_cast<std::size_t>(evidence.bot.calls("sendMessage")) > attempts) {
@@ -329,7 +333,9 @@ Complaints nothing_unwritten(const Evidence& evidence) {
 Complaints prompts_rebuild(const Evidence& evidence) {
   Complaints complaints;
   for (const Event& event : evidence.events) {
-    if (!event.has_turn_started() && !event.turn_retried().has_prompt()) continue;
+    const bool asks =
+        event.has_turn_started() || event.has_step_started() || event.turn_retried().has_prompt();
+    if (!asks) continue;
     const Result<Prompt> prompt = prompt_of(event, evidence.history);
     if (!prompt) {
       complaints.push_back(prompt.error().message);
@@ -379,6 +385,54 @@ Complaints fallbacks_end(const Evidence& evidence) {
   return complaints;
 }
 
+// Each request of a step is refused, or attempted and then returned, once; or its turn ended
+// before. Those of an attempt that never became a step came to nothing.
+Complaints tools_settled(const Evidence& evidence) {
+  struct Request {
+    Seq turn = 0;
+    std::uint32_t attempt = 0;
+    bool step = false;
+    int attempted = 0;
+    int settled = 0;
+  };
+  std::map<Seq, Request> requests;
+  std::set<Seq> given_up;
+  Complaints complaints;
+  const auto settle = [&](const Event& event, Seq request, bool needs_attempt) {
+    ++requests[request].settled;
+    if (needs_attempt && requests[request].attempted != 1) {
+      complaints.push_back("event " + std::to_string(event.seq()) + " is of no attempt");
+    }
+  };
+  for (const Event& event : evidence.events) {
+    if (event.has_tool_requested()) {
+      requests[event.seq()] = {event.tool_requested().turn(), event.tool_requested().attempt()};
+    } else if (event.has_step_completed()) {
+      for (auto& [seq, request] : requests) {
+        request.step |= request.turn == event.step_completed().turn() &&
+                        request.attempt == event.step_completed().attempt();
+      }
+    } else if (event.has_tool_attempted()) {
+      ++requests[event.tool_attempted().request()].attempted;
+    } else if (event.has_tool_returned()) {
+      settle(event, event.tool_returned().request(), true);
+    } else if (event.has_tool_refused()) {
+      settle(event, event.tool_refused().request(), false);
+    } else if (event.has_turn_cancelled() || event.has_turn_abandoned() ||
+               event.has_turn_failed()) {
+      given_up.insert(turn_of(event));
+    }
+  }
+  for (const auto& [seq, request] : requests) {
+    const bool void_one = !request.step && request.settled == 0 && request.attempted == 0;
+    const bool open = request.step && request.settled == 0 && given_up.contains(request.turn);
+    if (void_one || open || (request.step && request.settled == 1)) continue;
+    complaints.push_back("request " + std::to_string(seq) + " was settled " +
+                         std::to_string(request.settled) + " times");
+  }
+  return complaints;
+}
+
 Complaints peers_content(const Evidence& evidence) {
   Complaints complaints;
   const bool crashed = std::ranges::count_if(evidence.events, [](const Event& event) {
@@ -407,7 +461,9 @@ Complaints words_gone(const Evidence& evidence) {
     }
     const std::string& text = event.content().text();
     const Seq turn = turn_of(event);
-    const bool answer = turn != 0 && event_at(evidence, turn).turn_started().kind() != SUMMARY;
+    // What a tool repeats goes with whom it repeats.
+    const bool said = turn != 0 && !event.has_tool_returned();
+    const bool answer = said && event_at(evidence, turn).turn_started().kind() != SUMMARY;
     if (!answer) words += text + "\n" + event.content().raw() + "\n";
     if (!answer) continue;
     for (const Seq message : event_at(evidence, turn).turn_started().answers()) {
@@ -427,9 +483,10 @@ Complaints words_gone(const Evidence& evidence) {
 
 Complaints check_all(const Evidence& evidence) {
   Complaints all;
-  for (const auto& check : {seqs_are_contiguous, laws_hold, inbound_once, everything_answered,
-                            answers_whole, prompts_in_order, screens_match, nothing_unwritten,
-                            prompts_rebuild, fallbacks_end, peers_content, words_gone}) {
+  for (const auto& check :
+       {seqs_are_contiguous, laws_hold, inbound_once, everything_answered, answers_whole,
+        prompts_in_order, screens_match, nothing_unwritten, prompts_rebuild, fallbacks_end,
+        tools_settled, peers_content, words_gone}) {
     const Complaints complaints = check(evidence);
     all.insert(all.end(), complaints.begin(), complaints.end());
   }

@@ -52,6 +52,8 @@ Complaints prompts_rebuild(const Evidence& evidence);
 // No turn comes back to a model that it gave up, and an answer names who gave it if it is not who
 // was wanted.
 Complaints fallbacks_end(const Evidence& evidence);
+// Every use of a tool that a model asked for is refused, returned or given up, once.
+Complaints tools_settled(const Evidence& evidence);
 // What people had forgotten is in no event any more.
 Complaints words_gone(const Evidence& evidence);
 // What the peers complain about.

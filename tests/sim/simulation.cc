@@ -42,7 +42,10 @@ Settings make_settings(std::uint64_t seed) {
       {"telegram.allow", std::vector<std::int64_t>{101, 102, 103}, Layer::kUser, "sim", 6},
       {"providers.fake.kind", "openai", Layer::kUser, "sim", 7},
       {"providers.fake.base_url", "http://127.0.0.1:2/v1", Layer::kUser, "sim", 8},
-      {"providers.fake.api_key", "simulated-key", Layer::kUser, "sim", 9}};
+      {"providers.fake.api_key", "simulated-key", Layer::kUser, "sim", 9},
+      {"agent.tools", std::vector<std::string>{"journal_search"}, Layer::kUser, "sim", 10},
+      {"agent.max_steps", std::int64_t{2}, Layer::kUser, "sim", 11},
+      {"agent.stale_after", "2s", Layer::kUser, "sim", 12}};
   Result<LoadedSettings> loaded = resolve_settings(entries);
   DAYBOOK_CHECK(loaded.has_value(), "settings that are valid");
   return loaded->values;
@@ -106,11 +109,31 @@ void Simulation::plan_people() {
 }
 
 std::string Simulation::something_to_say(std::int64_t chat, int nth) {
-  static constexpr const char* kCommands[] = {
-      "/status",           "/whoami", "/models",  "/help",     "/stop",     "/undo",
-      "/model fake:other", "/reset",  "/compact", "/statsu",   "/erase",    "/redo",
-      "/compact undo",     "/retry",  "/fork 1",  "/branches", "/switch 1", "/save name",
-      "/continue",         "/usage"};
+  static constexpr const char* kCommands[] = {"/status",
+                                              "/whoami",
+                                              "/models",
+                                              "/help",
+                                              "/stop",
+                                              "/undo",
+                                              "/model fake:other",
+                                              "/reset",
+                                              "/compact",
+                                              "/statsu",
+                                              "/erase",
+                                              "/redo",
+                                              "/compact undo",
+                                              "/retry",
+                                              "/fork 1",
+                                              "/branches",
+                                              "/switch 1",
+                                              "/save name",
+                                              "/goal be brief",
+                                              "/goal ok",
+                                              "/task add up",
+                                              "/task done 1",
+                                              "/recover",
+                                              "/continue",
+                                              "/usage"};
   if (chance_.per_thousand(300)) return kCommands[chance_.below(std::size(kCommands))];
   return "q" + std::to_string(nth) + " of " + std::to_string(chat) +
          " words:" + std::to_string(chance_.between(1, 60));
@@ -146,6 +169,11 @@ world::ChatScript Simulation::chat_script(const std::string& model) {
   if (model_chance_.per_thousand(300)) {
     script.split = static_cast<std::size_t>(model_chance_.between(1, 40));
     ++tally_["odd splits"];
+  }
+  if (model_chance_.per_thousand(300)) {
+    static constexpr const char* kWords[] = {"words", "q1", "of 101", "word3", "nothing", " "};
+    script.look_for = kWords[model_chance_.below(std::size(kWords))];
+    ++tally_["looks something up"];
   }
   if (calm_) return script;
   const std::uint64_t draw = model_chance_.below(1'000);
@@ -189,7 +217,10 @@ void Simulation::boot() {
   machine_->telegram =
       std::make_unique<Telegram>(settings_, machine_->gateway->work(), [](std::string_view) {});
   machine_->eraser = std::make_unique<Eraser>(machine_->gateway->work(), *machine_->gateway);
-  std::vector<Adapter*> adapters = {machine_->eraser.get(), machine_->telegram.get()};
+  machine_->tools = std::make_unique<ToolRunner>(machine_->gateway->work(), *machine_->gateway);
+  machine_->gatherer = std::make_unique<Gatherer>(machine_->gateway->work());
+  std::vector<Adapter*> adapters = {machine_->eraser.get(), machine_->tools.get(),
+                                    machine_->gatherer.get(), machine_->telegram.get()};
   for (const ProviderSettings& provider : settings_.providers) {
     machine_->providers.push_back(
         make_provider(provider, machine_->gateway->work(), *machine_->gateway));

@@ -16,7 +16,9 @@
 #include "adapters/telegram.h"
 #include "core/erasure.h"
 #include "core/gateway.h"
+#include "core/late.h"
 #include "core/settings.h"
+#include "core/tool_runner.h"
 #include "journal/memory_log.h"
 #include "tests/sim/chance.h"
 #include "tests/sim/checkers.h"
@@ -62,6 +64,8 @@ class Simulation {
   struct Machine {
     std::unique_ptr<Gateway> gateway;
     std::unique_ptr<Eraser> eraser;
+    std::unique_ptr<ToolRunner> tools;
+    std::unique_ptr<Gatherer> gatherer;
     std::unique_ptr<Telegram> telegram;
     std::vector<std::unique_ptr<Adapter>> providers;
   };

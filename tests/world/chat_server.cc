@@ -53,8 +53,49 @@ Json openai_choice(const Json& delta, const Json& finish) {
   return {{"index", 0}, {"delta", delta}, {"finish_reason", finish}};
 }
 
+std::vector<Json> words_of(const std::vector<std::string>& deltas) {
+  std::vector<Json> all;
+  for (const std::string& delta : deltas) all.push_back({{"content", delta}});
+  return all;
+}
+
+// A word, the call, and its arguments in pieces.
+std::vector<Json> call_of(const ChatRequest& request, const std::string& words) {
+  const std::string arguments = Json({{"query", words}}).dump();
+  const auto call = [](Json one) {
+    one["index"] = 0;
+    return Json({{"tool_calls", Json::array({std::move(one)})}});
+  };
+  std::vector<Json> all = {{{"content", "Looking."}}};
+  all.push_back(call({{"id", "call_" + std::to_string(request.exchange)},
+                      {"type", "function"},
+                      {"function", {{"name", "journal_search"}, {"arguments", ""}}}}));
+  for (std::size_t at = 0; at < arguments.size(); at += 5) {
+    all.push_back(call({{"function", {{"arguments", arguments.substr(at, 5)}}}}));
+  }
+  return all;
+}
+
+// What is wrong with how calls and results stand in a request; empty: nothing.
+std::string unpaired(const Json& messages) {
+  std::vector<std::string> owed;
+  for (const Json& message : messages) {
+    const bool result = message.value("role", "") == "tool";
+    if (!result && !owed.empty()) return "a call without its result: " + owed.front();
+    if (result) {
+      const std::string id = message.value("tool_call_id", "");
+      const auto found = std::find(owed.begin(), owed.end(), id);
+      if (found == owed.end()) return "a result without its call: " + id;
+      owed.erase(found);
+    }
+    if (!message.contains("tool_calls")) continue;
+    for (const Json& call : message["tool_calls"]) owed.push_back(call.value("id", ""));
+  }
+  return owed.empty() ? "" : "a call without its result: " + owed.front();
+}
+
 std::vector<Event> openai_events(const ChatRequest& request, const ChatScript& script,
-                                 const std::vector<std::string>& deltas) {
+                                 const std::vector<Json>& deltas, const std::string& finish) {
   const std::string id = "gen-" + std::to_string(request.exchange);
   std::vector<Event> events;
   Time at = request.at;
@@ -73,10 +114,10 @@ std::vector<Event> openai_events(const ChatRequest& request, const ChatScript& s
              {"metadata", {{"error_type", "provider_unavailable"}}}}}});
       return events;
     }
-    add(openai_choice({{"content", deltas[i]}}, nullptr));
+    add(openai_choice(deltas[i], nullptr));
     at += script.each;
   }
-  if (script.finish) add(openai_choice(Json::object(), "stop"));
+  if (script.finish) add(openai_choice(Json::object(), finish));
   if (script.usage) {
     add(nullptr, {{"usage",
                    {{"prompt_tokens", 7 * request.messages.size()},
@@ -159,6 +200,12 @@ std::string answer_for(std::string_view text) {
   return answer;
 }
 
+const std::string& question_of(const ChatRequest& request) {
+  const auto asked = std::find_if(request.messages.rbegin(), request.messages.rend(),
+                                  [](const auto& message) { return message.first == "user"; });
+  return asked == request.messages.rend() ? request.messages.back().second : asked->second;
+}
+
 ChatScript ChatScript::refusal(int status, std::string body, Headers headers) {
   ChatScript script;
   script.status = status;
@@ -193,10 +240,12 @@ void ChatServer::request(ExchangeId exchange, const HttpRequest& request, Time n
                  script.ending);
     return;
   }
-  const std::vector<std::string> deltas =
-      deltas_of(answer_for(row.messages.back().second), script.words);
+  const std::vector<std::string> deltas = deltas_of(answer_for(question_of(row)), script.words);
+  const bool looks = row.tools && !script.look_for.empty();
   std::vector<Event> events =
-      gemini ? gemini_events(row, script, deltas) : openai_events(row, script, deltas);
+      gemini  ? gemini_events(row, script, deltas)
+      : looks ? openai_events(row, script, call_of(row, script.look_for), "tool_calls")
+              : openai_events(row, script, words_of(deltas), "stop");
   outbox_.send(exchange, to_pieces(script, std::move(events), now), script.ending);
 }
 
@@ -234,15 +283,21 @@ bool ChatServer::read_openai(const HttpRequest& request, ChatRequest* into) {
   into->model = body.value("model", "");
   for (const Json& message : body["messages"]) {
     const std::string role = message.value("role", "");
-    const std::string text = message.value("content", "");
+    const Json& content = message.contains("content") ? message["content"] : Json();
+    const std::string text = content.is_string() ? content.get<std::string>() : "";
     if (role == "system") {
       into->system = text;
     } else {
       into->messages.emplace_back(role, text);
     }
   }
-  return !into->model.empty() && !into->messages.empty() && into->messages.back().first == "user" &&
-         !into->messages.back().second.empty();
+  into->tools = body.contains("tools") && body.value("tool_choice", "") != "none";
+  if (const std::string wrong = unpaired(body["messages"]); !wrong.empty()) {
+    violations_.push_back(wrong);
+  }
+  if (into->model.empty() || into->messages.empty()) return false;
+  const auto& [role, text] = into->messages.back();
+  return role == "tool" || (role == "user" && !text.empty());
 }
 
 bool ChatServer::read_gemini(const HttpRequest& request, ChatRequest* into) {

@@ -2,7 +2,10 @@
 // (with OpenRouter's comments), models/X:streamGenerateContent?alt=sse speaks Gemini's. The answer
 // is a function of the last user message, so that a checker knows every word of it beforehand.
 //
-// Not modelled: answers that do not stream, tools, images.
+// Tools are spoken of as chat completions do: a script may ask for one, results must stand beside
+// their calls.
+//
+// Not modelled: answers that do not stream, Gemini's tools, images.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +33,10 @@ struct ChatScript {
   bool comments = false;  // ": OPENROUTER PROCESSING" before the first delta
   std::size_t split = 0;  // body bytes in a chunk; 0: an event is a chunk
   bool usage = true;
-  bool finish = true;    // false: the stream ends without a reason
-  bool done = true;      // "data: [DONE]"
-  int error_after = -1;  // deltas before an error inside the stream; -1: none
+  bool finish = true;      // false: the stream ends without a reason
+  bool done = true;        // "data: [DONE]"
+  std::string look_for{};  // asks journal_search for this instead of answering, where it may
+  int error_after = -1;    // deltas before an error inside the stream; -1: none
   Ending ending{};
 
   static ChatScript refusal(int status, std::string body, Headers headers = {});
@@ -47,9 +51,13 @@ struct ChatRequest {
   std::string model;
   std::string system;
   std::vector<std::pair<std::string, std::string>> messages;  // role, text; system apart
+  bool tools = false;                                         // offered, and not closed
   bool finished = false;                                      // every byte of the response left
   bool dropped = false;                                       // the client closed first
 };
+
+// The last of the user's messages: what is answered.
+const std::string& question_of(const ChatRequest& request);
 
 class ChatServer : public Server {
  public:

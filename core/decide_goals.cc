@@ -1,0 +1,183 @@
+// /goal and /task: what a conversation is for and what is to be done, said by a person.
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include "core/command.h"
+#include "core/decide.h"
+#include "core/notation.h"
+#include "core/preface.h"
+
+namespace daybook {
+
+namespace {
+
+constexpr std::size_t kGoalBytesMax = 2'000;
+constexpr std::size_t kTaskBytesMax = 500;
+constexpr int kOpenTasksMax = 50;
+constexpr std::size_t kTaskBytesShown = 80;
+
+struct Verb {
+  std::string_view word;
+  TaskChanged::Status status;
+  std::string_view told;
+};
+constexpr Verb kVerbs[] = {{"start", TaskChanged::IN_PROGRESS, "Begun"},
+                           {"done", TaskChanged::DONE, "Done"},
+                           {"block", TaskChanged::BLOCKED, "Blocked"},
+                           {"drop", TaskChanged::CANCELLED, "Dropped"},
+                           {"reopen", TaskChanged::PENDING, "Open again"}};
+
+struct AskedGoal {
+  const State& state;
+  const Session& session;
+  const Event& message;
+
+  [[nodiscard]] const std::string& arguments() const { return message.content().arguments(); }
+  [[nodiscard]] Event reply(std::string text, std::string_view topic,
+                            const std::vector<Seq>& quotes = {}) const {
+    Event told = notice(session, &message, std::move(text), topic);
+    for (const Seq seq : quotes) told.mutable_notice_issued()->add_quotes(seq);
+    return told;
+  }
+  [[nodiscard]] Event fact() const {
+    Event event;
+    event.set_session(session.state().id());
+    return event;
+  }
+};
+
+bool is_open(const TaskRow& task) {
+  return task.status() != TaskChanged::DONE && task.status() != TaskChanged::CANCELLED;
+}
+
+std::string_view status_word(TaskChanged::Status status) {
+  if (status == TaskChanged::IN_PROGRESS) return "\u25D0 ";
+  if (status == TaskChanged::BLOCKED) return "\u2717 ";
+  return "\u25CB ";
+}
+
+Event goal_told(const AskedGoal& asked) {
+  const SessionState& talk = asked.session.state();
+  if (!talk.has_goal()) {
+    return asked.reply("This conversation has no goal. Set one with /goal and what it is for.",
+                       "goal");
+  }
+  std::string text = "Goal: " + asked.state.history.text(talk.goal().set());
+  const std::uint32_t used = talk.goal().tools_used();
+  const std::uint32_t errors = talk.goal().errors();
+  text += "\nSince it was set or confirmed: " + std::to_string(used) + " tool uses, " +
+          std::to_string(errors) + " errors.";
+  if (drifts(used, errors)) text += " The model is warned of drift.";
+  text += "\n/goal ok confirms it, /goal done ends it.";
+  return asked.reply(std::move(text), "goal", {talk.goal().set()});
+}
+
+Decisions end_goal(const AskedGoal& asked) {
+  if (!asked.session.state().has_goal()) return {goal_told(asked)};
+  Event cleared = asked.fact();
+  cleared.mutable_goal_cleared()->set_answers(asked.message.seq());
+  return {std::move(cleared),
+          asked.reply("The goal is ended. Tasks stay: /task lists them.", "goal")};
+}
+
+Decisions confirm_goal(const AskedGoal& asked) {
+  if (!asked.session.state().has_goal()) return {goal_told(asked)};
+  Event confirmed = asked.fact();
+  confirmed.mutable_goal_reaffirmed()->set_answers(asked.message.seq());
+  return {std::move(confirmed), asked.reply("The goal stands; the counting begins anew.", "goal")};
+}
+
+Event tasks_told(const AskedGoal& asked) {
+  std::string text;
+  std::vector<Seq> quotes;
+  int number = 0;
+  for (const TaskRow& task : asked.session.state().tasks()) {
+    ++number;
+    if (!is_open(task)) continue;
+    text += (text.empty() ? "" : "\n") + std::string(status_word(task.status())) +
+            std::to_string(number) + " " +
+            escaped(asked.state.history.text(task.task()), kTaskBytesShown);
+    quotes.push_back(task.task());
+  }
+  if (text.empty()) text = "No task is open. Add one with /task and what is to be done.";
+  return asked.reply(std::move(text), "task", quotes);
+}
+
+// "done 3": the verb, and the task it names (0: none such); null: it is no verb with a number.
+const Verb* verb_of(const AskedGoal& asked, int* index) {
+  const std::string_view said = asked.arguments();
+  const std::size_t blank = std::min(said.find(' '), said.size());
+  const std::string word = lowered(said.substr(0, blank));
+  const auto verb = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                 [&](const Verb& one) { return one.word == word; });
+  if (verb == std::end(kVerbs) || blank == said.size()) return nullptr;
+  const char* end = said.data() + said.size();
+  const auto [read, error] = std::from_chars(said.data() + blank + 1, end, *index);
+  return error == std::errc() && read == end ? verb : nullptr;
+}
+
+Decisions change_task(const AskedGoal& asked, const Verb& verb, int number) {
+  const auto& tasks = asked.session.state().tasks();
+  if (number < 1 || number > tasks.size()) {
+    return {
+        asked.reply("There is no task " + std::to_string(number) + "; /task lists them.", "task")};
+  }
+  const TaskRow& task = tasks.Get(number - 1);
+  Event changed = asked.fact();
+  changed.mutable_task_changed()->set_task(task.task());
+  changed.mutable_task_changed()->set_status(verb.status);
+  changed.mutable_task_changed()->set_answers(asked.message.seq());
+  return {std::move(changed),
+          asked.reply(std::string(verb.told) + ": " +
+                          escaped(asked.state.history.text(task.task()), kTaskBytesShown),
+                      "task", {task.task()})};
+}
+
+}  // namespace
+
+Decisions answer_goal(const State& state, const Session& session, const Event& message) {
+  const AskedGoal asked{state, session, message};
+  const std::string word = lowered(asked.arguments());
+  if (word.empty()) return {goal_told(asked)};
+  if (word == "done" || word == "clear") return end_goal(asked);
+  if (word == "ok" || word == "confirm") return confirm_goal(asked);
+  if (asked.arguments().size() > kGoalBytesMax) {
+    return {asked.reply("A goal has at most " + std::to_string(kGoalBytesMax) +
+                            " bytes, since every prompt holds it; nothing was changed.",
+                        "goal")};
+  }
+  Event set = asked.fact();
+  set.mutable_goal_set()->set_answers(message.seq());
+  set.mutable_content()->set_text(asked.arguments());
+  return {std::move(set),
+          asked.reply("The goal is set: the model is told of it with every message.", "goal")};
+}
+
+Decisions answer_task(const State& state, const Session& session, const Event& message) {
+  const AskedGoal asked{state, session, message};
+  if (asked.arguments().empty()) return {tasks_told(asked)};
+  int number = 0;
+  if (const Verb* verb = verb_of(asked, &number)) return change_task(asked, *verb, number);
+  const auto& tasks = session.state().tasks();
+  if (std::count_if(tasks.begin(), tasks.end(), is_open) >= kOpenTasksMax) {
+    return {asked.reply("That many tasks are open already (" + std::to_string(kOpenTasksMax) +
+                            "); /task done N or /task drop N ends one.",
+                        "task")};
+  }
+  if (asked.arguments().size() > kTaskBytesMax) {
+    return {asked.reply("A task has at most " + std::to_string(kTaskBytesMax) +
+                            " bytes, since every prompt holds it; nothing was added.",
+                        "task")};
+  }
+  Event added = asked.fact();
+  added.mutable_task_added()->set_answers(message.seq());
+  added.mutable_content()->set_text(asked.arguments());
+  return {std::move(added),
+          asked.reply("Task " + std::to_string(tasks.size() + 1) + " is open. /task done " +
+                          std::to_string(tasks.size() + 1) + " ends it.",
+                      "task")};
+}
+
+}  // namespace daybook

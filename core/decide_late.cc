@@ -1,0 +1,163 @@
+// Coming back: late messages are held and answered together; beyond a number of conversations the
+// owner is asked first; and a gap in which the source may have dropped messages is told.
+//
+// Law: a late message waits until no other follows, never longer than a fact takes that says so. In
+// a chat whose reader writes anew, everything that waits is answered at once, with what is new.
+#include <algorithm>
+#include <utility>
+
+#include "core/decide.h"
+#include "core/late.h"
+
+namespace daybook {
+
+namespace {
+
+constexpr int kToldOfGapMax = 100;
+// Who spoke so long before the gap, or later, is told of it.
+constexpr Duration kActive{7 * 24 * 3'600'000};
+constexpr std::int64_t kUpdatesKeptHours = 24;
+
+bool has_late(const SessionState& session) {
+  return std::any_of(session.waiting().begin(), session.waiting().end(),
+                     [](const Waiting& one) { return one.late(); });
+}
+
+std::string late_sentence(const Preface& late) {
+  const std::string age = age_text(Duration(late.late_milliseconds()));
+  if (late.late_messages() == 1) {
+    return "This was written " + age + " ago, while I was away. The answer follows.";
+  }
+  return std::to_string(late.late_messages()) + " messages came while I was away, the first " +
+         age + " ago. One answer to all of them follows.";
+}
+
+std::string hour_text(std::int64_t milliseconds) {
+  return std::to_string(milliseconds / 3'600'000) + " hours";
+}
+
+}  // namespace
+
+bool is_plain(const Event& message) {
+  return message.message_received().command().empty() &&
+         message.content().text().find_first_not_of(" \t\r\n") != std::string::npos;
+}
+
+bool comes_late(const State& state, const Event& message) {
+  if (state.directory.rules() < 3 || !message.has_message_received() || !is_plain(message)) {
+    return false;
+  }
+  return lateness(message, Duration(state.directory.settings().stale_after())).has_value();
+}
+
+Decisions hold_message(const State& state, const Session& session, const Event& message) {
+  Event held;
+  held.set_session(session.state().id());
+  held.mutable_message_held()->set_message(message.seq());
+  held.mutable_message_held()->set_until(to_milliseconds(state.now + kGatherPause));
+  return {std::move(held)};
+}
+
+Decisions answer_late(const State& state, const Session& session) {
+  std::vector<Event> messages;
+  Preface late;
+  Duration oldest{};
+  for (const Waiting& waiting : session.state().waiting()) {
+    std::optional<Event> message = state.history.event(waiting.seq());
+    if (!message || !is_plain(*message)) continue;
+    if (waiting.late()) {
+      late.set_late_messages(late.late_messages() + 1);
+      oldest = std::max(oldest, lateness(*message, Duration(1)).value_or(Duration(0)));
+    }
+    messages.push_back(*std::move(message));
+  }
+  if (messages.empty()) return {};
+  late.set_late_milliseconds(oldest.count());
+  Decisions decisions = start_answers(state, session, messages, late);
+  const bool starts = std::any_of(decisions.begin(), decisions.end(),
+                                  [](const Event& one) { return one.has_turn_started(); });
+  if (starts) {
+    decisions.insert(decisions.begin(), notice(session, nullptr, late_sentence(late), "late"));
+  }
+  return decisions;
+}
+
+Decisions decide_gathered(const State& state, const Event& event) {
+  if (event.deadline_passed().what() != kGathered) return {};
+  const Session* session = state.session(event.session());
+  if (session == nullptr || session->busy() || !has_late(session->state())) return {};
+  const DirectoryState& known = state.directory.state();
+  const std::uint32_t most = state.directory.settings().recovery_turns();
+  const std::string owner = state.directory.owner_place();
+  const bool asks = most != 0 && known.late_turns() >= most && !owner.empty();
+  if (!asks) return settle_waiting_messages(state, *session);
+  if (known.recovery_asked()) return {};
+  Event asked;
+  asked.mutable_recovery_asked()->set_answered(known.late_turns());
+  return {std::move(asked),
+          notice_at(state, owner,
+                    "\u26A0 Messages came while I was away. Those of " +
+                        std::to_string(known.late_turns()) +
+                        " conversations were answered; more are waiting, and I ask before I answer "
+                        "them all (recovery.max_turns). /recover answers them. Who writes anew is "
+                        "answered without it.",
+                    "recovery")};
+}
+
+Decisions answer_recover(const State& state, const Session& session, const Event& message) {
+  const std::int64_t user = message.message_received().user();
+  const std::int64_t owner = state.directory.owner();
+  const bool here = user == 0;  // at this machine
+  if (!here && (owner == 0 || user != owner)) {
+    return {notice(session, &message, "Only the owner of this gateway can do that.", "recovery")};
+  }
+  Event allowed;
+  allowed.mutable_recovery_allowed()->set_answers(message.seq());
+  Decisions decisions;
+  std::uint32_t count = 0;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    if (!row.held()) continue;
+    const Session* held = state.session(id);
+    if (held == nullptr || held->busy() || !has_late(held->state())) continue;
+    ++count;
+    for (Event& one : answer_late(state, *held)) decisions.push_back(std::move(one));
+  }
+  decisions.insert(
+      decisions.begin(),
+      notice(session, &message,
+             count == 0
+                 ? "Nothing waits to be answered."
+                 : "The late messages of " + std::to_string(count) +
+                       (count == 1 ? " conversation are" : " conversations are") + " answered now.",
+             "recovery"));
+  decisions.insert(decisions.begin(), std::move(allowed));
+  return decisions;
+}
+
+Decisions decide_gap(const State& state, const Event& event) {
+  if (state.directory.rules() < 3) return {};
+  const UpdatesGap& gap = event.updates_gap();
+  const std::string channel(channel_of(gap.source()));
+  const std::int64_t away = event.time() - gap.last_asked();
+  const std::int64_t lost = away - kUpdatesKeptHours * 3'600'000;
+  const std::string owner = state.directory.owner_place();
+  const std::string text =
+      "\u26A0 I was away for " + hour_text(away) +
+      ". Messages are kept for me for 24 hours: what was written in the first " +
+      age_text(Duration(lost)) + " of it may be lost. Please write it again.";
+  Decisions decisions;
+  if (!owner.empty()) {
+    decisions.push_back(
+        notice_at(state, owner, text + " Every active chat is told the same.", "gap"));
+  }
+  int told = 0;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    const bool active = row.time() + kActive.count() >= gap.last_asked();
+    if (channel_of(row.place()) != channel || !active || row.place() == owner) continue;
+    if (told++ == kToldOfGapMax) break;
+    decisions.push_back(notice_at(state, row.place(), text, "gap"));
+  }
+  return decisions;
+}
+
+}  // namespace daybook

@@ -1,0 +1,136 @@
+// /goal and /task: set, told to the model, counted, forgotten.
+#include "core/goals.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "core/context.h"
+#include "core/erasure.h"
+#include "core/preface.h"
+#include "tests/step_story.h"
+#include "tools/replay.h"
+
+namespace daybook::goals_test {
+namespace {
+
+using testing::StepStory;
+
+std::string told(StepStory& story, const std::string& message) {
+  story.say(message);
+  const std::string text = story.last("NoticeIssued").content().text();
+  story.commit();
+  return text;
+}
+
+// The words right before the newest question.
+std::string preface(StepStory& story, const std::string& question) {
+  story.say(question);
+  story.commit();
+  const Event started = story.last("TurnStarted");
+  const Result<Prompt> prompt = prompt_of(started, *story.gateway);
+  REQUIRE(prompt);
+  const Digest digest = canonical_sha256(*prompt);
+  CHECK(started.turn_started().sha256() == view(digest));
+  CHECK(prompt->messages.back().text == question);
+  const std::size_t size = prompt->messages.size();
+  return size < 2 ? "" : prompt->messages[size - 2].text;
+}
+
+TEST_CASE("goal and open tasks stand right before the question", "[goals]") {
+  StepStory story;
+  CHECK(preface(story, "hello") == "");
+  story.complete(story.turn(), "hello");
+  CHECK(told(story, "/goal plan the move") ==
+        "The goal is set: the model is told of it with every message.");
+  CHECK(told(story, "/task find boxes") == "Task 1 is open. /task done 1 ends it.");
+  told(story, "/task call the landlord");
+  told(story, "/task paint");
+  told(story, "/task start 2");
+  told(story, "/task done 3");
+  CHECK(
+      preface(story, "what next?") ==
+      "[Goal and tasks of this conversation]\nOBJECTIVE: plan the move\nWhen it is reached, say "
+      "so and stop. Never ask for passwords or keys.\nOPEN TASKS:\n\u25CB find boxes\n\u25D0 call "
+      "the landlord");
+  story.complete(story.turn(), "boxes");
+  CHECK(told(story, "/task") == "\u25CB 1 find boxes\n\u25D0 2 call the landlord");
+  CHECK(told(story, "/goal done").find("Tasks stay") != std::string::npos);
+  CHECK(preface(story, "and now?").find("OBJECTIVE") == std::string::npos);
+  story.check_refold();
+  const auto report = replay_check(story.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("a goal that changes while an answer runs leaves that answer's prompt alone", "[goals]") {
+  StepStory story;
+  told(story, "/goal one");
+  story.say("go");
+  story.commit();
+  const Event started = story.last("TurnStarted");
+  told(story, "/goal two");
+  const Result<Prompt> prompt = story.gateway->prompt(started.seq());
+  REQUIRE(prompt);
+  const Digest digest = canonical_sha256(*prompt);
+  CHECK(started.turn_started().sha256() == view(digest));
+}
+
+TEST_CASE("drift is counted from what happened since the goal was confirmed", "[goals]") {
+  StepStory story(20);
+  told(story, "/goal find the invoice");
+  story.say("go");
+  for (std::uint32_t used = 0; used < kDriftTools; ++used) {
+    story.look_for("invoice");
+    story.commit();
+    story.run_tools();
+  }
+  story.complete(story.turn(), "nothing");
+  CHECK(story.state().goal().tools_used() == kDriftTools);
+  CHECK(told(story, "/goal").find("warned of drift") != std::string::npos);
+  CHECK(preface(story, "go on").find("DRIFT WARNING: 10 tool uses and 0 errors") !=
+        std::string::npos);
+  story.complete(story.turn(), "yes");
+  told(story, "/goal ok");
+  CHECK(story.state().goal().tools_used() == 0);
+  CHECK(preface(story, "go on").find("DRIFT") == std::string::npos);
+  for (std::uint32_t failed = 0; failed < kDriftErrors; ++failed) {
+    story.fail(story.turn(), AUTH);
+    story.say("again");
+  }
+  CHECK(story.state().goal().errors() == kDriftErrors);
+  CHECK(drifts(0, story.state().goal().errors()));
+  CHECK_FALSE(drifts(kDriftTools - 1, kDriftErrors - 1));
+}
+
+TEST_CASE("setting a goal keeps the tasks, and a task that is not there changes nothing",
+          "[goals]") {
+  StepStory story;
+  told(story, "/task one");
+  told(story, "/goal first");
+  told(story, "/goal second");
+  CHECK(story.state().tasks_size() == 1);
+  CHECK(told(story, "/task done 2") == "There is no task 2; /task lists them.");
+  CHECK(story.state().tasks(0).status() == TaskChanged::PENDING);
+  CHECK(told(story, "/task done my homework").find("Task 2 is open") == 0);
+  CHECK(told(story, "/goal " + std::string(3'000, 'x')).find("nothing was changed") !=
+        std::string::npos);
+  CHECK(told(story, "/goal").find("Goal: second") == 0);
+}
+
+TEST_CASE("a goal is forgotten with the message that set it", "[goals]") {
+  StepStory story;
+  const Seq asked = story.say("/goal the secret plan");
+  story.commit();
+  const SessionRow& row = *story.gateway->directory().at("console:local");
+  const Result<SessionErased> erased = plan_erasure(row, {.subject = asked}, *story.gateway);
+  REQUIRE(erased);
+  CHECK(covers(*erased, story.last("GoalSet").seq()));
+  Event event;
+  *event.mutable_session_erased() = *erased;
+  event.set_session(row.id());
+  story.gateway->record(std::move(event), story.now);
+  CHECK_FALSE(story.state().has_goal());
+}
+
+}  // namespace
+}  // namespace daybook::goals_test

@@ -1,0 +1,221 @@
+// Coming back: late messages are answered together, the owner is asked first, a gap is told.
+#include "core/late.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "core/context.h"
+#include "core/preface.h"
+#include "tests/story.h"
+#include "tools/replay.h"
+
+namespace daybook::late_test {
+namespace {
+
+constexpr std::int64_t kHour = 3'600'000;
+constexpr std::int64_t kOwner = 77;
+
+class Away : public testing::Story {
+ public:
+  explicit Away(std::uint32_t turns = 0) {
+    now = from_milliseconds(1'770'091'506'000);
+    Fact fact = settings();
+    fact.mutable_settings_loaded()->set_stale_after(kHour / 2);
+    fact.mutable_settings_loaded()->set_recovery_turns(turns);
+    fact.mutable_settings_loaded()->set_telegram_owner(kOwner);
+    for (std::int64_t user = 1; user < 100; ++user) {
+      fact.mutable_settings_loaded()->add_telegram_allow(user);
+    }
+    gateway->record(std::move(fact), now);
+    commit();
+  }
+
+  // Written so long ago, first seen now.
+  Seq write(const std::string& text, std::int64_t age, std::int64_t chat = kOwner) {
+    Fact fact;
+    MessageReceived* body = fact.mutable_message_received();
+    body->set_place("telegram:" + std::to_string(chat));
+    body->set_source("telegram:1");
+    body->set_user(chat);
+    body->set_date((to_milliseconds(now) - age) / 1'000);
+    if (text.starts_with("/")) body->set_command(text.substr(1));
+    fact.mutable_content()->set_text(text);
+    return gateway->record(std::move(fact), now);
+  }
+
+  // Time goes on until nothing is held.
+  void wait() {
+    commit();
+    Gatherer gatherer(gateway->work());
+    now += kGatherPause;
+    while (auto due = gatherer.due(Moment{now})) {
+      gateway->record(std::get<Fact>(std::move(*due)), now);
+      commit();
+      gatherer.on_event(last("DeadlinePassed"));
+    }
+  }
+
+  const SessionState& state(std::int64_t chat = kOwner) {
+    const SessionRow* row = gateway->directory().at("telegram:" + std::to_string(chat));
+    return gateway->session(row->id())->state();
+  }
+
+  void check_refold() {
+    commit();
+    const std::string directory = gateway->directory().save().SerializeAsString();
+    const std::string work = gateway->work().save().SerializeAsString();
+    const std::string session = state().SerializeAsString();
+    log.forget_snapshots();
+    open();
+    CHECK(gateway->directory().save().SerializeAsString() == directory);
+    CHECK(gateway->work().save().SerializeAsString() == work);
+    CHECK(state().SerializeAsString() == session);
+  }
+};
+
+TEST_CASE("late messages of a chat get one answer, which says so", "[late]") {
+  Away away;
+  const Seq first = away.write("is the shop open?", 3 * kHour);
+  CHECK(away.kinds_after(first) == "MessageHeld");
+  away.check_refold();
+  const Seq second = away.write("hello?", 2 * kHour);
+  CHECK(away.kinds_after(second) == "MessageHeld");
+  away.wait();
+  const Seq passed = away.last("DeadlinePassed").seq();
+  CHECK(away.kinds_after(passed) == "NoticeIssued TurnStarted");
+  CHECK(away.last("NoticeIssued").content().text() ==
+        "2 messages came while I was away, the first 3 hours ago. One answer to all of them "
+        "follows.");
+  const Event started = away.last("TurnStarted");
+  CHECK(started.turn_started().answers_size() == 2);
+  CHECK(started.turn_started().preface().late_messages() == 2);
+  const Result<Prompt> prompt = prompt_of(started, *away.gateway);
+  REQUIRE(prompt);
+  REQUIRE(prompt->messages.size() == 3);
+  CHECK(prompt->messages[0].text ==
+        "[The next 2 messages came while nobody was there to answer, the first one 3 hours ago. "
+        "Answer them together; some may be out of date.]");
+  const Digest digest = canonical_sha256(*prompt);
+  CHECK(started.turn_started().sha256() == view(digest));
+  away.check_refold();
+  const auto report = replay_check(away.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("what is in time, or has no date, is answered by itself", "[late]") {
+  Away away;
+  const Seq seen = away.write("now", kHour / 2);
+  CHECK(away.kinds_after(seen) == "TurnStarted");
+  Away other;
+  const Seq said = other.say("from the console");
+  CHECK(other.kinds_after(said) == "TurnStarted");
+  Event undated;
+  undated.mutable_message_received()->set_date(0);
+  CHECK_FALSE(lateness(undated, Duration(1)));
+}
+
+TEST_CASE("with stale_after 0 nothing comes late", "[late]") {
+  Away away;
+  Fact fact = testing::Story::settings();
+  fact.mutable_settings_loaded()->add_telegram_allow(kOwner);
+  away.gateway->record(std::move(fact), away.now);
+  const Seq seen = away.write("long ago", 90 * kHour);
+  CHECK(away.kinds_after(seen) == "TurnStarted");
+}
+
+TEST_CASE("who writes anew is answered at once, with all that waits", "[late]") {
+  Away away;
+  away.write("first", 3 * kHour);
+  const Seq fresh = away.write("are you back?", 0);
+  CHECK(away.kinds_after(fresh) == "NoticeIssued TurnStarted");
+  CHECK(away.last("TurnStarted").turn_started().answers_size() == 2);
+  CHECK(away.state().held_until() == 0);
+  away.gateway->record(
+      [&] {
+        Fact fact;
+        fact.mutable_turn_completed()->set_turn(away.state().open().seq());
+        fact.mutable_turn_completed()->set_attempt(1);
+        fact.mutable_content()->set_text("yes");
+        return fact;
+      }(),
+      away.now);
+  const Seq next = away.write("good", 0);
+  CHECK(away.kinds_after(next) == "TurnStarted");
+}
+
+TEST_CASE("a crash does not lose what is held", "[late]") {
+  Away away;
+  away.write("first", 3 * kHour);
+  away.commit();
+  away.crash();
+  const Seq started = away.last("GatewayStarted").seq();
+  CHECK(away.kinds_after(started) == "");
+  away.wait();
+  CHECK(away.last("TurnStarted").turn_started().answers_size() == 1);
+}
+
+TEST_CASE("beyond so many conversations the owner is asked first, once", "[late]") {
+  Away away(2);
+  for (std::int64_t chat = 1; chat <= 4; ++chat) away.write("question", 3 * kHour, chat);
+  away.wait();
+  int turns = 0;
+  int asked = 0;
+  for (std::int64_t chat = 1; chat <= 4; ++chat) turns += away.state(chat).has_open() ? 1 : 0;
+  for (Seq seq = 1; seq <= away.log.last(); ++seq) {
+    if (away.event(seq).has_recovery_asked()) ++asked;
+  }
+  CHECK(turns == 2);
+  CHECK(asked == 1);
+  CHECK(away.last("NoticeIssued").notice_issued().place() == "telegram:77");
+  CHECK(away.last("NoticeIssued").content().text().find("/recover") != std::string::npos);
+  const Seq guest = away.write("/recover", 0, 3);
+  CHECK(away.kinds_after(guest) == "NoticeIssued");
+  CHECK(away.event(guest + 1).content().text() == "Only the owner of this gateway can do that.");
+  away.write("/recover", 0);
+  for (std::int64_t chat = 1; chat <= 4; ++chat) CHECK(away.state(chat).has_open());
+  away.commit();
+  // Another absence is asked about anew.
+  away.now += Duration(2 * kHour);
+  for (std::int64_t chat = 11; chat <= 14; ++chat) away.write("question", 3 * kHour, chat);
+  away.wait();
+  turns = 0;
+  for (std::int64_t chat = 11; chat <= 14; ++chat) turns += away.state(chat).has_open() ? 1 : 0;
+  CHECK(turns == 2);
+  asked = 0;
+  for (Seq seq = 1; seq <= away.log.last(); ++seq) {
+    if (away.event(seq).has_recovery_asked()) ++asked;
+  }
+  CHECK(asked == 2);
+  const auto report = replay_check(away.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("a gap is told to the owner and to every chat that was active, once", "[late]") {
+  Away away;
+  away.write("hello", 0);
+  away.write("hello", 0, 5);
+  away.say("at the console");
+  away.commit();
+  Fact gap;
+  gap.mutable_updates_gap()->set_source("telegram:1");
+  gap.mutable_updates_gap()->set_last_asked(to_milliseconds(away.now));
+  away.now += Duration(31 * kHour);
+  const Seq told = away.gateway->record(std::move(gap), away.now);
+  CHECK(away.kinds_after(told) == "NoticeIssued NoticeIssued");
+  CHECK(away.event(told + 1).notice_issued().place() == "telegram:77");
+  CHECK(away.event(told + 2).notice_issued().place() == "telegram:5");
+  CHECK(away.event(told + 2).content().text().find("first 7 hours of it may be lost") !=
+        std::string::npos);
+}
+
+TEST_CASE("ages are told in the unit a person would use", "[late]") {
+  CHECK(age_text(Duration(1'000)) == "1 second");
+  CHECK(age_text(Duration(31 * 60'000)) == "31 minutes");
+  CHECK(age_text(Duration(3 * kHour)) == "3 hours");
+  CHECK(age_text(Duration(50 * kHour)) == "2 days");
+}
+
+}  // namespace
+}  // namespace daybook::late_test
