@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/command.h"
+#include "core/late.h"
 
 namespace daybook {
 
@@ -14,7 +15,7 @@ Decisions decide_message(const State& state, const Event& event) {
   if (comes_late(state, event)) return hold_message(state, *session, event);
   if (session->busy() && !acts_at_once(event)) return {};
   // Whoever held back is answered with what is new.
-  const bool held = session->state().held_until() != 0;
+  const bool held = session->state().held_until() != 0 || has_late(session->state());
   if (held && is_plain(event)) return answer_late(state, *session);
   return settle_message(state, *session, event);
 }

@@ -18,11 +18,6 @@ constexpr int kToldOfGapMax = 100;
 constexpr Duration kActive{7 * 24 * 3'600'000};
 constexpr std::int64_t kUpdatesKeptHours = 24;
 
-bool has_late(const SessionState& session) {
-  return std::any_of(session.waiting().begin(), session.waiting().end(),
-                     [](const Waiting& one) { return one.late(); });
-}
-
 std::string late_sentence(const Preface& late) {
   const std::string age = age_text(Duration(late.late_milliseconds()));
   if (late.late_messages() == 1) {
@@ -65,9 +60,11 @@ Decisions answer_late(const State& state, const Session& session) {
   for (const Waiting& waiting : session.state().waiting()) {
     std::optional<Event> message = state.history.event(waiting.seq());
     if (!message || !is_plain(*message)) continue;
-    if (waiting.late()) {
+    // New words of a late message need not be late.
+    const auto age = lateness(*message, Duration(state.directory.settings().stale_after()));
+    if (waiting.late() && age) {
       late.set_late_messages(late.late_messages() + 1);
-      oldest = std::max(oldest, lateness(*message, Duration(1)).value_or(Duration(0)));
+      oldest = std::max(oldest, *age);
     }
     messages.push_back(*std::move(message));
   }
@@ -76,7 +73,7 @@ Decisions answer_late(const State& state, const Session& session) {
   Decisions decisions = start_answers(state, session, messages, late);
   const bool starts = std::any_of(decisions.begin(), decisions.end(),
                                   [](const Event& one) { return one.has_turn_started(); });
-  if (starts) {
+  if (starts && late.late_messages() > 0) {
     decisions.insert(decisions.begin(), notice(session, nullptr, late_sentence(late), "late"));
   }
   return decisions;
@@ -85,7 +82,8 @@ Decisions answer_late(const State& state, const Session& session) {
 Decisions decide_gathered(const State& state, const Event& event) {
   if (event.deadline_passed().what() != kGathered) return {};
   const Session* session = state.session(event.session());
-  if (session == nullptr || session->busy() || !has_late(session->state())) return {};
+  if (session == nullptr || session->busy()) return {};
+  if (!has_late(session->state())) return settle_waiting_messages(state, *session);
   const DirectoryState& known = state.directory.state();
   const std::uint32_t most = state.directory.settings().recovery_turns();
   const std::string owner = state.directory.owner_place();

@@ -8,9 +8,10 @@ namespace daybook {
 
 namespace {
 
-void count(GoalState* goal, const Event& event) {
+// `answers`: the turn under way is one that answers somebody.
+void count(GoalState* goal, const Event& event, bool answers) {
   if (event.has_tool_returned()) goal->set_tools_used(goal->tools_used() + 1);
-  const bool failed = event.has_turn_failed() || event.has_tool_refused() ||
+  const bool failed = (event.has_turn_failed() && answers) || event.has_tool_refused() ||
                       (event.has_tool_returned() && event.tool_returned().failed());
   if (failed) goal->set_errors(goal->errors() + 1);
 }
@@ -36,7 +37,7 @@ void apply_goal(SessionState* session, const Event& event) {
     session->mutable_goal()->clear_tools_used();
     session->mutable_goal()->clear_errors();
   } else {
-    count(session->mutable_goal(), event);
+    count(session->mutable_goal(), event, session->open().kind() == ANSWER);
   }
 }
 

@@ -6,11 +6,17 @@
 namespace daybook {
 
 std::optional<Duration> lateness(const Event& message, Duration stale_after) {
-  const std::int64_t date = message.message_received().date();
+  const std::int64_t date = message.has_message_edited() ? message.message_edited().edit_date()
+                                                         : message.message_received().date();
   if (stale_after <= Duration(0) || date <= 0) return std::nullopt;
   const Duration late(message.time() - date * 1'000);
   if (late <= stale_after) return std::nullopt;
   return late;
+}
+
+bool has_late(const SessionState& session) {
+  return std::any_of(session.waiting().begin(), session.waiting().end(),
+                     [](const Waiting& one) { return one.late(); });
 }
 
 std::string age_text(Duration age) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/ports.h"
+#include "core/state.pb.h"
 #include "core/work.h"
 
 namespace daybook {
@@ -25,7 +26,10 @@ inline constexpr Duration kGatherPause{3'000};
 // How late this message came; nullopt: in time, or nobody knows when it was written.
 std::optional<Duration> lateness(const Event& message, Duration stale_after);
 
-// "3 h", "2 days", "45 minutes".
+// Late messages of this session wait.
+bool has_late(const SessionState& session);
+
+// "3 hours", "2 days", "45 minutes".
 std::string age_text(Duration age);
 
 // Asks for the DeadlinePassed of every session whose late messages have waited. Not an adapter of

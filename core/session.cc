@@ -139,6 +139,7 @@ void pin_instead(SessionState* state, Seq entry, Seq by) {
 void reset(SessionState* state, Seq seq) {
   move_leaf(state, 0);
   state->clear_waiting();
+  state->clear_held_until();
   state->clear_undone();
   state->set_reset_at(seq);
 }
@@ -176,6 +177,7 @@ void replace_message(SessionState* state, const MessageReplaced& replaced) {
   edited.set_tokens(replaced.tokens());
   for (Waiting& waiting : *state->mutable_waiting()) {
     if (waiting.seq() != replaced.replaced()) continue;
+    edited.set_late(waiting.late());
     waiting = edited;
     return;
   }
@@ -217,6 +219,9 @@ void forget(SessionState* state, const SessionErased& erased) {
                                 [&](const Waiting& one) { return covers(erased, one.seq()); }),
                  waiting->end());
   unpin(state, [&](Seq one) { return covers(erased, one); });
+  const bool held =
+      std::any_of(waiting->begin(), waiting->end(), [](const Waiting& one) { return one.late(); });
+  if (!held) state->clear_held_until();
   forget_goal(state, erased);
   settle_waiting(state, erased.answers());
 }

@@ -41,16 +41,23 @@ void ToolRunner::on_event(const Event& event) {
   });
 }
 
-std::optional<Due> ToolRunner::due(const Moment&) {
+Seq ToolRunner::next() const {
   for (const auto& [seq, turn] : work_.calls.open()) {
     if (!turn.using_tools() || turn.steps().empty()) continue;
     for (const ToolCallRow& call : turn.steps().rbegin()->calls()) {
-      if (!call.attempted() || call.settled() != 0 || started_.contains(call.request())) continue;
-      started_.insert(call.request());
-      return run(call.request());
+      const bool open = call.attempted() && call.settled() == 0;
+      if (open && !started_.contains(call.request())) return call.request();
     }
   }
-  return std::nullopt;
+  return 0;
+}
+
+std::optional<Due> ToolRunner::due(const Moment&) {
+  const Seq request = std::exchange(ran_, false) ? 0 : next();
+  if (request == 0) return std::nullopt;
+  ran_ = true;
+  started_.insert(request);
+  return run(request);
 }
 
 Fact ToolRunner::run(Seq request) {

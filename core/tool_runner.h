@@ -24,14 +24,17 @@ class ToolRunner final : public Adapter {
   void on_event(const Event& event) override;
   std::optional<Due> due(const Moment& moment) override;
   std::vector<Fact> on_reply(CallId, Reply, Time) override { return {}; }
-  [[nodiscard]] Time wake_at(Time) const override { return kNever; }
+  [[nodiscard]] Time wake_at(Time now) const override { return next() == 0 ? kNever : now; }
   [[nodiscard]] bool idle() const override { return started_.empty(); }
 
  private:
+  // The request to run next; 0: none.
+  [[nodiscard]] Seq next() const;
   [[nodiscard]] Fact run(Seq request);
 
   const Work& work_;
   History& history_;
+  bool ran_ = false;       // in this round: a search reads much, and others wait
   std::set<Seq> started_;  // requests whose outcome is on its way to the disk
 };
 

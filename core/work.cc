@@ -37,6 +37,8 @@ void Work::apply(const Event& event) {
   if (event.has_message_held()) {
     held[event.session()] = from_milliseconds(event.message_held().until());
   }
+  // Nobody knows whether they were answered after the backup was made.
+  if (event.has_journal_restored()) held.clear();
   if (event.has_deadline_passed()) held.erase(event.session());
   if (event.has_session_erased()) erasures.push_back(event.seq());
   if (event.has_keys_destroyed()) std::erase(erasures, event.keys_destroyed().of());

@@ -37,8 +37,21 @@ class Away : public testing::Story {
     body->set_place("telegram:" + std::to_string(chat));
     body->set_source("telegram:1");
     body->set_user(chat);
+    body->set_message_id(++message_id_);
     body->set_date((to_milliseconds(now) - age) / 1'000);
     if (text.starts_with("/")) body->set_command(text.substr(1));
+    fact.mutable_content()->set_text(text);
+    return gateway->record(std::move(fact), now);
+  }
+
+  // The newest message gets new words.
+  Seq edit(const std::string& text, std::int64_t age) {
+    Fact fact;
+    MessageEdited* body = fact.mutable_message_edited();
+    body->set_place("telegram:" + std::to_string(kOwner));
+    body->set_user(kOwner);
+    body->set_message_id(message_id_);
+    body->set_edit_date((to_milliseconds(now) - age) / 1'000);
     fact.mutable_content()->set_text(text);
     return gateway->record(std::move(fact), now);
   }
@@ -71,6 +84,9 @@ class Away : public testing::Story {
     CHECK(gateway->work().save().SerializeAsString() == work);
     CHECK(state().SerializeAsString() == session);
   }
+
+ private:
+  std::int64_t message_id_ = 0;
 };
 
 TEST_CASE("late messages of a chat get one answer, which says so", "[late]") {
@@ -190,6 +206,32 @@ TEST_CASE("beyond so many conversations the owner is asked first, once", "[late]
   const auto report = replay_check(away.log, 0);
   REQUIRE(report);
   CHECK(report->divergence == "");
+}
+
+TEST_CASE("a late message that is edited while it waits is answered with its new words", "[late]") {
+  for (const std::int64_t age : {2 * kHour, std::int64_t{0}}) {
+    Away away;
+    away.write("is the shop open?", 3 * kHour);
+    away.commit();
+    const Seq edited = away.edit("is the bakery open?", age);
+    CHECK(away.kinds_after(edited) == "MessageReplaced");
+    away.wait();
+    const Event started = away.last("TurnStarted");
+    REQUIRE(started.turn_started().answers_size() == 1);
+    CHECK(started.turn_started().answers(0) == edited);
+    CHECK(started.turn_started().preface().late_messages() == (age == 0 ? 0 : 1));
+    CHECK(away.state().waiting_size() == 0);
+  }
+}
+
+TEST_CASE("who writes anew while the owner is asked is answered with all that waits", "[late]") {
+  Away away(1);
+  for (std::int64_t chat = 1; chat <= 2; ++chat) away.write("question", 3 * kHour, chat);
+  away.wait();
+  REQUIRE_FALSE(away.state(2).has_open());
+  const Seq fresh = away.write("hello?", 0, 2);
+  CHECK(away.kinds_after(fresh) == "NoticeIssued TurnStarted");
+  CHECK(away.last("TurnStarted").turn_started().answers_size() == 2);
 }
 
 TEST_CASE("a gap is told to the owner and to every chat that was active, once", "[late]") {
