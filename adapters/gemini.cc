@@ -293,7 +293,15 @@ std::string gemini_path_segment(std::string_view name) {
   return out;
 }
 
-nlohmann::json gemini_parts(const PromptMessage& message) {
+// What Google says to send for calls that another model made: from Gemini 3 on the first call of a
+// step is refused without a signature (Gemini API, "Thought signatures", frequent questions).
+constexpr std::string_view kForeignSignature = "skip_thought_signature_validator";
+
+bool wants_signatures(std::string_view model) {
+  return !model.starts_with("gemini-1") && !model.starts_with("gemini-2");
+}
+
+nlohmann::json gemini_parts(const PromptMessage& message, bool signatures) {
   nlohmann::json parts = nlohmann::json::array();
   if (!message.result_of.empty()) {
     parts.push_back({{"functionResponse",
@@ -309,15 +317,21 @@ nlohmann::json gemini_parts(const PromptMessage& message) {
          {{"id", request.id},
           {"name", request.tool},
           {"args", nlohmann::json::parse(sent_arguments(request), nullptr, false)}}}};
-    if (!request.token.empty()) part["thoughtSignature"] = request.token;
+    const bool first = &request == &message.requests.front();
+    if (!request.token.empty()) {
+      part["thoughtSignature"] = request.token;
+    } else if (signatures && first) {
+      part["thoughtSignature"] = kForeignSignature;
+    }
     parts.push_back(std::move(part));
   }
   return parts;
 }
 
 // Results of one step are one content.
-void add_gemini_content(const PromptMessage& message, bool joins, nlohmann::json* contents) {
-  nlohmann::json parts = gemini_parts(message);
+void add_gemini_content(const PromptMessage& message, bool joins, bool signatures,
+                        nlohmann::json* contents) {
+  nlohmann::json parts = gemini_parts(message, signatures);
   if (joins) {
     for (nlohmann::json& part : parts) contents->back()["parts"].push_back(std::move(part));
     return;
@@ -347,14 +361,16 @@ Result<ProviderRequest> Gemini::request(const Prompt& prompt) const {
   auto merged = merged_messages(prompt);
   if (!merged) return merged.error();
   nlohmann::json contents = nlohmann::json::array();
+  const bool signatures = wants_signatures(prompt.model);
   // A window may begin with an answer, which this protocol refuses.
   if (merged->front().role != Entry::USER) {
-    add_gemini_content({Entry::USER, "(Earlier messages are left out.)"}, false, &contents);
+    add_gemini_content({Entry::USER, "(Earlier messages are left out.)"}, false, signatures,
+                       &contents);
   }
   bool result = false;
   for (const PromptMessage& message : *merged) {
     const bool joins = result && !message.result_of.empty();
-    add_gemini_content(message, joins, &contents);
+    add_gemini_content(message, joins, signatures, &contents);
     result = !message.result_of.empty();
   }
   nlohmann::json body = {{"contents", std::move(contents)}};

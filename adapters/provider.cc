@@ -366,6 +366,11 @@ void Provider::complete(Attempt& attempt, Facts& facts) {
     fail(attempt, {REFUSED, 0, 0, why}, facts);
     return;
   }
+  const bool says_nothing = attempt.text.empty() && !answer.uses.empty();
+  if (says_nothing && !attempt.tools) {
+    return fail(attempt, {PEER, 0, 0, "it asks for tools, which it may not use, and says nothing"},
+                facts);
+  }
   attempt.stage = Stage::kAnswered;
   if (attempt.tools && !answer.uses.empty()) return complete_step(attempt, facts);
   Fact& fact = add_fact(attempt, facts);

@@ -192,6 +192,15 @@ TEST_CASE("where tools are closed an answer is an answer", "[tool_use]") {
   const Asked asked = again.ask(kTwoCalls);
   CHECK(asked.requests.empty());
   CHECK(asked.end->has_turn_completed());
+  ToolDriver silent("openai", true);
+  const Asked nothing =
+      silent.ask(sse({call_delta(R"({"index":0,"id":"call_a","type":"function",)"
+                                 R"("function":{"name":"journal_search","arguments":"{}"}})"),
+                      openai_delta("", R"("tool_calls")"), "[DONE]"}));
+  CHECK(nothing.requests.empty());
+  REQUIRE(nothing.end);
+  REQUIRE(nothing.end->has_attempt_failed());
+  CHECK(nothing.end->attempt_failed().error() == PEER);
 }
 
 Prompt with_result() {
@@ -245,6 +254,21 @@ TEST_CASE("results go back to Gemini with the signatures of their calls", "[tool
           {"functionResponse":{"id":"call_b","name":"journal_search",
                                "response":{"result":"cannot be read"}}}]})"));
   CHECK(body["tools"][0]["functionDeclarations"][0]["name"] == "journal_search");
+}
+
+TEST_CASE("calls that another model made go to Gemini 3 with what stands for a signature",
+          "[tool_use]") {
+  for (const std::string model : {"gemini-3-pro", "gemini-2.5-flash"}) {
+    ToolDriver driver("gemini");
+    driver.prompts.value = with_result();
+    driver.prompts.value.model = model;
+    for (ToolRequest& request : driver.prompts.value.messages[1].requests) request.token.clear();
+    const Json body = driver.body_sent();
+    const Json& parts = body["contents"][1]["parts"];
+    CHECK(parts[0].value("thoughtSignature", "") ==
+          (model == "gemini-3-pro" ? "skip_thought_signature_validator" : ""));
+    CHECK_FALSE(parts[1].contains("thoughtSignature"));
+  }
 }
 
 TEST_CASE("Gemini's calls come whole, with a signature to give back", "[tool_use]") {
