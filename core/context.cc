@@ -52,7 +52,7 @@ std::uint32_t tokens_before(const TurnStarted& turn, History& history) {
 // All but the entries: that, what is told before the turn's own messages, and its steps.
 std::uint32_t tokens_around(const SessionState& state, const TurnStarted& turn, History& history) {
   std::uint32_t tokens = tokens_before(turn, history) + continuation_tokens(turn, history) +
-                         tokens_of_steps(state.open(), static_cast<int>(turn.steps()));
+                         tokens_of_steps(state.open(), turn);
   if (const std::string told = preface_text(turn, history); !told.empty()) {
     tokens += kMessageTokens + estimate_tokens(told, turn.rules());
   }
@@ -216,6 +216,7 @@ template <typename Add>
 void tell_steps(const SessionState& state, const TurnStarted& turn, History& history,
                 const Add& add) {
   const int steps = std::min(static_cast<int>(turn.steps()), state.open().steps_size());
+  std::uint32_t count = 0;
   for (int index = 0; index < steps; ++index) {
     const StepRow& step = state.open().steps(index);
     PromptMessage asked{Entry::ASSISTANT, history.text(step.seq())};
@@ -224,8 +225,9 @@ void tell_steps(const SessionState& state, const TurnStarted& turn, History& his
       const std::optional<Event> request = history.event(call.request());
       asked.requests.push_back(request_of(request.value_or(Event())));
       asked.requests.back().id = call.call_id();
+      const bool left_out = count++ < turn.results_left_out();
       results.push_back({Entry::USER,
-                         history.text(call.settled()),
+                         left_out ? std::string(kLeftOutText) : history.text(call.settled()),
                          {},
                          call.call_id(),
                          asked.requests.back().tool});
@@ -402,7 +404,7 @@ Selection select_entries(const SessionState& session, std::uint32_t system_token
 
 bool plan_prompt(const SessionState& state, TurnStarted* turn, History& history) {
   const std::uint32_t around = tokens_around(state, *turn, history);
-  turn->set_step_tokens(tokens_of_steps(state.open(), static_cast<int>(turn->steps())));
+  turn->set_step_tokens(tokens_of_steps(state.open(), *turn));
   const Choice choice = choose(state, *turn, around, history);
   const std::vector<Range> taken = ranges_of(state, choice.kept.entries);
   turn->mutable_taken()->Assign(taken.begin(), taken.end());

@@ -50,8 +50,12 @@ bool acts_at_once(const Event& message);
 bool is_plain(const Event& message);
 bool comes_late(const State& state, const Event& message);
 Decisions hold_message(const State& state, const Session& session, const Event& message);
-// One answer to all plain messages that wait.
+// One answer to all plain messages that wait, or to as many of them as fit one prompt.
 Decisions answer_late(const State& state, const Session& session);
+// The same unless the owner is to be asked first, and nobody wrote anew: then that.
+Decisions settle_late(const State& state, const Session& session);
+// After a restore: nobody knows whether what idle conversations held was answered meanwhile.
+Decisions drop_held(const State& state);
 Decisions decide_gathered(const State& state, const Event& event);
 Decisions answer_recover(const State& state, const Session& session, const Event& message);
 Decisions decide_gap(const State& state, const Event& event);
@@ -79,6 +83,11 @@ Decisions with_prompt(const State& state, const Session& session, Event event);
 std::optional<Event> last_prompt(const State& state, const Session& session);
 Event turn_failed(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
                   const std::string& text, const std::string& detail);
+// Of an OVERFLOW that no shorter conversation mends: the steps themselves are too long.
+Event steps_too_long(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
+                     const std::string& text);
+Event turn_abandoned(const State& state, const OpenTurn& turn, const std::string& text,
+                     std::string why);
 Decisions cancel_turn(const State& state, const Session& session, Seq by);
 Decisions decide_attempt_failed(const State& state, const Event& event);
 Decisions decide_turn_ended(const State& state, const Event& event);

@@ -4,7 +4,9 @@
 // Law: a late message waits until no other follows, never longer than a fact takes that says so. In
 // a chat whose reader writes anew, everything that waits is answered at once, with what is new.
 #include <algorithm>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/decide.h"
 #include "core/late.h"
@@ -13,18 +15,104 @@ namespace daybook {
 
 namespace {
 
-constexpr int kToldOfGapMax = 100;
+constexpr std::size_t kToldOfGapMax = 100;
 // Who spoke so long before the gap, or later, is told of it.
 constexpr Duration kActive{7 * 24 * 3'600'000};
 constexpr std::int64_t kUpdatesKeptHours = 24;
 
-std::string late_sentence(const Preface& late) {
+// `more`: others came, too, and wait.
+std::string late_sentence(const Preface& late, bool more) {
   const std::string age = age_text(Duration(late.late_milliseconds()));
+  if (more) {
+    return "More came while I was away than fits one prompt. What was written from " + age +
+           " ago on is answered first; the rest waits for that.";
+  }
   if (late.late_messages() == 1) {
     return "This was written " + age + " ago, while I was away. The answer follows.";
   }
   return std::to_string(late.late_messages()) + " messages came while I was away, the first " +
          age + " ago. One answer to all of them follows.";
+}
+
+// All that is to be answered by one turn.
+std::vector<Event> gathered(const State& state, const Session& session) {
+  std::vector<Event> messages;
+  for (const Waiting& waiting : session.state().waiting()) {
+    std::optional<Event> message = state.history.event(waiting.seq());
+    if (message && is_plain(*message)) messages.push_back(*std::move(message));
+  }
+  return messages;
+}
+
+bool waits_late(const Session& session, Seq message) {
+  const auto& waiting = session.state().waiting();
+  return std::any_of(waiting.begin(), waiting.end(),
+                     [message](const Waiting& one) { return one.seq() == message && one.late(); });
+}
+
+// Somebody is there and waits.
+bool wrote_anew(const State& state, const Session& session) {
+  const std::vector<Event> messages = gathered(state, session);
+  return std::any_of(messages.begin(), messages.end(),
+                     [&](const Event& message) { return !waits_late(session, message.seq()); });
+}
+
+Preface lateness_of(const State& state, const Session& session,
+                    const std::vector<Event>& messages) {
+  Preface late;
+  Duration oldest{};
+  for (const Event& message : messages) {
+    // New words of a late message need not be late.
+    const auto age = lateness(message, Duration(state.directory.settings().stale_after()));
+    if (!age || !waits_late(session, message.seq())) continue;
+    late.set_late_messages(late.late_messages() + 1);
+    oldest = std::max(oldest, *age);
+  }
+  late.set_late_milliseconds(oldest.count());
+  return late;
+}
+
+struct Answered {
+  Decisions decisions;
+  std::size_t messages = 0;  // how many of them that settles
+  bool starts = false;
+};
+
+// One answer to the first of them: to all, or to half as many while they do not fit one prompt.
+Answered answer_some(const State& state, const Session& session, std::vector<Event> messages) {
+  const std::size_t all = messages.size();
+  while (true) {
+    const Preface late = lateness_of(state, session, messages);
+    Answered answered{start_answers(state, session, messages, late), messages.size()};
+    const Decisions& made = answered.decisions;
+    answered.starts = std::any_of(made.begin(), made.end(),
+                                  [](const Event& one) { return one.has_turn_started(); });
+    if (answered.starts && late.late_messages() > 0) {
+      const std::string told = late_sentence(late, messages.size() < all);
+      answered.decisions.insert(answered.decisions.begin(), notice(session, nullptr, told, "late"));
+    }
+    const bool too_long =
+        !answered.starts && !made.empty() && made.front().notice_issued().topic() == "context";
+    if (!too_long || messages.size() == 1) return answered;
+    messages.resize(messages.size() / 2);
+  }
+}
+
+// Places of the channel but the owner's, the one spoken in last first: as many as are told.
+std::vector<const SessionRow*> active_rows(const State& state, std::string_view channel,
+                                           std::int64_t last_asked) {
+  const std::string owner = state.directory.owner_place();
+  std::vector<const SessionRow*> rows;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    const bool active = row.time() + kActive.count() >= last_asked;
+    if (channel_of(row.place()) != channel || !active || row.place() == owner) continue;
+    rows.push_back(&row);
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const SessionRow* one, const SessionRow* other) {
+    return one->time() > other->time();
+  });
+  if (rows.size() > kToldOfGapMax) rows.resize(kToldOfGapMax);
+  return rows;
 }
 
 std::string hour_text(std::int64_t milliseconds) {
@@ -54,41 +142,24 @@ Decisions hold_message(const State& state, const Session& session, const Event& 
 }
 
 Decisions answer_late(const State& state, const Session& session) {
-  std::vector<Event> messages;
-  Preface late;
-  Duration oldest{};
-  for (const Waiting& waiting : session.state().waiting()) {
-    std::optional<Event> message = state.history.event(waiting.seq());
-    if (!message || !is_plain(*message)) continue;
-    // New words of a late message need not be late.
-    const auto age = lateness(*message, Duration(state.directory.settings().stale_after()));
-    if (waiting.late() && age) {
-      late.set_late_messages(late.late_messages() + 1);
-      oldest = std::max(oldest, *age);
-    }
-    messages.push_back(*std::move(message));
-  }
-  if (messages.empty()) return {};
-  late.set_late_milliseconds(oldest.count());
-  Decisions decisions = start_answers(state, session, messages, late);
-  const bool starts = std::any_of(decisions.begin(), decisions.end(),
-                                  [](const Event& one) { return one.has_turn_started(); });
-  if (starts && late.late_messages() > 0) {
-    decisions.insert(decisions.begin(), notice(session, nullptr, late_sentence(late), "late"));
+  const std::vector<Event> all = gathered(state, session);
+  Decisions decisions;
+  for (std::size_t first = 0; first < all.size();) {
+    Answered answered =
+        answer_some(state, session, {all.begin() + static_cast<long>(first), all.end()});
+    for (Event& one : answered.decisions) decisions.push_back(std::move(one));
+    if (answered.starts) break;
+    first += answered.messages;
   }
   return decisions;
 }
 
-Decisions decide_gathered(const State& state, const Event& event) {
-  if (event.deadline_passed().what() != kGathered) return {};
-  const Session* session = state.session(event.session());
-  if (session == nullptr || session->busy()) return {};
-  if (!has_late(session->state())) return settle_waiting_messages(state, *session);
+Decisions settle_late(const State& state, const Session& session) {
   const DirectoryState& known = state.directory.state();
   const std::uint32_t most = state.directory.settings().recovery_turns();
   const std::string owner = state.directory.owner_place();
   const bool asks = most != 0 && known.late_turns() >= most && !owner.empty();
-  if (!asks) return settle_waiting_messages(state, *session);
+  if (!asks || wrote_anew(state, session)) return answer_late(state, session);
   if (known.recovery_asked()) return {};
   Event asked;
   asked.mutable_recovery_asked()->set_answered(known.late_turns());
@@ -100,6 +171,32 @@ Decisions decide_gathered(const State& state, const Event& event) {
                         "them all (recovery.max_turns). /recover answers them. Who writes anew is "
                         "answered without it.",
                     "recovery")};
+}
+
+Decisions drop_held(const State& state) {
+  Decisions decisions;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    if (!row.held()) continue;
+    const Session* session = state.session(id);
+    if (session == nullptr || session->busy()) continue;
+    for (const Waiting& waiting : session->state().waiting()) {
+      if (!waiting.late()) continue;
+      const std::optional<Event> message = state.history.clear_event(waiting.seq());
+      if (!message) continue;
+      decisions.push_back(notice(*session, &*message,
+                                 "This was waiting for its answer when the backup was made that "
+                                 "the journal was restored from. If it was not answered, please "
+                                 "write it again.",
+                                 "late"));
+    }
+  }
+  return decisions;
+}
+
+Decisions decide_gathered(const State& state, const Event& event) {
+  if (event.deadline_passed().what() != kGathered) return {};
+  const Session* session = state.session(event.session());
+  return session == nullptr ? Decisions() : settle_waiting_messages(state, *session);
 }
 
 Decisions answer_recover(const State& state, const Session& session, const Event& message) {
@@ -143,17 +240,17 @@ Decisions decide_gap(const State& state, const Event& event) {
       "\u26A0 I was away for " + hour_text(away) +
       ". Messages are kept for me for 24 hours: what was written in the first " +
       age_text(Duration(lost)) + " of it may be lost. Please write it again.";
+  const std::vector<const SessionRow*> told = active_rows(state, channel, gap.last_asked());
   Decisions decisions;
   if (!owner.empty()) {
-    decisions.push_back(
-        notice_at(state, owner, text + " Every active chat is told the same.", "gap"));
+    const std::string others =
+        told.size() < kToldOfGapMax
+            ? " Every active chat is told the same."
+            : " The " + std::to_string(kToldOfGapMax) + " chats active last are told the same.";
+    decisions.push_back(notice_at(state, owner, text + others, "gap"));
   }
-  int told = 0;
-  for (const auto& [id, row] : state.directory.sessions()) {
-    const bool active = row.time() + kActive.count() >= gap.last_asked();
-    if (channel_of(row.place()) != channel || !active || row.place() == owner) continue;
-    if (told++ == kToldOfGapMax) break;
-    decisions.push_back(notice_at(state, row.place(), text, "gap"));
+  for (const SessionRow* row : told) {
+    decisions.push_back(notice_at(state, row->place(), text, "gap"));
   }
   return decisions;
 }

@@ -138,6 +138,9 @@ Decisions answer_reset(const Order& asked) {
             (dropped == 1 ? " message that waited is" : " messages that waited are") +
             " not answered any more.";
   }
+  if (session.has_goal() || session.tasks_size() > 0) {
+    text += " Goal and tasks stay: /goal done ends the goal, /task lists the tasks.";
+  }
   decisions.push_back(notice(asked.session, &asked.message, std::move(text), "reset"));
   return decisions;
 }
@@ -266,7 +269,7 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
     if (!message || (gathered && is_plain(*message))) continue;
     gathered = gathered || waiting.late();
     Decisions settled =
-        waiting.late() ? answer_late(state, session) : settle_message(state, session, *message);
+        waiting.late() ? settle_late(state, session) : settle_message(state, session, *message);
     const bool changed = changes_conversation(settled);
     for (Event& one : settled) decisions.push_back(std::move(one));
     if (changed) break;

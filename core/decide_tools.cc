@@ -81,19 +81,39 @@ Event attempted(const Event& request) {
   return event;
 }
 
-// The steps leave no room for the conversation: what was asked cannot be answered.
-Decisions too_long(const State& state, const OpenTurn& open, const TurnStarted& prompt) {
-  AttemptFailed failed;
-  failed.set_error(OVERFLOW);
-  const std::string detail = "what its tools found takes " + std::to_string(prompt.step_tokens()) +
-                             " of " + std::to_string(estimated_budget(prompt)) + " tokens";
-  return {turn_failed(state, open, failed, {}, detail)};
+// Its prompt with what the steps add to it.
+void tell_steps(const OpenTurn& open, TurnStarted* prompt) {
+  const std::uint32_t before = prompt->step_tokens();
+  prompt->set_step_tokens(tokens_of_steps(open, *prompt));
+  prompt->set_tokens(prompt->tokens() - before + prompt->step_tokens());
+}
+
+bool fits(const TurnStarted& prompt) { return prompt.tokens() <= estimated_budget(prompt); }
+
+// Leaves out results, the oldest first, but none of the last step while less of the conversation
+// would help, too. False: there is no room for what was asked.
+bool make_room(const State& state, const Session& session, TurnStarted* prompt) {
+  const OpenTurn& open = session.state().open();
+  const std::uint32_t earlier = results_of_steps(open, open.steps_size() - 1);
+  while (!fits(*prompt) && prompt->results_left_out() < earlier) {
+    prompt->set_results_left_out(prompt->results_left_out() + 1);
+    tell_steps(open, prompt);
+  }
+  if (fits(*prompt) || plan_prompt(session.state(), prompt, state.history)) return true;
+  prompt->set_results_left_out(results_of_steps(open, open.steps_size()));
+  return plan_prompt(session.state(), prompt, state.history);
 }
 
 Decisions start_step(const State& state, const Session& session) {
   const OpenTurn& open = session.state().open();
   const std::optional<Event> recorded = state.history.clear_event(open.prompt());
   if (!recorded) return {};
+  if (const std::string stop = budget_stop(state, open); !stop.empty()) {
+    return {turn_abandoned(state, open, {},
+                           "\u26A0 Given up: before the model was asked once more, with what its "
+                           "tools found, " +
+                               stop)};
+  }
   const auto steps = static_cast<std::uint32_t>(open.steps_size());
   Event event;
   event.set_session(open.session());
@@ -103,19 +123,18 @@ Decisions start_step(const State& state, const Session& session) {
   body->set_step(steps + 1);
   TurnStarted* prompt = body->mutable_prompt();
   *prompt = prompt_record(*recorded);
-  const std::uint32_t before = prompt->step_tokens();
+  const std::uint32_t before = prompt->tokens();
   prompt->set_steps(steps);
-  prompt->set_step_tokens(tokens_of_steps(open, open.steps_size()));
-  prompt->set_tokens(prompt->tokens() - before + prompt->step_tokens());
+  tell_steps(open, prompt);
   prompt->set_tools_closed(steps > steps_max(state));
   Decisions decisions;
-  if (prompt->tokens() > estimated_budget(*prompt)) {
-    if (!plan_prompt(session.state(), prompt, state.history)) {
-      return too_long(state, open, *prompt);
-    }
+  if (!fits(*prompt)) {
+    AttemptFailed failed;
+    failed.set_error(OVERFLOW);
+    if (!make_room(state, session, prompt)) return {steps_too_long(state, open, failed, {})};
     record_prompt(state, session, session.state(), prompt, &decisions);
   } else {
-    prompt->set_reused_tokens(prompt->tokens() - (prompt->step_tokens() - before));
+    prompt->set_reused_tokens(before);
     const DigestedPrompt digested = digest_prompt(session.state(), *prompt, state.history);
     prompt->set_sha256(std::string(view(digested.sha256)));
   }

@@ -14,6 +14,7 @@
 #include "core/policy.h"
 #include "core/preface.h"
 #include "core/sha256.h"
+#include "core/steps.h"
 #include "core/tokens.h"
 #include "core/tools.h"
 
@@ -116,6 +117,13 @@ Event turn_failed(const State& state, const OpenTurn& turn, const AttemptFailed&
   return event;
 }
 
+Event steps_too_long(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
+                     const std::string& text) {
+  Event event = turn_failed(state, turn, failed, text, {});
+  event.mutable_turn_failed()->set_steps_too_long(true);
+  return event;
+}
+
 Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before, const std::string& text,
                    std::uint32_t rules) {
   Event event;
@@ -131,19 +139,6 @@ Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before, cons
   return event;
 }
 
-namespace {
-
-// By id; as good as State::session() says.
-std::vector<const Session*> busy_sessions(const State& state) {
-  std::vector<const Session*> busy;
-  for (const auto& [id, row] : state.directory.sessions()) {
-    if (row.open_turn() == 0) continue;
-    const Session* session = state.session(id);
-    if (session != nullptr && session->busy()) busy.push_back(session);
-  }
-  return busy;
-}
-
 Event turn_abandoned(const State& state, const OpenTurn& turn, const std::string& text,
                      std::string why) {
   Event event;
@@ -155,6 +150,19 @@ Event turn_abandoned(const State& state, const OpenTurn& turn, const std::string
   keep_text(state, turn, text, &event, body);
   event.mutable_content()->set_detail(std::move(why));
   return event;
+}
+
+namespace {
+
+// By id; as good as State::session() says.
+std::vector<const Session*> busy_sessions(const State& state) {
+  std::vector<const Session*> busy;
+  for (const auto& [id, row] : state.directory.sessions()) {
+    if (row.open_turn() == 0) continue;
+    const Session* session = state.session(id);
+    if (session != nullptr && session->busy()) busy.push_back(session);
+  }
+  return busy;
 }
 
 Decisions decide_interrupted(const State& state, const Session& session) {
@@ -193,6 +201,11 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
   if (!recorded || prompt_record(*recorded).rules() == 0) return {};
   const TurnStarted& before = prompt_record(*recorded);
   std::vector<TurnStarted> shorter;
+  // What tools found long ago is missed least.
+  const std::uint32_t results = results_of_steps(open, static_cast<int>(before.steps()));
+  if (results > before.results_left_out()) {
+    shorter.emplace_back(before).set_results_left_out(results);
+  }
   for (const std::uint32_t keep_last : kOverflowKeepLast) {
     if (before.overflow_keep_last() != 0 && keep_last >= before.overflow_keep_last()) continue;
     shorter.emplace_back(before).set_overflow_keep_last(keep_last);
@@ -204,6 +217,7 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
     halved.set_budget(before.tokens() / 2 * std::max(before.calibration(), 1U) / 1'000);
   }
   for (TurnStarted& turn : shorter) {
+    turn.set_results_left_out(std::max(results, turn.results_left_out()));
     const bool fits = plan_prompt(session.state(), &turn, state.history);
     if (!fits || turn.tokens() >= before.tokens()) continue;
     Event event =
@@ -421,6 +435,9 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
   if (failed.error() == OVERFLOW && !stopped) again = retry_shorter(state, *session, event);
   if (again.empty() && !stopped) again = fall_back(state, *session, failed, event.seq(), text);
   if (!again.empty()) return again;
+  if (failed.error() == OVERFLOW && turn.steps_size() > 0) {
+    return {steps_too_long(state, turn, failed, text)};
+  }
   return {turn_failed(state, turn, failed, text, event.content().detail())};
 }
 
@@ -432,7 +449,8 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
     return end_compaction(state, *session, *turn, event);
   }
   if (event.turn_abandoned().goes_on()) return go_on(*session, event, *turn);
-  const bool too_long = event.turn_failed().error() == OVERFLOW;
+  const bool too_long =
+      event.turn_failed().error() == OVERFLOW && !event.turn_failed().steps_too_long();
   if (event.has_turn_completed() || too_long) {
     Decisions compaction = compact_when_due(state, *session, too_long);
     if (!compaction.empty()) return compaction;
@@ -453,7 +471,7 @@ Decisions decide_restart(const State& state, const Event& event) {
 }
 
 Decisions decide_restored(const State& state, const Event&) {
-  Decisions decisions;
+  Decisions decisions = drop_held(state);
   for (const Session* session : busy_sessions(state)) {
     const OpenTurn& turn = session->state().open();
     Event event =

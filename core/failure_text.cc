@@ -16,13 +16,16 @@ std::string provider_name(const OpenTurn& turn) {
 
 // `detail` is told where it is our own side's words.
 std::string reason_of(ErrorClass error, const std::string& provider, int status,
-                      const std::string& detail) {
+                      const std::string& detail, bool in_steps) {
   const std::string code = status > 0 ? " (HTTP " + std::to_string(status) + ")" : "";
   if (error == AUTH)
     return provider + " refused our key" + code + ". Check the provider's api_key.";
   if (error == FUNDS) return provider + " says the account has no funds left" + code + ".";
   if (error == RATE) return provider + " limits how fast we may ask" + code + ".";
   if (error == OVERLOAD) return provider + " is overloaded" + code + ".";
+  if (error == OVERFLOW && in_steps) {
+    return "what its tools found no longer fits the model" + code + ". Ask for less at once.";
+  }
   if (error == OVERFLOW) {
     return "the conversation no longer fits the model" + code + ". /compact or /reset helps.";
   }
@@ -56,7 +59,8 @@ std::string failure_sentence(const State& state, const OpenTurn& turn, const Att
                              const std::string& detail, bool kept) {
   std::string sentence = "⚠ No " + std::string(kept ? "complete " : "") + "answer from " +
                          turn.model() + ": " +
-                         reason_of(failed.error(), provider_name(turn), failed.status(), detail);
+                         reason_of(failed.error(), provider_name(turn), failed.status(), detail,
+                                   turn.steps_size() > 0);
   if (!detail.empty() &&
       (failed.error() == REQUEST || failed.error() == REFUSED || failed.error() == SETTINGS)) {
     sentence += " It said: " + detail;

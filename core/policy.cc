@@ -34,6 +34,13 @@ void put_first(std::string rule, Choice* choice) {
   choice->provenance.insert(choice->provenance.begin(), std::move(rule));
 }
 
+// Where nothing says so, the newest entry.
+int first_answered(const SessionState& session, const TurnStarted& turn) {
+  const int newest = std::max(session.entries_size() - 1, 0);
+  const int after = turn.answers().empty() ? 0 : position_after(session, turn.answers(0));
+  return after == 0 ? newest : after - 1;
+}
+
 class Chooser {
  public:
   Chooser(const SessionState& session, const TurnStarted& turn, std::uint32_t system_tokens,
@@ -79,6 +86,7 @@ class Chooser {
   History& history_;
   const int size_;
   const int covered_;  // entries that the summary tells of, from the first on
+  const int own_;      // the first of the messages that the turn answers: always taken, all of them
   const std::uint64_t tokens_max_;
   const std::uint64_t gap_tokens_;
   const std::uint64_t summary_tokens_;
@@ -95,6 +103,7 @@ Chooser::Chooser(const SessionState& session, const TurnStarted& turn, std::uint
       covered_(
           std::min(session.summary() == 0 ? 0 : position_after(session, session.summary_last()),
                    std::max(size_ - 1, 0))),
+      own_(std::max(first_answered(session, turn), covered_)),
       tokens_max_(estimated_budget(turn)),
       gap_tokens_(estimate_tokens(kGapText, turn.rules()) + kMessageTokens),
       summary_tokens_(std::uint64_t{session.summary_tokens()} + kMessageTokens +
@@ -125,7 +134,7 @@ int Chooser::active_message() const {
 int Chooser::tail_begin(std::uint32_t keep_last) const {
   const int last = size_ - static_cast<int>(std::min<std::uint32_t>(
                                keep_last, static_cast<std::uint32_t>(size_)));
-  return std::max(covered_, std::min(last, active_message()));
+  return std::max(covered_, std::min({last, own_, active_message()}));
 }
 
 // The tokens of all of it, laid out.
@@ -203,7 +212,7 @@ Choice Chooser::window() {
   for (; begin > covered_ && rule.empty(); --begin) {
     const int position = begin - 1;
     if (pinned(position)) continue;
-    const bool latest = begin == size_;
+    const bool latest = position >= own_;
     if (!latest && taken >= messages_max) rule = "messages_max";
     if (!latest && rule.empty() && tokens + cost(position) > tokens_max_) {
       const bool absolute = turn_.budget() == turn_.context_tokens_max();
@@ -263,7 +272,7 @@ Choice Chooser::cut_to_fit() const {
   for (const std::uint32_t bytes : kCutBytes) {
     if (cut_texts(tail_begin(kCutKeepLast), bytes, &choice)) return choice;
   }
-  cut_texts(size_ - 1, kCutBytes.back(), &choice);
+  cut_texts(own_, kCutBytes.back(), &choice);
   return choice;
 }
 
@@ -288,7 +297,7 @@ Choice Chooser::reset() {
 Choice Chooser::shrunk(std::uint64_t tokens_max) const {
   int begin = tail_begin(turn_.keep_last());
   Choice choice = tail(turn_.keep_last());
-  while (choice.tokens > tokens_max && begin < size_ - 1) {
+  while (choice.tokens > tokens_max && begin < own_) {
     choice = from(++begin);
     put_first("clamp", &choice);
   }

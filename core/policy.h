@@ -2,7 +2,8 @@
 //
 // A summary tells of what it covers; `incremental` alone takes covered entries again. "The last
 // few" begin no later than with the newest message that says what to do: "go on" does not. Pinned
-// entries are always whole. An answer is not taken without its question, unless it is pinned.
+// entries are always whole, and what the turn answers is always taken. An answer is not taken
+// without its question, unless it is pinned.
 //
 // Law: a choice is a function of the session, of what TurnStarted says of limits, and of the words
 // of its entries. It is made once and recorded; a prompt is built again from the record alone, so

@@ -7,6 +7,7 @@
 #include "core/directory.h"
 #include "core/erasure.h"
 #include "core/goals.h"
+#include "core/late.h"
 #include "core/layout.h"
 #include "core/open_turn.h"
 #include "core/steps.h"
@@ -21,6 +22,7 @@ void settle_waiting(SessionState* state, Seq message) {
   waiting->erase(std::remove_if(waiting->begin(), waiting->end(),
                                 [&](const Waiting& one) { return one.seq() == message; }),
                  waiting->end());
+  if (!has_late(*state)) state->clear_held_until();
 }
 
 void add_entry(SessionState* state, Seq seq, Entry::Role role, std::uint32_t tokens) {
@@ -219,9 +221,6 @@ void forget(SessionState* state, const SessionErased& erased) {
                                 [&](const Waiting& one) { return covers(erased, one.seq()); }),
                  waiting->end());
   unpin(state, [&](Seq one) { return covers(erased, one); });
-  const bool held =
-      std::any_of(waiting->begin(), waiting->end(), [](const Waiting& one) { return one.late(); });
-  if (!held) state->clear_held_until();
   forget_goal(state, erased);
   settle_waiting(state, erased.answers());
 }

@@ -38,6 +38,7 @@ void settle_call(OpenTurn* open, Seq request, Seq settled, std::uint32_t tokens)
   if (call == nullptr || call->settled() != 0) return;
   call->set_settled(settled);
   call->set_tokens(call->tokens() + tokens);
+  call->set_result_tokens(tokens);
 }
 
 void start_step(OpenTurn* open, const Event& event) {
@@ -93,14 +94,28 @@ bool all_settled(const OpenTurn& open) {
                      [](const ToolCallRow& call) { return call.settled() != 0; });
 }
 
-std::uint32_t tokens_of_steps(const OpenTurn& open, int steps) {
-  std::uint64_t tokens = 0;
+std::uint32_t results_of_steps(const OpenTurn& open, int steps) {
+  int results = 0;
   for (int index = 0; index < std::min(steps, open.steps_size()); ++index) {
+    results += open.steps(index).calls_size();
+  }
+  return static_cast<std::uint32_t>(results);
+}
+
+std::uint32_t tokens_of_steps(const OpenTurn& open, const TurnStarted& prompt) {
+  const std::uint32_t left_out_tokens = estimate_tokens(kLeftOutText, prompt.rules());
+  const int steps = std::min(static_cast<int>(prompt.steps()), open.steps_size());
+  std::uint64_t tokens = 0;
+  std::uint32_t result = 0;
+  for (int index = 0; index < steps; ++index) {
     const StepRow& step = open.steps(index);
     tokens += std::uint64_t{step.tokens()} + kMessageTokens;
     // A request, and the message that holds its result.
     for (const ToolCallRow& call : step.calls()) {
       tokens += std::uint64_t{call.tokens()} + kMessageTokens;
+      if (result++ < prompt.results_left_out()) {
+        tokens = tokens - call.result_tokens() + left_out_tokens;
+      }
     }
   }
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, UINT32_MAX));

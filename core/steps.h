@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/events.pb.h"
 #include "core/state.pb.h"
@@ -28,8 +29,14 @@ const ToolCallRow* find_call(const OpenTurn& open, Seq request);
 // The model waits for nothing any more.
 bool all_settled(const OpenTurn& open);
 
-// What the first `steps` of them add to a prompt.
-std::uint32_t tokens_of_steps(const OpenTurn& open, int steps);
+// What stands in a prompt for a result that is left out of it.
+inline constexpr std::string_view kLeftOutText =
+    "[This result was left out: there is no room for it. Ask again for what is still needed.]";
+
+// What the steps that this prompt tells of add to it.
+std::uint32_t tokens_of_steps(const OpenTurn& open, const TurnStarted& prompt);
+// The results of the first `steps` of them.
+std::uint32_t results_of_steps(const OpenTurn& open, int steps);
 
 // Whether the fact of a provider or a tool comes too late for this turn, or is one of those that
 // come once and came.

@@ -117,6 +117,28 @@ TEST_CASE("setting a goal keeps the tasks, and a task that is not there changes 
   CHECK(told(story, "/goal").find("Goal: second") == 0);
 }
 
+TEST_CASE("/reset says that goal and tasks stay", "[goals]") {
+  StepStory story;
+  CHECK(told(story, "/reset").find("Goal and tasks") == std::string::npos);
+  told(story, "/goal plan the move");
+  CHECK(told(story, "/reset").find("Goal and tasks stay") != std::string::npos);
+  CHECK(story.state().has_goal());
+}
+
+TEST_CASE("a summary that fails is no error of the goal", "[goals]") {
+  StepStory story;
+  for (int said = 0; said < 4; ++said) {
+    story.say("question " + std::to_string(said));
+    story.complete(story.turn(), "answer");
+  }
+  told(story, "/goal plan the move");
+  story.say("/compact");
+  REQUIRE(story.turn().kind() == SUMMARY);
+  story.fail(story.turn(), AUTH);
+  CHECK(story.last("TurnFailed").turn_failed().turn() != 0);
+  CHECK(story.state().goal().errors() == 0);
+}
+
 TEST_CASE("a goal is forgotten with the message that set it", "[goals]") {
   StepStory story;
   const Seq asked = story.say("/goal the secret plan");

@@ -17,16 +17,34 @@ constexpr std::int64_t kOwner = 77;
 
 class Away : public testing::Story {
  public:
-  explicit Away(std::uint32_t turns = 0) {
+  explicit Away(std::uint32_t turns = 0) : turns_(turns) {
     now = from_milliseconds(1'770'091'506'000);
+    gateway->record(with_limit("", 0), now);
+    commit();
+  }
+
+  // The same settings, with this policy and so many tokens at most; 0: as usual.
+  Fact with_limit(const std::string& policy, std::uint32_t tokens) {
     Fact fact = settings();
-    fact.mutable_settings_loaded()->set_stale_after(kHour / 2);
-    fact.mutable_settings_loaded()->set_recovery_turns(turns);
-    fact.mutable_settings_loaded()->set_telegram_owner(kOwner);
-    for (std::int64_t user = 1; user < 100; ++user) {
-      fact.mutable_settings_loaded()->add_telegram_allow(user);
-    }
-    gateway->record(std::move(fact), now);
+    SettingsLoaded* body = fact.mutable_settings_loaded();
+    body->set_stale_after(kHour / 2);
+    body->set_recovery_turns(turns_);
+    body->set_telegram_owner(kOwner);
+    for (std::int64_t user = 1; user < 100; ++user) body->add_telegram_allow(user);
+    body->set_policy(policy);
+    body->set_context_tokens_max(tokens);
+    body->set_keep_last(policy.empty() ? 0 : 1);
+    body->set_max_history_messages(policy.empty() ? 50 : 2);
+    return fact;
+  }
+  void limit(const std::string& policy, std::uint32_t tokens) {
+    gateway->record(with_limit(policy, tokens), now);
+    commit();
+  }
+
+  // The owner's chat gets its answer.
+  void answer() {
+    complete(turn("telegram:" + std::to_string(kOwner)), "yes");
     commit();
   }
 
@@ -87,6 +105,7 @@ class Away : public testing::Story {
 
  private:
   std::int64_t message_id_ = 0;
+  std::uint32_t turns_ = 0;
 };
 
 TEST_CASE("late messages of a chat get one answer, which says so", "[late]") {
@@ -232,6 +251,141 @@ TEST_CASE("who writes anew while the owner is asked is answered with all that wa
   const Seq fresh = away.write("hello?", 0, 2);
   CHECK(away.kinds_after(fresh) == "NoticeIssued TurnStarted");
   CHECK(away.last("TurnStarted").turn_started().answers_size() == 2);
+}
+
+TEST_CASE("the owner's limit holds when a turn ends, at /undo, at /retry and at edits", "[late]") {
+  const std::string way = GENERATE("end", "/undo", "/retry", "edit");
+  Away away(1);
+  away.write("question", 3 * kHour, 1);
+  away.wait();
+  REQUIRE(away.state(1).has_open());
+  away.write("before", 0);
+  away.answer();
+  away.write("running", 0);
+  away.write("late", 3 * kHour);
+  away.write("as late", 3 * kHour);
+  away.wait();  // busy: nothing happens
+  REQUIRE(away.state().waiting_size() == 2);
+  away.answer();
+  const auto held = [&] {
+    CHECK_FALSE(away.state().has_open());
+    CHECK(has_late(away.state()));
+    CHECK(away.last("RecoveryAsked").recovery_asked().answered() == 1);
+  };
+  held();
+  if (way == "/undo") {
+    away.write(way, 0);
+    held();
+  } else if (way == "/retry") {
+    away.write(way, 0);
+    REQUIRE(away.state().has_open());
+    CHECK(away.state().open().answers_size() == 1);
+    away.answer();
+    held();
+  } else if (way == "edit") {
+    away.edit("late, in other words", 0);
+    held();
+  }
+  away.write("/recover", 0);
+  CHECK(away.state().has_open());
+}
+
+TEST_CASE("who wrote anew while an answer ran is answered with what is late", "[late]") {
+  Away away(1);
+  away.write("question", 3 * kHour, 1);
+  away.wait();
+  away.write("running", 0);
+  away.write("late", 3 * kHour);
+  away.write("hello?", 0);
+  away.wait();
+  away.answer();
+  CHECK(away.last("TurnStarted").turn_started().answers_size() == 2);
+  CHECK(away.state().waiting_size() == 0);
+}
+
+TEST_CASE("one answer to several takes all of them, whatever the policy keeps", "[late]") {
+  const std::string policy = GENERATE("window", "legacy", "reset", "incremental");
+  Away away;
+  away.limit(policy, 200'000);
+  for (int number = 0; number < 6; ++number) {
+    away.write("question " + std::to_string(number), 3 * kHour);
+  }
+  away.wait();
+  const Event started = away.last("TurnStarted");
+  REQUIRE(started.turn_started().answers_size() == 6);
+  const Result<Prompt> prompt = prompt_of(started, *away.gateway);
+  REQUIRE(prompt);
+  CHECK(prompt->messages.size() == 7);
+  CHECK(started.turn_started().dropped().empty());
+}
+
+TEST_CASE("late messages that do not fit one prompt are answered in parts, which is said",
+          "[late]") {
+  Away away;
+  std::string text;
+  for (int word = 0; word < 2'000; ++word) text += "word ";
+  for (int number = 0; number < 4; ++number) away.write(text, 3 * kHour);
+  away.limit("window", 3 * away.state().waiting(0).tokens());
+  away.wait();
+  const int first = away.last("TurnStarted").turn_started().answers_size();
+  CHECK(first == 2);
+  CHECK(away.state().waiting_size() == 2);
+  CHECK(away.last("NoticeIssued").content().text().find("fits one prompt") != std::string::npos);
+  away.answer();
+  CHECK(away.last("TurnStarted").turn_started().answers_size() == 2);
+  CHECK(away.last("NoticeIssued").content().text().find("One answer to all") != std::string::npos);
+  CHECK(away.state().waiting_size() == 0);
+}
+
+TEST_CASE("after a restore nothing held is answered, and its writer is told", "[late]") {
+  Away away;
+  away.write("late", 3 * kHour);
+  Fact restored;
+  restored.mutable_journal_restored()->set_epoch(2);
+  const Seq came = away.gateway->record(std::move(restored), away.now);
+  CHECK(away.kinds_after(came) == "NoticeIssued");
+  CHECK(away.state().waiting_size() == 0);
+  CHECK(away.state().held_until() == 0);
+  away.wait();
+  CHECK(away.kinds_after(came) == "NoticeIssued");
+  const Seq fresh = away.write("hello", 0);
+  CHECK(away.kinds_after(fresh) == "TurnStarted");
+}
+
+TEST_CASE("words that are not late are not said to have come late", "[late]") {
+  const bool reset = GENERATE(true, false);
+  Away away;
+  away.write("late", 3 * kHour);
+  if (reset) away.write("/reset", 0);
+  if (!reset) away.edit("late no more", 0);
+  if (reset) CHECK(away.state().held_until() == 0);
+  const Seq fresh = away.write("hello", 0);
+  CHECK(away.kinds_after(fresh) == "TurnStarted");
+  CHECK(away.event(fresh + 1).turn_started().preface().late_messages() == 0);
+}
+
+TEST_CASE("of more chats than are told of a gap it is the last ones, and that is said", "[late]") {
+  Away away;
+  away.write("hello", 0);
+  Fact many = away.with_limit("window", 0);
+  for (std::int64_t chat = 1'000; chat < 1'103; ++chat) {
+    many.mutable_settings_loaded()->add_telegram_allow(chat);
+  }
+  away.gateway->record(std::move(many), away.now);
+  for (std::int64_t chat = 1'000; chat < 1'103; ++chat) {
+    away.now += Duration(1);
+    away.write("hello", 0, chat);
+  }
+  Fact gap;
+  gap.mutable_updates_gap()->set_source("telegram:1");
+  gap.mutable_updates_gap()->set_last_asked(to_milliseconds(away.now));
+  away.now += Duration(31 * kHour);
+  const Seq told = away.gateway->record(std::move(gap), away.now);
+  CHECK(away.event(told + 1).content().text().find("The 100 chats active last are told") !=
+        std::string::npos);
+  CHECK(away.event(told + 2).notice_issued().place() == "telegram:1102");
+  CHECK(away.event(told + 101).notice_issued().place() == "telegram:1003");
+  CHECK_FALSE(away.gateway->event(told + 102));
 }
 
 TEST_CASE("a gap is told to the owner and to every chat that was active, once", "[late]") {

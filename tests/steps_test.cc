@@ -225,6 +225,90 @@ TEST_CASE("a result that is too long is refused", "[steps]") {
   CHECK(story.kinds_after(given) == "StepStarted");
 }
 
+// So many steps whose results are as long as they may be.
+void fill_steps(StepStory* story, int steps) {
+  for (int step = 0; step < steps && story->state().has_open(); ++step) {
+    story->look_for("hello");
+    story->commit();
+    const Seq request = story->last("ToolRequested").seq();
+    story->give_back(request, std::string(kToolResultBytesMax, 'x'));
+    story->commit();
+  }
+}
+
+Fact with_room(std::uint32_t tokens) {
+  Fact fact = StepStory::with_tools(8);
+  fact.mutable_settings_loaded()->set_context_tokens_max(tokens);
+  return fact;
+}
+
+TEST_CASE("where steps outgrow the budget the oldest results are left out first", "[steps]") {
+  StepStory story;
+  story.gateway->record(with_room(12'000), story.now);
+  story.say("a first question");
+  story.complete(story.turn(), "noted");
+  story.say("hello");
+  fill_steps(&story, 5);
+  REQUIRE(story.state().has_open());
+  const Event started = story.last("StepStarted");
+  const TurnStarted& made = started.step_started().prompt();
+  CHECK(made.results_left_out() > 0);
+  CHECK(made.results_left_out() < 5);
+  CHECK(made.tokens() <= 12'000);
+  CHECK(made.dropped().empty());
+  const Result<Prompt> prompt = prompt_of(started, *story.gateway);
+  REQUIRE(prompt);
+  CHECK(prompt->messages[4].text == kLeftOutText);
+  CHECK(prompt->messages.back().text == std::string(kToolResultBytesMax, 'x'));
+  check_same(story, started);
+  story.check_refold();
+  const auto report = replay_check(story.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("steps that fit nowhere end the turn in true words, and nothing is summarised",
+          "[steps]") {
+  StepStory story;
+  for (int said = 0; said < 4; ++said) {
+    story.say("question " + std::to_string(said));
+    story.complete(story.turn(), "answer");
+  }
+  story.say("hello");
+  const OpenTurn open = story.turn();
+  fill_steps(&story, 1);
+  const Seq failed = story.fail(story.turn(), OVERFLOW);
+  CHECK(story.kinds_after(failed).find("TurnRetried") != std::string::npos);
+  CHECK(story.last("TurnRetried").turn_retried().prompt().results_left_out() == 1);
+  while (story.state().has_open()) story.fail(story.turn(), OVERFLOW);
+  const Event ended = story.last("TurnFailed");
+  CHECK(ended.turn_failed().turn() == open.seq());
+  CHECK(ended.content().detail().find("what its tools found no longer fits") != std::string::npos);
+  CHECK(ended.content().detail().find("/compact") == std::string::npos);
+  CHECK(story.kinds_after(ended.seq()) == "");
+}
+
+TEST_CASE("a step that spends the rest of a budget is the last one", "[steps]") {
+  StepStory story;
+  Fact limited = StepStory::with_tools(8);
+  limited.mutable_settings_loaded()->set_budget_nanodollars(1'000);
+  story.gateway->record(std::move(limited), story.now);
+  story.say("hello");
+  const OpenTurn open = story.turn();
+  const Seq request = story.request(open, "a", std::string(kJournalSearch), search_arguments("x"));
+  Fact step;
+  step.mutable_step_completed()->set_turn(open.seq());
+  step.mutable_step_completed()->set_attempt(open.attempt());
+  step.mutable_step_completed()->mutable_usage()->set_reported(true);
+  step.mutable_step_completed()->mutable_usage()->set_cost_nanodollars(2'000);
+  story.gateway->record(std::move(step), story.now);
+  const Seq given = story.give_back(request, "found");
+  CHECK(story.kinds_after(given) == "TurnAbandoned");
+  CHECK(story.last("TurnAbandoned").content().detail().find("budget for all") != std::string::npos);
+  CHECK_FALSE(story.state().has_open());
+  story.check_refold();
+}
+
 TEST_CASE("without tools in the settings none are offered", "[steps]") {
   Story story;
   story.say("hello");
