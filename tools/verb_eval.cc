@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/evaluation.h"
+#include "core/money.h"
 #include "core/notation.h"
 #include "core/policy.h"
 #include "tools/figures.h"
@@ -32,12 +33,12 @@ Result<std::vector<std::string>> policies_in(const std::string& list) {
     at = end + 1;
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     if (!is_policy(name)) {
-      std::string known;
+      std::string sentence = "--policies: there is no policy '" + name + "'; there are";
       for (const PolicyRow& row : policies()) {
-        known += (known.empty() ? "" : ", ") + std::string(row.name);
+        sentence += sentence.ends_with("are") ? " " : ", ";
+        sentence += row.name;
       }
-      return Error{"--policies: there is no policy '" + name + "'; there are " + known + ".",
-                   ExitCode::kUsage};
+      return Error{sentence + ".", ExitCode::kUsage};
     }
     names.push_back(std::move(name));
   }

@@ -8,6 +8,7 @@
 #include "core/directory.h"
 #include "core/evaluation.h"
 #include "core/model.h"
+#include "core/money.h"
 #include "core/notation.h"
 #include "core/policy.h"
 #include "core/usage.h"
