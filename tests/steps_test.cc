@@ -270,6 +270,10 @@ TEST_CASE("where steps outgrow the budget the oldest results are left out first"
 TEST_CASE("steps that fit nowhere end the turn in true words, and nothing is summarised",
           "[steps]") {
   StepStory story;
+  Fact compacts = StepStory::with_tools(8);
+  compacts.mutable_settings_loaded()->set_auto_compact(true);
+  compacts.mutable_settings_loaded()->set_compact_percent(80);
+  story.gateway->record(std::move(compacts), story.now);
   for (int said = 0; said < 4; ++said) {
     story.say("question " + std::to_string(said));
     story.complete(story.turn(), "answer");
