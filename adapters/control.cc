@@ -147,6 +147,15 @@ bool Control::settles(Connection& connection, const Event& event) {
   if (event.has_session_reset()) {
     return connection.turn == 0 && event.session_reset().answers() != message;
   }
+  if (event.has_queue_cleared()) {
+    const auto& dropped = event.queue_cleared().dropped();
+    return std::find(dropped.begin(), dropped.end(), message) != dropped.end();
+  }
+  const auto& again = event.turn_cancelled().waits_again();
+  if (std::find(again.begin(), again.end(), message) != again.end()) {
+    connection.turn = 0;
+    return false;
+  }
   const Seq ended = ended_turn(event);
   const bool stopped = connection.stops && event.turn_cancelled().by() == message;
   return ended != 0 && (ended == connection.turn || stopped);

@@ -59,6 +59,19 @@ std::string echo_summary(const Prompt& prompt) {
          quoted(user.back()) + ".";
 }
 
+// The first words of what the user said first.
+std::string echo_title(const Prompt& prompt) {
+  constexpr std::string_view kUser = "User: ";
+  constexpr std::size_t kTitleBytesMax = 40;
+  const std::string_view text =
+      prompt.messages.empty() ? std::string_view() : prompt.messages.back().text;
+  for (const std::string_view line : lines_of(text)) {
+    if (!line.starts_with(kUser)) continue;
+    return "About " + std::string(cut_at_character(line.substr(kUser.size()), kTitleBytesMax));
+  }
+  return "A conversation";
+}
+
 constexpr std::size_t kEchoDetailBytesMax = 500;
 
 // The length of the next word with the blanks behind it.
@@ -77,6 +90,7 @@ std::string echo_answer(const Prompt& prompt, TurnKind kind) {
   if (!prompt.messages.empty() && !prompt.messages.back().result_of.empty()) {
     return "I looked it up:\n" + prompt.messages.back().text;
   }
+  if (kind == TITLE) return echo_title(prompt);
   const std::string heard = prompt.messages.empty() ? "" : prompt.messages.back().text;
   return "You said: \"" + std::string(cut_at_character(heard, Echo::kHeardBytesMax)) +
          "\". (I am echo, the built-in offline model; set a provider key or run `daybook setup` "

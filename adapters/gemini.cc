@@ -355,6 +355,52 @@ void add_gemini_tools(const Prompt& prompt, nlohmann::json* body) {
   }
 }
 
+// In tenths: 25 of "gemini-2.5-pro"; 0: the name tells none.
+int gemini_generation(std::string_view model) {
+  constexpr std::string_view kFamily = "gemini-";
+  const std::size_t at = model.find(kFamily);
+  if (at == model.npos) return 0;
+  const std::string_view rest = model.substr(at + kFamily.size());
+  const auto digit = [&](std::size_t index) {
+    const bool there = index < rest.size() && rest[index] >= '0' && rest[index] <= '9';
+    return there ? rest[index] - '0' : 0;
+  };
+  return digit(0) * 10 + (rest.size() > 1 && rest[1] == '.' ? digit(2) : 0);
+}
+
+// Others refuse a request that speaks of thinking.
+bool gemini_thinks(std::string_view model) {
+  const auto named = [model](std::string_view word) { return model.find(word) != model.npos; };
+  const int generation = gemini_generation(model);
+  return named("gemini-") && !named("-image") && !named("-tts") &&
+         (generation == 0 || generation >= 25);
+}
+
+// Models before the third generation take a budget of tokens, later ones a level (Gemini API,
+// thinkingConfig). None of these can be told in the other's words. What is called pro always
+// thinks.
+nlohmann::json gemini_thinking(const Prompt& prompt) {
+  const std::string& level = prompt.thinking;
+  const int generation = gemini_generation(prompt.model);
+  const bool pro = prompt.model.find("-pro") != std::string::npos;
+  const bool flash = prompt.model.find("flash") != std::string::npos;
+  if (generation != 0 && generation < 30) {
+    constexpr int kLeastOfPro = 128;
+    const int least = pro ? kLeastOfPro : 0;
+    const int tokens = level == "off"      ? least
+                       : level == "low"    ? 1'024
+                       : level == "medium" ? 8'192
+                                           : 24'576;
+    return {{"thinkingBudget", tokens}};
+  }
+  // The first pro of the third generation knows two levels.
+  const char* const middle = generation == 30 && pro ? "HIGH" : "MEDIUM";
+  return {{"thinkingLevel", level == "off"      ? (flash ? "MINIMAL" : "LOW")
+                            : level == "low"    ? "LOW"
+                            : level == "medium" ? middle
+                                                : "HIGH"}};
+}
+
 }  // namespace
 
 Result<ProviderRequest> Gemini::request(const Prompt& prompt) const {
@@ -378,9 +424,13 @@ Result<ProviderRequest> Gemini::request(const Prompt& prompt) const {
     body["systemInstruction"] = {{"parts", nlohmann::json::array({{{"text", prompt.system}}})}};
   }
   add_gemini_tools(prompt, &body);
-  if (prompt.output_tokens_max > 0) {
-    body["generationConfig"] = {{"maxOutputTokens", prompt.output_tokens_max}};
+  nlohmann::json generation = nlohmann::json::object();
+  if (prompt.output_tokens_max > 0) generation["maxOutputTokens"] = prompt.output_tokens_max;
+  if (const auto temperature = temperature_of(prompt)) generation["temperature"] = *temperature;
+  if (!prompt.thinking.empty() && gemini_thinks(prompt.model)) {
+    generation["thinkingConfig"] = gemini_thinking(prompt);
   }
+  if (!generation.empty()) body["generationConfig"] = std::move(generation);
   ProviderRequest request;
   request.target =
       "/models/" + gemini_path_segment(prompt.model) + ":streamGenerateContent?alt=sse";

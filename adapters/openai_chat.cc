@@ -354,6 +354,22 @@ void add_chat_tools(const Prompt& prompt, nlohmann::json* body) {
   if (prompt.tools_closed) (*body)["tool_choice"] = "none";
 }
 
+// What a model is told of how long it is to think; empty: nothing, since it does not think and
+// would refuse the request.
+std::string chat_effort(const Prompt& prompt) {
+  const std::string_view whole = prompt.model;
+  const std::string_view model = whole.substr(whole.rfind('/') + 1);
+  constexpr std::string_view kThoughtless[] = {"gpt-3", "gpt-4", "chatgpt-", "llama-"};
+  for (const std::string_view family : kThoughtless) {
+    if (model.starts_with(family)) return {};
+  }
+  if (prompt.thinking != "off") return prompt.thinking;
+  // Models before GPT-5.1 cannot leave it altogether.
+  if (model.starts_with("o1") || model.starts_with("o3") || model.starts_with("o4")) return "low";
+  const bool first = model.starts_with("gpt-5") && !model.starts_with("gpt-5.");
+  return first ? "minimal" : "none";
+}
+
 }  // namespace
 
 Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
@@ -376,6 +392,13 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
     const bool newer = openrouter || settings_.name == "openai";
     body[newer ? "max_completion_tokens" : "max_tokens"] = prompt.output_tokens_max;
   }
+  if (!prompt.thinking.empty() && openrouter) {
+    // It knows what each model takes.
+    body["reasoning"] = {{"effort", prompt.thinking == "off" ? "none" : prompt.thinking}};
+  } else if (const std::string effort = chat_effort(prompt); !effort.empty()) {
+    body["reasoning_effort"] = effort;
+  }
+  if (const auto temperature = temperature_of(prompt)) body["temperature"] = *temperature;
   ProviderRequest request;
   request.target = "/chat/completions";
   request.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -4,6 +4,7 @@
 #include "adapters/provider.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "adapters/echo.h"
@@ -421,6 +422,14 @@ Result<std::vector<PromptMessage>> merged_messages(const Prompt& prompt) {
     return Error{"there are no words of yours to send to the model", ExitCode::kUsage};
   }
   return merged;
+}
+
+std::optional<double> temperature_of(const Prompt& prompt) {
+  double value = 0;
+  const char* const end = prompt.temperature.data() + prompt.temperature.size();
+  const auto [stopped, error] = std::from_chars(prompt.temperature.data(), end, value);
+  if (prompt.temperature.empty() || error != std::errc() || stopped != end) return std::nullopt;
+  return value;
 }
 
 std::unique_ptr<Adapter> make_provider(const ProviderSettings& settings, const Work& work,

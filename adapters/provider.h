@@ -162,6 +162,9 @@ class Provider final : public Adapter {
 // Those that are more than words stay as they are.
 Result<std::vector<PromptMessage>> merged_messages(const Prompt& prompt);
 
+// The number that the prompt's temperature says; none: it says none.
+std::optional<double> temperature_of(const Prompt& prompt);
+
 // The adapter for one provider row, by its kind. References must outlive it.
 std::unique_ptr<Adapter> make_provider(const ProviderSettings& settings, const Work& work,
                                        Prompts& prompts);

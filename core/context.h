@@ -56,6 +56,8 @@ struct Prompt {
   std::uint32_t output_tokens_max = 0;  // 0: the provider's default
   std::vector<ToolDefinition> tools = {};
   bool tools_closed = false;  // told of, because the messages use them, and not to be used
+  std::string thinking;       // off, low, medium, high; empty: as it does by itself
+  std::string temperature;    // "0.7"; empty: the same
 
   friend bool operator==(const Prompt&, const Prompt&) = default;
 };
@@ -121,6 +123,12 @@ struct DigestedPrompt {
   Selection selection;
 };
 DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn, History& history);
+
+// The event whose content.text is the system prompt of an answer.
+Seq system_event(const TurnStarted& turn);
+
+// What a TITLE turn is asked: how the conversation began.
+std::string title_request(const SessionState& state, History& history);
 
 // What a TurnStarted, a StepStarted, or a TurnRetried with a prompt of its own, says of its prompt.
 const TurnStarted& prompt_record(const Event& event);

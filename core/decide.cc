@@ -1,4 +1,5 @@
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 
 #include <utility>
 
@@ -13,11 +14,23 @@ Decisions decide_message(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr) return {};
   if (comes_late(state, event)) return hold_message(state, *session, event);
-  if (session->busy() && !acts_at_once(event)) return {};
+  if (session->busy() && !acts_at_once(event)) return meet_busy(state, *session, event);
+  Decisions decisions;
+  const bool words = event.message_received().command().empty();
+  if (std::optional<Event> told = idle_notice(*session); told && words) {
+    decisions.push_back(*std::move(told));
+  }
   // Whoever held back is answered with what is new.
   const bool held = session->state().held_until() != 0 || has_late(session->state());
-  if (held && is_plain(event)) return answer_late(state, *session);
-  return settle_message(state, *session, event);
+  Decisions settled = held && is_plain(event) ? answer_late(state, *session)
+                                              : settle_message(state, *session, event);
+  for (Event& one : settled) decisions.push_back(std::move(one));
+  return decisions;
+}
+
+Decisions decide_deadline(const State& state, const Event& event) {
+  return event.deadline_passed().what() == kGathered ? decide_gathered(state, event)
+                                                     : close_idle(state, event);
 }
 
 struct Trigger {
@@ -29,12 +42,14 @@ constexpr Trigger kTriggers[] = {
     {Event::kGatewayStarted, decide_restart},
     {Event::kSettingsLoaded, decide_settings},
     {Event::kMessageReceived, decide_message},
+    {Event::kChunkReceived, decide_chunk},
     {Event::kMessageEdited, decide_edited},
-    {Event::kDeadlinePassed, decide_gathered},
+    {Event::kDeadlinePassed, decide_deadline},
     {Event::kUpdatesGap, decide_gap},
     {Event::kMessageReplaced, decide_moved},
     {Event::kLeafMoved, decide_moved},
     {Event::kCompactionUndone, decide_moved},
+    {Event::kSessionNamed, decide_named},
     {Event::kMessageRefused, decide_refused},
     {Event::kAttemptFailed, decide_attempt_failed},
     {Event::kStepCompleted, decide_step_completed},

@@ -44,6 +44,8 @@ Decisions settle_message(const State& state, const Session& session, const Event
 // Settles what waits, in order, until a turn starts or nothing is left.
 Decisions settle_waiting_messages(const State& state, const Session& session);
 bool acts_at_once(const Event& message);
+// There is nothing to read in it.
+bool is_blank(const Event& message);
 
 // decide_late.cc: what came while nobody was there to answer.
 // Words to be answered: neither a command nor nothing that can be read.
@@ -64,11 +66,10 @@ Decisions decide_gap(const State& state, const Event& event);
 Decisions answer_goal(const State& state, const Session& session, const Event& message);
 Decisions answer_task(const State& state, const Session& session, const Event& message);
 
-// decide_turn.cc: a turn for these messages, with the truncation it needed; or the notice why not.
-Decisions start_answer(const State& state, const Session& session, const Event& message);
-// The same for several at once; `late` says how late they came.
-Decisions start_answers(const State& state, const Session& session,
-                        const std::vector<Event>& messages, const Preface& late);
+// decide_turn.cc: a turn for these messages, at least one, with the truncation it needed; or the
+// notice to each why not. `late` says how late they came.
+Decisions start_answer(const State& state, const Session& session,
+                       const std::vector<Event>& messages, const Preface& late = {});
 // The model of this name; empty: the session's own, or the settings'.
 Result<ResolvedModel> model_of(const State& state, const Session& session,
                                const std::string& wanted = {});
@@ -172,7 +173,10 @@ Decisions end_compaction(const State& state, const Session& session, const Event
 Decisions answer_search(const State& state, const Session& session, const Event& message);
 
 // decide_context.cc: what a prompt takes, seen and changed from a chat.
+std::string policy_in_use(const State& state, const Session& session);
 Decisions answer_policy(const State& state, const Session& session, const Event& message);
+Decisions choose_policy(const State& state, const Session& session, const Event& message,
+                        const std::string& name);
 Decisions answer_context(const State& state, const Session& session, const Event& message);
 Decisions answer_pin(const State& state, const Session& session, const Event& message);
 Decisions answer_unpin(const State& state, const Session& session, const Event& message);
@@ -180,6 +184,9 @@ Decisions answer_unpin(const State& state, const Session& session, const Event& 
 std::string context_text(const State& state, const Session& session);
 
 // decide_access.cc
+// Whoever owns this gateway asks, or sits at this machine; and nobody else reads along.
+bool owner_asks(const State& state, const Event& message);
+bool owner_asks_alone(const State& state, const Event& message);
 Decisions decide_refused(const State& state, const Event& event);
 Decisions decide_approved(const State& state, const Event& event);
 

@@ -1,4 +1,5 @@
-// Pairing: what a stranger's first message leads to, and what an approval says.
+// Pairing: what a stranger's first message leads to, and what an approval says. And who may ask
+// for what concerns others too.
 #include <utility>
 
 #include "core/access.h"
@@ -25,6 +26,17 @@ std::size_t open_pairings(const State& state) {
 }
 
 }  // namespace
+
+bool owner_asks(const State& state, const Event& message) {
+  const MessageReceived& asked = message.message_received();
+  const std::string_view channel = channel_of(asked.place());
+  const bool local = channel == "console" || channel == "terminal";
+  return local || (asked.user() != 0 && asked.user() == state.directory.owner());
+}
+
+bool owner_asks_alone(const State& state, const Event& message) {
+  return owner_asks(state, message) && !message.message_received().group();
+}
 
 Decisions decide_refused(const State& state, const Event& event) {
   const MessageRefused& refused = event.message_refused();

@@ -9,7 +9,9 @@
 
 #include "core/command.h"
 #include "core/context.h"
+#include "core/conversations.h"
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/model.h"
 #include "core/tree.h"
 
@@ -66,11 +68,16 @@ Seq last_said(const SessionState& state) {
   return 0;
 }
 
-// What runs is stopped, then the leaf moves.
+// What runs is stopped, what waits stays with its conversation, then the leaf moves.
 Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why) {
   Decisions decisions;
   if (asked.session.busy()) {
     decisions = cancel_turn(asked.state, asked.session, asked.message.seq());
+  }
+  if (is_elsewhere(asked.tree(), to)) {
+    for (Event& one : drop_waiting(asked.session, asked.message)) {
+      decisions.push_back(std::move(one));
+    }
   }
   Event event;
   event.set_session(asked.tree().id());
@@ -82,6 +89,9 @@ Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why) {
 }
 
 Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why, Event told) {
+  if (is_elsewhere(asked.tree(), to)) {
+    *told.mutable_content()->mutable_text() += dropped_text(asked.session, asked.message);
+  }
   Decisions decisions = moved(asked, to, why);
   decisions.push_back(std::move(told));
   return decisions;
@@ -116,6 +126,13 @@ std::unordered_map<Seq, std::string> names_of(const Asked& asked, std::vector<Se
   return names;
 }
 
+// Whether the open turn answers it and others before it.
+bool was_answered_with(const OpenTurn& open, Seq message) {
+  const auto& answers = open.answers();
+  const auto found = std::find(answers.begin(), answers.end(), message);
+  return found != answers.end() && found != answers.begin();
+}
+
 // What was said last before the leaf, or it.
 Seq said_before(const SessionState& state, Seq leaf) {
   for (Seq at = leaf; at != 0; at = parent_of(state, at)) {
@@ -139,6 +156,14 @@ Decisions take_back_waiting(const Asked& asked, int* left) {
     --*left;
   }
   return decisions;
+}
+
+// Of several that the open turn answers, the others are answered with the new words.
+Decisions stop_for_edit(const State& state, const Session& session, Seq edited, Seq by) {
+  const auto& answers = session.state().open().answers();
+  const bool among = std::find(answers.begin(), answers.end(), edited) != answers.end();
+  if (among && answers.size() > 1) return take_back_turn(state, session, by, nullptr);
+  return cancel_turn(state, session, by);
 }
 
 Decisions go_to(const Asked& asked, Seq leaf) {
@@ -206,8 +231,12 @@ Decisions undo_messages(const State& state, const Session& session, const Event&
   const Seq first = said[static_cast<std::size_t>(there - left)];
   std::string text = "Taken back: " + quoted_words(asked, first);
   if (*count > 1) text += " and " + messages_text(*count - 1) + " of yours after it";
+  text += ". /redo brings it back.";
+  if (was_answered_with(asked.tree().open(), first)) {
+    text += " What was written before it was to be answered with it: /retry asks that again.";
+  }
   for (Event& one : moved(asked, parent_of(asked.tree(), first), LeafMoved::UNDO,
-                          asked.reply(text + ". /redo brings it back.", {first}))) {
+                          asked.reply(std::move(text), {first}))) {
     decisions.push_back(std::move(one));
   }
   return decisions;
@@ -338,20 +367,26 @@ Decisions decide_edited(const State& state, const Event& event) {
   const bool said = before && (before->has_message_edited() || before->has_message_received());
   if (replaced == 0 || !said || !before->message_received().command().empty()) return {};
   if (before->content().text() == text) return {};
+  const SessionState& talk = session->state();
+  const bool entry = find_entry(talk, replaced) != nullptr;
+  const bool elsewhere = is_elsewhere(talk, replaced);
   Decisions decisions;
-  const bool entry = find_entry(session->state(), replaced) != nullptr;
-  if (entry && session->busy()) decisions = cancel_turn(state, *session, event.seq());
+  if (entry && session->busy()) decisions = stop_for_edit(state, *session, replaced, event.seq());
+  if (elsewhere) {
+    for (Event& one : drop_waiting(*session, event)) decisions.push_back(std::move(one));
+  }
   Event fact;
-  fact.set_session(session->state().id());
+  fact.set_session(talk.id());
   fact.mutable_message_replaced()->set_replaced(replaced);
   fact.mutable_message_replaced()->set_by(event.seq());
   fact.mutable_message_replaced()->set_tokens(edited.tokens());
   decisions.push_back(std::move(fact));
-  if (entry && position_after(session->state(), replaced) == 0) {
-    decisions.push_back(notice(*session, nullptr,
-                               "What you edited was said on another branch: it goes on there. "
-                               "/branches shows the way back.",
-                               "edited"));
+  if (entry && position_after(talk, replaced) == 0) {
+    std::string told =
+        "What you edited was said on another branch: it goes on there. /branches shows the way "
+        "back.";
+    if (elsewhere) told += dropped_text(*session, event);
+    decisions.push_back(notice(*session, nullptr, std::move(told), "edited"));
   }
   return decisions;
 }

@@ -182,13 +182,10 @@ Decisions answer_usage(const State& state, const Session& session, const Event& 
   const SessionRow* row = state.directory.session(session.state().id());
   const MessageReceived& asked = message.message_received();
   const std::string account = account_of(asked.place(), asked.user());
-  std::string text = "This conversation: " + spent_line(row->spent()) + reuse_line(row->spent());
+  std::string text = "This chat: " + spent_line(row->spent()) + reuse_line(row->spent());
   text += account_lines(state, asked.user() == 0 ? "This machine" : "You", account);
-  const std::string_view channel = channel_of(asked.place());
-  const bool local = channel == "console" || channel == "terminal";
-  const bool owner = asked.user() != 0 && asked.user() == state.directory.owner();
   // What others cost is nobody's business in a group, or where a guest reads along.
-  const bool all = local || (owner && !asked.group());
+  const bool all = owner_asks_alone(state, message);
   if (all) text += owner_lines(state);
   for (const Budget& budget : budgets_of(state, asked.place(), asked.user())) {
     const SpentSum today = state.directory.spending().today(budget.whose, state.now);

@@ -256,7 +256,7 @@ Decisions compact_when_due(const State& state, const Session& session, bool over
   rest.set_summary(talk.summary());
   rest.set_summary_tokens(talk.summary_tokens());
   const std::uint32_t system =
-      estimate_tokens(state.history.text(state.directory.settings_seq()), state.directory.rules());
+      estimate_tokens(state.history.text(system_event(*turn)), state.directory.rules());
   const Selection all = select_entries(rest, system, {UINT32_MAX, 100, UINT32_MAX});
   const bool crowded = turn->policy() == "window" && live.size() >= turn->messages_max();
   const std::uint64_t tokens = std::uint64_t{all.tokens} + covered_pins(talk);

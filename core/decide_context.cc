@@ -8,6 +8,7 @@
 
 #include "core/context.h"
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/directory.h"
 #include "core/notation.h"
 #include "core/policy.h"
@@ -26,12 +27,6 @@ std::string policy_list(const std::string& current) {
             std::string(row.meaning);
   }
   return text;
-}
-
-std::string policy_in_use(const State& state, const Session& session) {
-  if (!session.state().policy().empty()) return session.state().policy();
-  const std::string& usual = state.directory.settings().policy();
-  return usual.empty() ? std::string(kDefaultPolicy) : usual;
 }
 
 // "3 messages, 1 message"
@@ -145,6 +140,12 @@ constexpr std::string_view kNoEntry =
 
 }  // namespace
 
+std::string policy_in_use(const State& state, const Session& session) {
+  if (!session.state().policy().empty()) return session.state().policy();
+  const std::string& usual = state.directory.settings().policy();
+  return usual.empty() ? std::string(kDefaultPolicy) : usual;
+}
+
 std::string context_text(const State& state, const Session& session) {
   Result<TurnStarted> turn = next_answer(state, session);
   if (!turn) return turn.error().message;
@@ -161,23 +162,28 @@ std::string context_text(const State& state, const Session& session) {
 
 Decisions answer_policy(const State& state, const Session& session, const Event& message) {
   const std::string& name = message.content().arguments();
+  if (!name.empty()) return choose_policy(state, session, message, name);
   const std::string current = policy_in_use(state, session);
-  const auto reply = [&](const std::string& text) {
-    return notice(session, &message, text, "policy");
-  };
-  if (name.empty()) {
-    return {reply("Policy: " + current +
-                  "\nChoose with /policy NAME; /policy default takes what "
-                  "the settings say." +
-                  policy_list(current))};
-  }
+  return {notice(session, &message,
+                 "Policy: " + current +
+                     "\nChoose with /policy NAME; /policy default takes what the settings say." +
+                     policy_list(current),
+                 "policy")};
+}
+
+Decisions choose_policy(const State& state, const Session& session, const Event& message,
+                        const std::string& name) {
+  const std::string current = policy_in_use(state, session);
   if (name != "default" && !is_policy(name)) {
     return {
-        reply("There is no policy of that name; it stays " + current + "." + policy_list(current))};
+        notice(session, &message,
+               "There is no policy of that name; it stays " + current + "." + policy_list(current),
+               "policy")};
   }
   Event changed;
   changed.set_session(session.state().id());
   changed.mutable_setting_changed()->set_key("policy");
+  changed.mutable_setting_changed()->set_answers(message.seq());
   if (name != "default") changed.mutable_setting_changed()->set_value(name);
   const std::string& usual = state.directory.settings().policy();
   std::string text = "Policy: " + name + ".";
@@ -185,8 +191,8 @@ Decisions answer_policy(const State& state, const Session& session, const Event&
     text = "Policy: " + (usual.empty() ? std::string(kDefaultPolicy) : usual) +
            ", as the settings say.";
   }
-  if (session.busy()) text += " The running answer keeps its prompt.";
-  return {std::move(changed), reply(text)};
+  if (answering(session)) text += " The running answer keeps its prompt.";
+  return {std::move(changed), notice(session, &message, std::move(text), "policy")};
 }
 
 Decisions answer_context(const State& state, const Session& session, const Event& message) {

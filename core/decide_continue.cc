@@ -3,6 +3,7 @@
 
 #include "core/continuing.h"
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/open_turn.h"
 
 namespace daybook {
@@ -33,7 +34,7 @@ Decisions continue_answer(const State& state, const Session& session, const Even
   const auto reply = [&](std::string text) -> Decisions {
     return {notice(session, &message, std::move(text), "continue")};
   };
-  if (session.busy()) return reply("An answer is under way; /stop stops it.");
+  if (answering(session)) return reply("An answer is under way; /stop stops it.");
   const auto& entries = session.state().entries();
   const int size = entries.size();
   const bool answered = size >= 2 && entries[size - 1].role() == Entry::ASSISTANT &&
@@ -57,7 +58,11 @@ Decisions continue_answer(const State& state, const Session& session, const Even
   Event moved = go_on_from(session, entries[size - 2].seq(), ended);
   moved.mutable_leaf_moved()->set_answers(message.seq());
   moved.mutable_leaf_moved()->set_model(model);
-  return {std::move(moved)};
+  // A title that is being made can wait.
+  Decisions decisions;
+  if (session.busy()) decisions = cancel_turn(state, session, message.seq());
+  decisions.push_back(std::move(moved));
+  return decisions;
 }
 
 void continue_from(const State& state, Seq ended, TurnStarted* turn) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/erasure.h"
 
 namespace daybook {
@@ -78,8 +79,11 @@ Decisions decide_erased(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr || !session->busy()) return {};
   const SessionErased& erased = event.session_erased();
-  Decisions decisions = cancel_turn(state, *session, erased.answers());
-  if (covers(erased, session->state().open().seq())) {
+  const OpenTurn& open = session->state().open();
+  Decisions decisions = covers(erased, open.seq()) && open.answers_size() > 1
+                            ? take_back_turn(state, *session, erased.answers(), &erased)
+                            : cancel_turn(state, *session, erased.answers());
+  if (covers(erased, open.seq())) {
     TurnCancelled* cancelled = decisions.front().mutable_turn_cancelled();
     // What it cost stays.
     const bool counted = state.directory.rules() >= 3 && cancelled->said_tokens() == 0;

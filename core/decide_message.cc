@@ -5,8 +5,8 @@
 
 #include "core/command.h"
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/health.h"
-#include "core/model.h"
 
 namespace daybook {
 
@@ -24,24 +24,9 @@ struct Order {
   }
 };
 
-std::string model_in_use(const Order& asked) {
-  const std::string& own = asked.session.state().model();
-  return own.empty() ? asked.state.directory.settings().model() : own;
-}
-
-std::string model_list(const Order& asked) {
-  const std::string current = model_in_use(asked);
-  std::string text;
-  for (const std::string& name :
-       known_models(asked.state.directory.settings(), asked.state.directory.catalogue())) {
-    text += (name == current ? "\n• " : "\n  ") + name;
-  }
-  return text;
-}
-
 Decisions answer_start(const Order& asked) {
   return asked.reply(
-      "Hello. Write to me and " + model_in_use(asked) +
+      "Hello. Write to me and " + model_in_use(asked.state, asked.session) +
           " answers. Everything said here is kept in this gateway's own journal.\n\n" +
           help_text(asked.rules()),
       "start");
@@ -50,7 +35,7 @@ Decisions answer_start(const Order& asked) {
 Decisions answer_help(const Order& asked) { return asked.reply(help_text(asked.rules()), "help"); }
 
 std::string turn_line(const SessionState& session) {
-  if (!session.has_open()) return "Idle.";
+  if (!session.has_open() || session.open().kind() == TITLE) return "Idle.";
   const OpenTurn& turn = session.open();
   std::string line = turn.kind() == SUMMARY ? "Summarising" : "Answering";
   line += " with " + turn.model();
@@ -78,8 +63,8 @@ std::string resting_lines(const Order& asked) {
 
 Decisions answer_status(const Order& asked) {
   const SessionState& session = asked.session.state();
-  std::string text = "Model: " + model_in_use(asked) + "\n" + turn_line(session) +
-                     "\nMessages: " + std::to_string(session.entries_size());
+  std::string text = "Model: " + model_in_use(asked.state, asked.session) + "\n" +
+                     turn_line(session) + "\nMessages: " + std::to_string(session.entries_size());
   if (session.summary() != 0) {
     text += ", those up to event " + std::to_string(session.summary_last()) + " summarised";
   }
@@ -92,53 +77,20 @@ Decisions answer_status(const Order& asked) {
   return asked.reply(text + "\nSession: " + std::to_string(session.id()), "status");
 }
 
-Decisions answer_model(const Order& asked) {
-  if (asked.arguments().empty()) {
-    return asked.reply(
-        "Model: " + model_in_use(asked) + "\nSwitch with /model NAME." + model_list(asked),
-        "model");
-  }
-  const Result<ResolvedModel> model = resolve_model(
-      asked.arguments(), asked.state.directory.settings(), asked.state.directory.catalogue());
-  if (!model) {
-    return asked.reply(model.error().message + " The model stays " + model_in_use(asked) + ".",
-                       "model");
-  }
-  Event switched;
-  switched.set_session(asked.session.state().id());
-  switched.mutable_model_switched()->set_model(asked.arguments());
-  switched.mutable_model_switched()->set_provider(model->provider);
-  switched.mutable_model_switched()->set_from(model_in_use(asked));
-  std::string text = "Model: " + asked.arguments() + ".";
-  if (asked.session.busy()) text += " The running answer keeps its own.";
-  Decisions decisions = asked.reply(std::move(text), "model");
-  decisions.insert(decisions.begin(), std::move(switched));
-  return decisions;
-}
-
-Decisions answer_models(const Order& asked) {
-  return asked.reply(
-      "Models to try (any other name of these providers works too):" + model_list(asked), "models");
-}
-
 Decisions answer_reset(const Order& asked) {
-  const SessionState& session = asked.session.state();
   Decisions decisions;
   if (asked.session.busy()) {
     decisions = cancel_turn(asked.state, asked.session, asked.message.seq());
   }
   Event reset;
-  reset.set_session(session.id());
+  reset.set_session(asked.session.state().id());
   reset.mutable_session_reset()->set_answers(asked.message.seq());
+  reset.mutable_session_reset()->set_settings_too(asked.rules() >= 3);
   decisions.push_back(std::move(reset));
   std::string text = "A new conversation begins. The old one stays in the journal.";
-  const int dropped = session.waiting_size() - 1;
-  if (dropped > 0) {
-    text += " " + std::to_string(dropped) +
-            (dropped == 1 ? " message that waited is" : " messages that waited are") +
-            " not answered any more.";
-  }
-  if (session.has_goal() || session.tasks_size() > 0) {
+  text += left_behind_text(asked.state, asked.session, asked.message);
+  const SessionState& talk = asked.session.state();
+  if (talk.has_goal() || talk.tasks_size() > 0) {
     text += " Goal and tasks stay: /goal done ends the goal, /task lists the tasks.";
   }
   decisions.push_back(notice(asked.session, &asked.message, std::move(text), "reset"));
@@ -153,7 +105,7 @@ Decisions answer_compact(const Order& asked) {
 }
 
 Decisions answer_stop(const Order& asked) {
-  if (!asked.session.busy()) return asked.reply("Nothing is running.", "stop");
+  if (!answering(asked.session)) return asked.reply("Nothing is running.", "stop");
   return cancel_turn(asked.state, asked.session, asked.message.seq());
 }
 
@@ -189,41 +141,70 @@ Decisions answer_with(const Order& asked) {
   return kPart(asked.state, asked.session, asked.message);
 }
 
+// Who may ask for it in a group; elsewhere everybody may who may talk. What nobody has thought
+// about is the owner's.
+enum class Who {
+  kOwner,     // it changes or shows what belongs to all of them
+  kToChange,  // the owner, unless it only asks what there is
+  kAnybody,
+};
+
 struct Answer {
   std::string_view command;
   Decisions (*answer)(const Order& asked);
   std::uint32_t since = 1;  // as in commands()
+  Who who = Who::kOwner;
 };
 
+using enum Who;
+
 constexpr Answer kAnswers[] = {
-    {"start", answer_start},
-    {"help", answer_help},
-    {"status", answer_status},
-    {"model", answer_model},
-    {"models", answer_models},
-    {"reset", answer_reset},
-    {"compact", answer_compact},
-    {"stop", answer_stop},
-    {"whoami", answer_whoami},
-    {"search", answer_with<answer_search>, 2},
-    {"erase", answer_with<erase_replied>, 2},
-    {"undo", answer_with<undo_messages>, 3},
-    {"redo", answer_with<redo_messages>, 3},
-    {"retry", answer_with<retry_answer>, 3},
-    {"fork", answer_with<fork_conversation>, 3},
-    {"branches", answer_with<list_branches>, 3},
-    {"switch", answer_with<switch_branch>, 3},
-    {"save", answer_with<save_branch>, 3},
-    {"policy", answer_with<answer_policy>, 3},
-    {"context", answer_with<answer_context>, 3},
+    {"start", answer_start, 1, kAnybody},
+    {"help", answer_help, 1, kAnybody},
+    {"status", answer_status, 1, kAnybody},
+    {"model", answer_with<answer_model>, 1, kAnybody},
+    {"models", answer_with<answer_models>, 1, kAnybody},
+    {"reset", answer_reset, 1, kAnybody},
+    {"compact", answer_compact, 1, kAnybody},
+    {"stop", answer_stop, 1, kAnybody},
+    {"whoami", answer_whoami, 1, kAnybody},
+    {"search", answer_with<answer_search>, 2, kAnybody},
+    {"erase", answer_with<erase_replied>, 2, kAnybody},
+    {"undo", answer_with<undo_messages>, 3, kAnybody},
+    {"redo", answer_with<redo_messages>, 3, kAnybody},
+    {"retry", answer_with<retry_answer>, 3, kAnybody},
+    {"fork", answer_with<fork_conversation>, 3, kAnybody},
+    {"branches", answer_with<list_branches>, 3, kAnybody},
+    {"switch", answer_with<switch_branch>, 3, kAnybody},
+    {"save", answer_with<save_branch>, 3, kAnybody},
+    {"set", answer_with<answer_set>, 3, kToChange},
+    {"provider", answer_with<answer_provider>, 3, kAnybody},
+    {"thinking", answer_with<answer_thinking>, 3, kToChange},
+    {"temperature", answer_with<answer_temperature>, 3, kToChange},
+    {"system", answer_with<answer_system>, 3},
+    {"queue", answer_with<answer_queue>, 3, kToChange},
+    {"sessions", answer_with<answer_sessions>, 3, kAnybody},
+    {"session", answer_with<answer_session>, 3, kAnybody},
+    {"title", answer_with<answer_title>, 3, kAnybody},
+    {"forget", answer_with<answer_forget>, 3},
+    {"export", answer_with<answer_export>, 3, kAnybody},
+    {"policy", answer_with<answer_policy>, 3, kToChange},
+    {"context", answer_with<answer_context>, 3, kAnybody},
     {"pin", answer_with<answer_pin>, 3},
     {"unpin", answer_with<answer_unpin>, 3},
-    {"usage", answer_with<answer_usage>, 3},
-    {"continue", answer_with<continue_answer>, 3},
-    {"goal", answer_with<answer_goal>, 3},
-    {"task", answer_with<answer_task>, 3},
-    {"recover", answer_with<answer_recover>, 3},
+    {"usage", answer_with<answer_usage>, 3, kAnybody},
+    {"continue", answer_with<continue_answer>, 3, kAnybody},
+    {"goal", answer_with<answer_goal>, 3, kToChange},
+    {"task", answer_with<answer_task>, 3, kAnybody},
+    {"recover", answer_with<answer_recover>, 3, kAnybody},
 };
+
+bool may_ask(const Order& asked, const Answer& row) {
+  const bool open =
+      row.who == kAnybody || asked.rules() < 3 || !asked.message.message_received().group();
+  const bool only_asks = row.who == kToChange && asked.arguments().empty();
+  return open || only_asks || owner_asks(asked.state, asked.message);
+}
 
 // What is decided next depends on it, so it is decided when this is folded in.
 bool changes_conversation(const Decisions& decisions) {
@@ -244,19 +225,28 @@ bool acts_at_once(const Event& message) {
   return true;  // an unknown command is answered at once: that there is none
 }
 
+bool is_blank(const Event& message) {
+  return message.content().text().find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
 Decisions settle_message(const State& state, const Session& session, const Event& message) {
   const Order asked{state, session, message};
   const std::string& command = message.message_received().command();
   if (!command.empty()) {
     for (const Answer& row : kAnswers) {
-      if (row.command == command && row.since <= asked.rules()) return row.answer(asked);
+      if (row.command != command || row.since > asked.rules()) continue;
+      if (may_ask(asked, row)) return row.answer(asked);
+      return asked.reply(
+          "In a group only whoever owns this gateway can do that: it concerns all "
+          "who talk here.",
+          "rights");
     }
     return answer_unknown(asked);
   }
-  if (message.content().text().find_first_not_of(" \t\r\n") == std::string::npos) {
+  if (is_blank(message)) {
     return asked.reply("I can only read text so far.", "unsupported");
   }
-  return start_answer(state, session, message);
+  return start_answer(state, session, {message});
 }
 
 Decisions settle_waiting_messages(const State& state, const Session& session) {
@@ -264,12 +254,18 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
   if (session.busy() || session.state().compacting() != 0) return decisions;
   if (session.state().held_until() != 0) return decisions;
   bool gathered = false;
-  for (const Waiting& waiting : session.state().waiting()) {
-    const std::optional<Event> message = state.history.event(waiting.seq());
-    if (!message || (gathered && is_plain(*message))) continue;
-    gathered = gathered || waiting.late();
-    Decisions settled =
-        waiting.late() ? settle_late(state, session) : settle_message(state, session, *message);
+  for (int position = 0; position < session.state().waiting_size(); ++position) {
+    const std::vector<Event> together = waiting_together(state, session, position);
+    if (together.empty() || (gathered && is_plain(together.front()))) continue;
+    const bool late = session.state().waiting(position).late();
+    gathered = gathered || late;
+    Decisions settled;
+    if (late) settled = settle_late(state, session);
+    if (together.size() > 1) settled = start_answer(state, session, together);
+    // What is too much for one turn is answered one by one.
+    if (!late && !changes_conversation(settled)) {
+      settled = settle_message(state, session, together.front());
+    }
     const bool changed = changes_conversation(settled);
     for (Event& one : settled) decisions.push_back(std::move(one));
     if (changed) break;

@@ -7,6 +7,7 @@
 #include "core/context.h"
 #include "core/continuing.h"
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/failure_text.h"
 #include "core/health.h"
 #include "core/model.h"
@@ -166,6 +167,7 @@ std::vector<const Session*> busy_sessions(const State& state) {
 }
 
 Decisions decide_interrupted(const State& state, const Session& session) {
+  if (Decisions cut = cut_interrupted(state, session); !cut.empty()) return cut;
   const OpenTurn& turn = session.state().open();
   const std::string text = text_so_far(turn.last_chunk(), state.history);
   // Older rules counted every attempt as if a restart had made it.
@@ -262,6 +264,10 @@ void set_limits(const State& state, const Session& session, const ResolvedModel&
   turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
   turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
   turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
+  turn->set_thinking(own_value(session.state(), "thinking"));
+  turn->set_temperature(own_value(session.state(), "temperature"));
+  const OwnSetting* system = own_setting(session.state(), "system");
+  turn->set_system(system == nullptr ? 0 : system->event());
   for (const std::string& name : settings.tools()) {
     if (find_tool(name) != nullptr) turn->add_tools(name);
   }
@@ -324,15 +330,12 @@ Result<TurnStarted> next_answer(const State& state, const Session& session) {
   return turn;
 }
 
-Decisions start_answer(const State& state, const Session& session, const Event& message) {
-  return start_answers(state, session, {message}, Preface());
-}
-
-Decisions start_answers(const State& state, const Session& session,
-                        const std::vector<Event>& messages, const Preface& late) {
-  const Waiting waiting = waiting_as(session, messages.front());
+Decisions start_answer(const State& state, const Session& session,
+                       const std::vector<Event>& messages, const Preface& late) {
+  const Event& first = messages.front();
+  const Waiting waiting = waiting_as(session, first);
   const auto refuse = [&](const std::string& why, const std::string& topic) {
-    Decisions notices = not_asked(session, messages.front(), waiting, why, topic);
+    Decisions notices = not_asked(session, first, waiting, why, topic);
     for (std::size_t index = 1; index < messages.size(); ++index) {
       notices.push_back(notice(session, &messages[index], why, topic));
     }
@@ -340,15 +343,17 @@ Decisions start_answers(const State& state, const Session& session,
   };
   const Result<ResolvedModel> model = model_of(state, session, waiting.model());
   if (!model) return refuse("⚠ " + model.error().message, "model");
-  const std::int64_t user = asker_of(state, messages.back(), waiting);
-  if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
-    return refuse("⚠ Nothing was sent: " + stop, "budget");
+  for (const Event& message : messages) {
+    const std::int64_t payer = asker_of(state, message, waiting_as(session, message));
+    const std::string stop = budget_stop(state, session.state().place(), payer);
+    if (!stop.empty()) return refuse("⚠ Nothing was sent: " + stop, "budget");
   }
+  const std::int64_t user = asker_of(state, first, waiting);
   const auto turn_with = [&](const Routed& routed) {
     Event event = new_turn(state, session, routed.model);
     TurnStarted* turn = event.mutable_turn_started();
     turn->set_kind(ANSWER);
-    for (const Event& one : messages) turn->add_answers(one.seq());
+    for (const Event& message : messages) turn->add_answers(message.seq());
     turn->set_reply_to(reply_target(messages.back()));
     if (state.directory.rules() < 3) return event;
     turn->set_user(user);
@@ -361,7 +366,9 @@ Decisions start_answers(const State& state, const Session& session,
     }
     return event;
   };
-  const Routed routed = route_turn(state, session, *model, task_of(ANSWER, waiting.tokens()));
+  std::uint32_t tokens = 0;
+  for (const Event& message : messages) tokens += waiting_as(session, message).tokens();
+  const Routed routed = route_turn(state, session, *model, task_of(ANSWER, tokens));
   if (state.directory.rules() < 3) return with_prompt(state, session, turn_with(routed));
   Result<Decisions> started = with_choice(state, session, turn_with(routed));
   // Rather one that rests than nobody.
@@ -399,6 +406,19 @@ Decisions start_summary(const State& state, const Session& session, const Event&
                         user);
   }
   return {std::move(turn)};
+}
+
+Decisions start_title(const State& state, const Session& session) {
+  const Result<ResolvedModel> model =
+      model_of(state, session, state.directory.settings().summary_model());
+  // On the account of whoever was answered last.
+  const std::optional<Event> before = last_prompt(state, session);
+  const std::int64_t user = before ? prompt_record(*before).user() : 0;
+  if (!model || !budget_stop(state, session.state().place(), user).empty()) return {};
+  Event event = new_turn(state, session, *model);
+  event.mutable_turn_started()->set_kind(TITLE);
+  event.mutable_turn_started()->set_user(user);
+  return with_prompt(state, session, std::move(event));
 }
 
 Decisions cancel_turn(const State& state, const Session& session, Seq by) {
@@ -449,13 +469,16 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
     return end_compaction(state, *session, *turn, event);
   }
   if (event.turn_abandoned().goes_on()) return go_on(*session, event, *turn);
+  if (turn && turn->turn_started().kind() == TITLE) return end_title(state, *session, event);
   const bool too_long =
       event.turn_failed().error() == OVERFLOW && !event.turn_failed().steps_too_long();
   if (event.has_turn_completed() || too_long) {
     Decisions compaction = compact_when_due(state, *session, too_long);
     if (!compaction.empty()) return compaction;
   }
-  return settle_waiting_messages(state, *session);
+  Decisions settled = settle_waiting_messages(state, *session);
+  const bool quiet = settled.empty() && event.has_turn_completed();
+  return quiet ? title_when_due(state, *session) : settled;
 }
 
 Decisions decide_restart(const State& state, const Event& event) {

@@ -80,6 +80,7 @@ std::string final_text(const Event& event) {
     const std::string& stood_in = event.turn_completed().stood_in();
     return stood_in.empty() ? answer : with_sentence(answer, "(Answered by " + stood_in + ".)");
   }
+  if (event.turn_cancelled().for_message() != 0) return text;
   if (event.has_turn_cancelled()) return with_sentence(text, "(stopped)");
   if (event.has_turn_failed() || event.has_turn_abandoned()) {
     return with_sentence(text, content.detail());

@@ -128,10 +128,14 @@ void Directory::apply_to_session(const Event& event) {
     row.set_open_model(model_name(started.provider(), started.model()));
     row.set_open_tokens(started.rules() == 0 ? 0 : started.tokens());
     if (started.preface().late_messages() > 0) row.clear_held();
+    if (started.kind() == ANSWER) row.set_said(event.time());
   } else if (event.has_message_held()) {
     row.set_held(true);
   } else if (event.has_session_reset()) {
     row.clear_held();
+    row.clear_said();
+  } else if (event.has_leaf_moved() && event.leaf_moved().to() != 0) {
+    row.set_said(event.time());
   } else if (event.has_turn_retried()) {
     row.set_last_chunk(0);
     if (event.turn_retried().has_prompt()) {
@@ -151,6 +155,7 @@ void Directory::apply_to_session(const Event& event) {
     }
     row.set_open_turn(0);
     row.set_last_chunk(0);
+    if (row.said() != 0) row.set_said(event.time());
     row.clear_open_model();
     row.clear_open_tokens();
   }

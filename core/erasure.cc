@@ -141,6 +141,7 @@ class Walk {
     if (event.has_goal_set()) return asked_or_below(event.goal_set().answers());
     if (event.has_task_added()) return asked_or_below(event.task_added().answers());
     if (event.has_branch_saved()) return asked_or_below(event.branch_saved().answers());
+    if (event.has_setting_changed()) return asked_or_below(event.setting_changed().answers());
     return echoes(event);
   }
 
@@ -160,6 +161,7 @@ class Walk {
   bool turn_goes(const Event& event) {
     const TurnStarted& turn = event.turn_started();
     if (turn.kind() == SUMMARY) return summary_goes(turn.compaction());
+    if (turn.kind() == TITLE) return true;
     const auto& answers = turn.answers();
     // It repeats what it goes on with.
     if (turn.continues() != 0 && gone_text(turn.continues())) return true;

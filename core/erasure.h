@@ -3,9 +3,10 @@
 // Words have echoes. With a message go its edits, the turns and notices that answer it, and what
 // quotes it in a raw update or among the finds of a /search; with a turn everything said in it and
 // the turn that goes on with it; what a tool found them for; with any of them every summary made
-// from it, summaries made from that one, and titles. Law: a SessionErased names all of it by seq,
-// and turns whole: the words of a turn share one key. Answers to later messages stay, though their
-// prompts held the words: nobody can tell what of them they repeat.
+// from it, summaries made from that one, and titles; with a /system the system prompt that it set.
+// Law: a SessionErased names all of it by seq, and turns whole: the words of a turn share one key.
+// Answers to later messages stay, though their prompts held the words: nobody can tell what of them
+// they repeat.
 #pragma once
 
 #include <cstddef>

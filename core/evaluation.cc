@@ -253,7 +253,7 @@ class Rerun {
     const std::vector<bool> taken = positions_of(state, turn.taken());
     const bool summarised = fits && turn.summary() != 0;
     const int covered = summarised ? position_after(state, state.summary_last()) : 0;
-    std::uint64_t spent = estimate_tokens(history_.text(turn.settings())) + kAnswerTokens;
+    std::uint64_t spent = estimate_tokens(history_.text(system_event(turn))) + kAnswerTokens;
     std::vector<std::uint64_t> costs;
     std::uint64_t missed = 0;
     for (int position = 0; position < state.entries_size(); ++position) {

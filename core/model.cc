@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kModelNameBytesMax = 200;
 constexpr std::size_t kModelNameShownMax = 80;
+constexpr std::size_t kNearModelsMax = 3;
 constexpr std::uint32_t kUnknownContextTokens = 128'000;
 constexpr std::uint32_t kUnknownOutputTokens = 4'096;
 constexpr std::uint32_t kLocalContextTokens = 8'192;
@@ -98,6 +99,15 @@ int weight_of(const std::string& source, std::string_view provider) {
   if (source.empty()) return 2;
   return well_known_provider(source) != nullptr ? 1 : 0;
 }
+
+// "gpt-4o" of "openai:gpt-4o": without the provider that a colon tells.
+std::string_view model_part(std::string_view name) {
+  const std::size_t colon = name.find(':');
+  return colon != name.npos && colon < name.find('/') ? name.substr(colon + 1) : name;
+}
+
+// "gpt-4o" of "openrouter:openai/gpt-4o".
+std::string own_name(std::string_view name) { return std::string(bare_name(model_part(name))); }
 
 // Built-in providers keep their vendor's size even when a test or a relay serves them nearby.
 bool small_and_local(const ProviderRow& provider) {
@@ -284,6 +294,45 @@ std::string default_model(const std::vector<ProviderRow>& providers) {
   }
   if (const auto* row = usable("openai")) return "openai:" + first_offered(*row, kOpenaiDefault);
   return "echo";
+}
+
+Result<std::string> model_at(std::string_view provider, std::string_view name,
+                             const SettingsLoaded& settings, const CatalogueLoaded& catalogue) {
+  const std::string lower = lower_letters(provider);
+  const ProviderRow* row = find_provider(settings.providers(), lower);
+  if (row == nullptr) return unknown_provider(lower, settings);
+  if (!row->usable()) return key_missing(*row, name, settings);
+  const std::vector<std::string> offered = offered_by(*row, catalogue);
+  for (const std::string& other : offered) {
+    if (same_model(model_part(other), model_part(name))) return other;
+  }
+  const std::string usual = default_model({*row});
+  if (usual != "echo") return usual;
+  if (!offered.empty()) return offered.front();
+  return model_error(lower + " says no models: set providers." + lower +
+                     ".models, or name one with /model " + lower + ":NAME.");
+}
+
+std::vector<std::string> nearest_models(std::string_view name, const SettingsLoaded& settings,
+                                        const CatalogueLoaded& catalogue) {
+  std::vector<std::string> known = known_models(settings, catalogue);
+  std::vector<std::string> near;
+  while (near.size() < kNearModelsMax) {
+    std::vector<std::string> forms;
+    for (const std::string& one : known) forms.push_back(own_name(one));
+    std::string close = nearest(own_name(name), forms);
+    auto found = std::find(forms.begin(), forms.end(), close);
+    if (close.empty() || found == forms.end()) {
+      forms = known;
+      close = nearest(name, forms);
+      found = std::find(forms.begin(), forms.end(), close);
+    }
+    if (close.empty() || found == forms.end()) break;
+    const auto at = known.begin() + (found - forms.begin());
+    near.push_back(*at);
+    known.erase(at);
+  }
+  return near;
 }
 
 std::vector<std::string> known_models(const SettingsLoaded& settings,

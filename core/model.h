@@ -56,6 +56,15 @@ CatalogueLoaded with_list(CatalogueLoaded catalogue, const std::string& provider
 
 inline constexpr std::string_view kOwnRows = "settings";  // ModelRow.source
 
+// The name of this model at another provider, or that provider's default where it offers none like
+// it. An Error is one sentence for the chat.
+Result<std::string> model_at(std::string_view provider, std::string_view name,
+                             const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
+
+// Up to three of those worth offering that look most like this name, the likest first.
+std::vector<std::string> nearest_models(std::string_view name, const SettingsLoaded& settings,
+                                        const CatalogueLoaded& catalogue);
+
 // Names worth offering for these settings, for /models and "did you mean".
 std::vector<std::string> known_models(const SettingsLoaded& settings,
                                       const CatalogueLoaded& catalogue);

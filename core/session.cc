@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "core/conversations.h"
 #include "core/directory.h"
 #include "core/erasure.h"
 #include "core/goals.h"
@@ -30,6 +31,7 @@ void add_entry(SessionState* state, Seq seq, Entry::Role role, std::uint32_t tok
   entry->set_seq(seq);
   entry->set_role(role);
   entry->set_tokens(tokens);
+  entry->set_conversation(state->conversation());
 }
 
 void start_turn(SessionState* state, const Event& event) {
@@ -51,6 +53,10 @@ void start_turn(SessionState* state, const Event& event) {
     if (message != leaf_of(*state)) add_entry(state, message, Entry::USER, tokens);
     settle_waiting(state, message);
   }
+  if (started.kind() == ANSWER) touch_conversation(state, event.time());
+  if (started.kind() != TITLE) return;
+  ConversationRow* row = present_conversation(state);
+  if (row != nullptr) row->set_titles_tried(row->titles_tried() + 1);
 }
 
 void add_usage(Usage* sum, const Usage& usage) {
@@ -63,9 +69,11 @@ void add_usage(Usage* sum, const Usage& usage) {
 }
 
 // What was said before the turn ended, whole or not, stays part of the conversation.
-void end_turn(SessionState* state, Seq seq, std::uint32_t tokens) {
+void end_turn(SessionState* state, const Event& event, std::uint32_t tokens) {
   const bool answer = state->open().kind() == ANSWER;
-  if (answer && tokens > 0) add_entry(state, seq, Entry::ASSISTANT, tokens);
+  if (answer && tokens > 0) add_entry(state, event.seq(), Entry::ASSISTANT, tokens);
+  ConversationRow* row = present_conversation(state);
+  if (answer && row != nullptr) row->set_last(event.time());
   state->clear_open();
   state->set_turns(state->turns() + 1);
 }
@@ -127,8 +135,10 @@ void pin(SessionState* state, Seq entry) {
   state->add_pinned(entry);
 }
 
-void change_setting(SessionState* state, const SettingChanged& changed) {
-  if (changed.key() == "policy") state->set_policy(changed.value());
+template <typename Holder>
+void drop_own(Holder* holder, const std::function<bool(const OwnSetting&)>& gone) {
+  auto* own = holder->mutable_own();
+  own->erase(std::remove_if(own->begin(), own->end(), gone), own->end());
 }
 
 // The words that were pinned are said otherwise now.
@@ -138,12 +148,45 @@ void pin_instead(SessionState* state, Seq entry, Seq by) {
   }
 }
 
-void reset(SessionState* state, Seq seq) {
+void change_setting(SessionState* state, const Event& event) {
+  const SettingChanged& changed = event.setting_changed();
+  if (changed.key() == "policy") {
+    state->set_policy(changed.value());
+    return;
+  }
+  drop_own(state, [&](const OwnSetting& one) { return one.key() == changed.key(); });
+  if (changed.value().empty() && !changed.worded()) return;
+  OwnSetting* own = state->add_own();
+  own->set_key(changed.key());
+  own->set_value(changed.value());
+  own->set_event(event.seq());
+  std::sort(state->mutable_own()->begin(), state->mutable_own()->end(),
+            [](const OwnSetting& one, const OwnSetting& other) { return one.key() < other.key(); });
+}
+
+void reset(SessionState* state, const Event& event) {
+  const SessionReset& reset = event.session_reset();
+  leave_conversation(state);
+  if (ConversationRow* row = present_conversation(state)) {
+    row->set_closed(reset.why() == SessionReset::FORGET);
+  }
   move_leaf(state, 0);
+  state->set_conversation(event.seq());
+  state->set_idle_closed(reset.why() == SessionReset::IDLE ? reset.silent() : 0);
   state->clear_waiting();
   state->clear_held_until();
   state->clear_undone();
-  state->set_reset_at(seq);
+  state->set_reset_at(event.seq());
+  if (!reset.settings_too()) return;
+  state->clear_model();
+  state->clear_policy();
+  state->clear_own();
+}
+
+void name_conversation(SessionState* state, const Event& event) {
+  for (ConversationRow& row : *state->mutable_conversations()) {
+    if (row.id() == event.session_named().conversation()) row.set_title(event.seq());
+  }
 }
 
 void wait_first(SessionState* state, Waiting one) {
@@ -156,7 +199,10 @@ void wait_first(SessionState* state, Waiting one) {
 void follow_leaf(SessionState* state, const LeafMoved& moved) {
   const Seq before = leaf_of(*state);
   settle_waiting(state, moved.answers());
+  leave_conversation(state);
   if (!move_leaf(state, moved.to())) return;
+  if (moved.to() != 0) enter_conversation(state, state->entries(0).conversation());
+  state->clear_idle_closed();
   if (moved.why() == LeafMoved::UNDO) {
     state->add_undone(before);
   } else if (moved.why() == LeafMoved::REDO) {
@@ -183,9 +229,14 @@ void replace_message(SessionState* state, const MessageReplaced& replaced) {
     waiting = edited;
     return;
   }
-  if (find_entry(*state, replaced.replaced()) == nullptr) return;
+  const Entry* entry = find_entry(*state, replaced.replaced());
+  if (entry == nullptr) return;
+  const Seq conversation = entry->conversation();
   pin_instead(state, replaced.replaced(), replaced.by());
+  leave_conversation(state);
   move_leaf(state, parent_of(*state, replaced.replaced()));
+  enter_conversation(state, conversation);
+  state->clear_idle_closed();
   state->clear_undone();
   wait_first(state, std::move(edited));
 }
@@ -201,6 +252,11 @@ void fork_off(SessionState* state, const Event& event) {
   state->clear_usage();
   state->clear_turns();
   state->clear_held_until();
+  state->clear_idle_closed();
+  for (ConversationRow& row : *state->mutable_conversations()) {
+    row.clear_usage();
+    row.clear_by_model();
+  }
 }
 
 // What is forgotten is no part of the conversation any more; what a forgotten summary stood for is.
@@ -216,27 +272,75 @@ void forget(SessionState* state, const SessionErased& erased) {
               rows->end());
   if (in_force) choose_summary(state);
   drop_entries(state, [&](Seq seq) { return covers(erased, seq); });
+  const auto worded = [&](const OwnSetting& one) {
+    return one.value().empty() && covers(erased, one.event());
+  };
+  for (ConversationRow& row : *state->mutable_conversations()) {
+    if (covers(erased, row.title())) row.clear_title();
+    drop_own(&row, worded);
+  }
+  drop_conversations(state);
   auto* waiting = state->mutable_waiting();
   waiting->erase(std::remove_if(waiting->begin(), waiting->end(),
                                 [&](const Waiting& one) { return covers(erased, one.seq()); }),
                  waiting->end());
   unpin(state, [&](Seq one) { return covers(erased, one); });
   forget_goal(state, erased);
+  drop_own(state, worded);
   settle_waiting(state, erased.answers());
+}
+
+// Who answered is the open turn's to say.
+void add_to_conversation(SessionState* state, const Usage& usage) {
+  ConversationRow* row = present_conversation(state);
+  if (row == nullptr) return;
+  add_usage(row->mutable_usage(), usage);
+  const OpenTurn& open = state->open();
+  const auto same = [&](const ModelUsage& one) {
+    return one.provider() == open.provider() && one.model() == open.model() &&
+           (one.usage().cost_nanodollars() > 0) == (usage.cost_nanodollars() > 0);
+  };
+  auto* rows = row->mutable_by_model();
+  const auto found = std::find_if(rows->begin(), rows->end(), same);
+  ModelUsage* one = found != rows->end() ? &*found : rows->Add();
+  one->set_provider(open.provider());
+  one->set_model(open.model());
+  add_usage(one->mutable_usage(), usage);
+}
+
+// They stand before what waits already, in their order.
+void wait_again(SessionState* state, const TurnCancelled& cancelled) {
+  const auto& messages = cancelled.waits_again();
+  for (int index = messages.size(); index > 0; --index) {
+    const Entry* entry = find_entry(*state, messages.Get(index - 1));
+    if (entry == nullptr) continue;
+    Waiting again;
+    again.set_seq(entry->seq());
+    again.set_tokens(entry->tokens());
+    wait_first(state, std::move(again));
+  }
+  if (messages.empty()) return;
+  drop_entries(state, [&](Seq seq) {
+    return std::find(messages.begin(), messages.end(), seq) != messages.end();
+  });
+  choose_summary(state);
 }
 
 void apply_turn_end(SessionState* state, const Event& event) {
   if (event.has_turn_completed()) {
-    add_usage(state->mutable_usage(), event.turn_completed().usage());
-    end_turn(state, event.seq(), event.turn_completed().tokens());
+    const Usage& usage = event.turn_completed().usage();
+    add_usage(state->mutable_usage(), usage);
+    add_to_conversation(state, usage);
+    end_turn(state, event, event.turn_completed().tokens());
   } else if (event.has_turn_failed()) {
-    end_turn(state, event.seq(), event.turn_failed().tokens());
+    end_turn(state, event, event.turn_failed().tokens());
   } else if (event.has_turn_cancelled()) {
     settle_waiting(state, event.turn_cancelled().by());
-    end_turn(state, event.seq(), event.turn_cancelled().tokens());
+    end_turn(state, event, event.turn_cancelled().tokens());
+    wait_again(state, event.turn_cancelled());
   } else {
     for (const Seq message : event.turn_abandoned().waited()) settle_waiting(state, message);
-    end_turn(state, event.seq(), event.turn_abandoned().tokens());
+    end_turn(state, event, event.turn_abandoned().tokens());
   }
 }
 
@@ -262,16 +366,21 @@ void Session::apply(const Event& event) {
     waiting->set_tokens(event.message_received().tokens());
   } else if (event.has_notice_issued()) {
     settle_waiting(&state_, event.notice_issued().answers());
+    if (event.notice_issued().topic() == "idle") state_.clear_idle_closed();
+  } else if (event.has_session_named()) {
+    name_conversation(&state_, event);
   } else if (event.has_model_switched()) {
     state_.set_model(event.model_switched().model());
   } else if (event.has_setting_changed()) {
-    change_setting(&state_, event.setting_changed());
+    change_setting(&state_, event);
   } else if (event.has_entry_pinned()) {
     pin(&state_, event.entry_pinned().entry());
   } else if (event.has_entry_unpinned()) {
     unpin(&state_, [&](Seq one) { return one == event.entry_unpinned().entry(); });
   } else if (event.has_session_reset()) {
-    reset(&state_, event.seq());
+    reset(&state_, event);
+  } else if (event.has_queue_cleared()) {
+    for (const Seq message : event.queue_cleared().dropped()) settle_waiting(&state_, message);
   } else if (event.has_leaf_moved()) {
     follow_leaf(&state_, event.leaf_moved());
   } else if (event.has_message_replaced()) {
@@ -329,6 +438,17 @@ Result<Session> Session::resume(SessionId id, SessionState state, const std::vec
     session.state_.set_seq(std::max(session.state_.seq(), last_chunk));
   }
   return session;
+}
+
+const OwnSetting* own_setting(const SessionState& state, std::string_view key) {
+  const auto found = std::find_if(state.own().begin(), state.own().end(),
+                                  [key](const OwnSetting& one) { return one.key() == key; });
+  return found == state.own().end() ? nullptr : &*found;
+}
+
+std::string own_value(const SessionState& state, std::string_view key) {
+  const OwnSetting* own = own_setting(state, key);
+  return own == nullptr ? std::string() : own->value();
 }
 
 Seq summary_text(const Event& compaction_completed) {

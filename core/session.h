@@ -38,6 +38,11 @@ class Session {
   SessionState state_;
 };
 
+// What was set in the conversation under this key; null: what the settings say holds.
+const OwnSetting* own_setting(const SessionState& state, std::string_view key);
+// Its value; empty: there is none, or it is words.
+std::string own_value(const SessionState& state, std::string_view key);
+
 // The event whose content.text is the summary that this one puts in force.
 Seq summary_text(const Event& compaction_completed);
 

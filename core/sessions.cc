@@ -10,7 +10,7 @@ namespace {
 
 // A message of a repeated field, its pointer and what the heap adds; a session with its place,
 // usage and open turn, and the nodes that hold it.
-constexpr std::size_t kItemBytes = 64;
+constexpr std::size_t kItemBytes = 72;
 constexpr std::size_t kSessionBytes = 768;
 
 Seq newest_of(const SessionRow& row) { return std::max(row.head(), row.last_chunk()); }
@@ -26,7 +26,8 @@ std::size_t worth_saving(const SessionState& state, const SessionLimits& limits)
 std::size_t bytes_of(const SessionState& state) {
   const auto items = static_cast<std::size_t>(state.entries_size()) +
                      static_cast<std::size_t>(state.aside_size()) +
-                     static_cast<std::size_t>(state.waiting_size());
+                     static_cast<std::size_t>(state.waiting_size()) +
+                     4 * static_cast<std::size_t>(state.conversations_size());
   return kSessionBytes + items * kItemBytes;
 }
 

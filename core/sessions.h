@@ -34,7 +34,7 @@ struct SessionLimits {
 class Sessions {
  public:
   static constexpr std::string_view kProjection = "session";
-  static constexpr std::uint32_t kVersion = 3;
+  static constexpr std::uint32_t kVersion = 4;
 
   // References must outlive it.
   Sessions(Log& log, History& history, const SessionLimits& limits)

@@ -304,6 +304,9 @@ Result<void> fill_gateway(Settings& settings, const ChosenSettings& chosen) {
   settings.network.proxy = *proxy;
   settings.catalogue.file = chosen_value<std::string>(chosen, "catalogue.file");
   settings.catalogue.refresh = chosen_value<bool>(chosen, "catalogue.refresh");
+  settings.sessions.idle = Duration(chosen_value<std::int64_t>(chosen, "sessions.idle"));
+  settings.sessions.model_titles = chosen_value<std::string>(chosen, "sessions.titles") == "model";
+  settings.queue.mode = chosen_value<std::string>(chosen, "queue.mode");
   settings.journal.dir = chosen_value<std::string>(chosen, "journal.dir");
   settings.journal.commit_interval =
       Duration(chosen_value<std::int64_t>(chosen, "journal.commit_interval"));
@@ -418,6 +421,9 @@ Event settings_loaded(const Settings& settings) {
   body.set_context_window_percent(settings.agent.context_window_percent);
   body.set_context_tokens_max(settings.agent.context_tokens_max);
   body.set_policy(settings.agent.policy);
+  body.set_queue_mode(settings.queue.mode);
+  body.set_idle(settings.sessions.idle.count());
+  body.set_model_titles(settings.sessions.model_titles);
   body.set_reset_threshold(settings.agent.reset_threshold);
   body.set_incremental_budget(settings.agent.incremental_budget);
   body.set_keep_last(settings.agent.keep_last);

@@ -75,6 +75,13 @@ struct Settings {
     std::uint64_t user_daily_nanodollars = 0;
   } budget;
   struct {
+    std::string mode = "wait";  // core/decide_queue.cc
+  } queue;
+  struct {
+    Duration idle{0};  // 0: no conversation closes by itself
+    bool model_titles = false;
+  } sessions;
+  struct {
     Secret token;
     std::string api_root = "https://api.telegram.org";
     std::vector<std::int64_t> allow;

@@ -13,6 +13,7 @@ constexpr std::string_view kProvidersPrefix = "providers.";
 constexpr std::string_view kProviderRowPrefix = "providers.NAME.";
 constexpr std::size_t kProviderNameBytesMax = 32;
 constexpr std::int64_t kSecond = 1'000;
+constexpr std::int64_t kDay = 86'400 * kSecond;
 constexpr std::int64_t kSystemPromptBytesMax = 32'768;
 constexpr std::int64_t kWordSettingBytesMax = 200;
 constexpr std::int64_t kPathBytesMax = 1'024;
@@ -114,11 +115,24 @@ std::vector<SettingKey> provider_rows_of_table() {
   };
 }
 
+std::vector<SettingKey> conversation_rows() {
+  using enum SettingKind;
+  return {
+      {"queue.mode", kChoice, setting_text("wait"), 0, 0, "wait|collect|steer|interrupt", false,
+       "what becomes of messages that come while an answer is written; /set queue in a chat sets "
+       "its own"},
+      {"recovery.max_turns", kNumber, setting_number(10), 0, 10'000, "", false,
+       "how many conversations are answered after an absence before the owner is asked; 0 is all"},
+      {"sessions.idle", kDuration, setting_number(0), 0, 366 * kDay, "", false,
+       "a conversation in which nothing is said for so long is closed; 0 is never"},
+      {"sessions.titles", kChoice, setting_text("words"), 0, 0, "words|model", false,
+       "what a conversation is called: its first words, or what agent.summary_model makes of it"},
+  };
+}
+
 std::vector<SettingKey> telegram_rows() {
   using enum SettingKind;
   return {
-      {"recovery.max_turns", kNumber, setting_number(10), 0, 10'000, "", false,
-       "how many conversations are answered after an absence before the owner is asked; 0 is all"},
       {"shutdown.grace", kDuration, setting_number(5 * kSecond), 0, 600 * kSecond, "", false,
        "how long open answers may go on when the gateway is told to stop"},
       {"telegram.allow", kIds, SettingValue(std::vector<std::int64_t>{}), 0, 0, "", false,
@@ -163,8 +177,8 @@ std::string_view middle_part(std::string_view key) {
 const std::vector<SettingKey>& setting_keys() {
   static const std::vector<SettingKey> kRows = [] {
     std::vector<SettingKey> rows;
-    for (const auto& group :
-         {agent_rows(), gateway_rows(), provider_rows_of_table(), telegram_rows()}) {
+    for (const auto& group : {agent_rows(), gateway_rows(), provider_rows_of_table(),
+                              conversation_rows(), telegram_rows()}) {
       rows.insert(rows.end(), group.begin(), group.end());
     }
     return rows;

@@ -30,7 +30,9 @@ constexpr Time from_milliseconds(std::int64_t since_epoch) { return Time(Duratio
 //   1  the first
 //   2  /search, /erase
 //   3  branches: /undo, /redo, /retry, /fork, /branches, /switch, /save, /compact undo, edits;
-//      policies, tokens by class of letter, /policy, /context, /pin, /unpin
+//      policies, tokens by class of letter, /policy, /context, /pin, /unpin; a conversation's own
+//      settings, /set, /thinking, /temperature, /system, /provider; queue modes, /queue;
+//      conversations: /sessions, /session, /title, /forget, /export, titles, closing when idle
 inline constexpr std::uint32_t kRulesVersion = 3;
 
 }  // namespace daybook

@@ -107,6 +107,8 @@ void UsageFold::ask(const Event& event) {
     settle(event.compaction_failed().compaction());
   } else if (event.has_notice_issued()) {
     settle(event.notice_issued().answers());
+  } else if (event.has_queue_cleared()) {
+    for (const Seq message : event.queue_cleared().dropped()) settle(message);
   } else if (event.has_session_reset()) {
     std::erase_if(asked_, [&](const auto& one) { return one.second.session == event.session(); });
   }

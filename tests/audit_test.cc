@@ -111,7 +111,8 @@ bool decided(const Event& event) {
          event.has_context_truncated() || event.has_session_reset() || event.has_turn_retried() ||
          event.has_turn_failed() || event.has_turn_cancelled() || event.has_compaction_started() ||
          event.has_compaction_completed() || event.has_compaction_failed() ||
-         event.has_turn_abandoned();
+         event.has_turn_abandoned() || event.has_setting_changed() || event.has_queue_cleared() ||
+         event.has_provider_session_cleared() || event.has_session_named();
 }
 
 TEST_CASE("wherever a journal ends, each message is settled, open or unaccounted for", "[audit]") {
@@ -248,6 +249,41 @@ TEST_CASE("commands are settled by what they led to", "[audit]") {
   CHECK(all.heard.of(reset).outcome == "NoticeIssued");
   CHECK(all.heard.of(again).outcome == "TurnCancelled");
   CHECK(all.heard.of(stop).outcome == "TurnCancelled");
+}
+
+TEST_CASE("what waits again after an edit is accounted for by the turn that answers it",
+          "[audit]") {
+  Telling told;
+  told.write("/set queue collect", 500);
+  told.show_notice(501);
+  told.write("Tell me.", 502);
+  const Seq first = told.running().seq();
+  const Seq one = told.write("One.", 503);
+  const Seq two = told.write("Two.", 504);
+  told.post(first, "Well.", 505);
+  told.answer("Well.");
+  const Seq joint = told.running().seq();
+  REQUIRE(told.running().answers_size() == 2);
+  Fact fact;
+  fact.mutable_message_edited()->set_place(Telling::kChat);
+  fact.mutable_message_edited()->set_source("telegram:1");
+  fact.mutable_message_edited()->set_user(Telling::kUser);
+  fact.mutable_message_edited()->set_message_id(503);
+  fact.mutable_content()->set_text("Not one.");
+  const Seq edit = told.record(std::move(fact));
+  told.post(joint, "(stopped)", 506);
+  const Seq again = told.running().seq();
+  CHECK(again != joint);
+  told.post(again, "Both.", 507);
+  told.answer("Both.");
+  const Audited all = audited(events_of(told));
+  CHECK(all.sum.unaccounted == 0);
+  CHECK(all.sum.open == 0);
+  CHECK(all.heard.of(one).outcome == "MessageReplaced");
+  for (const Seq message : {edit, two}) {
+    CHECK(all.heard.of(message).outcome == "TurnCompleted");
+    CHECK(all.heard.of(message).turn == again);
+  }
 }
 
 TEST_CASE("from a time on, what came before is neither told nor counted", "[audit]") {

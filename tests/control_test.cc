@@ -251,6 +251,23 @@ TEST_CASE("stopping another turn ends the stream of who stopped it", "[control]"
   CHECK(world.lines().back()["done"] == true);
 }
 
+TEST_CASE("a message that waits again is waited for until its next turn has ended", "[control]") {
+  World world;
+  const auto facts = world.write(kHello);
+  world.commit(facts[0], 20, 7);
+  world.commit(turn_started(20), 21, 7);
+  Event cancelled;
+  cancelled.mutable_turn_cancelled()->set_turn(21);
+  cancelled.mutable_turn_cancelled()->add_waits_again(20);
+  world.commit(cancelled, 22, 7);
+  CHECK(world.lines().back()["kind"] == "TurnCancelled");
+  world.commit(turn_started(20), 23, 7);
+  world.commit(completed(23), 24, 7);
+  const auto lines = world.lines();
+  CHECK(lines.back()["done"] == true);
+  CHECK(lines.back()["turn"] == 23);
+}
+
 TEST_CASE("a message thrown away by a reset waits no longer", "[control]") {
   World world;
   const auto facts = world.write(kHello);

@@ -199,14 +199,13 @@ TEST_CASE("a price that nobody knows is said, not guessed", "[budget]") {
         "price nobody knows).");
 }
 
-TEST_CASE("/usage tells a guest of this conversation and that person alone, the owner of all",
-          "[budget]") {
+TEST_CASE("/usage tells a guest of this chat and that person alone, the owner of all", "[budget]") {
   Money told(0);
   told.spend(1'000'000'000);
   told.spend(500'000'000, 78);
   told.write("/usage", 600);
   const std::string guest = told.said();
-  CHECK(guest.find("This conversation: 2 calls, 20 tokens in, 10 out, $1.50") == 0);
+  CHECK(guest.find("This chat: 2 calls, 20 tokens in, 10 out, $1.50") == 0);
   CHECK(guest.find("You today: 1 call, 10 tokens in, 5 out, $1.00") != std::string::npos);
   CHECK(guest.find("Prompts began like the one before: ") != std::string::npos);
   CHECK(guest.find("All today") == std::string::npos);

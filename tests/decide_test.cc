@@ -50,8 +50,9 @@ TEST_CASE("facts of the delivery side ask for no decision", "[core]") {
 TEST_CASE("words and a compaction wait, everything else acts at once", "[core]") {
   CHECK_FALSE(acts_at_once(command("")));
   CHECK_FALSE(acts_at_once(command("compact")));
-  for (const char* name :
-       {"start", "help", "status", "model", "models", "reset", "stop", "whoami"}) {
+  for (const char* name : {"start", "help", "status", "model", "models", "reset", "stop", "whoami",
+                           "set", "provider", "thinking", "temperature", "system", "queue",
+                           "sessions", "session", "title", "forget", "export"}) {
     CHECK(acts_at_once(command(name)));
   }
   CHECK(acts_at_once(command("no_such_command")));

@@ -144,6 +144,38 @@ TEST_CASE("a retried answer takes over the message of the first attempt", "[core
   CHECK(screen.messages.begin()->second == "whole");
 }
 
+TEST_CASE("an answer that makes way for a message ends as it stands, and nobody stopped it",
+          "[core]") {
+  const auto cut = [](Screen& screen, Seq turn, const std::string& text) {
+    Event event = screen.next();
+    event.mutable_turn_cancelled()->set_turn(turn);
+    event.mutable_turn_cancelled()->set_for_message(99);
+    event.mutable_content()->set_text(text);
+    screen.apply(std::move(event));
+    screen.settle();
+    CHECK(screen.deliveries.open().empty());
+  };
+  Screen begun;
+  const Seq turn = begun.apply(told::turn_started(begun.next(), kPlace, 0));
+  begun.apply(told::chunk(begun.next(), turn, 1, "Once upon"));
+  begun.settle();
+  cut(begun, turn, "Once upon");
+  REQUIRE(begun.messages.size() == 1);
+  CHECK(begun.messages.begin()->second == "Once upon");
+
+  Screen silent;
+  cut(silent, silent.apply(told::turn_started(silent.next(), kPlace, 0)), "");
+  CHECK(silent.messages.empty());
+
+  Screen anew;
+  const Seq retried = anew.apply(told::turn_started(anew.next(), kPlace, 0));
+  anew.apply(told::chunk(anew.next(), retried, 1, "Once upon"));
+  anew.settle();
+  anew.apply(told::turn_retried(anew.next(), retried, 2));
+  cut(anew, retried, " ");
+  CHECK(anew.messages.empty());
+}
+
 TEST_CASE("messages that became surplus are deleted", "[core]") {
   Screen screen;
   const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));

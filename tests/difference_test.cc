@@ -95,10 +95,10 @@ TEST_CASE("a summary replaces what it covers, a reset all of it", "[difference]"
   told.answer("They counted.");
   const Seq summary = told.last("CompactionCompleted").seq();
   const Seq third = exchange(told, "Three?", "Three.");
-  told.write("/model openai:gpt-4o", 581);
-  const Seq switched = told.last("ModelSwitched").seq();
-  told.write("/reset", 582);
+  told.write("/reset", 581);
   const Seq reset = told.last("SessionReset").seq();
+  told.write("/model openai:gpt-4o", 582);
+  const Seq switched = told.last("ModelSwitched").seq();
   const Seq fourth = exchange(told, "Four?", "Four.");
   Laid laid(told);
   const std::string covered = text_of(difference(laid.prompt(second), laid.prompt(third)));

@@ -230,4 +230,51 @@ TEST_CASE("the request has Google's roles, begins with the user and hides the ke
   REQUIRE(request->target.find("canary") == std::string::npos);
 }
 
+TEST_CASE("thinking is a budget for the second generation and a level from the third on",
+          "[gemini]") {
+  Prompt prompt;
+  prompt.messages = {{Entry::USER, "x"}};
+  const auto generation = [&](const std::string& model) {
+    prompt.model = model;
+    const auto request = Gemini(gemini()).request(prompt);
+    REQUIRE(request.has_value());
+    return nlohmann::json::parse(request->body).value("generationConfig", nlohmann::json());
+  };
+  REQUIRE(generation("gemini-2.5-flash").is_null());
+  prompt.thinking = "off";
+  prompt.temperature = "0";
+  REQUIRE(generation("gemini-2.5-flash")["thinkingConfig"]["thinkingBudget"] == 0);
+  REQUIRE(generation("gemini-3.8-flash")["thinkingConfig"]["thinkingLevel"] == "MINIMAL");
+  REQUIRE(generation("gemini-3.8-flash")["temperature"] == 0);
+  prompt.thinking = "high";
+  REQUIRE(generation("gemini-2.5-pro")["thinkingConfig"]["thinkingBudget"] == 24'576);
+  REQUIRE(generation("gemini-3.8-flash")["thinkingConfig"]["thinkingLevel"] == "HIGH");
+}
+
+TEST_CASE("a model is told of thinking what it takes, and nothing if it does not think",
+          "[gemini]") {
+  Prompt prompt;
+  prompt.messages = {{Entry::USER, "x"}};
+  const auto thinking = [&](const std::string& model, const std::string& level) {
+    prompt.model = model;
+    prompt.thinking = level;
+    const auto request = Gemini(gemini()).request(prompt);
+    REQUIRE(request.has_value());
+    const auto body = nlohmann::json::parse(request->body);
+    return body.value("generationConfig", nlohmann::json::object())
+        .value("thinkingConfig", nlohmann::json());
+  };
+  REQUIRE(thinking("gemini-2.5-pro", "off")["thinkingBudget"] == 128);
+  REQUIRE(thinking("gemini-2.5-flash-lite", "off")["thinkingBudget"] == 0);
+  for (const char* model :
+       {"gemini-2.0-flash", "gemini-1.5-pro", "gemma-3-27b-it", "gemini-2.5-flash-image"}) {
+    INFO(model);
+    REQUIRE(thinking(model, "high").is_null());
+  }
+  REQUIRE(thinking("gemini-3.1-pro-preview", "off")["thinkingLevel"] == "LOW");
+  REQUIRE(thinking("gemini-3.1-pro-preview", "medium")["thinkingLevel"] == "MEDIUM");
+  REQUIRE(thinking("gemini-3-pro-preview", "medium")["thinkingLevel"] == "HIGH");
+  REQUIRE(thinking("gemini-flash-latest", "off")["thinkingLevel"] == "MINIMAL");
+}
+
 }  // namespace daybook::gemini_test

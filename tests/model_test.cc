@@ -158,4 +158,27 @@ TEST_CASE("the shipped catalogue is dated and every row is whole and findable", 
   }
 }
 
+TEST_CASE("a model is found at another provider by what both call it", "[model]") {
+  const SettingsLoaded all = settings({true, true, true});
+  const auto at = [&](const char* provider, const char* name) {
+    const auto found = model_at(provider, name, all, built_in_catalogue());
+    return found ? *found : found.error().message;
+  };
+  CHECK(at("openrouter", "openai:gpt-4o") == "openai/gpt-4o");
+  CHECK(at("gemini", "google/gemini-2.5-pro") == "gemini/gemini-2.5-pro");
+  CHECK(at("local", "openai:gpt-4o") == "local:tiny");
+  CHECK(at("echo", "openai:gpt-4o") == "echo");
+  CHECK(at("acme", "openai:gpt-4o").find("acme has no key") == 0);
+  CHECK(at("nowhere", "echo").find("There is no provider nowhere") == 0);
+}
+
+TEST_CASE("the nearest models are those whose own name is nearest", "[model]") {
+  const auto near =
+      nearest_models("opnai:gpt4o", settings({true, true, true}), built_in_catalogue());
+  REQUIRE_FALSE(near.empty());
+  CHECK(near.size() <= 3);
+  CHECK(std::find(near.begin(), near.end(), "openai:gpt-4o") != near.end());
+  CHECK(nearest_models("zzzzzzzzzzzz", settings({}), built_in_catalogue()).empty());
+}
+
 }  // namespace daybook::model_test

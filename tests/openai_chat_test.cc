@@ -307,6 +307,55 @@ TEST_CASE("the request says what the protocol wants and no more", "[openai_chat]
   REQUIRE(body_of("local")["messages"][0]["role"] == "user");
 }
 
+TEST_CASE("thinking and temperature are said in the provider's words, or not at all",
+          "[openai_chat]") {
+  Prompt prompt;
+  prompt.messages = {{Entry::USER, "x"}};
+  const auto body_of = [&](const std::string& name) {
+    const OpenAiChat dialect(settings_for(name, "openai", "https://example.org/v1"));
+    const auto request = dialect.request(prompt);
+    REQUIRE(request.has_value());
+    return nlohmann::json::parse(request->body);
+  };
+  for (const char* key : {"temperature", "reasoning", "reasoning_effort"}) {
+    REQUIRE_FALSE(body_of("openai").contains(key));
+  }
+  prompt.temperature = "0.7";
+  prompt.thinking = "high";
+  REQUIRE(body_of("openai")["temperature"].dump() == "0.7");
+  REQUIRE(body_of("openai")["reasoning_effort"] == "high");
+  REQUIRE(body_of("openrouter")["reasoning"]["effort"] == "high");
+  REQUIRE_FALSE(body_of("openrouter").contains("reasoning_effort"));
+  prompt.thinking = "off";
+  REQUIRE(body_of("openai")["reasoning_effort"] == "none");
+  REQUIRE(body_of("openrouter")["reasoning"]["effort"] == "none");
+}
+
+TEST_CASE("a model that does not think is not told how long to, and no model what it refuses",
+          "[openai_chat]") {
+  Prompt prompt;
+  prompt.messages = {{Entry::USER, "x"}};
+  const auto effort = [&](const std::string& model, const std::string& level) {
+    prompt.model = model;
+    prompt.thinking = level;
+    const OpenAiChat dialect(settings_for("openai", "openai", "https://example.org/v1"));
+    const auto request = dialect.request(prompt);
+    REQUIRE(request.has_value());
+    return nlohmann::json::parse(request->body).value("reasoning_effort", "");
+  };
+  for (const char* model : {"gpt-4o", "gpt-4o-mini", "gpt-4.1", "openai/gpt-4o", "gpt-3.5-turbo",
+                            "llama-3.3-70b-versatile"}) {
+    INFO(model);
+    REQUIRE(effort(model, "high").empty());
+    REQUIRE(effort(model, "off").empty());
+  }
+  REQUIRE(effort("o3", "high") == "high");
+  REQUIRE(effort("o4-mini", "off") == "low");
+  REQUIRE(effort("gpt-5-mini", "off") == "minimal");
+  REQUIRE(effort("gpt-5.4-mini", "off") == "none");
+  REQUIRE(effort("gpt-6-sol", "medium") == "medium");
+}
+
 TEST_CASE("only OpenRouter is told the program's name", "[openai_chat]") {
   const auto names = [](const ProviderSettings& settings) {
     Prompt prompt;

@@ -35,7 +35,8 @@ TEST_CASE("whatever breaks, all that was said is answered, whole, and once", "[s
        {"crash before a commit", "crash after a commit", "stream cut", "429 from Telegram",
         "answer lost, executed", "sessions loaded from a snapshot", "snapshots lost",
         "404 from the model", "a long pause from the model", "a fallback goes on",
-        "an answer goes on", "a model is passed over"}) {
+        "an answer goes on", "a model is passed over", "several answered together",
+        "answers cut for a message", "titles made", "closed when idle"}) {
     INFO(fault);
     CHECK(tally[fault] > 0);
   }

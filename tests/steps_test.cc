@@ -8,6 +8,7 @@
 
 #include "core/context.h"
 #include "core/decide.h"
+#include "core/erasure.h"
 #include "tests/step_story.h"
 #include "tools/replay.h"
 

@@ -133,6 +133,22 @@ TEST_CASE("a crash divides an attempt into life and absence", "[timeline]") {
   CHECK(timeline.attempts()[0].ended_by == "GatewayStarted");
 }
 
+TEST_CASE("a pause that a person ends lasts as long as it did", "[timeline]") {
+  Telling told;
+  told.write("One?", 501);
+  const Seq turn = told.running().seq();
+  told.pass(100);
+  told.fail_attempt(RATE, 429, 30'000, "slow down");
+  told.pass(5'000);
+  told.write("/stop", 502);
+  told.post(turn, "(stopped)", 503);
+  Laid laid(told.log);
+  const Timeline timeline = timeline_of(*laid.view, laid.event(turn));
+  CHECK(spans_of(timeline) ==
+        "100 no answer, attempt 1\n"
+        "5000 pause before attempt 2\n");
+}
+
 TEST_CASE("in every simulated world the spans of each turn add up to its time", "[timeline]") {
   for (const std::uint64_t seed : {11, 12, 13}) {
     sim::Simulation simulation(seed);

@@ -70,6 +70,29 @@ TEST_CASE("both answers stand side by side, and what it costs stands first", "[w
   CHECK(asked.run({"whatif", kPlace, "--policy", "full", "--yes"}).status == 0);
 }
 
+TEST_CASE("a past turn is answered under another system prompt, and the chat keeps its own",
+          "[whatif]") {
+  Asked asked;
+  const std::string path = asked.world.directory() + "/words.txt";
+  std::ofstream(path) << "\nSpeak like\na pirate.\n\n";
+  const auto done = asked.run({"whatif", kPlace, "--system", path, "--yes", "--json"});
+  INFO(done.errors);
+  REQUIRE(done.status == 0);
+  const json line = json::parse(done.output.substr(done.output.find('{')));
+  CHECK(line["again"]["text"] == answer_for("second question"));
+  const auto prompt_at = [&](const std::string& place) {
+    const auto printed = asked.run({"prompt", place, "--json"});
+    REQUIRE(printed.status == 0);
+    return printed.output;
+  };
+  CHECK(prompt_at(line["place"].get<std::string>()).find("Speak like\\na pirate.") !=
+        std::string::npos);
+  CHECK(prompt_at(kPlace).find("pirate") == std::string::npos);
+  asked.world.say(kUser, "third question");
+  REQUIRE(asked.world.wait_answered(kUser, "third question"));
+  CHECK(prompt_at(kPlace).find("pirate") == std::string::npos);
+}
+
 TEST_CASE("what cannot be asked again is said in a sentence, and asks nobody", "[whatif]") {
   Asked asked;
   const auto requests = asked.requests();
@@ -80,11 +103,12 @@ TEST_CASE("what cannot be asked again is said in a sentence, and asks nobody", "
     CHECK(done.status == 64);
     CHECK(done.errors.find(words) != std::string::npos);
   };
-  refused({"--yes"}, "--model or --policy");
+  refused({"--yes"}, "--model, --policy or --system");
   refused({"--model", "fake:long-name"}, "--yes");
   refused({"--model", "nobody:x", "--yes"}, "nobody");
   refused({"--policy", "half", "--yes"}, "half");
   refused({"--policy", "full", "--yes", "--turn", "x"}, "--turn 42");
+  refused({"--system", "/nowhere", "--yes"}, "/nowhere");
   CHECK(asked.requests() == requests);
 }
 

@@ -42,7 +42,7 @@ KindSet Audit::kinds() {
                    Event::kCompactionFailed, Event::kNoticeIssued,    Event::kPostAttempted,
                    Event::kReplyPosted,      Event::kReplyEdited,     Event::kDeliveryDelayed,
                    Event::kDeliveryFailed,   Event::kStepCompleted,   Event::kStepStarted,
-                   Event::kMessageHeld});
+                   Event::kMessageHeld,      Event::kQueueCleared});
 }
 
 KindSet Audit::kinds_before() {
@@ -80,6 +80,11 @@ void Audit::apply(const Event& event) {
     if (found != open_.end()) found->second.held = true;
   } else if (event.has_session_reset()) {
     drop_waiting(event);
+  } else if (event.has_queue_cleared()) {
+    for (const Seq message : event.queue_cleared().dropped()) {
+      settle(message, event);
+      tell(message);
+    }
   } else if (event.has_leaf_moved()) {
     if (event.leaf_moved().why() == LeafMoved::RETRY) asks_again(event);
   } else if (event.has_message_replaced()) {
@@ -132,7 +137,8 @@ void Audit::take_in(const Event& event) {
 // What follows from an edit stands right behind it: new words take the old ones' place, or nothing.
 void Audit::settle_edit(const Event& next) {
   if (edited_ == 0) return;
-  if (next.cause() == edited_ && next.has_turn_cancelled()) return;
+  const bool before = next.has_turn_cancelled() || next.has_queue_cleared();
+  if (next.cause() == edited_ && before) return;
   const Seq edited = std::exchange(edited_, 0);
   if (next.has_message_replaced() && next.message_replaced().by() == edited) return;
   const auto found = open_.find(edited);
@@ -171,8 +177,8 @@ void Audit::begin(const Event& event) {
     found->second.provider = started.provider();
     if (started.kind() != ANSWER) continue;
     // One answer to several messages is told with the last of them.
-    if (const auto owner = owners_.find(event.seq()); owner != owners_.end()) {
-      beside_[event.seq()].push_back(owner->second);
+    if (const auto one = owners_.find(event.seq()); one != owners_.end()) {
+      together_[event.seq()].push_back(one->second);
     }
     owners_[event.seq()] = message;
   }
@@ -186,16 +192,32 @@ void Audit::settle(Seq message, const Event& by) {
   found->second.until = time_of(by);
 }
 
+// What waits again is settled by a later turn.
+void Audit::wait_again(const TurnCancelled& cancelled) {
+  const auto others = together_.find(cancelled.turn());
+  for (const Seq message : cancelled.waits_again()) {
+    const auto found = open_.find(message);
+    if (found == open_.end()) continue;
+    found->second.turn = 0;
+    found->second.model.clear();
+    found->second.provider.clear();
+    if (others != together_.end()) std::erase(others->second, message);
+    const auto owner = owners_.find(cancelled.turn());
+    if (owner != owners_.end() && owner->second == message) owners_.erase(owner);
+  }
+}
+
 void Audit::end_turn(const Event& event) {
   const Seq turn = ended_turn(event);
   summaries_.erase(turn);
+  wait_again(event.turn_cancelled());
   if (Handled* handled = owner_of(turn); handled != nullptr) {
     settle(owners_.at(turn), event);
     if (event.has_turn_failed()) handled->reason = ErrorClass_Name(event.turn_failed().error());
     ended_[turn] = event.seq();
   }
-  if (const auto beside = beside_.find(turn); beside != beside_.end()) {
-    for (const Seq message : beside->second) settle(message, event);
+  if (const auto others = together_.find(turn); others != together_.end()) {
+    for (const Seq message : others->second) settle(message, event);
   }
   for (const Seq message : event.turn_abandoned().waited()) {
     settle(message, event);
@@ -329,14 +351,14 @@ void Audit::tell(Seq message) {
     ++sum_.open;
   }
   if (asked || !handled.open.empty() || handled.given_up) reader_.on_handled(handled);
-  tell_beside(handled);
+  tell_others(handled);
 }
 
 // What became of the other messages that its turn answered.
-void Audit::tell_beside(const Handled& handled) {
-  const auto beside = beside_.extract(handled.turn);
-  if (!beside) return;
-  for (const Seq message : beside.mapped()) {
+void Audit::tell_others(const Handled& handled) {
+  const auto others = together_.extract(handled.turn);
+  if (!others) return;
+  for (const Seq message : others.mapped()) {
     const auto found = open_.find(message);
     if (found == open_.end()) continue;
     Handled& other = found->second;

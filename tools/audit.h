@@ -114,6 +114,7 @@ class Audit {
   void settle_edit(const Event& next);
   void asks_again(const Event& event);
   void begin(const Event& event);
+  void wait_again(const TurnCancelled& cancelled);
   void end_turn(const Event& event);
   void issue(const Event& event);
   void drop_waiting(const Event& event);
@@ -124,7 +125,7 @@ class Audit {
   void close_shown();
   void settle(Seq message, const Event& by);
   void tell(Seq message);
-  void tell_beside(const Handled& handled);
+  void tell_others(const Handled& handled);
   void judge(Handled* handled, const End& end);
   Handled* owner_of(Seq source);
 
@@ -134,15 +135,15 @@ class Audit {
   Deliveries owed_;
   UsageFold usage_;
   bool running_ = false;
-  std::map<Seq, Handled> open_;             // by message, or by the notice that none asked for
-  Seq edited_ = 0;                          // MessageEdited, of which nothing has followed yet
-  std::map<Seq, Seq> again_;                // message -> the /retry that asks it once more
-  std::map<Seq, Seq> owners_;               // source -> entry of open_
-  std::map<Seq, std::vector<Seq>> beside_;  // by turn: the other messages that it answers
-  std::map<Seq, Seq> summaries_;            // turn of a summary -> message
-  std::map<Seq, Seq> compactions_;          // -> message
-  std::map<Post, Seq> posts_;               // without an outcome -> PostAttempted
-  std::map<Seq, Seq> ended_;                // source whose text is whole -> event
+  std::map<Seq, Handled> open_;               // by message, or by the notice that none asked for
+  Seq edited_ = 0;                            // MessageEdited, of which nothing has followed yet
+  std::map<Seq, Seq> again_;                  // message -> the /retry that asks it once more
+  std::map<Seq, Seq> owners_;                 // source -> entry of open_
+  std::map<Seq, std::vector<Seq>> together_;  // turn -> the messages it answers besides its owner
+  std::map<Seq, Seq> summaries_;              // turn of a summary -> message
+  std::map<Seq, Seq> compactions_;            // -> message
+  std::map<Post, Seq> posts_;                 // without an outcome -> PostAttempted
+  std::map<Seq, Seq> ended_;                  // source whose text is whole -> event
 };
 
 }  // namespace daybook

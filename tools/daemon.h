@@ -17,6 +17,7 @@
 #include "adapters/net/reactor.h"
 #include "core/erasure.h"
 #include "core/gateway.h"
+#include "core/idle.h"
 #include "core/late.h"
 #include "core/result.h"
 #include "core/settings.h"
@@ -102,6 +103,7 @@ class Daemon final : public ControlHost {
   std::unique_ptr<LmdbLog> journal_;
   std::unique_ptr<Gateway> gateway_;
   std::optional<Network> network_;
+  std::unique_ptr<IdleWatch> idle_watch_;
   std::unique_ptr<Eraser> eraser_;
   std::unique_ptr<ToolRunner> tools_;
   std::unique_ptr<Gatherer> gatherer_;

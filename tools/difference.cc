@@ -202,8 +202,9 @@ Result<Side> prompt_side(JournalView& view, const Event& turn) {
   if (!model) return model.error();
   side.lines.push_back(*std::move(model));
   if (started.kind() == ANSWER) {
-    side.lines.push_back(
-        {"system", started.settings(), "SettingsLoaded", rebuilt->built.prompt.system});
+    side.lines.push_back({"system", system_event(started),
+                          started.system() == 0 ? "SettingsLoaded" : "SettingChanged",
+                          rebuilt->built.prompt.system});
   }
   if (started.summary() != 0) {
     if (auto added = add_summary(view, side.state, &side.lines); !added) return added.error();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/context.h"
 #include "tools/session_events.h"
 
 namespace daybook {
@@ -46,11 +47,11 @@ class ExampleWriter {
   }
 
   Result<void> add(const TurnStarted& turn, Seq answer) {
-    if (turn.settings() != settings_) finish();
+    if (system_event(turn) != system_) finish();
     if (messages_.empty() && turn.settings() != 0) {
-      auto system = words_of(turn.settings());
+      auto system = words_of(system_event(turn));
       if (!system) return system.error();
-      settings_ = turn.settings();
+      system_ = system_event(turn);
       if (!system->empty()) push("system", *system);
     }
     for (const Seq asked : turn.answers()) {
@@ -76,7 +77,7 @@ class ExampleWriter {
     }
     messages_ = Json::array();
     answered_ = false;
-    settings_ = 0;
+    system_ = 0;
   }
 
   JournalView& view_;
@@ -84,7 +85,7 @@ class ExampleWriter {
   std::map<Seq, TurnStarted> turns_;
   Json messages_ = Json::array();
   bool answered_ = false;
-  Seq settings_ = 0;
+  Seq system_ = 0;
   std::string lines_;
 };
 

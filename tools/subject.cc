@@ -49,9 +49,11 @@ bool settles(const Event& next, const Event& message) {
   const bool stopped =
       next.turn_cancelled().by() == seq && message.message_received().command() == "stop";
   const bool dropped = next.has_session_reset() && next.session_reset().answers() != seq;
+  const auto& cleared = next.queue_cleared().dropped();
   const LeafMoved& moved = next.leaf_moved();
   const bool again = moved.why() == LeafMoved::RETRY && moved.answers() == seq;
   return stopped || dropped || again || next.notice_issued().answers() == seq ||
+         std::find(cleared.begin(), cleared.end(), seq) != cleared.end() ||
          next.message_replaced().replaced() == seq || next.compaction_started().answers() == seq ||
          std::find(answers.begin(), answers.end(), seq) != answers.end();
 }
@@ -61,7 +63,7 @@ Result<Event> answer_of(JournalView& view, const Event& message) {
   KindSet kinds;
   for (const int kind :
        {Event::kTurnStarted, Event::kNoticeIssued, Event::kCompactionStarted, Event::kTurnCancelled,
-        Event::kSessionReset, Event::kLeafMoved, Event::kMessageReplaced}) {
+        Event::kSessionReset, Event::kLeafMoved, Event::kMessageReplaced, Event::kQueueCleared}) {
     kinds.set(static_cast<std::size_t>(kind));
   }
   auto found =
@@ -69,9 +71,9 @@ Result<Event> answer_of(JournalView& view, const Event& message) {
   if (!found) return found.error();
   if (!found->has_value()) return nothing_of(message, "is not answered yet");
   const Event& next = **found;
-  if (next.has_session_reset()) {
-    return nothing_of(message,
-                      "waited, and the SessionReset " + std::to_string(next.seq()) + " dropped it");
+  if (next.has_session_reset() || next.has_queue_cleared()) {
+    return nothing_of(message, "waited, and the " + kind_name(next) + " " +
+                                   std::to_string(next.seq()) + " dropped it");
   }
   return is_subject(next) ? Result<Event>(next) : find_subject(view, next);
 }
@@ -124,6 +126,8 @@ Result<Event> find_subject(JournalView& view, const Event& event) {
   if (event.has_session_opened()) elsewhere = event.seq() + 1;
   const bool command = event.has_model_switched() || event.has_session_reset() ||
                        event.has_leaf_moved() || event.has_branch_saved() ||
+                       event.has_setting_changed() || event.has_queue_cleared() ||
+                       event.has_session_named() || event.has_provider_session_cleared() ||
                        event.has_compaction_undone();
   if (command) elsewhere = event.cause();
   if (elsewhere != 0) {

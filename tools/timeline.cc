@@ -177,6 +177,7 @@ void Timeline::span_queue() {
 void Timeline::span_attempt(std::size_t index) {
   const Attempt& attempt = attempts_[index];
   const std::string number = std::to_string(attempt.number);
+  const Time until = attempt.end == 0 ? ended_ : attempt.until;
   if (index > 0) {
     const Attempt& last = attempts_[index - 1];
     const bool died = last.ended_by == "GatewayStarted";
@@ -188,14 +189,13 @@ void Timeline::span_attempt(std::size_t index) {
       const bool used = last.ended_by == "StepCompleted";
       if (used) span("tools were used", "StepCompleted " + std::to_string(last.end), attempt.from);
       span("pause before attempt " + number,
-           failure_text(last.error, last.status, last.retry_after), attempt.from);
+           failure_text(last.error, last.status, last.retry_after), std::min(attempt.from, until));
     }
   }
   const bool failed = attempt.ended_by == "AttemptFailed" || attempt.ended_by == "GatewayStarted";
   const std::string which = attempts_.size() > 1 ? ", attempt " + number : std::string();
   const std::string end =
       failed ? attempt.ended_by + " " + std::to_string(attempt.end) : std::string();
-  const Time until = attempt.end == 0 ? ended_ : attempt.until;
   if (attempt.chunks == 0) {
     span(failed ? "no answer" + which : "the whole answer at once" + which, end, until);
     return;

@@ -72,7 +72,7 @@ class TranscriptWriter {
 
   void fill_answer(const Event& event, Item* item) {
     const TurnStarted& turn = turns_[ended_turn(event)];
-    if (turn.kind() == SUMMARY) return;  // shown where it takes effect
+    if (turn.kind() != ANSWER) return;  // shown where it takes effect
     item->kind = Item::Kind::kAnswer;
     item->who = turn.model();
     item->text = shown(event.content().text());
@@ -81,6 +81,7 @@ class TranscriptWriter {
   }
 
   std::string outcome_of(const Event& event) const {
+    if (event.turn_cancelled().for_message() != 0) return "cut short by what follows";
     if (event.has_turn_cancelled()) return "stopped";
     if (!event.has_turn_completed()) {
       const std::string detail = shown(event.content().detail());

@@ -63,7 +63,7 @@ Result<ErasureOrder> read_order(JournalView& view, const EraseArguments& argumen
 void count_event(const Event& event, Inventory* inventory) {
   if (event.has_message_received()) ++inventory->messages;
   if (event.has_turn_started()) {
-    ++(event.turn_started().kind() == SUMMARY ? inventory->summaries : inventory->answers);
+    ++(event.turn_started().kind() == ANSWER ? inventory->answers : inventory->summaries);
   }
   const Content& content = event.content();
   if (!event.has_content() || content.erased()) return;

@@ -49,7 +49,7 @@ class AnswerPrinter {
     if (kind == "StepStarted" && event.value("turn", Json(0)) == turn_) stepped();
     if (kind == "TurnCompleted" && event.value("turn", Json(0)) == turn_) completed(event);
     if (kind == "TurnFailed" || kind == "TurnAbandoned") failed(event);
-    if (kind == "TurnCancelled" && event.value("turn", Json(0)) == turn_) line("(stopped)");
+    if (kind == "TurnCancelled" && event.value("turn", Json(0)) == turn_) cancelled(event);
     if (kind == "NoticeIssued" && string_at(event, "topic") != "terminal") {
       line(string_at(event, "text"));
     }
@@ -97,6 +97,11 @@ class AnswerPrinter {
     shown_ = text;
     const std::string stood_in = string_at(event, "stood_in");
     line(stood_in.empty() ? "" : "(Answered by " + stood_in + ".)");
+  }
+
+  // One that makes way for what was written since is followed by its answer.
+  void cancelled(const Json& event) {
+    line(event.value("for_message", Seq{0}) == 0 ? "(stopped)" : "");
   }
 
   void failed(const Json& event) {

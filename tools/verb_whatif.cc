@@ -1,8 +1,10 @@
-// `daybook whatif`: one past turn once more, with another model or policy, on a
+// `daybook whatif`: one past turn once more, with another model, policy or system prompt, on a
 // branch of its own. The chat it comes from never hears of it.
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 #include "core/context.h"
 #include "core/directory.h"
@@ -11,6 +13,7 @@
 #include "core/money.h"
 #include "core/notation.h"
 #include "core/policy.h"
+#include "core/tokens.h"
 #include "core/usage.h"
 #include "tools/columns.h"
 #include "tools/control_client.h"
@@ -36,6 +39,7 @@ struct WhatifOptions {
   std::string turn;
   std::string model;
   std::string policy;
+  std::string system;  // a file, until its words are read
   bool yes = false;
 };
 
@@ -170,6 +174,10 @@ std::string price_before(JournalView& view, const WhatifOptions& options, const 
     asked.set_provider(model.provider);
     tokens = tokens_under(policy, rebuilt->state, asked, gateway);
   }
+  if (!options.system.empty()) {
+    const std::uint64_t before = estimate_tokens(gateway.text(system_event(turn.turn_started())));
+    tokens = tokens - std::min(tokens, before) + estimate_tokens(options.system);
+  }
   std::string text = "about " + count_text(tokens, "token");
   const CallFacts facts{model.provider, model.model, static_cast<std::uint32_t>(tokens),
                         static_cast<std::uint32_t>(recorded.spent.output_tokens)};
@@ -207,6 +215,18 @@ Result<Said> say(ControlClient& client, const std::string& place, const std::str
   }
 }
 
+Result<std::string> words_in(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file) return Error{"--system: " + path + " cannot be read", ExitCode::kUsage};
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  text.erase(0, text.find_first_not_of(" \t\r\n"));
+  if (text.empty() || text.size() > kSaidBytesMax) {
+    return Error{"--system: " + path + " is empty or longer than 60 KiB", ExitCode::kUsage};
+  }
+  return text;
+}
+
 // Where the turn is asked once more.
 struct Place {
   std::string directory;
@@ -220,6 +240,7 @@ Result<void> set_up(const Place& there, ControlClient& client, const WhatifOptio
   std::vector<std::string> commands;
   if (!options.model.empty()) commands.push_back("/model " + options.model);
   if (!options.policy.empty()) commands.push_back("/policy " + options.policy);
+  if (!options.system.empty()) commands.push_back("/system " + options.system);
   for (const std::string& command : commands) {
     const auto said = say(client, there.place(), command, "setting up");
     if (!said) return said.error();
@@ -321,9 +342,14 @@ Result<void> ask_and_tell(const Tool& tool, const WhatifOptions& options, const 
   return {};
 }
 
-Result<void> run_whatif(const Tool& tool, const WhatifOptions& options) {
-  if (options.model.empty() && options.policy.empty()) {
-    return Error{"say what shall be different: --model or --policy", ExitCode::kUsage};
+Result<void> run_whatif(const Tool& tool, WhatifOptions options) {
+  if (options.model.empty() && options.policy.empty() && options.system.empty()) {
+    return Error{"say what shall be different: --model, --policy or --system", ExitCode::kUsage};
+  }
+  if (!options.system.empty()) {
+    auto words = words_in(options.system);
+    if (!words) return words.error();
+    options.system = *std::move(words);
   }
   if (!options.policy.empty() && !is_policy(options.policy)) {
     return Error{"--policy: there is no policy '" + options.policy + "'", ExitCode::kUsage};
@@ -363,9 +389,9 @@ Result<void> run_whatif(const Tool& tool, const WhatifOptions& options) {
 }  // namespace
 
 void add_whatif(CLI::App& app, Tool& tool) {
-  CLI::App* verb =
-      add_verb(app, "whatif", Group::kTalk, "a past turn once more, with another model or policy",
-               "daybook whatif telegram:12345 --turn 42 --model openai:gpt-4o");
+  CLI::App* verb = add_verb(app, "whatif", Group::kTalk,
+                            "a past turn once more, with another model, policy or system prompt",
+                            "daybook whatif telegram:12345 --turn 42 --model openai:gpt-4o");
   const auto options = std::make_shared<WhatifOptions>();  // lives as long as the callback
   verb->add_option("session", options->session, "a session's number, place, or its beginning")
       ->required();
@@ -373,6 +399,7 @@ void add_whatif(CLI::App& app, Tool& tool) {
                    "of this turn, or of this event's; otherwise the newest");
   verb->add_option("--model", options->model, "who answers this time");
   verb->add_option("--policy", options->policy, "what the prompt takes of the conversation");
+  verb->add_option("--system", options->system, "a file that holds the system prompt");
   verb->add_flag("--yes", options->yes, "do not ask whether it may cost that much");
   verb->add_flag("--json", tool.json, "both answers as one JSON object");
   verb->callback(

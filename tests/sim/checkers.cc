@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "core/codec.h"
 #include "core/delivery.h"
@@ -42,7 +43,9 @@ std::pair<Seq, std::string> shown_end(const Event& event) {
   }
   if (event.has_turn_cancelled()) {
     const TurnCancelled& cancelled = event.turn_cancelled();
-    return {cancelled.turn(), with_sentence(own(cancelled.earlier_bytes()), "(stopped)")};
+    const std::string text = own(cancelled.earlier_bytes());
+    if (cancelled.for_message() != 0) return {cancelled.turn(), text};
+    return {cancelled.turn(), with_sentence(text, "(stopped)")};
   }
   if (event.has_turn_failed()) {
     const TurnFailed& failed = event.turn_failed();
@@ -203,8 +206,11 @@ Complaints everything_answered(const Evidence& evidence) {
   std::map<Seq, int> ended;
   for (const Event& event : evidence.events) {
     for (Seq message : event.turn_started().answers()) ++answered[message];
+    // One of those it was asked with was forgotten.
+    for (Seq message : event.turn_cancelled().waits_again()) --answered[message];
     if (event.leaf_moved().why() == LeafMoved::RETRY) ++asked_again[event.leaf_moved().to()];
     if (event.notice_issued().topic() == "undo") taken_back.insert(event.notice_issued().answers());
+    for (Seq message : event.queue_cleared().dropped()) taken_back.insert(message);
     if (const Seq turn = shown_end(event).first; turn != 0) ++ended[turn];
   }
   for (const Said& said : evidence.said) {
@@ -212,6 +218,9 @@ Complaints everything_answered(const Evidence& evidence) {
     if (!is_text(said) || message == nullptr) continue;
     const int turns = answered[message->seq()] - asked_again[message->seq()];
     if (turns == 0 && taken_back.contains(message->seq())) continue;
+    if (turns == 1 && taken_back.contains(message->seq())) {
+      complaints.push_back("dropped and answered: " + quoted(said.text));
+    }
     if (turns == 1 || (turns == 0 && dropped_by_reset(evidence, *message))) continue;
     if (turns == 0 && forgotten(evidence, message->session(), message->seq())) continue;
     complaints.push_back(std::to_string(turns) + " turns for " + quoted(said.text));
@@ -262,13 +271,13 @@ Complaints prompts_in_order(const Evidence& evidence) {
     if (!event.has_turn_completed()) continue;
     // An answer that was forgotten alone leaves its question behind.
     if (forgotten(evidence, event.session(), event.seq())) continue;
-    const auto& answers =
-        event_at(evidence, event.turn_completed().turn()).turn_started().answers();
-    // Late ones are answered together, so they stand together.
-    if (answers.size() > 1) continue;
-    for (Seq message : answers) {
-      if (by_message.contains(message)) answered.insert(by_message[message]->text);
-    }
+    // Late ones are answered together, so they stand together; of others the answer stands behind
+    // the last.
+    const TurnStarted& turn = event_at(evidence, event.turn_completed().turn()).turn_started();
+    const auto& answers = turn.answers();
+    if (answers.empty() || turn.preface().late_messages() > 0) continue;
+    const auto question = by_message.find(answers.Get(answers.size() - 1));
+    if (question != by_message.end()) answered.insert(question->second->text);
   }
   // Where the leaf was moved right behind a question, its answer is on another branch.
   for (const Event& event : evidence.events) {
@@ -276,10 +285,14 @@ Complaints prompts_in_order(const Evidence& evidence) {
     if (question != by_message.end()) answered.erase(question->second->text);
   }
   const auto runs_on = [&](const std::string& text) {
-    const std::size_t end = text.find("\n\n");
     // A summary may stand before a question, and quote it.
-    if (end == std::string::npos || text.find("ummar") != std::string::npos) return false;
-    return answered.contains(text.substr(0, end));
+    if (text.find("ummar") != std::string::npos) return false;
+    std::size_t begin = 0;
+    for (std::size_t end = text.find("\n\n"); end != text.npos; end = text.find("\n\n", begin)) {
+      if (answered.contains(text.substr(begin, end - begin))) return true;
+      begin = end + 2;
+    }
+    return false;
   };
   Complaints complaints;
   for (const world::ChatRequest& request : evidence.models.requests()) {
@@ -463,7 +476,7 @@ Complaints words_gone(const Evidence& evidence) {
     const Seq turn = turn_of(event);
     // What a tool repeats goes with whom it repeats.
     const bool said = turn != 0 && !event.has_tool_returned();
-    const bool answer = said && event_at(evidence, turn).turn_started().kind() != SUMMARY;
+    const bool answer = said && event_at(evidence, turn).turn_started().kind() == ANSWER;
     if (!answer) words += text + "\n" + event.content().raw() + "\n";
     if (!answer) continue;
     for (const Seq message : event_at(evidence, turn).turn_started().answers()) {
@@ -484,9 +497,9 @@ Complaints words_gone(const Evidence& evidence) {
 Complaints check_all(const Evidence& evidence) {
   Complaints all;
   for (const auto& check :
-       {seqs_are_contiguous, laws_hold, inbound_once, everything_answered, answers_whole,
-        prompts_in_order, screens_match, nothing_unwritten, prompts_rebuild, fallbacks_end,
-        tools_settled, peers_content, words_gone}) {
+       {seqs_are_contiguous, laws_hold, inbound_once, everything_answered, queue_modes_hold,
+        answered_where_said, answers_whole, prompts_in_order, screens_match, nothing_unwritten,
+        prompts_rebuild, fallbacks_end, tools_settled, peers_content, words_gone}) {
     const Complaints complaints = check(evidence);
     all.insert(all.end(), complaints.begin(), complaints.end());
   }

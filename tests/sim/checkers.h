@@ -38,6 +38,10 @@ Complaints laws_hold(const Evidence& evidence);
 Complaints inbound_once(const Evidence& evidence);
 // Every text was taken up by one turn (or dropped by a /reset), and every turn ended.
 Complaints everything_answered(const Evidence& evidence);
+// A queue's mode is kept: turns answer one message or many, and are cut or not, as it says.
+Complaints queue_modes_hold(const Evidence& evidence);
+// What was said in one conversation is answered in no other.
+Complaints answered_where_said(const Evidence& evidence);
 // What a turn says it got is what the model said, all of it.
 Complaints answers_whole(const Evidence& evidence);
 // A question that was answered stands in later prompts with its answer, never run into the next.

@@ -23,9 +23,11 @@ constexpr GatewayLimits kScarceMemory{.sessions = {.bytes_max = 0, .grown_events
                                       .snapshot_every = 32};
 constexpr const char* kToken = "123456:simulated-token-of-the-bot-abcdefgh";
 
-// What an answer becomes that a crash cuts off, and who is asked first, is the seed's to say.
+// What an answer becomes that a crash cuts off, who is asked first, and what becomes of what waits,
+// is the seed's to say.
 Settings make_settings(std::uint64_t seed) {
   static constexpr const char* kRecoveries[] = {"restart", "continue", "ask"};
+  constexpr const char* kModes[] = {"wait", "collect", "steer", "interrupt"};
   const std::vector<SettingEntry> entries = {
       {"agent.fallbacks", std::vector<std::string>{"fake:second", "spare:m"}, Layer::kUser, "sim",
        10},
@@ -34,6 +36,9 @@ Settings make_settings(std::uint64_t seed) {
       {"providers.spare.kind", "openai", Layer::kUser, "sim", 13},
       {"providers.spare.base_url", "http://127.0.0.1:2/v1", Layer::kUser, "sim", 14},
       {"providers.spare.api_key", "simulated-key", Layer::kUser, "sim", 15},
+      {"queue.mode", kModes[seed / 2 % std::size(kModes)], Layer::kUser, "sim", 16},
+      {"sessions.idle", std::int64_t{seed % 3 == 0 ? 15'000 : 0}, Layer::kUser, "sim", 17},
+      {"sessions.titles", seed % 5 < 2 ? "model" : "words", Layer::kUser, "sim", 18},
       {"agent.model", "fake:m", Layer::kUser, "sim", 1},
       {"agent.system_prompt", "Be brief.", Layer::kUser, "sim", 2},
       {"agent.max_history_messages", std::int64_t{8}, Layer::kUser, "sim", 3},
@@ -100,8 +105,12 @@ Simulation::~Simulation() = default;
 void Simulation::plan_people() {
   for (std::int64_t chat = kFirstChat; chat < kFirstChat + kChats; ++chat) {
     const int count = static_cast<int>(chance_.between(4, 8));
+    Time at = now_;
     for (int nth = 1; nth <= count; ++nth) {
-      const Time at = now_ + Duration(chance_.between(0, kStorm.count() * 3 / 4));
+      // Some write on before they are answered.
+      const bool soon = chance_.per_thousand(300);
+      at = soon ? at + Duration(chance_.between(1, 1'500))
+                : now_ + Duration(chance_.between(0, kStorm.count() * 3 / 4));
       actions_.push_back({at, chat, something_to_say(chat, nth)});
     }
   }
@@ -120,6 +129,8 @@ std::string Simulation::something_to_say(std::int64_t chat, int nth) {
                                               "/compact",
                                               "/statsu",
                                               "/erase",
+                                              "/erase",
+                                              "/erase",
                                               "/redo",
                                               "/compact undo",
                                               "/retry",
@@ -133,7 +144,25 @@ std::string Simulation::something_to_say(std::int64_t chat, int nth) {
                                               "/task done 1",
                                               "/recover",
                                               "/continue",
-                                              "/usage"};
+                                              "/usage",
+                                              "/queue",
+                                              "/queue clear",
+                                              "/set",
+                                              "/set queue wait",
+                                              "/set queue collect",
+                                              "/set queue steer",
+                                              "/set queue interrupt",
+                                              "/thinking high",
+                                              "/temperature 0.5",
+                                              "/sessions",
+                                              "/sessions 1",
+                                              "/session",
+                                              "/title Ours",
+                                              "/forget",
+                                              "/export",
+                                              "/system Be kind.",
+                                              "/system default",
+                                              "/provider fake"};
   if (chance_.per_thousand(300)) return kCommands[chance_.below(std::size(kCommands))];
   return "q" + std::to_string(nth) + " of " + std::to_string(chat) +
          " words:" + std::to_string(chance_.between(1, 60));
@@ -219,8 +248,10 @@ void Simulation::boot() {
   machine_->eraser = std::make_unique<Eraser>(machine_->gateway->work(), *machine_->gateway);
   machine_->tools = std::make_unique<ToolRunner>(machine_->gateway->work(), *machine_->gateway);
   machine_->gatherer = std::make_unique<Gatherer>(machine_->gateway->work());
+  machine_->idle_watch = std::make_unique<IdleWatch>(machine_->gateway->directory());
   std::vector<Adapter*> adapters = {machine_->eraser.get(), machine_->tools.get(),
-                                    machine_->gatherer.get(), machine_->telegram.get()};
+                                    machine_->gatherer.get(), machine_->idle_watch.get(),
+                                    machine_->telegram.get()};
   for (const ProviderSettings& provider : settings_.providers) {
     machine_->providers.push_back(
         make_provider(provider, machine_->gateway->work(), *machine_->gateway));
@@ -356,6 +387,13 @@ Report Simulation::run() {
     const Complaints found = check_all(evidence);
     complaints_.insert(complaints_.end(), found.begin(), found.end());
     report.events = evidence.events.size();
+    for (const Event& event : evidence.events) {
+      if (event.turn_started().answers_size() > 1) ++tally_["several answered together"];
+      if (event.turn_cancelled().for_message() != 0) ++tally_["answers cut for a message"];
+      if (event.has_queue_cleared()) ++tally_["queues cleared"];
+      if (event.session_named().turn() != 0) ++tally_["titles made"];
+      if (event.session_reset().why() == SessionReset::IDLE) ++tally_["closed when idle"];
+    }
     report.ambiguous = ambiguous_posts(evidence.events);
     report.extra = extra_messages(evidence);
     report.trace = trace();

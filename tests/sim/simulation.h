@@ -16,6 +16,7 @@
 #include "adapters/telegram.h"
 #include "core/erasure.h"
 #include "core/gateway.h"
+#include "core/idle.h"
 #include "core/late.h"
 #include "core/settings.h"
 #include "core/tool_runner.h"
@@ -66,6 +67,7 @@ class Simulation {
     std::unique_ptr<Eraser> eraser;
     std::unique_ptr<ToolRunner> tools;
     std::unique_ptr<Gatherer> gatherer;
+    std::unique_ptr<IdleWatch> idle_watch;
     std::unique_ptr<Telegram> telegram;
     std::vector<std::unique_ptr<Adapter>> providers;
   };

@@ -1,0 +1,70 @@
+// What is decided about conversations themselves: what they have set, who waits in them, how one goes
+// from one to another, what they are called. Parts of decide(), each in a file of its own.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/decide.h"
+#include "core/state.pb.h"
+
+namespace daybook {
+
+// decide_own.cc: what a conversation has set for itself.
+std::string model_in_use(const State& state, const Session& session);
+Decisions answer_model(const State& state, const Session& session, const Event& message);
+Decisions answer_models(const State& state, const Session& session, const Event& message);
+Decisions answer_provider(const State& state, const Session& session, const Event& message);
+Decisions answer_thinking(const State& state, const Session& session, const Event& message);
+Decisions answer_temperature(const State& state, const Session& session, const Event& message);
+Decisions answer_system(const State& state, const Session& session, const Event& message);
+Decisions answer_set(const State& state, const Session& session, const Event& message);
+// "model, thinking": the keys that are set in it, or were when it was left; empty: none.
+std::string own_keys(const Session& session);
+std::string own_keys(const ConversationRow& row);
+// What a new conversation takes from the one that is left, to be said: what waits, what is set.
+std::string left_behind_text(const State& state, const Session& session, const Event& message);
+
+// decide_queue.cc: what becomes of messages that come while an answer is being written.
+std::string queue_mode(const State& state, const Session& session);
+Decisions answer_queue(const State& state, const Session& session, const Event& message);
+// All that waits but this message is given up: a QueueCleared, or nothing. And the words for it:
+// " 2 messages that waited are not answered any more."; empty: nothing waits.
+Decisions drop_waiting(const Session& session, const Event& message);
+std::string dropped_text(const Session& session, const Event& message);
+// The open turn ends with what it has said, so that this message is answered next.
+Decisions cut_turn(const State& state, const Session& session, Seq for_message);
+// The open turn, which answers several, ends as if it had said nothing, and they wait again, but
+// for those that are forgotten; null: none is.
+Decisions take_back_turn(const State& state, const Session& session, Seq by,
+                         const SessionErased* erased);
+// A message that found its session busy.
+Decisions meet_busy(const State& state, const Session& session, const Event& message);
+// A piece of an answer has come: one that is cut here makes way for what waits.
+Decisions decide_chunk(const State& state, const Event& event);
+// After a restart, of a turn that somebody has written on since; nothing: it goes on.
+Decisions cut_interrupted(const State& state, const Session& session);
+// Of what waits, from this position on, the messages that one turn is to answer.
+std::vector<Event> waiting_together(const State& state, const Session& session, int position);
+
+// decide_sessions.cc: the conversations of a chat.
+Decisions answer_sessions(const State& state, const Session& session, const Event& message);
+Decisions answer_session(const State& state, const Session& session, const Event& message);
+Decisions answer_title(const State& state, const Session& session, const Event& message);
+// A SessionNamed: its title is told to the person who gave it.
+Decisions decide_named(const State& state, const Event& event);
+Decisions answer_forget(const State& state, const Session& session, const Event& message);
+Decisions answer_export(const State& state, const Session& session, const Event& message);
+Decisions close_idle(const State& state, const Event& event);
+// Told with the first words after a conversation was closed by itself; nothing: it was not.
+std::optional<Event> idle_notice(const Session& session);
+
+// decide_title.cc: titles that a model makes.
+Decisions start_title(const State& state, const Session& session);  // decide_turn.cc
+Decisions title_when_due(const State& state, const Session& session);
+Decisions end_title(const State& state, const Session& session, const Event& ended);
+// Something runs that a person waits for.
+bool answering(const Session& session);
+
+}  // namespace daybook

@@ -1,0 +1,116 @@
+// What the queue of a session promises, checked over the whole journal.
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/codec.h"
+#include "core/directory.h"
+#include "tests/sim/checkers.h"
+
+namespace daybook::sim {
+namespace {
+
+// One session as its queue sees it.
+struct Lane {
+  std::string own;                   // of the present conversation
+  Seq conversation = 0;              // it, by the reset that began it
+  std::map<Seq, Seq> conversations;  // of each entry
+  std::map<Seq, std::string> left;   // what was own in those that were left
+  Seq open = 0;                      // an answer, not a summary
+  std::set<Seq> written_on;          // since it began, and waiting
+  bool held = false;                 // late messages wait to be answered together
+  bool cut_due = false;              // the next event of the session must be its end
+};
+
+// A conversation is found as it was left.
+void go_where_it_goes(const Event& event, Lane* lane) {
+  for (const Seq message : event.turn_started().answers()) {
+    lane->conversations[message] = lane->conversation;
+  }
+  if (ended_turn(event) != 0) lane->conversations[event.seq()] = lane->conversation;
+  if (event.has_session_reset()) {
+    lane->left[lane->conversation] = lane->own;
+    lane->conversation = event.seq();
+    if (event.session_reset().settings_too()) lane->own.clear();
+  }
+  const auto there = lane->conversations.find(event.leaf_moved().to());
+  if (there == lane->conversations.end() || there->second == lane->conversation) return;
+  lane->left[lane->conversation] = lane->own;
+  lane->conversation = there->second;
+  lane->own = lane->left[lane->conversation];
+}
+
+void follow(const Event& event, Lane* lane) {
+  go_where_it_goes(event, lane);
+  if (event.has_setting_changed() && event.setting_changed().key() == "queue") {
+    lane->own = event.setting_changed().value();
+  }
+  if (event.has_turn_started()) {
+    lane->open = event.turn_started().kind() == ANSWER ? event.seq() : 0;
+    lane->written_on.clear();
+  }
+  if (ended_turn(event) != 0) lane->open = 0;
+  lane->written_on.erase(event.notice_issued().answers());
+  for (const Seq message : event.queue_cleared().dropped()) lane->written_on.erase(message);
+  const bool words = event.has_message_received() && event.message_received().command().empty();
+  if (event.has_message_held()) lane->written_on.erase(event.message_held().message());
+  lane->held = event.has_message_held() || (lane->held && !event.has_turn_started());
+  if (words && lane->open != 0) lane->written_on.insert(event.seq());
+}
+
+}  // namespace
+
+// What was said in one conversation is answered in no other.
+Complaints answered_where_said(const Evidence& evidence) {
+  Complaints complaints;
+  std::map<SessionId, Lane> lanes;
+  std::map<Seq, Seq> said_in;
+  for (const Event& event : evidence.events) {
+    if (event.session() == 0) continue;
+    Lane& lane = lanes[event.session()];
+    go_where_it_goes(event, &lane);
+    if (event.has_message_received()) said_in[event.seq()] = lane.conversation;
+    for (const Seq message : event.turn_started().answers()) {
+      if (said_in[message] == lane.conversation) continue;
+      complaints.push_back("event " + std::to_string(message) + " is answered elsewhere");
+    }
+  }
+  return complaints;
+}
+
+Complaints queue_modes_hold(const Evidence& evidence) {
+  Complaints complaints;
+  std::string usual;
+  std::map<SessionId, Lane> lanes;
+  for (const Event& event : evidence.events) {
+    if (event.has_settings_loaded()) usual = event.settings_loaded().queue_mode();
+    if (event.session() == 0) continue;
+    Lane& lane = lanes[event.session()];
+    const std::string mode = lane.own.empty() ? usual : lane.own;
+    const bool cut_due = std::exchange(lane.cut_due, false) && !event.has_message_held();
+    if (cut_due && event.turn_cancelled().turn() != lane.open) {
+      complaints.push_back("turn " + std::to_string(lane.open) + " was not cut, in mode " + mode);
+    }
+    const std::size_t before = lane.written_on.size();
+    const bool held = lane.held;
+    follow(event, &lane);
+    const bool wrote = lane.written_on.size() > before;
+    lane.cut_due = (mode == "interrupt" && wrote) ||
+                   (mode == "steer" && event.has_chunk_received() && !lane.written_on.empty());
+    const bool several = event.turn_started().answers_size() > 1;
+    const bool late = held || event.turn_started().preface().late_messages() > 0;
+    if (several && mode == "wait" && !late) {
+      complaints.push_back("turn " + std::to_string(event.seq()) + " answers several");
+    }
+    const bool cut =
+        event.turn_cancelled().for_message() != 0 &&
+        evidence.events.at(event.turn_cancelled().turn() - 1).turn_started().kind() == ANSWER;
+    if (cut && (mode == "wait" || mode == "collect")) {
+      complaints.push_back("event " + std::to_string(event.seq()) + " cuts, in mode " + mode);
+    }
+  }
+  return complaints;
+}
+
+}  // namespace daybook::sim
