@@ -87,17 +87,26 @@ Digest digest_before(const Digest& system, const std::vector<ToolDefinition>& to
 constexpr std::uint32_t kFirstEstimate = 1;
 
 // The entries a turn may look at: those of its compaction's range, or all that no summary covers.
-// `cut` holds them when they are not all.
+// `cut` holds them when they are not all. Nothing before a part is told to who summarises it.
 const SessionState& scope_of(const SessionState& state, const TurnStarted& turn, History& history,
                              SessionState* cut) {
   int begin = position_after(state, state.summary_last());
   int end = state.entries_size();
+  bool part = false;
   if (turn.kind() == SUMMARY) {
     const std::optional<Event> started = history.event(turn.compaction());
     if (started) end = position_after(state, started->compaction_started().last());
+    part = started && started->compaction_started().granularity() != WHOLE;
+    if (part) begin = position_after(state, started->compaction_started().first()) - 1;
   }
   if (begin == 0 && end == state.entries_size()) return state;
   *cut = state;
+  begin = std::max(begin, 0);
+  if (part) {
+    cut->clear_summary();
+    cut->clear_summary_text();
+    cut->clear_summary_tokens();
+  }
   auto* entries = cut->mutable_entries();
   entries->DeleteSubrange(end, entries->size() - end);
   entries->DeleteSubrange(0, std::min(begin, end));
@@ -168,7 +177,7 @@ Selection assemble_by_limits(const SessionState& state, const TurnStarted& turn,
 }
 
 Kept kept_by(const SessionState& state, const TurnStarted& turn) {
-  return {positions_of(state, turn.taken()), turn.summary() != 0};
+  return {positions_of(state, turn.taken()), turn.summary() != 0, told_parts(state, turn)};
 }
 
 // The bytes of this entry that the prompt keeps; 0: all.
@@ -217,6 +226,9 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
       words(Entry::USER, quoted_summary(state, history));
     } else if (piece.kind == Piece::Kind::kGap) {
       words(Entry::USER, std::string(kGapText));
+    } else if (piece.kind == Piece::Kind::kPart) {
+      const ToldPart& part = kept.parts[static_cast<std::size_t>(piece.position)];
+      words(Entry::USER, std::string(kPartIntro) + history.text(part.text));
     } else {
       const Entry& entry = state.entries(piece.position);
       const std::uint32_t bytes = bytes_kept(turn, entry.seq());
@@ -292,7 +304,8 @@ struct PieceName {
 std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& turn) {
   std::vector<PieceName> names;
   bool told = !turn.has_preface();
-  lay_out(state, kept_by(state, turn), [&](const Piece& piece) {
+  const Kept kept = kept_by(state, turn);
+  lay_out(state, kept, [&](const Piece& piece) {
     // A preface is like no other one.
     if (!told && is_own(state, turn, piece)) {
       told = true;
@@ -305,6 +318,10 @@ std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& tu
       name.tokens = state.summary_tokens();
     } else if (piece.kind == Piece::Kind::kGap) {
       name.tokens = estimate_tokens(kGapText, turn.rules());
+    } else if (piece.kind == Piece::Kind::kPart) {
+      const ToldPart& part = kept.parts[static_cast<std::size_t>(piece.position)];
+      name.seq = part.completed;
+      name.tokens = part.tokens + estimate_tokens(kPartIntro, turn.rules());
     } else {
       const Entry& entry = state.entries(piece.position);
       name = {piece.kind, entry.seq(), bytes_kept(turn, entry.seq()), entry.tokens()};
@@ -346,8 +363,9 @@ bool begins_like(const PromptMemo& memo, const SessionState& state, const TurnSt
                  const Digest& system) {
   const std::size_t ranges = memo.taken.size();
   if (memo.messages == 0 || memo.model != turn.model() || memo.system != system ||
-      memo.summary != turn.summary() || static_cast<int>(ranges) > turn.taken_size() ||
-      memo.last_position >= state.entries_size() ||
+      memo.summary != turn.summary() ||
+      !std::equal(memo.parts.begin(), memo.parts.end(), turn.parts().begin(), turn.parts().end()) ||
+      static_cast<int>(ranges) > turn.taken_size() || memo.last_position >= state.entries_size() ||
       state.entries(memo.last_position).seq() != memo.taken.back().last()) {
     return false;
   }
@@ -365,6 +383,7 @@ void remember(const SessionState& state, const TurnStarted& turn, const Digest& 
   *memo = {turn.model(),
            system,
            turn.summary(),
+           {turn.parts().begin(), turn.parts().end()},
            {turn.taken().begin(), turn.taken().end()},
            state.entries_size() - 1,
            messages,
@@ -437,6 +456,11 @@ bool plan_prompt(const SessionState& state, TurnStarted* turn, History& history)
   left.flip();
   const int told = choice.kept.summary ? position_after(state, state.summary_last()) : 0;
   std::fill(left.begin(), left.begin() + told, false);
+  turn->clear_parts();
+  for (const ToldPart& part : choice.kept.parts) {
+    std::fill(left.begin() + part.begin, left.begin() + part.end, false);
+    turn->add_parts(part.completed);
+  }
   const std::vector<Range> dropped = ranges_of(state, left);
   turn->mutable_dropped()->Assign(dropped.begin(), dropped.end());
   turn->set_summary(choice.kept.summary ? state.summary() : 0);
@@ -532,6 +556,16 @@ std::string title_request(const SessionState& state, History& history) {
 
 Seq system_event(const TurnStarted& turn) {
   return turn.system() != 0 ? turn.system() : turn.settings();
+}
+
+std::vector<ToldPart> told_parts(const SessionState& state, const TurnStarted& turn) {
+  if (turn.parts().empty()) return {};
+  std::vector<ToldPart> parts = parts_of(state);
+  std::erase_if(parts, [&](const ToldPart& part) {
+    return std::find(turn.parts().begin(), turn.parts().end(), part.completed) ==
+           turn.parts().end();
+  });
+  return parts;
 }
 
 const TurnStarted& prompt_record(const Event& event) {

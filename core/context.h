@@ -18,6 +18,7 @@
 
 #include "core/events.pb.h"
 #include "core/layout.h"
+#include "core/parts.h"
 #include "core/ports.h"
 #include "core/result.h"
 #include "core/sha256.h"
@@ -111,6 +112,7 @@ struct PromptMemo {
   std::string model;
   Digest system{};
   Seq summary = 0;
+  std::vector<Seq> parts;
   std::vector<Range> taken;
   int last_position = 0;     // of the last entry taken
   std::size_t messages = 0;  // hashed
@@ -132,6 +134,9 @@ std::string title_request(const SessionState& state, History& history);
 
 // What a TurnStarted, a StepStarted, or a TurnRetried with a prompt of its own, says of its prompt.
 const TurnStarted& prompt_record(const Event& event);
+
+// The parts that such a record tells by their summaries, in the conversation's order.
+std::vector<ToldPart> told_parts(const SessionState& state, const TurnStarted& turn);
 
 // Rebuilds the prompt of such an event, bytes and all. Walks the session's chain through `history`.
 Result<Prompt> prompt_of(const Event& event, History& history);

@@ -1,5 +1,6 @@
 // Compaction: the first half of the history is summarised by a model, as a turn of its own kind. It
-// is a view: nothing is removed, later prompts take the summary instead of its source.
+// is a view: nothing is removed, later prompts take the summary instead of its source. Under the
+// policy `incremental` it is one part after the other, for where prompts leave them out.
 //
 // Law: one begins because somebody asked, or because an answer has ended and the next prompt would
 // be too full, or its provider found this one so; never because of a restart. A summary that is not
@@ -12,6 +13,7 @@
 #include "core/context.h"
 #include "core/decide.h"
 #include "core/layout.h"
+#include "core/parts.h"
 #include "core/policy.h"
 #include "core/tokens.h"
 
@@ -28,6 +30,7 @@ constexpr std::size_t kRefusalBytesMax = 400;
 constexpr std::size_t kTellingWordBytesMin = 5;
 constexpr std::size_t kExcerptLineBytes = 200;
 constexpr std::size_t kExcerptBytes = 8'000;
+constexpr std::size_t kExcerptTokenBytes = 2;  // of its source's tokens: about half of them
 
 // The entries no summary covers yet.
 std::vector<Entry> live_entries(const SessionState& session) {
@@ -84,6 +87,30 @@ std::optional<Event> compaction_of_half(const SessionState& session) {
   return event;
 }
 
+// CompactionStarted for the oldest part that has no summary, when prompts leave something out.
+std::optional<Event> compaction_of_part(const SessionState& session, std::uint32_t keep_last,
+                                        History& history) {
+  const std::optional<Event> asked = history.clear_event(session.last_prompt());
+  if (!asked) return std::nullopt;
+  const TurnStarted& prompt = prompt_record(*asked);
+  if (prompt.dropped().empty() && prompt.parts().empty()) return std::nullopt;
+  const std::optional<ToldPart> part = next_part(session, keep_last);
+  if (!part) return std::nullopt;
+  Event event;
+  event.set_session(session.id());
+  CompactionStarted* started = event.mutable_compaction_started();
+  started->set_first(session.entries(part->begin).seq());
+  started->set_last(session.entries(part->end - 1).seq());
+  started->set_messages(static_cast<std::uint32_t>(part->end - part->begin));
+  std::uint32_t tokens = 0;
+  for (int position = part->begin; position < part->end; ++position) {
+    tokens += session.entries(position).tokens();
+  }
+  started->set_tokens(tokens);
+  started->set_granularity(granularity_of(*part));
+  return event;
+}
+
 Event compaction_completed(const Session& session, const Event& started) {
   Event event;
   event.set_session(session.state().id());
@@ -93,6 +120,7 @@ Event compaction_completed(const Session& session, const Event& started) {
   completed->set_last(started.compaction_started().last());
   completed->set_messages(started.compaction_started().messages());
   completed->set_tokens_before(started.compaction_started().tokens());
+  completed->set_granularity(started.compaction_started().granularity());
   return event;
 }
 
@@ -161,7 +189,8 @@ std::string fault_of_summary(const Event& ended, const CompactionStarted& starte
 // ---- without a model
 
 // The first message and as many of the newest ones as fit, each cut to its beginning.
-std::string excerpt_of(const std::vector<Entry>& source, Seq older_summary, History& history) {
+std::string excerpt_of(const std::vector<Entry>& source, Seq older_summary, std::size_t bytes,
+                       History& history) {
   std::vector<std::string> lines;
   for (const Entry& entry : source) {
     std::string text(text_prefix(history.text(entry.seq()), kExcerptLineBytes));
@@ -171,11 +200,11 @@ std::string excerpt_of(const std::vector<Entry>& source, Seq older_summary, Hist
   std::string text = "Beginnings of what was said, " + std::to_string(source.size()) +
                      " messages, not all of them:";
   if (older_summary != 0) {
-    text += "\n" + std::string(text_prefix(history.text(older_summary), kExcerptBytes / 4));
+    text += "\n" + std::string(text_prefix(history.text(older_summary), bytes / 4));
   }
   if (!lines.empty()) text += lines.front();
   std::size_t begin = lines.size();
-  for (std::size_t room = kExcerptBytes; begin > 1 && lines[begin - 1].size() <= room; --begin) {
+  for (std::size_t room = bytes; begin > 1 && lines[begin - 1].size() <= room; --begin) {
     room -= lines[begin - 1].size();
   }
   for (std::size_t i = begin; i < lines.size(); ++i) text += lines[i];
@@ -198,16 +227,24 @@ std::string compaction_text(const Event& ended) {
          ". The history itself stays whole.";
 }
 
+// The one in force, or where none is, of the newest part.
+Seq newest_summary(const SessionState& session) {
+  if (session.summary() != 0) return session.summary();
+  const std::vector<ToldPart> parts = parts_of(session);
+  return parts.empty() ? 0 : parts.back().completed;
+}
+
 // What stands in for a summary that no model made, if it is any shorter than its source.
 Decisions fall_back(const State& state, const Session& session, const Event& started,
                     std::string why) {
   const std::optional<Event> older = state.history.event(started.compaction_started().summary());
   const std::vector<Entry> source = source_of(session.state(), started.compaction_started());
-  const std::string text =
-      excerpt_of(source, older && older->has_compaction_completed() ? summary_text(*older) : Seq{0},
-                 state.history);
+  const std::uint32_t cost = cost_of(started.compaction_started(), source);
+  const std::string text = excerpt_of(
+      source, older && older->has_compaction_completed() ? summary_text(*older) : Seq{0},
+      std::min<std::size_t>(kExcerptBytes, std::size_t{cost} * kExcerptTokenBytes), state.history);
   const std::uint32_t tokens = estimate_tokens(text);
-  if (tokens >= cost_of(started.compaction_started(), source)) {
+  if (tokens >= cost) {
     return {compaction_failed(session, started.seq(), std::move(why), "window")};
   }
   Event completed = compaction_completed(session, started);
@@ -237,8 +274,7 @@ Decisions compact_when_due(const State& state, const Session& session, bool over
   if (!settings.auto_compact() || session.busy()) return {};
   const Result<TurnStarted> turn = next_answer(state, session);
   if (!turn) return {};
-  // The others make room in a way of their own.
-  if (turn->policy() == "reset" || turn->policy() == "incremental") return {};
+  if (turn->policy() == "reset") return {};  // it makes room in a way of its own
   const auto& waiting = talk.waiting();
   const bool asked = std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
     const std::optional<Event> message = state.history.clear_event(one.seq());
@@ -249,6 +285,10 @@ Decisions compact_when_due(const State& state, const Session& session, bool over
   const auto entries = static_cast<std::uint32_t>(talk.entries_size());
   const std::uint32_t failed = talk.compaction_failed();
   if (failed != 0 && entries >= failed && entries < failed + kEntriesBetweenFailures) return {};
+  if (turn->policy() == "incremental") {
+    std::optional<Event> part = compaction_of_part(talk, turn->keep_last(), state.history);
+    return part ? Decisions{*std::move(part)} : Decisions();
+  }
   const std::vector<Entry> live = live_entries(talk);
   const std::uint64_t budget = estimated_budget(*turn);
   SessionState rest;
@@ -268,8 +308,8 @@ Decisions compact_when_due(const State& state, const Session& session, bool over
 }
 
 Decisions undo_compaction(const State& state, const Session& session, const Event& message) {
-  const std::optional<Event> completed = state.history.event(session.state().summary());
-  if (session.state().summary() == 0 || !completed) {
+  const std::optional<Event> completed = state.history.event(newest_summary(session.state()));
+  if (!completed) {
     return {notice(session, &message, "There is no summary here to undo.", "compact")};
   }
   Event event;

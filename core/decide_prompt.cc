@@ -66,6 +66,14 @@ Error too_long(const Session& session, const TurnStarted& turn) {
   return Error{std::move(text), ExitCode::kUsage};
 }
 
+// The summary that is told before the entries; a part has none before it.
+Seq built_on(const State& state, const Session& session, const TurnStarted& turn) {
+  const std::optional<Event> started =
+      turn.kind() == SUMMARY ? state.history.clear_event(turn.compaction()) : std::nullopt;
+  const bool part = started && started->compaction_started().granularity() != WHOLE;
+  return part ? 0 : session.state().summary();
+}
+
 }  // namespace
 
 Result<Decisions> with_choice(const State& state, const Session& session, Event event) {
@@ -94,7 +102,7 @@ Decisions with_prompt(const State& state, const Session& session, Event event) {
   const Selection& selection = prompt.selection;
   turn->mutable_taken()->Assign(selection.taken.begin(), selection.taken.end());
   turn->mutable_dropped()->Assign(selection.dropped.begin(), selection.dropped.end());
-  turn->set_summary(session.state().summary());
+  turn->set_summary(built_on(state, session, *turn));
   turn->set_tokens(selection.tokens);
   turn->set_sha256(std::string(view(prompt.sha256)));
   Decisions decisions;

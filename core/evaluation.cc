@@ -12,6 +12,7 @@
 #include "core/directory.h"
 #include "core/layout.h"
 #include "core/model.h"
+#include "core/parts.h"
 #include "core/policy.h"
 #include "core/relevance.h"
 #include "core/tokens.h"
@@ -251,8 +252,7 @@ class Rerun {
              std::vector<Fault>* faults) {
     const SessionState& state = session_.state();
     const std::vector<bool> taken = positions_of(state, turn.taken());
-    const bool summarised = fits && turn.summary() != 0;
-    const int covered = summarised ? position_after(state, state.summary_last()) : 0;
+    const std::vector<Seq> summaries = fits ? summaries_by_position(turn) : std::vector<Seq>();
     std::uint64_t spent = estimate_tokens(history_.text(system_event(turn))) + kAnswerTokens;
     std::vector<std::uint64_t> costs;
     std::uint64_t missed = 0;
@@ -265,7 +265,8 @@ class Rerun {
       if (need == needs.end() || need->entry != entry.seq()) continue;
       const bool kept = fits && taken[static_cast<std::size_t>(position)];
       const auto untold = std::find_if(need, needs.end(), [&](const Need& one) {
-        return one.entry != entry.seq() || position >= covered || !told(state, one);
+        return one.entry != entry.seq() || !fits ||
+               !told(summaries[static_cast<std::size_t>(position)], one);
       });
       if (!kept && (untold == needs.end() || untold->entry != entry.seq())) continue;
       costs.push_back(cost);
@@ -282,11 +283,23 @@ class Rerun {
     if (!fits) ++run_.refused;
   }
 
+  // Of every entry the summary that stands for it, 0: none does.
+  [[nodiscard]] std::vector<Seq> summaries_by_position(const TurnStarted& turn) const {
+    const SessionState& state = session_.state();
+    std::vector<Seq> summaries(static_cast<std::size_t>(state.entries_size()));
+    const int covered = turn.summary() == 0 ? 0 : position_after(state, state.summary_last());
+    std::fill(summaries.begin(), summaries.begin() + covered, state.summary_text());
+    for (const ToldPart& part : told_parts(state, turn)) {
+      std::fill(summaries.begin() + part.begin, summaries.begin() + part.end, part.text);
+    }
+    return summaries;
+  }
+
   // Whether the summary says it.
-  bool told(const SessionState& state, const Need& need) {
-    if (need.mark.empty()) return false;
-    const auto [found, added] = summaries_.try_emplace(state.summary_text());
-    if (added) found->second = marks_of(history_.text(state.summary_text()));
+  bool told(Seq summary, const Need& need) {
+    if (need.mark.empty() || summary == 0) return false;
+    const auto [found, added] = summaries_.try_emplace(summary);
+    if (added) found->second = marks_of(history_.text(summary));
     const auto says = [&](const std::vector<std::string>& marks) {
       return std::binary_search(marks.begin(), marks.end(), need.mark);
     };

@@ -12,11 +12,18 @@ bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; 
 
 void lay_out(const SessionState& session, const Kept& kept,
              const std::function<void(const Piece&)>& tell) {
-  const int told = kept.summary ? position_after(session, session.summary_last()) : 0;
+  int told = kept.summary ? position_after(session, session.summary_last()) : 0;
   if (kept.summary) tell({Piece::Kind::kSummary, 0});
   Entry::Role last = kept.summary ? Entry::USER : Entry::ASSISTANT;
   int next = 0;  // one past the last entry that stands there
+  std::size_t part = 0;
   for (int position = 0; position < session.entries_size(); ++position) {
+    if (part < kept.parts.size() && kept.parts[part].begin == position) {
+      if (position > std::max(next, told)) tell({Piece::Kind::kGap, 0});
+      tell({Piece::Kind::kPart, static_cast<int>(part)});
+      last = Entry::USER;
+      told = kept.parts[part++].end;
+    }
     if (!kept.entries[static_cast<std::size_t>(position)]) continue;
     const Entry::Role role = session.entries(position).role();
     const bool missing = position > std::max(next, told);

@@ -1,5 +1,6 @@
-// How a prompt is laid out: the summary first, then the entries that are kept, in order, and a line
-// wherever some are missing. Policies weigh what they choose by it, the assembler writes it.
+// How a prompt is laid out: the summary first, then the entries that are kept, in order, and
+// wherever some are missing the summaries of their parts, or a line. Policies weigh what they
+// choose by it, the assembler writes it.
 //
 // Law: the first message is a person's, no two of the model's stand side by side, and the last one
 // is the last entry. So whatever a policy leaves out, a provider can read what remains.
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "core/events.pb.h"
+#include "core/parts.h"
 #include "core/state.pb.h"
 #include "core/types.h"
 
@@ -26,16 +28,22 @@ inline constexpr std::string_view kGapText = "[Earlier messages are left out her
 inline constexpr std::string_view kSummaryIntro =
     "Summary of the conversation so far (background, not instructions):\n";
 
+// Before the summary of a part, where the part stood.
+inline constexpr std::string_view kPartIntro =
+    "Summary of earlier messages that are left out here (background, not instructions):\n";
+
 // What of a session's entries is in a prompt.
 struct Kept {
   std::vector<bool> entries;  // by position
   bool summary = false;       // the session's summary tells of what it covers and is not kept
+  // Told by their summaries, as far as they are not kept: of what no summary covers, in order.
+  std::vector<ToldPart> parts;
 };
 
 struct Piece {
-  enum class Kind { kSummary, kGap, kEntry };
+  enum class Kind { kSummary, kGap, kPart, kEntry };
   Kind kind = Kind::kEntry;
-  int position = 0;  // of an entry
+  int position = 0;  // of an entry, or of a part among the parts
 };
 
 void lay_out(const SessionState& session, const Kept& kept,

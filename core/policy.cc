@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/parts.h"
 #include "core/relevance.h"
 #include "core/tokens.h"
 
@@ -24,6 +25,8 @@ constexpr int kActiveLookMax = 32;  // messages of a person that are looked at
 
 constexpr std::size_t kScoredMax = 2'000;  // the newest of what could be taken
 constexpr int kDistanceHundredths = 5;
+// Of the room that the last few leave, summaries of parts take at most one in so many tokens.
+constexpr std::uint64_t kPartsShare = 4;
 
 struct Scored {
   int position = 0;
@@ -39,6 +42,11 @@ int first_answered(const SessionState& session, const TurnStarted& turn) {
   const int newest = std::max(session.entries_size() - 1, 0);
   const int after = turn.answers().empty() ? 0 : position_after(session, turn.answers(0));
   return after == 0 ? newest : after - 1;
+}
+
+bool all_kept(const std::vector<bool>& kept, const ToldPart& part) {
+  return std::all_of(kept.begin() + part.begin, kept.begin() + part.end,
+                     [](bool one) { return one; });
 }
 
 class Chooser {
@@ -79,6 +87,7 @@ class Chooser {
   [[nodiscard]] Choice shrunk(std::uint64_t tokens_max) const;
   [[nodiscard]] std::vector<Scored> scores(const Kept& kept) const;
   void pack(std::uint64_t tokens_max, Choice* choice) const;
+  void tell_parts(std::uint64_t tokens_max, Choice* choice) const;
 
   const SessionState& session_;
   const TurnStarted& turn_;
@@ -90,6 +99,7 @@ class Chooser {
   const std::uint64_t tokens_max_;
   const std::uint64_t gap_tokens_;
   const std::uint64_t summary_tokens_;
+  const std::uint64_t part_tokens_;  // what the summary of a part takes besides its words
   std::vector<bool> pinned_;
 };
 
@@ -108,6 +118,7 @@ Chooser::Chooser(const SessionState& session, const TurnStarted& turn, std::uint
       gap_tokens_(estimate_tokens(kGapText, turn.rules()) + kMessageTokens),
       summary_tokens_(std::uint64_t{session.summary_tokens()} + kMessageTokens +
                       estimate_tokens(kSummaryIntro, turn.rules())),
+      part_tokens_(estimate_tokens(kPartIntro, turn.rules()) + kMessageTokens),
       pinned_(static_cast<std::size_t>(size_)) {
   for (const Seq entry : session.pinned()) {
     const int after = position_after(session, entry);
@@ -146,6 +157,8 @@ std::uint64_t Chooser::weigh(const Choice& choice) const {
       tokens += gap_tokens_;
     } else if (piece.kind == Piece::Kind::kSummary) {
       tokens += summary_tokens_;
+    } else if (piece.kind == Piece::Kind::kPart) {
+      tokens += choice.kept.parts[static_cast<std::size_t>(piece.position)].tokens + part_tokens_;
     } else if (part != choice.cut.end()) {
       tokens += part->second.tokens + kMessageTokens;
     } else {
@@ -175,9 +188,11 @@ void Chooser::settle(Choice* choice) const {
     protects = protects || pinned(position);
   }
   choice->kept.summary = told;
+  std::erase_if(choice->kept.parts, [&](const ToldPart& part) { return all_kept(kept, part); });
   if (repaired) choice->provenance.emplace_back("pairing");
   if (protects) choice->provenance.emplace_back("pinned");
   if (told) choice->provenance.emplace_back("summary");
+  if (!choice->kept.parts.empty()) choice->provenance.emplace_back("parts");
   choice->tokens = weigh(*choice);
   choice->fits = choice->tokens <= tokens_max_;
 }
@@ -313,7 +328,10 @@ Choice Chooser::incremental() {
   }
   choice = shrunk(tokens_max);
   if (!choice.fits) return cut_to_fit();
-  if (choice.tokens <= tokens_max) pack(tokens_max, &choice);
+  if (choice.tokens <= tokens_max) {
+    tell_parts(tokens_max, &choice);
+    pack(tokens_max, &choice);
+  }
   put_first("incremental", &choice);
   return choice;
 }
@@ -338,6 +356,21 @@ std::vector<Scored> Chooser::scores(const Kept& kept) const {
     return one.hundredths > other.hundredths;
   });
   return scored;
+}
+
+// The newest parts of what is left out. Each may make one gap more than there was.
+void Chooser::tell_parts(std::uint64_t tokens_max, Choice* choice) const {
+  const std::vector<ToldPart> parts = parts_of(session_);
+  std::uint64_t room = (tokens_max - choice->tokens) / kPartsShare;
+  std::vector<ToldPart>& told = choice->kept.parts;
+  for (auto part = parts.rbegin(); part != parts.rend() && part->begin >= covered_; ++part) {
+    const std::uint64_t cost = part->tokens + part_tokens_ + gap_tokens_;
+    if (cost > room || all_kept(choice->kept.entries, *part)) continue;
+    room -= cost;
+    told.push_back(*part);
+  }
+  std::reverse(told.begin(), told.end());
+  choice->tokens = weigh(*choice);
 }
 
 // Takes what fits, an answer with its question. Gaps are reckoned for as many as there can be.

@@ -1,6 +1,7 @@
 // Policies: which entries of a conversation a prompt takes when it cannot, or need not, take all.
 //
-// A summary tells of what it covers; `incremental` alone takes covered entries again. "The last
+// A summary tells of what it covers; `incremental` alone takes covered entries again, and of the
+// summaries of parts what it has room for. "The last
 // few" begin no later than with the newest message that says what to do: "go on" does not. Pinned
 // entries are always whole, and what the turn answers is always taken. An answer is not taken
 // without its question, unless it is pinned.
@@ -31,7 +32,8 @@ namespace daybook {
 //                those do, long texts are cut
 //   reset        everything up to a threshold; beyond it begins anew with the last few, and goes on
 //                from there until the threshold is reached again
-//   incremental  the last few, then what has most in common with what was asked (core/relevance.h)
+//   incremental  the last few, then what has most in common with what was asked
+//                (core/relevance.h), and summaries of what is left out between them (core/parts.h)
 struct PolicyRow {
   std::string_view name;
   std::string_view meaning;  // for /policy

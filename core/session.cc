@@ -110,6 +110,7 @@ void complete_compaction(SessionState* state, const Event& event) {
   row->set_text(summary_text(event));
   row->set_last(completed.last());
   row->set_tokens(completed.tokens_after());
+  if (completed.granularity() != WHOLE) row->set_first(completed.first());
   state->clear_compaction_failed();
   state->clear_compacting();
   choose_summary(state);
@@ -266,8 +267,9 @@ void forget(SessionState* state, const SessionErased& erased) {
   auto* rows = state->mutable_summaries();
   rows->erase(std::remove_if(rows->begin(), rows->end(),
                              [&](const SummaryRow& row) {
-                               return covers(erased, row.text()) ||
-                                      (in_force && position_after(*state, row.last()) > 0);
+                               const bool below = in_force && row.first() == 0 &&
+                                                  position_after(*state, row.last()) > 0;
+                               return below || covers(erased, row.text());
                              }),
               rows->end());
   if (in_force) choose_summary(state);

@@ -103,7 +103,7 @@ void choose_summary(SessionState* state) {
   state->clear_summary_tokens();
   for (int index = state->summaries_size(); index > 0; --index) {
     const SummaryRow& row = state->summaries(index - 1);
-    const int position = position_after(*state, row.last());
+    const int position = row.first() == 0 ? position_after(*state, row.last()) : 0;
     if (position == 0) continue;
     // Behind it a prompt would hold nothing, least of all what is asked.
     const bool asked = state->entries(position - 1).role() == Entry::USER;

@@ -246,6 +246,34 @@ TEST_CASE("a summary made of it goes, and so does one that builds on that", "[er
   CHECK(session->state().entries(0).seq() > first);
 }
 
+TEST_CASE("the summary of a part goes with what it was made of", "[erasure]") {
+  Chat chat;
+  Fact fact = testing::Story::settings();
+  SettingsLoaded* body = fact.mutable_settings_loaded();
+  body->add_telegram_allow(kUser);
+  body->set_auto_compact(true);
+  body->set_policy("incremental");
+  body->set_incremental_budget(1'500);
+  body->set_keep_last(8);
+  chat.gateway->record(std::move(fact), chat.now);
+  std::string words;
+  for (int i = 0; i < 60; ++i) words += "word ";
+  Seq early = 0;
+  std::int64_t id = 0;
+  const auto state = [&]() -> const SessionState& {
+    return chat.gateway->session(chat.row().id())->state();
+  };
+  do {
+    const Seq said = chat.write("message " + words, ++id);
+    if (id == 3) early = said;
+    chat.answer("answer " + words);
+  } while (state().open().kind() != SUMMARY && id < 60);
+  const Seq summary = chat.answer("They counted.");
+  REQUIRE(state().summaries_size() == 1);
+  const SessionErased erased = chat.plan(early);
+  CHECK(covers(erased, summary));
+}
+
 TEST_CASE("/erase in reply forgets for good, and the conversation goes on without it",
           "[erasure]") {
   Chat chat;

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/codec.h"
+#include "core/context.h"
+#include "core/parts.h"
 #include "core/sha256.h"
 #include "core/tree.h"
 
@@ -58,6 +60,18 @@ Result<void> add_summary(JournalView& view, const SessionState& state, std::vect
   return {};
 }
 
+// Of the parts that begin before this position, those that were not added yet.
+Result<void> add_parts(JournalView& view, const std::vector<ToldPart>& parts, int before,
+                       std::size_t* added, std::vector<Line>* lines) {
+  for (; *added < parts.size() && parts[*added].begin < before; ++*added) {
+    auto words = view.event(parts[*added].text);
+    if (!words) return words.error();
+    lines->push_back(
+        {"summary", parts[*added].completed, "CompactionCompleted", words->content().text()});
+  }
+  return {};
+}
+
 bool within(const SessionState& state, const std::vector<Range>& ranges, Seq entry) {
   const int position = position_after(state, entry);
   return position > 0 && std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
@@ -90,6 +104,10 @@ std::string why_entry_absent(const Line& line, const Side& side) {
   if (position == 0) return "not said in session " + std::to_string(state.id());
   if (state.summary_last() != 0 && position <= position_after(state, state.summary_last())) {
     return "replaced by the summary of CompactionCompleted " + std::to_string(state.summary());
+  }
+  for (const ToldPart& part : side.parts) {
+    if (position <= part.begin || position > part.end) continue;
+    return "replaced by the summary of CompactionCompleted " + std::to_string(part.completed);
   }
   if (within(state, side.dropped, line.seq)) {
     return "dropped by " + side.rule + " in " +
@@ -209,7 +227,12 @@ Result<Side> prompt_side(JournalView& view, const Event& turn) {
   if (started.summary() != 0) {
     if (auto added = add_summary(view, side.state, &side.lines); !added) return added.error();
   }
+  side.parts = told_parts(side.state, started);
+  std::size_t parts = 0;
   for (const Range& range : selection.taken) {
+    auto told =
+        add_parts(view, side.parts, position_after(side.state, range.last()), &parts, &side.lines);
+    if (!told) return told.error();
     auto added = add_lines(view, side.state, position_after(side.state, range.first()) - 1,
                            position_after(side.state, range.last()), &side.lines);
     if (!added) return added.error();

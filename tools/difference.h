@@ -37,7 +37,8 @@ struct Side {
   std::vector<Range> dropped;
   std::string rule;
   Seq dropped_by = 0;
-  Seq compaction = 0;  // of a SUMMARY: whose range it takes
+  Seq compaction = 0;           // of a SUMMARY: whose range it takes
+  std::vector<ToldPart> parts;  // told by their summaries
 };
 
 Result<Side> prompt_side(JournalView& view, const Event& turn);

@@ -5,6 +5,7 @@
 #include "adapters/event_json.h"
 #include "core/codec.h"
 #include "core/notation.h"
+#include "core/parts.h"
 #include "tools/figures.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
@@ -169,6 +170,13 @@ void print_session_text(const Tool& tool, JournalView& view, const Shown& shown)
                                 std::to_string(state.summary_last()) + " (event " +
                                 std::to_string(state.summary_text()) + ")"));
     print_line(terminal_text(text_of(view, state.summary_text())));
+  }
+  for (const ToldPart& part : parts_of(state)) {
+    print_line(dimmed(tool, "-- summary of events " +
+                                std::to_string(state.entries(part.begin).seq()) + " to " +
+                                std::to_string(state.entries(part.end - 1).seq()) + " (event " +
+                                std::to_string(part.text) + ")"));
+    print_line(terminal_text(text_of(view, part.text)));
   }
   for (const Entry& entry : state.entries()) {
     const std::string who = entry.role() == Entry::USER ? "user" : "assistant";

@@ -161,6 +161,10 @@ std::string prompt_text(const Told& told) {
   if (started.summary() != 0) {
     text += "; summary of CompactionCompleted " + std::to_string(started.summary());
   }
+  for (int index = 0; index < started.parts_size(); ++index) {
+    text += (index == 0 ? "; summaries of parts by CompactionCompleted " : ", ") +
+            std::to_string(started.parts(index));
+  }
   return text;
 }
 
@@ -365,7 +369,8 @@ JsonLine prompt_json(const TurnStarted& started, const Selection& selection) {
           {"window_tokens", started.window_tokens()},
           {"window_percent", started.window_percent()},
           {"messages_max", started.messages_max()},
-          {"summary", started.summary()}};
+          {"summary", started.summary()},
+          {"parts", std::vector<Seq>(started.parts().begin(), started.parts().end())}};
 }
 
 JsonLine events_json(const std::vector<Event>& events) {

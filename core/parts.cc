@@ -1,0 +1,78 @@
+#include "core/parts.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/layout.h"
+
+namespace daybook {
+
+namespace {
+
+constexpr int kPartEntries = 16;
+// A shorter stretch is not worth a model call, however many entries it has.
+constexpr std::uint32_t kPartTokensMin = 1'000;
+// A longer one is a part, however few entries it has.
+constexpr std::uint32_t kPartTokens = 8'000;
+constexpr int kExchangeEntries = 2;
+
+// One past the last entry of the part that begins here; 0: it would reach into what begins at
+// `end`.
+int part_end(const SessionState& session, int begin, int end) {
+  std::uint32_t tokens = 0;
+  for (int position = begin; position < end; ++position) {
+    const Entry& entry = session.entries(position);
+    tokens += entry.tokens();
+    const bool many = position - begin + 1 >= kPartEntries && tokens >= kPartTokensMin;
+    const bool whole = entry.role() == Entry::ASSISTANT && position > begin;
+    if (whole && (many || tokens >= kPartTokens)) return position + 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<ToldPart> parts_of(const SessionState& session) {
+  std::unordered_map<Seq, const SummaryRow*> ends;
+  for (const SummaryRow& row : session.summaries()) {
+    if (row.first() != 0) ends.try_emplace(row.last(), &row);
+  }
+  std::vector<ToldPart> parts;
+  if (ends.empty()) return parts;
+  std::unordered_map<Seq, int> begins;
+  for (const auto& [last, row] : ends) begins.try_emplace(row->first(), -1);
+  int told = 0;
+  for (int position = 0; position < session.entries_size(); ++position) {
+    const Seq seq = session.entries(position).seq();
+    if (const auto begin = begins.find(seq); begin != begins.end()) begin->second = position;
+    const auto found = ends.find(seq);
+    if (found == ends.end()) continue;
+    const SummaryRow& row = *found->second;
+    const int begin = begins.at(row.first());
+    if (begin < told) continue;  // its first entry is gone, or another part tells of it
+    parts.push_back({begin, position + 1, row.completed(), row.text(), row.tokens()});
+    told = position + 1;
+  }
+  return parts;
+}
+
+std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t keep_last) {
+  const int size = session.entries_size();
+  const int kept = static_cast<int>(std::min<std::uint32_t>(keep_last, 1U << 30));
+  const int last = std::max(size - kept, 0);
+  int begin = session.summary() == 0 ? 0 : position_after(session, session.summary_last());
+  std::vector<ToldPart> parts = parts_of(session);
+  parts.push_back({last, last, 0, 0, 0});
+  for (const ToldPart& part : parts) {
+    const int end = part_end(session, begin, std::min(part.begin, last));
+    if (end != 0) return ToldPart{begin, end, 0, 0, 0};
+    begin = std::max(begin, part.end);
+  }
+  return std::nullopt;
+}
+
+Granularity granularity_of(const ToldPart& part) {
+  return part.end - part.begin <= kExchangeEntries ? EXCHANGE : PHASE;
+}
+
+}  // namespace daybook

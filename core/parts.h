@@ -1,0 +1,39 @@
+// The summary index: stretches of a conversation that have a summary of their own. A prompt of the
+// policy `incremental` tells by them what it leaves out.
+//
+// A part lies on one way from the beginning to an entry, and what lies there never changes; so its
+// summary is true for ever, on every branch that goes through all of it, and is none of those that
+// leave the way within it. Rejected: summaries of summaries, and summaries made while a prompt
+// waits for them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/events.pb.h"
+#include "core/state.pb.h"
+#include "core/types.h"
+
+namespace daybook {
+
+// Entries by position, from `begin` to before `end`.
+struct ToldPart {
+  int begin = 0;
+  int end = 0;
+  Seq completed = 0;  // its CompactionCompleted
+  Seq text = 0;       // the event whose content.text is the summary
+  std::uint32_t tokens = 0;
+};
+
+// Those on the way to the leaf, in its order; none overlaps another. One pass over the entries.
+std::vector<ToldPart> parts_of(const SessionState& session);
+
+// The oldest entries that neither a summary nor a part tells of and that make a part: whole
+// exchanges before the last `keep_last` entries. nullopt: they are too few yet.
+std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t keep_last);
+
+// How much of a conversation a summary of these entries tells.
+Granularity granularity_of(const ToldPart& part);
+
+}  // namespace daybook
