@@ -1,5 +1,5 @@
-// What is decided about conversations themselves: what they have set, who waits in them, how one goes
-// from one to another, what they are called. Parts of decide(), each in a file of its own.
+// What is decided about conversations themselves: what they have set, who waits in them, how one
+// goes from one to another, what they are called. Parts of decide(), each in a file of its own.
 #pragma once
 
 #include <optional>
