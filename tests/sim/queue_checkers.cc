@@ -98,8 +98,8 @@ Complaints queue_modes_hold(const Evidence& evidence) {
     const bool wrote = lane.written_on.size() > before;
     // In the middle of asking for a tool there is nothing to be read on from.
     const bool piece = event.has_chunk_received() && event.chunk_received().kind() != TOOL_USE;
-    lane.cut_due = (mode == "interrupt" && wrote) ||
-                   (mode == "steer" && piece && !lane.written_on.empty());
+    lane.cut_due =
+        (mode == "interrupt" && wrote) || (mode == "steer" && piece && !lane.written_on.empty());
     const bool several = event.turn_started().answers_size() > 1;
     const bool late = held || event.turn_started().preface().late_messages() > 0;
     if (several && mode == "wait" && !late) {
