@@ -23,7 +23,8 @@ Decisions answer_set(const State& state, const Session& session, const Event& me
 // "model, thinking": the keys that are set in it, or were when it was left; empty: none.
 std::string own_keys(const Session& session);
 std::string own_keys(const ConversationRow& row);
-// What a new conversation takes from the one that is left, to be said: what waits, what is set.
+// What becomes of what the old conversation had, to be said when a new one begins: of what waits,
+// of what is set, of goal and tasks.
 std::string left_behind_text(const State& state, const Session& session, const Event& message);
 
 // decide_queue.cc: what becomes of messages that come while an answer is being written.

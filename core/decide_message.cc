@@ -89,10 +89,6 @@ Decisions answer_reset(const Order& asked) {
   decisions.push_back(std::move(reset));
   std::string text = "A new conversation begins. The old one stays in the journal.";
   text += left_behind_text(asked.state, asked.session, asked.message);
-  const SessionState& talk = asked.session.state();
-  if (talk.has_goal() || talk.tasks_size() > 0) {
-    text += " Goal and tasks stay: /goal done ends the goal, /task lists the tasks.";
-  }
   decisions.push_back(notice(asked.session, &asked.message, std::move(text), "reset"));
   return decisions;
 }

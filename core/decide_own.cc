@@ -228,9 +228,13 @@ std::string own_keys(const ConversationRow& row) { return keys_of(row); }
 
 std::string left_behind_text(const State& state, const Session& session, const Event& message) {
   std::string text = dropped_text(session, message);
+  if (state.directory.rules() < 3) return text;
   const std::string own = own_keys(session);
-  if (state.directory.rules() < 3 || own.empty()) return text;
-  return text + " What the old one had set holds no more: " + own + ".";
+  if (!own.empty()) text += " What the old one had set holds no more: " + own + ".";
+  if (session.state().has_goal() || session.state().tasks_size() > 0) {
+    text += " Goal and tasks stay: /goal done ends the goal, /task lists the tasks.";
+  }
+  return text;
 }
 
 Decisions answer_model(const State& state, const Session& session, const Event& message) {

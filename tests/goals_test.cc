@@ -117,11 +117,14 @@ TEST_CASE("setting a goal keeps the tasks, and a task that is not there changes 
   CHECK(told(story, "/goal").find("Goal: second") == 0);
 }
 
-TEST_CASE("/reset says that goal and tasks stay", "[goals]") {
+TEST_CASE("/reset and /forget say that goal and tasks stay", "[goals]") {
   StepStory story;
   CHECK(told(story, "/reset").find("Goal and tasks") == std::string::npos);
   told(story, "/goal plan the move");
   CHECK(told(story, "/reset").find("Goal and tasks stay") != std::string::npos);
+  story.say("hello");
+  story.complete(story.turn(), "well");
+  CHECK(told(story, "/forget").find("Goal and tasks stay") != std::string::npos);
   CHECK(story.state().has_goal());
 }
 
