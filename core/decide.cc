@@ -1,4 +1,3 @@
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 
 #include <utility>
@@ -28,11 +27,6 @@ Decisions decide_message(const State& state, const Event& event) {
   return decisions;
 }
 
-Decisions decide_deadline(const State& state, const Event& event) {
-  return event.deadline_passed().what() == kGathered ? decide_gathered(state, event)
-                                                     : close_idle(state, event);
-}
-
 struct Trigger {
   Event::BodyCase kind;
   Decisions (*answer)(const State& state, const Event& event);
@@ -44,13 +38,13 @@ constexpr Trigger kTriggers[] = {
     {Event::kMessageReceived, decide_message},
     {Event::kChunkReceived, decide_chunk},
     {Event::kMessageEdited, decide_edited},
-    {Event::kDeadlinePassed, decide_deadline},
     {Event::kUpdatesGap, decide_gap},
     {Event::kMessageReplaced, decide_moved},
     {Event::kLeafMoved, decide_moved},
     {Event::kCompactionUndone, decide_moved},
     {Event::kSessionNamed, decide_named},
     {Event::kMessageRefused, decide_refused},
+    {Event::kDeadlinePassed, decide_deadline},
     {Event::kAttemptFailed, decide_attempt_failed},
     {Event::kStepCompleted, decide_step_completed},
     {Event::kToolReturned, decide_tool_settled},

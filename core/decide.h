@@ -44,8 +44,6 @@ Decisions settle_message(const State& state, const Session& session, const Event
 // Settles what waits, in order, until a turn starts or nothing is left.
 Decisions settle_waiting_messages(const State& state, const Session& session);
 bool acts_at_once(const Event& message);
-// There is nothing to read in it.
-bool is_blank(const Event& message);
 
 // decide_late.cc: what came while nobody was there to answer.
 // Words to be answered: neither a command nor nothing that can be read.
@@ -66,10 +64,11 @@ Decisions decide_gap(const State& state, const Event& event);
 Decisions answer_goal(const State& state, const Session& session, const Event& message);
 Decisions answer_task(const State& state, const Session& session, const Event& message);
 
-// decide_turn.cc: a turn for these messages, at least one, with the truncation it needed; or the
-// notice to each why not. `late` says how late they came.
-Decisions start_answer(const State& state, const Session& session,
-                       const std::vector<Event>& messages, const Preface& late = {});
+// decide_turn.cc: a turn for this message, with the truncation it needed; or the notice why not.
+Decisions start_answer(const State& state, const Session& session, const Event& message);
+// The same for several at once, and a notice to each; `late` says how late they came.
+Decisions start_answers(const State& state, const Session& session,
+                        const std::vector<Event>& messages, const Preface& late);
 // The model of this name; empty: the session's own, or the settings'.
 Result<ResolvedModel> model_of(const State& state, const Session& session,
                                const std::string& wanted = {});

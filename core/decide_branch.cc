@@ -10,7 +10,6 @@
 #include "core/command.h"
 #include "core/context.h"
 #include "core/conversations.h"
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/model.h"
 #include "core/tree.h"

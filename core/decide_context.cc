@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/context.h"
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/directory.h"
 #include "core/notation.h"

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "core/continuing.h"
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/open_turn.h"
 

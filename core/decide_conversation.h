@@ -1,13 +1,14 @@
-// What is decided about conversations themselves: what they have set, who waits in them, how one
-// goes from one to another, what they are called. Parts of decide(), each in a file of its own.
+// The parts of decide() that are about conversations: their own settings, what becomes of messages
+// that come meanwhile, going from one to another, and titles.
+//
+// Law: as in core/decide.h, which these are a part of. Apart because what they say to each other
+// concerns nothing else.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/decide.h"
-#include "core/state.pb.h"
 
 namespace daybook {
 
@@ -57,7 +58,7 @@ Decisions answer_title(const State& state, const Session& session, const Event& 
 Decisions decide_named(const State& state, const Event& event);
 Decisions answer_forget(const State& state, const Session& session, const Event& message);
 Decisions answer_export(const State& state, const Session& session, const Event& message);
-Decisions close_idle(const State& state, const Event& event);
+Decisions decide_deadline(const State& state, const Event& event);
 // Told with the first words after a conversation was closed by itself; nothing: it was not.
 std::optional<Event> idle_notice(const Session& session);
 

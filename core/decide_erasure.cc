@@ -2,7 +2,6 @@
 // stops.
 #include <utility>
 
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/erasure.h"
 

@@ -83,7 +83,7 @@ Answered answer_some(const State& state, const Session& session, std::vector<Eve
   const std::size_t all = messages.size();
   while (true) {
     const Preface late = lateness_of(state, session, messages);
-    Answered answered{start_answer(state, session, messages, late), messages.size()};
+    Answered answered{start_answers(state, session, messages, late), messages.size()};
     const Decisions& made = answered.decisions;
     answered.starts = std::any_of(made.begin(), made.end(),
                                   [](const Event& one) { return one.has_turn_started(); });

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/command.h"
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/health.h"
 
@@ -191,7 +190,7 @@ constexpr Answer kAnswers[] = {
     {"usage", answer_with<answer_usage>, 3, kAnybody},
     {"continue", answer_with<continue_answer>, 3, kAnybody},
     {"goal", answer_with<answer_goal>, 3, kToChange},
-    {"task", answer_with<answer_task>, 3, kAnybody},
+    {"task", answer_with<answer_task>, 3, kToChange},
     {"recover", answer_with<answer_recover>, 3, kAnybody},
 };
 
@@ -221,10 +220,6 @@ bool acts_at_once(const Event& message) {
   return true;  // an unknown command is answered at once: that there is none
 }
 
-bool is_blank(const Event& message) {
-  return message.content().text().find_first_not_of(" \t\r\n") == std::string::npos;
-}
-
 Decisions settle_message(const State& state, const Session& session, const Event& message) {
   const Order asked{state, session, message};
   const std::string& command = message.message_received().command();
@@ -239,10 +234,10 @@ Decisions settle_message(const State& state, const Session& session, const Event
     }
     return answer_unknown(asked);
   }
-  if (is_blank(message)) {
+  if (!is_plain(message)) {
     return asked.reply("I can only read text so far.", "unsupported");
   }
-  return start_answer(state, session, {message});
+  return start_answer(state, session, message);
 }
 
 Decisions settle_waiting_messages(const State& state, const Session& session) {
@@ -257,7 +252,7 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
     gathered = gathered || late;
     Decisions settled;
     if (late) settled = settle_late(state, session);
-    if (together.size() > 1) settled = start_answer(state, session, together);
+    if (together.size() > 1) settled = start_answers(state, session, together, Preface());
     // What is too much for one turn is answered one by one.
     if (!late && !changes_conversation(settled)) {
       settled = settle_message(state, session, together.front());

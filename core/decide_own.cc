@@ -10,7 +10,6 @@
 #include <cmath>
 #include <utility>
 
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/model.h"
 #include "core/policy.h"

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/erasure.h"
 #include "core/tree.h"
@@ -31,8 +30,8 @@ constexpr std::size_t kWaitingBytesShown = 60;
 // none. What had waited before does not cut what was begun before it.
 Seq first_to_answer(const State& state, const Session& session) {
   for (const Waiting& waiting : session.state().waiting()) {
-    const bool new_words = waiting.tokens() != 0 && !waiting.late();
-    if (!new_words || waiting.seq() < session.state().open().seq()) continue;
+    const bool before = waiting.seq() < session.state().open().seq();
+    if (waiting.tokens() == 0 || before || waiting.late()) continue;
     const std::optional<Event> message = state.history.clear_event(waiting.seq());
     if (message && message->message_received().command().empty()) return waiting.seq();
   }
@@ -147,8 +146,7 @@ Decisions meet_busy(const State& state, const Session& session, const Event& mes
   const OpenTurn& open = session.state().open();
   // A title can wait for a later answer; nobody waits for it.
   if (open.kind() == TITLE) return cut_turn(state, session, message.seq());
-  const bool words = message.message_received().command().empty() && !is_blank(message);
-  if (!words || open.kind() != ANSWER) return {};
+  if (!is_plain(message) || open.kind() != ANSWER || open.using_tools()) return {};
   const std::string mode = queue_mode(state, session);
   // What has said nothing yet has no piece to be cut at.
   const bool at_once = mode == "interrupt" || (mode == "steer" && open.last_chunk() == 0);
@@ -160,7 +158,9 @@ Decisions decide_chunk(const State& state, const Event& event) {
   if (session == nullptr || session->state().waiting().empty() || !session->busy()) return {};
   const bool safe = event.chunk_received().kind() != TOOL_USE;
   if (!safe || session->state().open().kind() != ANSWER) return {};
-  if (queue_mode(state, *session) != "steer") return {};
+  // Where a tool was at work when it was written, an interruption comes now.
+  const std::string mode = queue_mode(state, *session);
+  if (mode != "steer" && mode != "interrupt") return {};
   const Seq first = first_to_answer(state, *session);
   return first == 0 ? Decisions() : cut_turn(state, *session, first);
 }
@@ -168,7 +168,8 @@ Decisions decide_chunk(const State& state, const Event& event) {
 Decisions cut_interrupted(const State& state, const Session& session) {
   const std::string mode = queue_mode(state, session);
   const bool cuts = mode == "steer" || mode == "interrupt";
-  if (!cuts || session.state().open().kind() != ANSWER) return {};
+  const OpenTurn& open = session.state().open();
+  if (!cuts || open.kind() != ANSWER || open.using_tools()) return {};
   const Seq first = first_to_answer(state, session);
   return first == 0 ? Decisions() : cut_turn(state, session, first);
 }
@@ -185,12 +186,11 @@ std::vector<Event> waiting_together(const State& state, const Session& session, 
     // One that is answered once more is there already.
     const bool again =
         !waiting.model().empty() || waiting.continues() != 0 || waiting.seq() == leaf_of(talk);
-    const bool own_turn =
-        again || !message->message_received().command().empty() || is_blank(*message);
-    const bool other = own_turn || waiting.late();
-    if (other && !together.empty()) break;
+    // What came late is gathered by itself.
+    const bool own_turn = again || waiting.late() || !is_plain(*message);
+    if (own_turn && !together.empty()) break;
     together.push_back(*std::move(message));
-    if (other || alone || together.size() == kTogetherMax) break;
+    if (own_turn || alone || together.size() == kTogetherMax) break;
   }
   return together;
 }

@@ -9,8 +9,8 @@
 
 #include "core/command.h"
 #include "core/conversations.h"
-#include "core/decide.h"
 #include "core/decide_conversation.h"
+#include "core/late.h"
 #include "core/money.h"
 #include "core/notation.h"
 #include "core/tree.h"
@@ -322,7 +322,8 @@ Decisions answer_export(const State& state, const Session& session, const Event&
   return {wish.reply(std::move(text), quotes)};
 }
 
-Decisions close_idle(const State& state, const Event& event) {
+Decisions decide_deadline(const State& state, const Event& event) {
+  if (event.deadline_passed().what() == kGathered) return decide_gathered(state, event);
   const Session* session = state.session(event.session());
   const SessionRow* row = state.directory.session(event.session());
   const std::int64_t idle = state.directory.settings().idle();

@@ -7,7 +7,6 @@
 
 #include "core/command.h"
 #include "core/conversations.h"
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 
 namespace daybook {

@@ -6,7 +6,6 @@
 
 #include "core/context.h"
 #include "core/continuing.h"
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/failure_text.h"
 #include "core/health.h"
@@ -300,6 +299,18 @@ Waiting waiting_as(const Session& session, const Event& message) {
   return {};
 }
 
+// Why not all of them can be answered; what came late is answered on the account of the last.
+std::string stop_of_any(const State& state, const Session& session,
+                        const std::vector<Event>& messages, bool late) {
+  for (std::size_t index = late ? messages.size() - 1 : 0; index < messages.size(); ++index) {
+    const Event& message = messages[index];
+    const std::int64_t payer = asker_of(state, message, waiting_as(session, message));
+    std::string stop = budget_stop(state, session.state().place(), payer);
+    if (!stop.empty()) return stop;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ResolvedModel> model_of(const State& state, const Session& session,
@@ -330,12 +341,15 @@ Result<TurnStarted> next_answer(const State& state, const Session& session) {
   return turn;
 }
 
-Decisions start_answer(const State& state, const Session& session,
-                       const std::vector<Event>& messages, const Preface& late) {
-  const Event& first = messages.front();
-  const Waiting waiting = waiting_as(session, first);
+Decisions start_answer(const State& state, const Session& session, const Event& message) {
+  return start_answers(state, session, {message}, Preface());
+}
+
+Decisions start_answers(const State& state, const Session& session,
+                        const std::vector<Event>& messages, const Preface& late) {
+  const Waiting waiting = waiting_as(session, messages.front());
   const auto refuse = [&](const std::string& why, const std::string& topic) {
-    Decisions notices = not_asked(session, first, waiting, why, topic);
+    Decisions notices = not_asked(session, messages.front(), waiting, why, topic);
     for (std::size_t index = 1; index < messages.size(); ++index) {
       notices.push_back(notice(session, &messages[index], why, topic));
     }
@@ -343,17 +357,16 @@ Decisions start_answer(const State& state, const Session& session,
   };
   const Result<ResolvedModel> model = model_of(state, session, waiting.model());
   if (!model) return refuse("⚠ " + model.error().message, "model");
-  for (const Event& message : messages) {
-    const std::int64_t payer = asker_of(state, message, waiting_as(session, message));
-    const std::string stop = budget_stop(state, session.state().place(), payer);
-    if (!stop.empty()) return refuse("⚠ Nothing was sent: " + stop, "budget");
+  const std::string stop = stop_of_any(state, session, messages, late.late_messages() > 0);
+  if (!stop.empty()) {
+    return refuse("⚠ Nothing was sent: " + stop, "budget");
   }
-  const std::int64_t user = asker_of(state, first, waiting);
+  const std::int64_t user = asker_of(state, messages.back(), waiting);
   const auto turn_with = [&](const Routed& routed) {
     Event event = new_turn(state, session, routed.model);
     TurnStarted* turn = event.mutable_turn_started();
     turn->set_kind(ANSWER);
-    for (const Event& message : messages) turn->add_answers(message.seq());
+    for (const Event& one : messages) turn->add_answers(one.seq());
     turn->set_reply_to(reply_target(messages.back()));
     if (state.directory.rules() < 3) return event;
     turn->set_user(user);

@@ -33,7 +33,7 @@ std::string age_text(Duration age) {
 }
 
 void Gatherer::on_event(const Event& event) {
-  if (event.has_deadline_passed()) asked_.erase(event.session());
+  if (event.deadline_passed().what() == kGathered) asked_.erase(event.session());
 }
 
 std::optional<Due> Gatherer::due(const Moment& moment) {

@@ -68,6 +68,25 @@ void add_usage(Usage* sum, const Usage& usage) {
   sum->set_reported(sum->reported() || usage.reported());
 }
 
+// What a call of the open turn's model took.
+void add_call(SessionState* state, const Usage& usage) {
+  add_usage(state->mutable_usage(), usage);
+  ConversationRow* row = present_conversation(state);
+  if (row == nullptr) return;
+  add_usage(row->mutable_usage(), usage);
+  const OpenTurn& open = state->open();
+  const auto same = [&](const ModelUsage& one) {
+    return one.provider() == open.provider() && one.model() == open.model() &&
+           (one.usage().cost_nanodollars() > 0) == (usage.cost_nanodollars() > 0);
+  };
+  auto* rows = row->mutable_by_model();
+  const auto found = std::find_if(rows->begin(), rows->end(), same);
+  ModelUsage* one = found != rows->end() ? &*found : rows->Add();
+  one->set_provider(open.provider());
+  one->set_model(open.model());
+  add_usage(one->mutable_usage(), usage);
+}
+
 // What was said before the turn ended, whole or not, stays part of the conversation.
 void end_turn(SessionState* state, const Event& event, std::uint32_t tokens) {
   const bool answer = state->open().kind() == ANSWER;
@@ -96,7 +115,7 @@ void follow_step(SessionState* state, const Event& event) {
   if (!state->has_open()) return;
   apply_step(state->mutable_open(), event);
   if (event.has_step_completed()) {
-    add_usage(state->mutable_usage(), event.step_completed().usage());
+    add_call(state, event.step_completed().usage());
   } else if (event.has_step_started()) {
     state->set_last_prompt(event.seq());
   }
@@ -252,12 +271,12 @@ void fork_off(SessionState* state, const Event& event) {
   state->clear_waiting();
   state->clear_usage();
   state->clear_turns();
-  state->clear_held_until();
   state->clear_idle_closed();
   for (ConversationRow& row : *state->mutable_conversations()) {
     row.clear_usage();
     row.clear_by_model();
   }
+  state->clear_held_until();
 }
 
 // What is forgotten is no part of the conversation any more; what a forgotten summary stood for is.
@@ -287,27 +306,9 @@ void forget(SessionState* state, const SessionErased& erased) {
                                 [&](const Waiting& one) { return covers(erased, one.seq()); }),
                  waiting->end());
   unpin(state, [&](Seq one) { return covers(erased, one); });
-  forget_goal(state, erased);
   drop_own(state, worded);
+  forget_goal(state, erased);
   settle_waiting(state, erased.answers());
-}
-
-// Who answered is the open turn's to say.
-void add_to_conversation(SessionState* state, const Usage& usage) {
-  ConversationRow* row = present_conversation(state);
-  if (row == nullptr) return;
-  add_usage(row->mutable_usage(), usage);
-  const OpenTurn& open = state->open();
-  const auto same = [&](const ModelUsage& one) {
-    return one.provider() == open.provider() && one.model() == open.model() &&
-           (one.usage().cost_nanodollars() > 0) == (usage.cost_nanodollars() > 0);
-  };
-  auto* rows = row->mutable_by_model();
-  const auto found = std::find_if(rows->begin(), rows->end(), same);
-  ModelUsage* one = found != rows->end() ? &*found : rows->Add();
-  one->set_provider(open.provider());
-  one->set_model(open.model());
-  add_usage(one->mutable_usage(), usage);
 }
 
 // They stand before what waits already, in their order.
@@ -330,9 +331,7 @@ void wait_again(SessionState* state, const TurnCancelled& cancelled) {
 
 void apply_turn_end(SessionState* state, const Event& event) {
   if (event.has_turn_completed()) {
-    const Usage& usage = event.turn_completed().usage();
-    add_usage(state->mutable_usage(), usage);
-    add_to_conversation(state, usage);
+    add_call(state, event.turn_completed().usage());
     end_turn(state, event, event.turn_completed().tokens());
   } else if (event.has_turn_failed()) {
     end_turn(state, event, event.turn_failed().tokens());
@@ -383,6 +382,7 @@ void Session::apply(const Event& event) {
     reset(&state_, event);
   } else if (event.has_queue_cleared()) {
     for (const Seq message : event.queue_cleared().dropped()) settle_waiting(&state_, message);
+    if (!has_late(state_)) state_.clear_held_until();
   } else if (event.has_leaf_moved()) {
     follow_leaf(&state_, event.leaf_moved());
   } else if (event.has_message_replaced()) {
@@ -399,7 +399,7 @@ void Session::apply(const Event& event) {
     follow_step(&state_, event);
   } else if (event.has_message_held()) {
     hold(&state_, event.message_held());
-  } else if (event.has_deadline_passed()) {
+  } else if (event.deadline_passed().what() == kGathered) {
     state_.clear_held_until();
   } else if (event.has_compaction_started()) {
     settle_waiting(&state_, event.compaction_started().answers());

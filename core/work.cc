@@ -1,5 +1,7 @@
 #include "core/work.h"
 
+#include "core/late.h"
+
 namespace daybook {
 
 Work Work::restore(const WorkState& state, History& history) {
@@ -39,7 +41,7 @@ void Work::apply(const Event& event) {
   }
   // Nobody knows whether they were answered after the backup was made.
   if (event.has_journal_restored()) held.clear();
-  if (event.has_deadline_passed()) held.erase(event.session());
+  if (event.deadline_passed().what() == kGathered) held.erase(event.session());
   if (event.has_session_erased()) erasures.push_back(event.seq());
   if (event.has_keys_destroyed()) std::erase(erasures, event.keys_destroyed().of());
 }

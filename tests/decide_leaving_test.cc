@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/erasure.h"
 #include "core/fork.h"
 #include "tests/chat_story.h"

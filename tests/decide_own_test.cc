@@ -4,7 +4,6 @@
 #include <string>
 
 #include "core/context.h"
-#include "core/decide.h"
 #include "core/decide_conversation.h"
 #include "core/erasure.h"
 #include "core/model.h"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/context.h"
-#include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/erasure.h"
 #include "tests/chat_story.h"
 

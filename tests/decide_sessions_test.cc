@@ -5,7 +5,7 @@
 
 #include "core/context.h"
 #include "core/conversations.h"
-#include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/erasure.h"
 #include "core/idle.h"
 #include "core/model.h"

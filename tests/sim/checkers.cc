@@ -271,11 +271,10 @@ Complaints prompts_in_order(const Evidence& evidence) {
     if (!event.has_turn_completed()) continue;
     // An answer that was forgotten alone leaves its question behind.
     if (forgotten(evidence, event.session(), event.seq())) continue;
-    // Late ones are answered together, so they stand together; of others the answer stands behind
-    // the last.
-    const TurnStarted& turn = event_at(evidence, event.turn_completed().turn()).turn_started();
-    const auto& answers = turn.answers();
-    if (answers.empty() || turn.preface().late_messages() > 0) continue;
+    // Of several that one turn answers, the answer stands behind the last.
+    const auto& answers =
+        event_at(evidence, event.turn_completed().turn()).turn_started().answers();
+    if (answers.empty()) continue;
     const auto question = by_message.find(answers.Get(answers.size() - 1));
     if (question != by_message.end()) answered.insert(question->second->text);
   }

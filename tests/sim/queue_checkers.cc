@@ -1,10 +1,10 @@
-// What the queue of a session promises, checked over the whole journal.
+// Queues and conversations as the journal alone tells them: which mode is in force, what was
+// written since an answer began, and in which conversation.
 #include <map>
 #include <set>
 #include <string>
 #include <utility>
 
-#include "core/codec.h"
 #include "core/directory.h"
 #include "tests/sim/checkers.h"
 
@@ -19,8 +19,8 @@ struct Lane {
   std::map<Seq, std::string> left;   // what was own in those that were left
   Seq open = 0;                      // an answer, not a summary
   std::set<Seq> written_on;          // since it began, and waiting
-  bool held = false;                 // late messages wait to be answered together
   bool cut_due = false;              // the next event of the session must be its end
+  bool tool_at_work = false;         // nothing cuts it
 };
 
 // A conversation is found as it was left.
@@ -28,7 +28,7 @@ void go_where_it_goes(const Event& event, Lane* lane) {
   for (const Seq message : event.turn_started().answers()) {
     lane->conversations[message] = lane->conversation;
   }
-  if (ended_turn(event) != 0) lane->conversations[event.seq()] = lane->conversation;
+  if (ends_turn(event)) lane->conversations[event.seq()] = lane->conversation;
   if (event.has_session_reset()) {
     lane->left[lane->conversation] = lane->own;
     lane->conversation = event.seq();
@@ -50,12 +50,13 @@ void follow(const Event& event, Lane* lane) {
     lane->open = event.turn_started().kind() == ANSWER ? event.seq() : 0;
     lane->written_on.clear();
   }
-  if (ended_turn(event) != 0) lane->open = 0;
+  if (ends_turn(event)) lane->open = 0;
+  if (event.has_step_completed()) lane->tool_at_work = true;
+  if (event.has_step_started() || event.has_turn_started()) lane->tool_at_work = false;
+  lane->written_on.erase(event.message_held().message());
   lane->written_on.erase(event.notice_issued().answers());
   for (const Seq message : event.queue_cleared().dropped()) lane->written_on.erase(message);
   const bool words = event.has_message_received() && event.message_received().command().empty();
-  if (event.has_message_held()) lane->written_on.erase(event.message_held().message());
-  lane->held = event.has_message_held() || (lane->held && !event.has_turn_started());
   if (words && lane->open != 0) lane->written_on.insert(event.seq());
 }
 
@@ -88,21 +89,20 @@ Complaints queue_modes_hold(const Evidence& evidence) {
     if (event.session() == 0) continue;
     Lane& lane = lanes[event.session()];
     const std::string mode = lane.own.empty() ? usual : lane.own;
-    const bool cut_due = std::exchange(lane.cut_due, false) && !event.has_message_held();
-    if (cut_due && event.turn_cancelled().turn() != lane.open) {
+    const bool passed = event.turn_cancelled().turn() == lane.open || event.has_message_held();
+    if (std::exchange(lane.cut_due, false) && !passed) {
       complaints.push_back("turn " + std::to_string(lane.open) + " was not cut, in mode " + mode);
     }
     const std::size_t before = lane.written_on.size();
-    const bool held = lane.held;
     follow(event, &lane);
     const bool wrote = lane.written_on.size() > before;
     // In the middle of asking for a tool there is nothing to be read on from.
     const bool piece = event.has_chunk_received() && event.chunk_received().kind() != TOOL_USE;
-    lane.cut_due =
-        (mode == "interrupt" && wrote) || (mode == "steer" && piece && !lane.written_on.empty());
-    const bool several = event.turn_started().answers_size() > 1;
-    const bool late = held || event.turn_started().preface().late_messages() > 0;
-    if (several && mode == "wait" && !late) {
+    lane.cut_due = (mode == "interrupt" && wrote && !lane.tool_at_work) ||
+                   ((mode == "interrupt" || mode == "steer") && piece && !lane.written_on.empty());
+    const bool several = event.turn_started().answers_size() > 1 &&
+                         event.turn_started().preface().late_messages() == 0;
+    if (several && mode == "wait") {
       complaints.push_back("turn " + std::to_string(event.seq()) + " answers several");
     }
     const bool cut =
