@@ -179,6 +179,19 @@ TEST_CASE("who writes anew is answered at once, with all that waits", "[late]") 
   CHECK(away.kinds_after(next) == "TurnStarted");
 }
 
+TEST_CASE("another deadline than theirs leaves late messages held", "[late]") {
+  Away away;
+  away.write("hello", 2 * kHour);
+  Fact idle;
+  idle.set_session(away.state().id());
+  idle.mutable_deadline_passed()->set_what("idle");
+  const Seq passed = away.gateway->record(std::move(idle), away.now);
+  CHECK(away.kinds_after(passed).empty());
+  CHECK(away.state().held_until() != 0);
+  away.wait();
+  CHECK(away.turn("telegram:77").answers_size() == 1);
+}
+
 TEST_CASE("a crash does not lose what is held", "[late]") {
   Away away;
   away.write("first", 3 * kHour);

@@ -39,6 +39,23 @@ void check_same(const StepStory& story, const Event& recorded) {
   CHECK(prompt_record(recorded).sha256() == view(digest));
 }
 
+TEST_CASE("no message cuts an answer while a tool is at work; the next piece does", "[steps]") {
+  const std::string mode = GENERATE("steer", "interrupt");
+  StepStory story;
+  Fact fact = StepStory::with_tools(4);
+  fact.mutable_settings_loaded()->set_queue_mode(mode);
+  story.gateway->record(std::move(fact), story.now);
+  story.say("look for boats");
+  story.look_for("boats");
+  const Seq written = story.say("and cars");
+  CHECK(story.kinds_after(written).empty());
+  story.commit();
+  story.run_tools();
+  const Seq piece = story.chunk(story.turn(), "There");
+  CHECK(story.kinds_after(piece) == "TurnCancelled TurnStarted");
+  CHECK(story.turn().answers(0) == written);
+}
+
 TEST_CASE("a turn asks, a tool answers, and the model is asked once more", "[steps]") {
   StepStory story;
   story.say("the invoice is number 41");
