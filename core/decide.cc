@@ -12,9 +12,13 @@ namespace {
 Decisions decide_message(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr) return {};
-  if (comes_late(state, event)) return hold_message(state, *session, event);
-  if (session->busy() && !acts_at_once(event)) return meet_busy(state, *session, event);
   Decisions decisions;
+  if (comes_late(state, event)) {
+    if (std::optional<Event> told = idle_notice(*session)) decisions.push_back(*std::move(told));
+    for (Event& one : hold_message(state, *session, event)) decisions.push_back(std::move(one));
+    return decisions;
+  }
+  if (session->busy() && !acts_at_once(event)) return meet_busy(state, *session, event);
   const bool words = event.message_received().command().empty();
   if (std::optional<Event> told = idle_notice(*session); told && words) {
     decisions.push_back(*std::move(told));

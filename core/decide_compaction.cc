@@ -315,8 +315,14 @@ Decisions undo_compaction(const State& state, const Session& session, const Even
   Event event;
   event.set_session(session.state().id());
   event.mutable_compaction_undone()->set_compaction(completed->compaction_completed().compaction());
-  std::string text = "The model sees the messages themselves again in place of the summary: " +
-                     std::to_string(completed->compaction_completed().messages()) + " of them.";
+  const CompactionCompleted& undone = completed->compaction_completed();
+  const std::string many = std::to_string(undone.messages());
+  const bool part = undone.granularity() != WHOLE;
+  std::string text =
+      part ? "The summary of a part is not told any more; where a prompt has no room for its " +
+                 many + " messages, they are left out."
+           : "The model sees the messages themselves again in place of the summary: " + many +
+                 " of them.";
   return {std::move(event), notice(session, &message, std::move(text), "compact")};
 }
 

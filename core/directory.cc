@@ -127,7 +127,6 @@ void Directory::apply_to_session(const Event& event) {
     row.set_last_chunk(0);
     row.set_open_model(model_name(started.provider(), started.model()));
     row.set_open_tokens(started.rules() == 0 ? 0 : started.tokens());
-    if (started.preface().late_messages() > 0) row.clear_held();
     if (started.kind() == ANSWER) row.set_said(event.time());
   } else if (event.has_message_held()) {
     row.set_held(true);

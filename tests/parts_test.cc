@@ -236,7 +236,7 @@ TEST_CASE("/compact undo takes the newest part back where no summary is in force
   chat.complete(chat.turn(), "They counted questions.");
   chat.say("/compact undo");
   CHECK(parts_of(chat.state()).empty());
-  CHECK(chat.last("NoticeIssued").content().text().find("16 of them") != std::string::npos);
+  CHECK(chat.last("NoticeIssued").content().text().find("its 16 messages") != std::string::npos);
 }
 
 }  // namespace daybook::parts_test
