@@ -83,7 +83,7 @@ const std::vector<CommandRow>& commands() {
       {"sessions", "[n]", "the conversations of this chat; go to one by number or title", true, 3},
       {"session", "", "this conversation: title, tokens, money, settings", true, 3},
       {"title", "[text]", "show or give this conversation's title", true, 3},
-      {"forget", "", "close this conversation: the model sees no more of it", true, 3},
+      {"forget", "", "close this conversation: no prompt takes anything of it", true, 3},
       {"export", "", "this conversation as Markdown", true, 3},
       {"policy", "[name]", "what a prompt takes of a long conversation", true, 3},
       {"context", "", "what the model would see, and why", true, 3},
@@ -100,7 +100,7 @@ const std::vector<CommandRow>& commands() {
       {"branches", "", "the ways this conversation went", true, 3},
       {"switch", "n", "go on in another branch, by number or name (also /load)", true, 3},
       {"save", "name", "give this branch a name", true, 3},
-      {"goal", "[text]", "what this conversation is for; alone, show it", true, 3},
+      {"goal", "[text]", "what this chat is for; alone, show it", true, 3},
       {"task", "[text]", "add a task; alone, list those that are open; done N ends one", true, 3},
       {"recover", "", "for the owner: answer what came while the gateway was away", true, 3},
   };

@@ -15,7 +15,8 @@ Decisions decide_message(const State& state, const Event& event) {
   Decisions decisions;
   if (comes_late(state, event)) {
     if (std::optional<Event> told = idle_notice(*session)) decisions.push_back(*std::move(told));
-    for (Event& one : hold_message(state, *session, event)) decisions.push_back(std::move(one));
+    for (Event& one : hold_message(state, *session, event.seq()))
+      decisions.push_back(std::move(one));
     return decisions;
   }
   if (session->busy() && !acts_at_once(event)) return meet_busy(state, *session, event);
@@ -94,6 +95,14 @@ Event notice(const Session& session, const Event* message, std::string text,
   if (message != nullptr) {
     issued->set_answers(message->seq());
     issued->set_reply_to(reply_target(*message));
+  }
+  return event;
+}
+
+Event Asked::reply(std::string text, const std::vector<Seq>& quotes) const {
+  Event event = notice(session, &message, std::move(text), topic);
+  for (const Seq seq : quotes) {
+    if (seq != 0) event.mutable_notice_issued()->add_quotes(seq);
   }
   return event;
 }

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/directory.h"
@@ -49,7 +50,9 @@ bool acts_at_once(const Event& message);
 // Words to be answered: neither a command nor nothing that can be read.
 bool is_plain(const Event& message);
 bool comes_late(const State& state, const Event& message);
-Decisions hold_message(const State& state, const Session& session, const Event& message);
+Decisions hold_message(const State& state, const Session& session, Seq message);
+// Something waits that did not come late: somebody is there.
+bool wrote_anew(const State& state, const Session& session);
 // One answer to all plain messages that wait, or to as many of them as fit one prompt.
 Decisions answer_late(const State& state, const Session& session);
 // The same unless the owner is to be asked first, and nobody wrote anew: then that.
@@ -211,6 +214,19 @@ std::int64_t reply_target(const Event& message);
 // A notice to the session's place that settles `message` (null: nothing in particular).
 Event notice(const Session& session, const Event* message, std::string text,
              std::string_view topic);
+
+// A command, and where it was given.
+struct Asked {
+  const State& state;
+  const Session& session;
+  const Event& message;
+  std::string_view topic;
+
+  [[nodiscard]] const SessionState& tree() const { return session.state(); }
+  [[nodiscard]] const std::string& arguments() const { return message.content().arguments(); }
+  // `quotes`: events whose words the text repeats; 0 is none.
+  [[nodiscard]] Event reply(std::string text, const std::vector<Seq>& quotes = {}) const;
+};
 // A notice to a place that need not have a session yet.
 Event notice_at(const State& state, const std::string& place, std::string text,
                 std::string_view topic);

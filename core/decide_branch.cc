@@ -26,22 +26,6 @@ constexpr std::size_t kBranchesShown = 20;
 // years must not hold up the others.
 constexpr std::size_t kScreenEventsMax = 10'000;
 
-struct Asked {
-  const State& state;
-  const Session& session;
-  const Event& message;
-  std::string_view topic;
-
-  [[nodiscard]] const SessionState& tree() const { return session.state(); }
-  [[nodiscard]] const std::string& arguments() const { return message.content().arguments(); }
-  // `quotes`: entries whose words the text repeats.
-  [[nodiscard]] Event reply(std::string text, const std::vector<Seq>& quotes = {}) const {
-    Event event = notice(session, &message, std::move(text), topic);
-    for (const Seq seq : quotes) event.mutable_notice_issued()->add_quotes(seq);
-    return event;
-  }
-};
-
 // nullopt: not a whole number from 1 on.
 std::optional<int> count_of(const std::string& text) {
   int count = 0;

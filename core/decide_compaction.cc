@@ -230,8 +230,9 @@ std::string compaction_text(const Event& ended) {
 // The one in force, or where none is, of the newest part.
 Seq newest_summary(const SessionState& session) {
   if (session.summary() != 0) return session.summary();
-  const std::vector<ToldPart> parts = parts_of(session);
-  return parts.empty() ? 0 : parts.back().completed;
+  Seq newest = 0;
+  for (const ToldPart& part : parts_of(session)) newest = std::max(newest, part.completed);
+  return newest;
 }
 
 // What stands in for a summary that no model made, if it is any shorter than its source.

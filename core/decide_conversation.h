@@ -41,12 +41,16 @@ Decisions cut_turn(const State& state, const Session& session, Seq for_message);
 // for those that are forgotten; null: none is.
 Decisions take_back_turn(const State& state, const Session& session, Seq by,
                          const SessionErased* erased);
+// When its tools have done: nothing is asked again whose answer would be cut; nothing: it goes on.
+Decisions cut_between_steps(const State& state, const Session& session);
 // A message that found its session busy.
 Decisions meet_busy(const State& state, const Session& session, const Event& message);
 // A piece of an answer has come: one that is cut here makes way for what waits.
 Decisions decide_chunk(const State& state, const Event& event);
 // After a restart, of a turn that somebody has written on since; nothing: it goes on.
 Decisions cut_interrupted(const State& state, const Session& session);
+// It was answered before: it is an entry already, or is asked of another model, or goes on.
+bool waits_once_more(const Session& session, const Waiting& waiting);
 // Of what waits, from this position on, the messages that one turn is to answer.
 std::vector<Event> waiting_together(const State& state, const Session& session, int position);
 

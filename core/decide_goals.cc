@@ -1,4 +1,4 @@
-// /goal and /task: what a conversation is for and what is to be done, said by a person.
+// /goal and /task: what a chat is for and what is to be done, said by a person.
 #include <algorithm>
 #include <charconv>
 #include <string_view>
@@ -61,8 +61,7 @@ std::string_view status_word(TaskChanged::Status status) {
 Event goal_told(const AskedGoal& asked) {
   const SessionState& talk = asked.session.state();
   if (!talk.has_goal()) {
-    return asked.reply("This conversation has no goal. Set one with /goal and what it is for.",
-                       "goal");
+    return asked.reply("This chat has no goal. Set one with /goal and what it is for.", "goal");
   }
   std::string text = "Goal: " + asked.state.history.text(talk.goal().set());
   const std::uint32_t used = talk.goal().tools_used();

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/late.h"
 
 namespace daybook {
@@ -24,8 +24,8 @@ constexpr std::int64_t kUpdatesKeptHours = 24;
 std::string late_sentence(const Preface& late, bool more) {
   const std::string age = age_text(Duration(late.late_milliseconds()));
   if (more) {
-    return "More came while I was away than fits one prompt. What was written from " + age +
-           " ago on is answered first; the rest waits for that.";
+    return "More came while I was away than one answer can be given to. What was written from " +
+           age + " ago on is answered first; the rest waits for that.";
   }
   if (late.late_messages() == 1) {
     return "This was written " + age + " ago, while I was away. The answer follows.";
@@ -38,6 +38,7 @@ std::string late_sentence(const Preface& late, bool more) {
 std::vector<Event> gathered(const State& state, const Session& session) {
   std::vector<Event> messages;
   for (const Waiting& waiting : session.state().waiting()) {
+    if (waits_once_more(session, waiting)) continue;
     std::optional<Event> message = state.history.event(waiting.seq());
     if (message && is_plain(*message)) messages.push_back(*std::move(message));
   }
@@ -48,13 +49,6 @@ bool waits_late(const Session& session, Seq message) {
   const auto& waiting = session.state().waiting();
   return std::any_of(waiting.begin(), waiting.end(),
                      [message](const Waiting& one) { return one.seq() == message && one.late(); });
-}
-
-// Somebody is there and waits.
-bool wrote_anew(const State& state, const Session& session) {
-  const std::vector<Event> messages = gathered(state, session);
-  return std::any_of(messages.begin(), messages.end(),
-                     [&](const Event& message) { return !waits_late(session, message.seq()); });
 }
 
 Preface lateness_of(const State& state, const Session& session,
@@ -78,7 +72,8 @@ struct Answered {
   bool starts = false;
 };
 
-// One answer to the first of them: to all, or to half as many while they do not fit one prompt.
+// One answer to the first of them: to all, or to half as many while they do not fit one prompt or
+// one of their writers has spent a budget.
 Answered answer_some(const State& state, const Session& session, std::vector<Event> messages) {
   const std::size_t all = messages.size();
   while (true) {
@@ -91,9 +86,9 @@ Answered answer_some(const State& state, const Session& session, std::vector<Eve
       const std::string told = late_sentence(late, messages.size() < all);
       answered.decisions.insert(answered.decisions.begin(), notice(session, nullptr, told, "late"));
     }
-    const bool too_long =
-        !answered.starts && !made.empty() && made.front().notice_issued().topic() == "context";
-    if (!too_long || messages.size() == 1) return answered;
+    const std::string topic = made.empty() ? "" : made.front().notice_issued().topic();
+    const bool too_much = !answered.starts && (topic == "context" || topic == "budget");
+    if (!too_much || messages.size() == 1) return answered;
     messages.resize(messages.size() / 2);
   }
 }
@@ -126,6 +121,15 @@ bool is_plain(const Event& message) {
          message.content().text().find_first_not_of(" \t\r\n") != std::string::npos;
 }
 
+bool wrote_anew(const State& state, const Session& session) {
+  const auto& waiting = session.state().waiting();
+  return std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
+    if (one.late()) return false;
+    const std::optional<Event> message = state.history.event(one.seq());
+    return message && is_plain(*message);
+  });
+}
+
 bool comes_late(const State& state, const Event& message) {
   if (state.directory.rules() < 3 || !message.has_message_received() || !is_plain(message)) {
     return false;
@@ -133,10 +137,10 @@ bool comes_late(const State& state, const Event& message) {
   return lateness(message, Duration(state.directory.settings().stale_after())).has_value();
 }
 
-Decisions hold_message(const State& state, const Session& session, const Event& message) {
+Decisions hold_message(const State& state, const Session& session, Seq message) {
   Event held;
   held.set_session(session.state().id());
-  held.mutable_message_held()->set_message(message.seq());
+  held.mutable_message_held()->set_message(message);
   held.mutable_message_held()->set_until(to_milliseconds(state.now + kGatherPause));
   return {std::move(held)};
 }
@@ -213,8 +217,9 @@ Decisions answer_recover(const State& state, const Session& session, const Event
   for (const auto& [id, row] : state.directory.sessions()) {
     if (!row.held()) continue;
     const Session* held = state.session(id);
-    if (held == nullptr || held->busy() || !has_late(held->state())) continue;
+    if (held == nullptr || !has_late(held->state())) continue;
     ++count;
+    if (held->busy()) continue;  // when what runs has ended
     for (Event& one : answer_late(state, *held)) decisions.push_back(std::move(one));
   }
   decisions.insert(

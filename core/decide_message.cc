@@ -6,6 +6,7 @@
 #include "core/command.h"
 #include "core/decide_conversation.h"
 #include "core/health.h"
+#include "core/late.h"
 
 namespace daybook {
 
@@ -243,16 +244,18 @@ Decisions settle_message(const State& state, const Session& session, const Event
 Decisions settle_waiting_messages(const State& state, const Session& session) {
   Decisions decisions;
   if (session.busy() || session.state().compacting() != 0) return decisions;
-  if (session.state().held_until() != 0) return decisions;
+  if (session.state().held_until() != 0 && !wrote_anew(state, session)) return decisions;
   bool gathered = false;
   for (int position = 0; position < session.state().waiting_size(); ++position) {
     const std::vector<Event> together = waiting_together(state, session, position);
-    if (together.empty() || (gathered && is_plain(together.front()))) continue;
-    const bool late = session.state().waiting(position).late();
-    gathered = gathered || late;
+    if (together.empty()) continue;
+    // Late ones are answered with all others that wait for their first answer.
+    const bool late = has_late(session.state()) && is_plain(together.front()) &&
+                      !waits_once_more(session, session.state().waiting(position));
+    if (late && std::exchange(gathered, true)) continue;
     Decisions settled;
     if (late) settled = settle_late(state, session);
-    if (together.size() > 1) settled = start_answers(state, session, together, Preface());
+    if (!late && together.size() > 1) settled = start_answers(state, session, together, Preface());
     // What is too much for one turn is answered one by one.
     if (!late && !changes_conversation(settled)) {
       settled = settle_message(state, session, together.front());

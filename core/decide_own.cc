@@ -13,6 +13,7 @@
 #include "core/decide_conversation.h"
 #include "core/model.h"
 #include "core/policy.h"
+#include "core/preface.h"
 #include "core/settings.h"
 
 namespace daybook {
@@ -230,9 +231,10 @@ std::string left_behind_text(const State& state, const Session& session, const E
   if (state.directory.rules() < 3) return text;
   const std::string own = own_keys(session);
   if (!own.empty()) text += " What the old one had set holds no more: " + own + ".";
-  if (session.state().has_goal() || session.state().tasks_size() > 0) {
-    text += " Goal and tasks stay: /goal done ends the goal, /task lists the tasks.";
-  }
+  Preface stays;
+  record_goal(session.state(), &stays);
+  if (stays.goal() != 0) text += " The goal stays: /goal done ends it.";
+  if (stays.tasks_size() > 0) text += " The tasks stay: /task lists them.";
   return text;
 }
 

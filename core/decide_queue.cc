@@ -133,6 +133,13 @@ Decisions take_back_turn(const State& state, const Session& session, Seq by,
   // It cost what it cost, and is no answer to what waits.
   if (cancelled->said_tokens() == 0) cancelled->set_said_tokens(cancelled->tokens());
   cancelled->set_tokens(0);
+  const std::optional<Event> turn = state.history.clear_event(session.state().open().seq());
+  if (!turn || turn->turn_started().preface().late_messages() == 0) return decisions;
+  // What came late is late still.
+  const std::vector<Seq> again(cancelled->waits_again().begin(), cancelled->waits_again().end());
+  for (const Seq message : again) {
+    for (Event& one : hold_message(state, session, message)) decisions.push_back(std::move(one));
+  }
   return decisions;
 }
 
@@ -166,12 +173,20 @@ Decisions decide_chunk(const State& state, const Event& event) {
 }
 
 Decisions cut_interrupted(const State& state, const Session& session) {
+  return session.state().open().using_tools() ? Decisions() : cut_between_steps(state, session);
+}
+
+Decisions cut_between_steps(const State& state, const Session& session) {
   const std::string mode = queue_mode(state, session);
   const bool cuts = mode == "steer" || mode == "interrupt";
-  const OpenTurn& open = session.state().open();
-  if (!cuts || open.kind() != ANSWER || open.using_tools()) return {};
+  if (!cuts || session.state().open().kind() != ANSWER) return {};
   const Seq first = first_to_answer(state, session);
   return first == 0 ? Decisions() : cut_turn(state, session, first);
+}
+
+bool waits_once_more(const Session& session, const Waiting& waiting) {
+  return !waiting.model().empty() || waiting.continues() != 0 ||
+         waiting.seq() == leaf_of(session.state());
 }
 
 std::vector<Event> waiting_together(const State& state, const Session& session, int position) {
@@ -183,10 +198,8 @@ std::vector<Event> waiting_together(const State& state, const Session& session, 
     std::optional<Event> message = state.history.event(waiting.seq());
     if (!message && together.empty()) return {};
     if (!message) break;
-    // One that is answered once more is there already.
-    const bool again =
-        !waiting.model().empty() || waiting.continues() != 0 || waiting.seq() == leaf_of(talk);
     // What came late is gathered by itself.
+    const bool again = waits_once_more(session, waiting);
     const bool own_turn = again || waiting.late() || !is_plain(*message);
     if (own_turn && !together.empty()) break;
     together.push_back(*std::move(message));

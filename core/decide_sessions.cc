@@ -27,23 +27,6 @@ constexpr std::size_t kTitleBytesMax = 100;
 constexpr std::size_t kExportBytesMax = 16'000;
 constexpr std::string_view kIdle = "idle";
 
-struct SessionWish {
-  const State& state;
-  const Session& session;
-  const Event& message;
-  std::string_view topic;
-
-  [[nodiscard]] const SessionState& tree() const { return session.state(); }
-  [[nodiscard]] const std::string& arguments() const { return message.content().arguments(); }
-  [[nodiscard]] Event reply(std::string text, const std::vector<Seq>& quotes = {}) const {
-    Event event = notice(session, &message, std::move(text), topic);
-    for (const Seq seq : quotes) {
-      if (seq != 0) event.mutable_notice_issued()->add_quotes(seq);
-    }
-    return event;
-  }
-};
-
 // "2026-02-03 04:05"
 std::string minute_text(std::int64_t milliseconds) {
   std::string text = time_text(from_milliseconds(milliseconds)).substr(0, 16);
@@ -81,7 +64,7 @@ std::string line_of_conversation(const Conversation& one, const std::string& tit
   return one.present ? line + " ← here" : line;
 }
 
-Decisions list_conversations(const SessionWish& wish, std::size_t page) {
+Decisions list_conversations(const Asked& wish, std::size_t page) {
   const std::size_t count = static_cast<std::size_t>(wish.tree().conversations_size());
   if (count == 0) return {wish.reply("Nothing was said here yet.")};
   const std::size_t pages = (count + kPageSize - 1) / kPageSize;
@@ -139,7 +122,7 @@ Found named(const std::vector<Conversation>& all, const std::string& name, Histo
 }
 
 // What waits was said in the conversation that is left.
-Decisions go_to_conversation(const SessionWish& wish, const Conversation& one) {
+Decisions go_to_conversation(const Asked& wish, const Conversation& one) {
   if (one.present) return {wish.reply("You are in that conversation.")};
   Decisions decisions;
   if (wish.session.busy()) {
@@ -166,7 +149,7 @@ Decisions go_to_conversation(const SessionWish& wish, const Conversation& one) {
 }
 
 // What a conversation cost: as the providers said, else by the price of whoever answered.
-std::string cost_text(const SessionWish& wish, const ConversationRow& row) {
+std::string cost_text(const Asked& wish, const ConversationRow& row) {
   if (!row.usage().reported()) return "no tokens were reported";
   Spent sum;
   for (const ModelUsage& one : row.by_model()) {
@@ -191,7 +174,7 @@ Event session_reset(const Session& session, Seq answers, SessionReset::Why why) 
   return reset;
 }
 
-std::string exported_entry(const SessionWish& wish, const Entry& entry) {
+std::string exported_entry(const Asked& wish, const Entry& entry) {
   const std::optional<Event> event = wish.state.history.event(entry.seq());
   if (!event) return {};
   const std::string who = entry.role() == Entry::USER ? "You" : "Answer";
@@ -201,7 +184,7 @@ std::string exported_entry(const SessionWish& wish, const Entry& entry) {
 }  // namespace
 
 Decisions answer_sessions(const State& state, const Session& session, const Event& message) {
-  const SessionWish wish{state, session, message, "sessions"};
+  const Asked wish{state, session, message, "sessions"};
   const std::string& asked = wish.arguments();
   if (asked.empty()) return list_conversations(wish, 1);
   if (asked.starts_with("page ")) {
@@ -223,7 +206,7 @@ Decisions answer_sessions(const State& state, const Session& session, const Even
 }
 
 Decisions answer_session(const State& state, const Session& session, const Event& message) {
-  const SessionWish wish{state, session, message, "session"};
+  const Asked wish{state, session, message, "session"};
   const std::vector<Conversation> all = conversations_of(wish.tree());
   const auto here =
       std::find_if(all.begin(), all.end(), [](const Conversation& one) { return one.present; });
@@ -247,7 +230,7 @@ Decisions answer_session(const State& state, const Session& session, const Event
 }
 
 Decisions answer_title(const State& state, const Session& session, const Event& message) {
-  const SessionWish wish{state, session, message, "title"};
+  const Asked wish{state, session, message, "title"};
   const ConversationRow* row = present_conversation(wish.tree());
   if (row == nullptr) return {wish.reply("Nothing was said here yet that could have a title.")};
   const std::string& title = wish.arguments();
@@ -281,7 +264,7 @@ Decisions decide_named(const State& state, const Event& event) {
 }
 
 Decisions answer_forget(const State& state, const Session& session, const Event& message) {
-  const SessionWish wish{state, session, message, "forget"};
+  const Asked wish{state, session, message, "forget"};
   if (wish.tree().entries().empty()) return {wish.reply("There is no conversation to close.")};
   Decisions decisions;
   if (session.busy()) decisions = cancel_turn(state, session, message.seq());
@@ -291,14 +274,14 @@ Decisions answer_forget(const State& state, const Session& session, const Event&
   cleared.mutable_provider_session_cleared()->set_reason("forget");
   decisions.push_back(std::move(cleared));
   decisions.push_back(
-      wish.reply("Closed: the model sees nothing of it any more. It stays in the journal, and "
-                 "/sessions goes back to it; /erase is what destroys words." +
+      wish.reply("Closed: no prompt takes anything of it any more. It stays in the journal: "
+                 "/sessions goes back to it and a search finds it; /erase is what destroys words." +
                  left_behind_text(state, session, message)));
   return decisions;
 }
 
 Decisions answer_export(const State& state, const Session& session, const Event& message) {
-  const SessionWish wish{state, session, message, "export"};
+  const Asked wish{state, session, message, "export"};
   const auto& entries = wish.tree().entries();
   if (entries.empty()) return {wish.reply("Nothing was said here yet.")};
   std::vector<std::string> parts;

@@ -9,6 +9,7 @@
 
 #include "core/context.h"
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/policy.h"
 #include "core/steps.h"
 #include "core/tokens.h"
@@ -164,7 +165,9 @@ Decisions decide_step_completed(const State& state, const Event& event) {
 Decisions decide_tool_settled(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr || !session->state().open().using_tools()) return {};
-  return all_settled(session->state().open()) ? start_step(state, *session) : Decisions();
+  if (!all_settled(session->state().open())) return {};
+  Decisions cut = cut_between_steps(state, *session);
+  return cut.empty() ? start_step(state, *session) : cut;
 }
 
 Decisions settle_interrupted_tools(const State& state, const Session& session) {

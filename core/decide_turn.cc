@@ -299,11 +299,10 @@ Waiting waiting_as(const Session& session, const Event& message) {
   return {};
 }
 
-// Why not all of them can be answered; what came late is answered on the account of the last.
+// Why not all of them can be answered.
 std::string stop_of_any(const State& state, const Session& session,
-                        const std::vector<Event>& messages, bool late) {
-  for (std::size_t index = late ? messages.size() - 1 : 0; index < messages.size(); ++index) {
-    const Event& message = messages[index];
+                        const std::vector<Event>& messages) {
+  for (const Event& message : messages) {
     const std::int64_t payer = asker_of(state, message, waiting_as(session, message));
     std::string stop = budget_stop(state, session.state().place(), payer);
     if (!stop.empty()) return stop;
@@ -357,7 +356,7 @@ Decisions start_answers(const State& state, const Session& session,
   };
   const Result<ResolvedModel> model = model_of(state, session, waiting.model());
   if (!model) return refuse("⚠ " + model.error().message, "model");
-  const std::string stop = stop_of_any(state, session, messages, late.late_messages() > 0);
+  const std::string stop = stop_of_any(state, session, messages);
   if (!stop.empty()) {
     return refuse("⚠ Nothing was sent: " + stop, "budget");
   }

@@ -20,6 +20,8 @@ std::optional<Due> IdleWatch::due(const Moment& moment) {
     next_ = kNever;
     return std::nullopt;
   }
+  if (!began_) began_ = moment.now;
+  next_ = std::max(next_, *began_ + patience_);
   if (!moment.taking_in || moment.now < next_) return std::nullopt;
   next_ = kNever;
   for (const auto& [id, row] : directory_.sessions()) {

@@ -16,10 +16,15 @@
 
 namespace daybook {
 
+// For daybookd: longer than a source takes to be asked for what it kept.
+inline constexpr Duration kIdlePatience{60'000};
+
 class IdleWatch final : public Adapter {
  public:
-  // Must outlive it.
-  explicit IdleWatch(const Directory& directory) : directory_(directory) {}
+  // `directory` must outlive it. It looks for so long after the start for the first time: what was
+  // written while nobody was there is recorded before that.
+  explicit IdleWatch(const Directory& directory, Duration patience = {})
+      : directory_(directory), patience_(patience) {}
 
   [[nodiscard]] std::string_view name() const override { return "idle"; }
   void on_event(const Event& event) override;
@@ -30,8 +35,10 @@ class IdleWatch final : public Adapter {
 
  private:
   const Directory& directory_;
+  const Duration patience_;
   bool taking_in_ = true;
-  Time next_{};                             // nothing is due before; the first look is at once
+  std::optional<Time> began_;
+  Time next_{};                             // nothing is due before
   std::map<SessionId, std::int64_t> told_;  // of each, the last word it was told about
 };
 

@@ -30,6 +30,10 @@ int part_end(const SessionState& session, int begin, int end) {
   return 0;
 }
 
+int covered(const SessionState& session) {
+  return session.summary() == 0 ? 0 : position_after(session, session.summary_last());
+}
+
 }  // namespace
 
 std::vector<ToldPart> parts_of(const SessionState& session) {
@@ -41,7 +45,7 @@ std::vector<ToldPart> parts_of(const SessionState& session) {
   if (ends.empty()) return parts;
   std::unordered_map<Seq, int> begins;
   for (const auto& [last, row] : ends) begins.try_emplace(row->first(), -1);
-  int told = 0;
+  int told = covered(session);
   for (int position = 0; position < session.entries_size(); ++position) {
     const Seq seq = session.entries(position).seq();
     if (const auto begin = begins.find(seq); begin != begins.end()) begin->second = position;
@@ -49,7 +53,7 @@ std::vector<ToldPart> parts_of(const SessionState& session) {
     if (found == ends.end()) continue;
     const SummaryRow& row = *found->second;
     const int begin = begins.at(row.first());
-    if (begin < told) continue;  // its first entry is gone, or another part tells of it
+    if (begin < told) continue;  // its first entry is gone, or told by something else
     parts.push_back({begin, position + 1, row.completed(), row.text(), row.tokens()});
     told = position + 1;
   }
@@ -60,7 +64,7 @@ std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t kee
   const int size = session.entries_size();
   const int kept = static_cast<int>(std::min<std::uint32_t>(keep_last, 1U << 30));
   const int last = std::max(size - kept, 0);
-  int begin = session.summary() == 0 ? 0 : position_after(session, session.summary_last());
+  int begin = covered(session);
   std::vector<ToldPart> parts = parts_of(session);
   parts.push_back({last, last, 0, 0, 0});
   for (const ToldPart& part : parts) {

@@ -21,12 +21,13 @@ namespace daybook {
 struct ToldPart {
   int begin = 0;
   int end = 0;
-  Seq completed = 0;  // its CompactionCompleted
+  Seq completed = 0;  // its CompactionCompleted; 0: it was undone and is not told
   Seq text = 0;       // the event whose content.text is the summary
   std::uint32_t tokens = 0;
 };
 
-// Those on the way to the leaf, in its order; none overlaps another. One pass over the entries.
+// Those on the way to the leaf, in its order, behind what the summary in force covers; none
+// overlaps another. One pass over the entries.
 std::vector<ToldPart> parts_of(const SessionState& session);
 
 // The oldest entries that neither a summary nor a part tells of and that make a part: whole

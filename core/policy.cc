@@ -363,9 +363,9 @@ void Chooser::tell_parts(std::uint64_t tokens_max, Choice* choice) const {
   const std::vector<ToldPart> parts = parts_of(session_);
   std::uint64_t room = (tokens_max - choice->tokens) / kPartsShare;
   std::vector<ToldPart>& told = choice->kept.parts;
-  for (auto part = parts.rbegin(); part != parts.rend() && part->begin >= covered_; ++part) {
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     const std::uint64_t cost = part->tokens + part_tokens_ + gap_tokens_;
-    if (cost > room || all_kept(choice->kept.entries, *part)) continue;
+    if (part->completed == 0 || cost > room || all_kept(choice->kept.entries, *part)) continue;
     room -= cost;
     told.push_back(*part);
   }

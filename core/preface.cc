@@ -61,7 +61,7 @@ std::string preface_text(const TurnStarted& turn, History& history) {
     text += history.text(task.task());
     text += task.status() == TaskChanged::BLOCKED ? " (blocked)\n" : "\n";
   }
-  if (!text.empty()) text.insert(0, "[Goal and tasks of this conversation]\n");
+  if (!text.empty()) text.insert(0, "[Goal and tasks of this chat]\n");
   text += late_text(preface);
   while (text.ends_with('\n')) text.pop_back();
   return text;

@@ -43,6 +43,7 @@ void start_turn(SessionState* state, const Event& event) {
     state->set_last_prompt(event.seq());
     state->set_anew(started.anew());
     state->clear_held_until();
+    state->clear_idle_closed();
   }
   for (const Seq message : started.answers()) {
     std::uint32_t tokens = 0;
@@ -137,6 +138,14 @@ void complete_compaction(SessionState* state, const Event& event) {
 
 void undo_compaction(SessionState* state, const CompactionUndone& undone) {
   auto* rows = state->mutable_summaries();
+  for (SummaryRow& row : *rows) {
+    if (row.compaction() != undone.compaction() || row.first() == 0) continue;
+    // Its part is not to be told, so none is made of it again.
+    row.clear_completed();
+    row.clear_text();
+    row.clear_tokens();
+    return;
+  }
   rows->erase(std::remove_if(
                   rows->begin(), rows->end(),
                   [&](const SummaryRow& row) { return row.compaction() == undone.compaction(); }),

@@ -422,6 +422,21 @@ TEST_CASE("a conversation that is silent for long is closed, and the next words 
   chat.check_refolds();
 }
 
+TEST_CASE("after a start what was written meanwhile is heard before anything is closed",
+          "[sessions]") {
+  Chat chat(false, 60'000);
+  chat.exchange("boats");
+  chat.commit();
+  chat.pass(3'600'000);
+  IdleWatch watch(chat.gateway->directory(), kIdlePatience);
+  turn_loop(chat, watch);
+  CHECK(chat.state().entries_size() == 2);
+  CHECK(watch.wake_at(chat.now) == chat.now + kIdlePatience);
+  chat.pass(kIdlePatience.count());
+  turn_loop(chat, watch);
+  CHECK(chat.state().entries_size() == 0);
+}
+
 TEST_CASE("neither a running answer nor a restart closes a conversation before its time",
           "[sessions]") {
   Chat chat(false, 60'000);

@@ -49,7 +49,7 @@ TEST_CASE("goal and open tasks stand right before the question", "[goals]") {
   told(story, "/task done 3");
   CHECK(
       preface(story, "what next?") ==
-      "[Goal and tasks of this conversation]\nOBJECTIVE: plan the move\nWhen it is reached, say "
+      "[Goal and tasks of this chat]\nOBJECTIVE: plan the move\nWhen it is reached, say "
       "so and stop. Never ask for passwords or keys.\nOPEN TASKS:\n\u25CB find boxes\n\u25D0 call "
       "the landlord");
   story.complete(story.turn(), "boxes");
@@ -119,12 +119,15 @@ TEST_CASE("setting a goal keeps the tasks, and a task that is not there changes 
 
 TEST_CASE("/reset and /forget say that goal and tasks stay", "[goals]") {
   StepStory story;
-  CHECK(told(story, "/reset").find("Goal and tasks") == std::string::npos);
+  CHECK(told(story, "/reset").find("stay") ==
+        std::string("A new conversation begins. The old one ").size());
   told(story, "/goal plan the move");
-  CHECK(told(story, "/reset").find("Goal and tasks stay") != std::string::npos);
+  CHECK(told(story, "/reset").ends_with(" The goal stays: /goal done ends it."));
+  told(story, "/task pack");
   story.say("hello");
   story.complete(story.turn(), "well");
-  CHECK(told(story, "/forget").find("Goal and tasks stay") != std::string::npos);
+  CHECK(told(story, "/forget")
+            .ends_with(" The goal stays: /goal done ends it. The tasks stay: /task lists them."));
   CHECK(story.state().has_goal());
 }
 

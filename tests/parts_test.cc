@@ -60,6 +60,11 @@ TEST_CASE("the next part begins behind the last one, a hole before it first", "[
   session.set_summary(77);
   session.set_summary_last(56);
   CHECK(stretch(next_part(session, 8)) == "56-72");
+  CHECK(parts_of(session).empty());
+  // One that the summary covers in part tells of nothing any more.
+  session.set_summary_last(40);
+  CHECK(parts_of(session).empty());
+  CHECK(stretch(next_part(session, 8)) == "40-56");
 }
 
 TEST_CASE("a part holds where all of it lies on the way, and is never in force", "[parts]") {
@@ -235,7 +240,25 @@ TEST_CASE("/compact undo takes the newest part back where no summary is in force
   REQUIRE(chat.until_summary());
   chat.complete(chat.turn(), "They counted questions.");
   chat.say("/compact undo");
-  CHECK(parts_of(chat.state()).empty());
+  REQUIRE(parts_of(chat.state()).size() == 1);
+  CHECK(parts_of(chat.state())[0].completed == 0);
+  chat.say("and now");
+  CHECK(chat.last("TurnStarted").turn_started().parts().empty());
+  chat.complete(chat.turn(), "well");
+  chat.say("/compact undo");
+  CHECK(chat.last("NoticeIssued").content().text() == "There is no summary here to undo.");
+  // Nor is it paid for once more.
+  REQUIRE(chat.until_summary());
+  CHECK(chat.last("CompactionStarted").compaction_started().first() ==
+        chat.state().entries(16).seq());
+  chat.check_again();
+}
+
+TEST_CASE("what the undoing of a part leaves is said", "[parts]") {
+  Chat chat;
+  REQUIRE(chat.until_summary());
+  chat.complete(chat.turn(), "They counted questions.");
+  chat.say("/compact undo");
   CHECK(chat.last("NoticeIssued").content().text().find("its 16 messages") != std::string::npos);
 }
 

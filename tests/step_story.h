@@ -80,19 +80,6 @@ class StepStory : public Story {
     reopen();
   }
 
-  // A process that starts here, from the events alone, knows the same.
-  void check_refold() {
-    commit();
-    const std::string directory = gateway->directory().save().SerializeAsString();
-    const std::string work = gateway->work().save().SerializeAsString();
-    const std::string session = state().SerializeAsString();
-    log.forget_snapshots();
-    reopen();
-    CHECK(gateway->directory().save().SerializeAsString() == directory);
-    CHECK(gateway->work().save().SerializeAsString() == work);
-    CHECK(state().SerializeAsString() == session);
-  }
-
   // Without a word of it: nobody died.
   void reopen() { open(); }
 

@@ -137,6 +137,21 @@ class Story {
     }
   }
 
+  // A process that starts here, from the events alone, knows the same.
+  void check_refold(const std::string& place = "console:local") {
+    commit();
+    const auto known = [&] {
+      const SessionRow* row = gateway->directory().at(place);
+      return std::vector<std::string>{gateway->directory().save().SerializeAsString(),
+                                      gateway->work().save().SerializeAsString(),
+                                      gateway->session(row->id())->state().SerializeAsString()};
+    };
+    const std::vector<std::string> before = known();
+    log.forget_snapshots();
+    open();
+    CHECK(known() == before);
+  }
+
   Event event(Seq seq) {
     const std::optional<Event> found = gateway->event(seq);
     REQUIRE(found);

@@ -219,7 +219,7 @@ void Daemon::connect() {
   tools_ = std::make_unique<ToolRunner>(gateway_->work(), *gateway_);
   gatherer_ = std::make_unique<Gatherer>(gateway_->work());
   model_lists_ = std::make_unique<Slot>(make_model_lists());
-  idle_watch_ = std::make_unique<IdleWatch>(gateway_->directory());
+  idle_watch_ = std::make_unique<IdleWatch>(gateway_->directory(), kIdlePatience);
   std::vector<Adapter*> adapters = {eraser_.get(), tools_.get(), gatherer_.get(), idle_watch_.get(),
                                     model_lists_.get()};
   for (const ProviderSettings& provider : settings_.values.providers) {

@@ -172,6 +172,7 @@ void print_session_text(const Tool& tool, JournalView& view, const Shown& shown)
     print_line(terminal_text(text_of(view, state.summary_text())));
   }
   for (const ToldPart& part : parts_of(state)) {
+    if (part.completed == 0) continue;
     print_line(dimmed(tool, "-- summary of events " +
                                 std::to_string(state.entries(part.begin).seq()) + " to " +
                                 std::to_string(state.entries(part.end - 1).seq()) + " (event " +
