@@ -12,6 +12,7 @@
 #include "core/conversations.h"
 #include "core/decide_conversation.h"
 #include "core/model.h"
+#include "core/notation.h"
 #include "core/tree.h"
 
 namespace daybook {
@@ -78,10 +79,6 @@ Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why, Event told) {
   Decisions decisions = moved(asked, to, why);
   decisions.push_back(std::move(told));
   return decisions;
-}
-
-std::string messages_text(int count) {
-  return std::to_string(count) + (count == 1 ? " message" : " messages");
 }
 
 // The newest branch of this name; 0: there is none.

@@ -28,11 +28,6 @@ std::string policy_list(const std::string& current) {
   return text;
 }
 
-// "3 messages, 1 message"
-std::string messages_text(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " message" : " messages");
-}
-
 std::string room_text(const TurnStarted& turn) {
   std::string text = "\nRoom: " + std::to_string(turn.budget()) + " tokens (";
   if (turn.budget() == turn.context_tokens_max()) {
@@ -62,7 +57,7 @@ std::string taken_text(const SessionState& session, const TurnStarted& turn) {
   const auto left = static_cast<std::uint64_t>(std::count(dropped.begin(), dropped.end(), true));
   const std::uint64_t told = taken.size() - whole - left;
   const auto cut = static_cast<std::uint64_t>(turn.cut_size());
-  std::string text = "\nTaken: " + messages_text(whole - cut) + " whole";
+  std::string text = "\nTaken: " + messages_text(static_cast<std::int64_t>(whole - cut)) + " whole";
   if (cut > 0) text += ", " + std::to_string(cut) + " cut";
   text += ", " + std::to_string(left) + " left out";
   if (told > 0) text += ", " + std::to_string(told) + " told by a summary";

@@ -15,6 +15,7 @@
 
 #include "core/decide_conversation.h"
 #include "core/erasure.h"
+#include "core/notation.h"
 #include "core/tree.h"
 
 namespace daybook {
@@ -45,10 +46,6 @@ std::string meaning_of(const std::string& mode) {
   return "what waits is answered one by one";
 }
 
-std::string count_text(int count) {
-  return std::to_string(count) + (count == 1 ? " message" : " messages");
-}
-
 // All that waits but the message that asks.
 std::vector<Seq> others_waiting(const Session& session, const Event& message) {
   std::vector<Seq> others;
@@ -63,7 +60,7 @@ Decisions clear_queue(const Session& session, const Event& message) {
   if (decisions.empty()) return {notice(session, &message, "Nothing waits.", kQueueTopic)};
   const int dropped = decisions.front().queue_cleared().dropped_size();
   decisions.push_back(notice(session, &message,
-                             "Dropped, and not answered any more: " + count_text(dropped) + ".",
+                             "Dropped, and not answered any more: " + messages_text(dropped) + ".",
                              kQueueTopic));
   return decisions;
 }
@@ -107,7 +104,7 @@ Decisions answer_queue(const State& state, const Session& session, const Event& 
   const std::string mode = queue_mode(state, session);
   const std::vector<Seq> others = others_waiting(session, message);
   const int count = static_cast<int>(others.size());
-  std::string text = count == 0 ? "Nothing waits." : count_text(count) + " waiting:";
+  std::string text = count == 0 ? "Nothing waits." : messages_text(count) + " waiting:";
   Event listed = notice(session, &message, "", kQueueTopic);
   for (int index = 0; index < std::min(count, kWaitingShown); ++index) {
     const Seq seq = others[static_cast<std::size_t>(index)];

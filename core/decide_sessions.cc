@@ -34,20 +34,6 @@ std::string minute_text(std::int64_t milliseconds) {
   return text;
 }
 
-std::string number_of_messages(int count) {
-  return std::to_string(count) + (count == 1 ? " message" : " messages");
-}
-
-std::string duration_text(std::int64_t milliseconds) {
-  const std::int64_t minutes = milliseconds / 60'000;
-  const auto text = [](std::int64_t count, const char* unit) {
-    return std::to_string(count) + " " + unit + (count == 1 ? "" : "s");
-  };
-  if (minutes >= 2 * 24 * 60) return text(minutes / (24 * 60), "day");
-  if (minutes >= 2 * 60) return text(minutes / 60, "hour");
-  return minutes >= 1 ? text(minutes, "minute") : text(milliseconds / 1'000, "second");
-}
-
 // nullopt: no whole number from 1 on.
 std::optional<std::size_t> whole_number(std::string_view text) {
   std::size_t number = 0;
@@ -59,7 +45,7 @@ std::optional<std::size_t> whole_number(std::string_view text) {
 
 std::string line_of_conversation(const Conversation& one, const std::string& title) {
   std::string line = std::to_string(one.number) + ". " + (title.empty() ? "(no title)" : title) +
-                     ", " + number_of_messages(one.messages) + ", " + minute_text(one.row->last());
+                     ", " + messages_text(one.messages) + ", " + minute_text(one.row->last());
   if (one.row->closed()) line += ", closed";
   return one.present ? line + " ← here" : line;
 }
@@ -138,7 +124,7 @@ Decisions go_to_conversation(const Asked& wish, const Conversation& one) {
   event.mutable_leaf_moved()->set_answers(wish.message.seq());
   decisions.push_back(std::move(event));
   std::string text = "It goes on: " + title_of(one, wish.state.history) + ", " +
-                     number_of_messages(one.messages) + ", last spoken in " +
+                     messages_text(one.messages) + ", last spoken in " +
                      minute_text(one.row->last()) + ".";
   if (const std::string own = own_keys(*one.row); !own.empty()) {
     text += " What was set in it holds again: " + own + ".";
@@ -298,7 +284,7 @@ Decisions answer_export(const State& state, const Session& session, const Event&
   }
   std::string text = "# Conversation";
   if (left > 0) {
-    text += "\n\n(" + number_of_messages(left) +
+    text += "\n\n(" + messages_text(left) +
             " before these are left out: `daybook export` has all of it.)";
   }
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) text += *part;
@@ -326,7 +312,7 @@ std::optional<Event> idle_notice(const Session& session) {
   const std::string as_usual = own_keys(session).empty() ? ", as the settings say" : "";
   return notice(session, nullptr,
                 "A new conversation begins" + as_usual + ": nothing was said for " +
-                    duration_text(session.state().idle_closed()) +
+                    age_text(Duration(session.state().idle_closed())) +
                     ". /sessions goes back to the old one.",
                 kIdle);
 }

@@ -1,6 +1,7 @@
 #include "core/idle.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace daybook {
 
@@ -8,9 +9,10 @@ void IdleWatch::on_event(const Event& event) {
   if (event.has_settings_loaded()) next_ = Time{};
   const Duration after{directory_.settings().idle()};
   const bool spoken = ends_turn(event) || event.has_leaf_moved();
-  if (spoken && after > Duration::zero()) {
-    next_ = std::min(next_, from_milliseconds(event.time()) + after);
-  }
+  if (!spoken || after <= Duration::zero()) return;
+  const Time silent = from_milliseconds(event.time()) + after;
+  next_ = std::min(next_, silent);
+  later_ = std::min(later_, silent);
 }
 
 std::optional<Due> IdleWatch::due(const Moment& moment) {
@@ -23,15 +25,18 @@ std::optional<Due> IdleWatch::due(const Moment& moment) {
   if (!began_) began_ = moment.now;
   next_ = std::max(next_, *began_ + patience_);
   if (!moment.taking_in || moment.now < next_) return std::nullopt;
-  next_ = kNever;
-  for (const auto& [id, row] : directory_.sessions()) {
-    if (row.said() == 0 || row.open_turn() != 0 || told_[id] == row.said()) continue;
+  if (looked_at_ == 0) later_ = kNever;
+  const auto& rows = directory_.sessions();
+  for (auto one = rows.upper_bound(looked_at_); one != rows.end(); ++one) {
+    const auto& [id, row] = *one;
+    if (row.said() == 0 || row.open_turn() != 0) continue;
     const Time silent = from_milliseconds(row.said()) + after;
     if (silent > moment.now) {
-      next_ = std::min(next_, silent);
+      later_ = std::min(later_, silent);
       continue;
     }
-    told_[id] = row.said();
+    if (std::exchange(told_[id], row.said()) == row.said()) continue;
+    looked_at_ = id;
     next_ = Time{};  // others may be due too
     Fact fact;
     fact.set_session(id);
@@ -39,6 +44,8 @@ std::optional<Due> IdleWatch::due(const Moment& moment) {
     fact.mutable_deadline_passed()->set_what("idle");
     return fact;
   }
+  looked_at_ = 0;
+  next_ = later_;
   return std::nullopt;
 }
 

@@ -39,6 +39,8 @@ class IdleWatch final : public Adapter {
   bool taking_in_ = true;
   std::optional<Time> began_;
   Time next_{};                             // nothing is due before
+  Time later_ = kNever;                     // by what this look has seen, when the next one is due
+  SessionId looked_at_ = 0;                 // where it goes on; 0: a new one begins
   std::map<SessionId, std::int64_t> told_;  // of each, the last word it was told about
 };
 

@@ -220,6 +220,10 @@ std::string escaped(std::string_view text, std::size_t bytes_max) {
   return out;
 }
 
+std::string messages_text(std::int64_t count) {
+  return std::to_string(count) + (count == 1 ? " message" : " messages");
+}
+
 std::string time_text(Time time) {
   const Calendar calendar = calendar_of(time);
   std::array<char, 32> date{};

@@ -27,6 +27,8 @@ std::string notation_fields(const google::protobuf::Message& message);
 
 // "2026-02-03T04:05:06.007Z" (RFC 3339, UTC).
 std::string time_text(Time time);
+// "1 message", "3 messages"
+std::string messages_text(std::int64_t count);
 
 // Control characters, quotes, backslashes and bytes that are not UTF-8 as \n, \t, \", \\, \x1b.
 // Cut before `bytes_max` at a code point, with "..." (0: never).

@@ -437,6 +437,24 @@ TEST_CASE("after a start what was written meanwhile is heard before anything is 
   CHECK(chat.state().entries_size() == 0);
 }
 
+TEST_CASE("all that have fallen silent are closed, each once, and who has not is not",
+          "[sessions]") {
+  Chat chat(false, 60'000);
+  const std::vector<std::string> places = {"terminal:a", "terminal:b", "terminal:c"};
+  for (const std::string& place : places) chat.exchange("boats", place);
+  chat.pass(60'000);
+  chat.exchange("boats");
+  chat.commit();
+  IdleWatch watch(chat.gateway->directory());
+  turn_loop(chat, watch);
+  turn_loop(chat, watch);
+  for (const std::string& place : places) CHECK(chat.state(place).entries_size() == 0);
+  CHECK(chat.state().entries_size() == 2);
+  int resets = 0;
+  for (Seq seq = 1; seq <= chat.log.last(); ++seq) resets += chat.event(seq).has_session_reset();
+  CHECK(resets == 3);
+}
+
 TEST_CASE("neither a running answer nor a restart closes a conversation before its time",
           "[sessions]") {
   Chat chat(false, 60'000);
