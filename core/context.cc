@@ -207,9 +207,9 @@ Selection selection_of(const SessionState& state, const TurnStarted& turn, const
 }
 
 // One of the messages that the turn answers.
-bool is_own(const SessionState& state, const TurnStarted& turn, const Piece& piece) {
+bool is_own(const TurnStarted& turn, const Piece& piece) {
   if (piece.kind != Piece::Kind::kEntry) return false;
-  const Seq seq = state.entries(piece.position).seq();
+  const Seq seq = piece.entry->seq();
   return std::find(turn.answers().begin(), turn.answers().end(), seq) != turn.answers().end();
 }
 
@@ -219,7 +219,7 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
   const Kept kept = kept_by(state, turn);
   std::string preface = preface_text(turn, history);
   lay_out(state, kept, [&](const Piece& piece) {
-    if (!preface.empty() && is_own(state, turn, piece)) {
+    if (!preface.empty() && is_own(turn, piece)) {
       words(Entry::USER, std::exchange(preface, {}));
     }
     if (piece.kind == Piece::Kind::kSummary) {
@@ -230,7 +230,7 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
       const ToldPart& part = kept.parts[static_cast<std::size_t>(piece.position)];
       words(Entry::USER, std::string(kPartIntro) + history.text(part.text));
     } else {
-      const Entry& entry = state.entries(piece.position);
+      const Entry& entry = *piece.entry;
       const std::uint32_t bytes = bytes_kept(turn, entry.seq());
       if (bytes == 0) said(entry);
       if (bytes > 0) words(entry.role(), cut_text(history.text(entry.seq()), bytes));
@@ -307,7 +307,7 @@ std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& tu
   const Kept kept = kept_by(state, turn);
   lay_out(state, kept, [&](const Piece& piece) {
     // A preface is like no other one.
-    if (!told && is_own(state, turn, piece)) {
+    if (!told && is_own(turn, piece)) {
       told = true;
       names.push_back({Piece::Kind::kGap, turn.answers(0), 0, 0});
     }
@@ -323,7 +323,7 @@ std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& tu
       name.seq = part.completed;
       name.tokens = part.tokens + estimate_tokens(kPartIntro, turn.rules());
     } else {
-      const Entry& entry = state.entries(piece.position);
+      const Entry& entry = *piece.entry;
       name = {piece.kind, entry.seq(), bytes_kept(turn, entry.seq()), entry.tokens()};
     }
   });

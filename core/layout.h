@@ -44,6 +44,7 @@ struct Piece {
   enum class Kind { kSummary, kGap, kPart, kEntry };
   Kind kind = Kind::kEntry;
   int position = 0;  // of an entry, or of a part among the parts
+  const Entry* entry = nullptr;
 };
 
 void lay_out(const SessionState& session, const Kept& kept,

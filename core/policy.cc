@@ -66,14 +66,14 @@ class Chooser {
     return pinned_[static_cast<std::size_t>(position)];
   }
   [[nodiscard]] std::uint64_t cost(int position) const {
-    return session_.entries(position).tokens() + kMessageTokens;
+    return entries_[position]->tokens() + kMessageTokens;
   }
   [[nodiscard]] bool is_answer(int position) const {
-    return session_.entries(position).role() == Entry::ASSISTANT;
+    return entries_[position]->role() == Entry::ASSISTANT;
   }
   [[nodiscard]] std::uint64_t within(std::uint32_t tokens) const;
   [[nodiscard]] std::string text(int position) const {
-    return history_.text(session_.entries(position).seq());
+    return history_.text(entries_[position]->seq());
   }
   [[nodiscard]] int active_message() const;
   [[nodiscard]] int tail_begin(std::uint32_t keep_last) const;
@@ -93,6 +93,7 @@ class Chooser {
   const TurnStarted& turn_;
   const std::uint32_t system_tokens_;
   History& history_;
+  const Entry* const* const entries_;
   const int size_;
   const int covered_;  // entries that the summary tells of, from the first on
   const int own_;      // the first of the messages that the turn answers: always taken, all of them
@@ -109,6 +110,7 @@ Chooser::Chooser(const SessionState& session, const TurnStarted& turn, std::uint
       turn_(turn),
       system_tokens_(system_tokens),
       history_(history),
+      entries_(session.entries().data()),
       size_(session.entries_size()),
       covered_(
           std::min(session.summary() == 0 ? 0 : position_after(session, session.summary_last()),
@@ -162,7 +164,7 @@ std::uint64_t Chooser::weigh(const Choice& choice) const {
     } else if (part != choice.cut.end()) {
       tokens += part->second.tokens + kMessageTokens;
     } else {
-      tokens += cost(piece.position);
+      tokens += piece.entry->tokens() + kMessageTokens;
     }
   });
   return tokens;
