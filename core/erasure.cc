@@ -262,12 +262,12 @@ Result<SessionErased> plan_erasure(const SessionRow& row, const ErasureRequest& 
 
 Result<std::vector<Event>> erasure_facts(const Directory& directory, const SessionRow& row,
                                          const ErasureRequest& request, History& history) {
-  struct Branch {
+  struct Below {
     const SessionRow* row = nullptr;
     ErasureRequest request;
   };
   std::map<SessionId, Seq> family = {{row.id(), request.upto}};  // and how far it all goes
-  std::vector<Branch> branches = {{&row, request}};
+  std::vector<Below> branches = {{&row, request}};
   for (const auto& [id, other] : directory.sessions()) {
     const std::optional<Event> first = history.clear_event(id);
     if (!first || !first->has_session_forked()) continue;
@@ -280,7 +280,7 @@ Result<std::vector<Event>> erasure_facts(const Directory& directory, const Sessi
     branches.push_back({&other, mine});
   }
   std::vector<Event> facts;
-  for (const Branch& branch : branches) {
+  for (const Below& branch : branches) {
     Result<SessionErased> erased = plan_erasure(*branch.row, branch.request, history);
     if (!erased) return erased.error();
     if (erased->ranges_size() == 0) continue;

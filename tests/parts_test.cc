@@ -89,7 +89,8 @@ TEST_CASE("parts never overlap, whatever rows there are", "[parts]") {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) {
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
-    SessionState session = talk(1 + static_cast<int>(random() % 60), 100 + random() % 2'000);
+    SessionState session = talk(1 + static_cast<int>(random() % 60),
+                                100 + static_cast<std::uint32_t>(random() % 2'000));
     for (std::uint64_t rows = random() % 8; rows > 0; --rows) {
       const Seq first = 1 + random() % 60;
       tell(&session, first, first + random() % 20);
