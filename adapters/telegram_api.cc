@@ -29,7 +29,7 @@ Api::Api(Origin origin, std::string path, Secret token, std::string source)
   while (path_.ends_with('/')) path_.pop_back();
 }
 
-HttpCall Api::request(std::string_view method, std::string body) const {
+HttpCall Api::request(std::string_view method, std::string body, std::string content_type) const {
   HttpCall call;
   call.label = "telegram " + std::string(method);
   call.origin = origin_;
@@ -38,7 +38,7 @@ HttpCall Api::request(std::string_view method, std::string body) const {
   target += '/';
   target += method;
   call.target = Secret(std::move(target));
-  call.headers.push_back({"Content-Type", Secret("application/json")});
+  call.headers.push_back({"Content-Type", Secret(std::move(content_type))});
   call.body = std::move(body);
   call.pool = "telegram";
   return call;

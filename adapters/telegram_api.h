@@ -27,7 +27,8 @@ class Api {
   Api& operator=(const Api&) = delete;
 
   // A call of ours in pool "telegram", not yet repeatable, with a number never used before.
-  HttpCall request(std::string_view method, std::string body) const;
+  HttpCall request(std::string_view method, std::string body,
+                   std::string content_type = "application/json") const;
   CallId next_call() { return ++last_call_; }
   [[nodiscard]] const std::string& source() const { return source_; }
 

@@ -45,6 +45,10 @@ std::string dump(const Json& json) {
 
 Json address(const Chat& chat) { return Json{{"chat_id", chat.chat}}; }
 
+Json reply_parameters(std::int64_t message_id) {
+  return Json{{"message_id", message_id}, {"allow_sending_without_reply", true}};
+}
+
 // The one field of an update besides its id: its kind and what it carries.
 std::pair<std::string, JsonValue> payload_of(const JsonValue& update) {
   for (const std::string_view name : update.names()) {
@@ -422,10 +426,27 @@ std::string send_message_body(const Chat& chat, std::string_view text, std::int6
   if (chat.thread != 0) body["message_thread_id"] = chat.thread;
   body["text"] = text;
   body["link_preview_options"] = {{"is_disabled", true}};
-  if (reply_to != 0) {
-    body["reply_parameters"] = {{"message_id", reply_to}, {"allow_sending_without_reply", true}};
-  }
+  if (reply_to != 0) body["reply_parameters"] = reply_parameters(reply_to);
   return dump(body);
+}
+
+UploadBody send_document_body(const Chat& chat, std::string_view file_name, std::string_view text,
+                              std::int64_t reply_to) {
+  std::string boundary = "daybook-file";
+  while (text.find(boundary) != text.npos) boundary += '-';
+  UploadBody body;
+  body.content_type = "multipart/form-data; boundary=" + boundary;
+  const auto part = [&](std::string_view headers, std::string_view value) {
+    body.bytes.append("--").append(boundary).append("\r\nContent-Disposition: form-data; ");
+    body.bytes.append(headers).append("\r\n\r\n").append(value).append("\r\n");
+  };
+  part("name=\"chat_id\"", std::to_string(chat.chat));
+  if (chat.thread != 0) part("name=\"message_thread_id\"", std::to_string(chat.thread));
+  if (reply_to != 0) part("name=\"reply_parameters\"", dump(reply_parameters(reply_to)));
+  const std::string named = "name=\"document\"; filename=\"" + std::string(file_name) + '"';
+  part(named + "\r\nContent-Type: text/markdown; charset=utf-8", text);
+  body.bytes.append("--").append(boundary).append("--\r\n");
+  return body;
 }
 
 std::string edit_message_body(const Chat& chat, std::int64_t message_id, std::string_view text) {

@@ -74,6 +74,14 @@ std::optional<std::int64_t> bot_id_of(std::string_view token);
 
 std::string get_updates_body(std::optional<std::int64_t> offset, int limit);
 std::string send_message_body(const Chat& chat, std::string_view text, std::int64_t reply_to);
+// For sendDocument: the text as a file. Multipart, as uploads are (Bot API, "Sending files";
+// RFC 7578).
+struct UploadBody {
+  std::string content_type;
+  std::string bytes;
+};
+UploadBody send_document_body(const Chat& chat, std::string_view file_name, std::string_view text,
+                              std::int64_t reply_to);
 std::string edit_message_body(const Chat& chat, std::int64_t message_id, std::string_view text);
 std::string delete_message_body(const Chat& chat, std::int64_t message_id);
 std::string typing_body(const Chat& chat);

@@ -88,6 +88,7 @@ Outbox::Outbox(Api& api, const Work& work, const Settings& settings) : api_(api)
     rules_.edit_interval_group = *settings.telegram.edit_interval;
   }
   rules_.edit_characters = settings.telegram.edit_chars;
+  rules_.sends_files = true;
 }
 
 ChannelRules Outbox::rules(bool hurry) const {
@@ -141,9 +142,10 @@ std::optional<Due> Outbox::due_delivery(const Moment& moment) {
   }
 }
 
-Due Outbox::start(std::string_view method, std::string body, bool repeatable, Sent sent, Time now) {
-  HttpCall call = api_.request(method, std::move(body));
-  call.repeatable = repeatable;
+Due Outbox::start(HttpCall call, Sent sent, Time now) {
+  // A post is the one call that may not be done twice, and courtesies have no place to be told of.
+  call.repeatable =
+      sent.what != Sent::What::kDelivery || sent.action.kind != DeliveryAction::Kind::kPost;
   const CallId id = api_.next_call();
   sent_.emplace(id, std::move(sent));
   recent_.push_back(now);
@@ -159,31 +161,34 @@ Due Outbox::carry_out(DeliveryAction action, Time now) {
     return failed(action, nowhere, false);
   }
   forget_quiet_places(now);
-  const auto next = [&](std::string_view method, std::string body) {
-    const bool repeatable = action.kind != Kind::kPost;
-    const std::string name = action.place;
-    Due due = start(method, std::move(body), repeatable,
-                    Sent{Sent::What::kDelivery, name, std::move(action)}, now);
-    Place& place = places_[name];
-    place.call = std::get<Call>(due).id;
-    return due;
-  };
-  if (action.kind == Kind::kPost) {
-    const bool reply = !without_reply_.contains(action.source);
-    return next("sendMessage", send_message_body(*chat, action.text, reply ? action.reply_to : 0));
-  }
+  HttpCall call = call_for(action, *chat);
+  const std::string name = action.place;
+  Due due = start(std::move(call), Sent{Sent::What::kDelivery, name, std::move(action)}, now);
+  places_[name].call = std::get<Call>(due).id;
+  return due;
+}
+
+HttpCall Outbox::call_for(const DeliveryAction& action, const Chat& chat) const {
   if (action.kind == Kind::kEdit) {
-    return next("editMessageText", edit_message_body(*chat, action.message_id, action.text));
+    return api_.request("editMessageText", edit_message_body(chat, action.message_id, action.text));
   }
-  DAYBOOK_CHECK(action.kind == Kind::kDelete, "an attempt is a fact, not a call");
-  return next("deleteMessage", delete_message_body(*chat, action.message_id));
+  if (action.kind == Kind::kDelete) {
+    return api_.request("deleteMessage", delete_message_body(chat, action.message_id));
+  }
+  DAYBOOK_CHECK(action.kind == Kind::kPost, "an attempt is a fact, not a call");
+  const std::int64_t reply_to = without_reply_.contains(action.source) ? 0 : action.reply_to;
+  if (action.file_name.empty()) {
+    return api_.request("sendMessage", send_message_body(chat, action.text, reply_to));
+  }
+  UploadBody body = send_document_body(chat, action.file_name, action.text, reply_to);
+  return api_.request("sendDocument", std::move(body.bytes), std::move(body.content_type));
 }
 
 std::optional<Due> Outbox::due_button(const Moment& moment) {
   if (buttons_.empty()) return std::nullopt;
   const std::string id = std::move(buttons_.front());
   buttons_.pop_front();
-  return start("answerCallbackQuery", answer_callback_body(id), true,
+  return start(api_.request("answerCallbackQuery", answer_callback_body(id)),
                Sent{Sent::What::kButton, {}, {}}, moment.now);
 }
 
@@ -194,8 +199,8 @@ std::optional<Due> Outbox::due_typing(const Moment& moment) {
     Place& place = places_[name];
     if (place.typing != 0 || moment.now < place.typed_at + kTypingEvery) continue;
     place.typed_at = moment.now;
-    Due due = start("sendChatAction", typing_body(*chat), true, Sent{Sent::What::kTyping, name, {}},
-                    moment.now);
+    Due due = start(api_.request("sendChatAction", typing_body(*chat)),
+                    Sent{Sent::What::kTyping, name, {}}, moment.now);
     place.typing = std::get<Call>(due).id;
     return due;
   }

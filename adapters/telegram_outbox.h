@@ -82,7 +82,8 @@ class Outbox {
   std::optional<Due> due_button(const Moment& moment);
   std::optional<Due> due_typing(const Moment& moment);
   Due carry_out(DeliveryAction action, Time now);
-  Due start(std::string_view method, std::string body, bool repeatable, Sent sent, Time now);
+  [[nodiscard]] HttpCall call_for(const DeliveryAction& action, const Chat& chat) const;
+  Due start(HttpCall call, Sent sent, Time now);
   Fact settle(const DeliveryAction& action, const Outcome& outcome, Place& place, Time now);
   void limit(const std::string& name, Place& place, Duration pause, Time now);
 

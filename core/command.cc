@@ -84,7 +84,7 @@ const std::vector<CommandRow>& commands() {
       {"session", "", "this conversation: title, tokens, money, settings", true, 3},
       {"title", "[text]", "show or give this conversation's title", true, 3},
       {"forget", "", "close this conversation: no prompt takes anything of it", true, 3},
-      {"export", "", "this conversation as Markdown", true, 3},
+      {"export", "", "this conversation as a file", true, 3},
       {"policy", "[name]", "what a prompt takes of a long conversation", true, 3},
       {"context", "", "what the model would see, and why", true, 3},
       {"pin", "", "in reply to a message: never leave it out; alone, list those", true, 3},

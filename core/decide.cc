@@ -65,6 +65,7 @@ constexpr Trigger kTriggers[] = {
      }},
     {Event::kCompactionCompleted, decide_compaction_ended},
     {Event::kCompactionFailed, decide_compaction_ended},
+    {Event::kDeliveryFailed, decide_undelivered},
     {Event::kPairingApproved, decide_approved},
     {Event::kSessionErased, decide_erased},
     {Event::kJournalRestored, decide_restored},

@@ -62,6 +62,7 @@ Decisions answer_title(const State& state, const Session& session, const Event& 
 Decisions decide_named(const State& state, const Event& event);
 Decisions answer_forget(const State& state, const Session& session, const Event& message);
 Decisions answer_export(const State& state, const Session& session, const Event& message);
+Decisions decide_undelivered(const State& state, const Event& event);
 Decisions decide_deadline(const State& state, const Event& event);
 // Told with the first words after a conversation was closed by itself; nothing: it was not.
 std::optional<Event> idle_notice(const Session& session);

@@ -24,7 +24,9 @@ constexpr std::size_t kPageSize = 10;
 // Titles of older ones are not looked through: a chat that grew for years must not hold up others.
 constexpr std::size_t kTitlesRead = 500;
 constexpr std::size_t kTitleBytesMax = 100;
-constexpr std::size_t kExportBytesMax = 16'000;
+// Well below what one event holds (journal/record.h).
+constexpr std::size_t kExportBytesMax = 512u << 10;
+constexpr std::string_view kExportName = "conversation.md";
 constexpr std::string_view kIdle = "idle";
 
 // "2026-02-03 04:05"
@@ -288,7 +290,22 @@ Decisions answer_export(const State& state, const Session& session, const Event&
             " before these are left out: `daybook export` has all of it.)";
   }
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) text += *part;
-  return {wish.reply(std::move(text), quotes)};
+  Event exported = wish.reply(std::move(text), quotes);
+  exported.mutable_notice_issued()->set_file_name(std::string(kExportName));
+  return {std::move(exported)};
+}
+
+// Whoever asked for a file hears why none came.
+Decisions decide_undelivered(const State& state, const Event& event) {
+  const Session* session = state.session(event.session());
+  const DeliveryFailed& failed = event.delivery_failed();
+  if (session == nullptr || failed.ambiguous()) return {};
+  const std::optional<Event> source = state.history.clear_event(failed.source());
+  if (!source || source->notice_issued().file_name().empty()) return {};
+  return {notice(*session, nullptr,
+                 "⚠ The file could not be sent: " + event.content().detail() +
+                     ". `daybook export` has the conversation.",
+                 "undelivered")};
 }
 
 Decisions decide_deadline(const State& state, const Event& event) {

@@ -135,7 +135,9 @@ Time edit_from(const Deliveries::Delivery& delivery, const PartState& part, bool
 std::optional<Owed> next_owed(const Deliveries::Delivery& delivery, const ChannelRules& rules) {
   const DeliveryState& state = delivery.state;
   if (dead(state)) return std::nullopt;
-  const auto texts = split_text(delivery.text, rules.part_characters_max);
+  const bool file = rules.sends_files && !state.file_name().empty();
+  const auto texts = file ? std::vector<std::string_view>{delivery.text}
+                          : split_text(delivery.text, rules.part_characters_max);
   std::optional<Owed> owed;
   for (std::uint32_t index = 0; index < texts.size() && !owed; ++index) {
     const std::string_view text = texts[index];
@@ -174,6 +176,7 @@ std::optional<Owed> next_owed(const Deliveries::Delivery& delivery, const Channe
   if (owed) {
     owed->action.source = state.source();
     owed->action.place = state.place();
+    if (file) owed->action.file_name = state.file_name();
   }
   return owed;
 }
@@ -261,6 +264,13 @@ void Deliveries::finish(Seq source, const Event& event) {
   close_if_shown(found);
 }
 
+void Deliveries::finish_notice(const Event& event) {
+  const auto found = open_.find(event.seq());
+  if (found == open_.end()) return;
+  found->second.state.set_file_name(event.notice_issued().file_name());
+  finish(event.seq(), event);
+}
+
 void Deliveries::close_if_shown(std::map<Seq, Delivery>::iterator delivery) {
   // Any channel's limit gives the same answer: what is on the screen was split by that channel.
   const DeliveryState& state = delivery->second.state;
@@ -308,7 +318,7 @@ void Deliveries::apply(const Event& event) {
     finish(ended_turn(event), event);
   } else if (event.has_notice_issued()) {
     begin(event, event.notice_issued().place(), event.notice_issued().reply_to());
-    finish(event.seq(), event);
+    finish_notice(event);
   } else if (event.has_journal_restored()) {
     // Whatever of it was shown after the backup was made, nobody here knows.
     open_.clear();

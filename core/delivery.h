@@ -35,6 +35,7 @@ struct ChannelRules {
   Duration edit_interval_private{1'000};
   Duration edit_interval_group{3'000};
   std::size_t edit_characters = 100;         // fewer new ones wait up to 1.25 intervals
+  bool sends_files = false;                  // false: what is a file elsewhere is messages here
   bool group(std::string_view place) const;  // chat id negative
 };
 
@@ -59,6 +60,7 @@ struct DeliveryAction {
   std::uint32_t attempt = 0;
   std::string place;
   std::string text;
+  std::string file_name;  // of a kPost: `text` is a file, and no message; empty: it is one
   std::uint64_t digest = 0;
   std::uint32_t characters = 0;
   std::int64_t message_id = 0;
@@ -103,6 +105,7 @@ class Deliveries {
  private:
   void begin(const Event& event, const std::string& place, std::int64_t reply_to);
   void finish(Seq source, const Event& event);
+  void finish_notice(const Event& event);
   void close_if_shown(std::map<Seq, Delivery>::iterator delivery);
   void settle_lost_posts();
   void apply_outcome(const Event& event);

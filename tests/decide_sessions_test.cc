@@ -356,24 +356,50 @@ TEST_CASE("/forget closes the conversation, and it can be gone back to", "[sessi
   chat.check_refolds();
 }
 
-TEST_CASE("/export gives the conversation as Markdown, and no more than a chat can hold",
+TEST_CASE("/export gives the conversation as a Markdown file, and no more than an event holds",
           "[sessions]") {
   Chat chat;
   chat.say("/export");
   CHECK(chat.told() == "Nothing was said here yet.");
+  CHECK(chat.last("NoticeIssued").notice_issued().file_name().empty());
   chat.exchange("boats");
   chat.say("/export");
   CHECK(chat.told() ==
         "# Conversation\n\n## You, 1970-01-01 00:16\n\nboats\n\n## Answer, 1970-01-01 00:16\n\n"
         "re: boats");
+  CHECK(chat.last("NoticeIssued").notice_issued().file_name() == "conversation.md");
   CHECK(chat.last("NoticeIssued").notice_issued().quotes_size() == 2);
-  chat.exchange(std::string(9'000, 'x'));
+  for (int i = 0; i < 40; ++i) chat.exchange(std::string(9'000, 'x'));
   chat.say("/export");
-  CHECK(chat.holds("3 messages before these are left out"));
-  CHECK(chat.told().size() < 17'000);
-  chat.exchange(std::string(40'000, 'y'));
+  CHECK(chat.holds("messages before these are left out"));
+  CHECK(chat.told().size() < 530'000);
+}
+
+TEST_CASE("who asked for a file hears why none came", "[sessions]") {
+  Chat chat;
+  chat.exchange("boats");
   chat.say("/export");
-  CHECK(chat.told().size() < 17'000);
+  const Event exported = chat.last("NoticeIssued");
+  const auto fail = [&](Seq source, bool ambiguous) {
+    Fact fact;
+    fact.mutable_delivery_failed()->set_source(source);
+    fact.mutable_delivery_failed()->set_ambiguous(ambiguous);
+    fact.mutable_content()->set_detail("not enough rights to send documents to the chat");
+    chat.gateway->record(std::move(fact), chat.now);
+  };
+  SECTION("a plain no") {
+    fail(exported.seq(), false);
+    CHECK(chat.told() ==
+          "⚠ The file could not be sent: not enough rights to send documents to the chat. "
+          "`daybook export` has the conversation.");
+    const Seq sentence = chat.last("NoticeIssued").seq();
+    fail(sentence, false);
+    CHECK(chat.last("NoticeIssued").seq() == sentence);
+  }
+  SECTION("it may be there") {
+    fail(exported.seq(), true);
+    CHECK(chat.last("NoticeIssued").seq() == exported.seq());
+  }
 }
 
 struct Nothing : Transport {

@@ -20,6 +20,7 @@ bool nobody(std::string_view) { return false; }
 // Plays a channel that does at once what it is asked, and tells the deliveries so.
 struct Screen {
   Deliveries deliveries;
+  ChannelRules rules;
   Seq seq = 1;
   std::int64_t now = 0;
   std::map<std::int64_t, std::string> messages;
@@ -31,7 +32,7 @@ struct Screen {
   }
   Event next() { return told::at(seq++, now, 1); }
   std::optional<DeliveryAction> due() const {
-    return deliveries.due("telegram", kRules, from_milliseconds(now), nobody);
+    return deliveries.due("telegram", rules, from_milliseconds(now), nobody);
   }
   void carry_out(const DeliveryAction& action) {
     if (action.kind == Kind::kAttempt) {
@@ -71,13 +72,48 @@ struct Screen {
         carry_out(*action);
         continue;
       }
-      const Time wake = deliveries.wake_at("telegram", kRules, from_milliseconds(now));
+      const Time wake = deliveries.wake_at("telegram", rules, from_milliseconds(now));
       if (wake == kNever) return;
       now = std::max(now + 1, to_milliseconds(wake));
     }
     FAIL("deliveries never settle");
   }
 };
+
+TEST_CASE("what is a file is one post where files are sent, and messages elsewhere", "[core]") {
+  Screen screen;
+  Event event = screen.next();
+  event.mutable_notice_issued()->set_place(kPlace);
+  event.mutable_notice_issued()->set_file_name("talk.md");
+  const std::string text(10'000, 'x');
+  event.mutable_content()->set_text(text);
+  const Seq source = screen.apply(std::move(event));
+  SECTION("files") {
+    screen.rules.sends_files = true;
+    screen.carry_out(*screen.due());
+    // The same after a restart: its one attempt is not known to have been shown.
+    WorkState saved;
+    screen.deliveries.save(&saved);
+    REQUIRE(saved.deliveries_size() == 1);
+    CHECK(saved.deliveries(0).file_name() == "talk.md");
+    const auto post = screen.due();
+    REQUIRE(post);
+    CHECK(post->kind == Kind::kPost);
+    CHECK(post->source == source);
+    CHECK(post->file_name == "talk.md");
+    CHECK(post->text == text);
+    screen.carry_out(*post);
+    CHECK(screen.messages.size() == 1);
+  }
+  SECTION("none") {
+    const auto first = screen.due();
+    REQUIRE(first);
+    CHECK(first->file_name.empty());
+    screen.settle();
+    CHECK(screen.messages.size() == 3);
+  }
+  CHECK(screen.deliveries.open().empty());
+}
 
 TEST_CASE("a first chunk is attempted, then posted, at once", "[core]") {
   Screen screen;

@@ -68,6 +68,19 @@ TEST_CASE("a later prompt has what was said since", "[difference]") {
   CHECK(text_of(difference(laid.prompt(second), laid.prompt(second))).empty());
 }
 
+TEST_CASE("prompts of two policies say so", "[difference]") {
+  Telling told;
+  const Seq first = exchange(told, "One?", "One.");
+  Fact settings = Telling::telegram_settings("openai:gpt-4o-mini");
+  settings.mutable_settings_loaded()->set_policy("full");
+  told.record(std::move(settings));
+  const Seq second = exchange(told, "Two?", "Two.");
+  Laid laid(told);
+  const std::string text = text_of(difference(laid.prompt(first), laid.prompt(second)));
+  CHECK(text.find("- policy window (replaced by TurnStarted " + n(second) + ")\n") == 0);
+  CHECK(text.find("+ policy full (from TurnStarted " + n(second) + ")\n") != std::string::npos);
+}
+
 TEST_CASE("a dropped line names its limit, a new system prompt its settings", "[difference]") {
   Telling told;
   const Seq first = exchange(told, "One?", "One.");

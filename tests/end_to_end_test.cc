@@ -96,6 +96,25 @@ TEST_CASE("/stop ends a turn, closes its call and keeps what came", "[e2e]") {
   CHECK(world.violations().empty());
 }
 
+TEST_CASE("/export comes as a file, or with one sentence why not", "[e2e]") {
+  World world;
+  world.start();
+  world.say(kChat, "boats words:300");
+  REQUIRE(world.wait_answered(kChat, "boats words:300"));
+  world.say(kChat, "/export");
+  REQUIRE(world.bot().wait([](const BotApi& api) { return api.screen(kChat).size() == 2; }));
+  const ChatMessage file = world.messages(kChat).back();
+  CHECK(file.file_name == "conversation.md");
+  CHECK(file.text.starts_with("# Conversation\n\n## You, "));
+  CHECK(file.text.ends_with("\n\n" + answer_for("boats words:300")));
+  world.bot().with([](BotApi& api) { api.forbid_files(kChat); });
+  world.say(kChat, "/export");
+  CHECK(world.wait_shown(kChat,
+                         "⚠ The file could not be sent: Bad Request: not enough rights to send "
+                         "documents to the chat. `daybook export` has the conversation."));
+  CHECK(world.violations().empty());
+}
+
 TEST_CASE("/model switches the next turn, not the one that runs", "[e2e]") {
   World world;
   world.slow(Duration(50));

@@ -48,6 +48,40 @@ TEST_CASE("a post is attempted in the journal before it is sent", "[telegram]") 
   CHECK(hand.telegram.idle());
 }
 
+TEST_CASE("a file is uploaded as one, whatever its length", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  Fact fact;
+  fact.mutable_notice_issued()->set_place("telegram:-100200/7");
+  fact.mutable_notice_issued()->set_reply_to(51);
+  fact.mutable_notice_issued()->set_file_name("talk.md");
+  const std::string text = "daybook-file " + std::string(9'000, 'x') + "\r\n";
+  fact.mutable_content()->set_text(text);
+  hand.commit(std::move(fact));
+  hand.turn();
+  const Call post = hand.take("sendDocument");
+  CHECK_FALSE(Hand::http(post).repeatable);
+  REQUIRE(Hand::http(post).headers.size() == 1);
+  // A boundary is nowhere in the file.
+  CHECK(Hand::http(post).headers[0].value.reveal() ==
+        "multipart/form-data; boundary=daybook-file-");
+  const std::string line = "--daybook-file-\r\nContent-Disposition: form-data; name=";
+  CHECK(Hand::http(post).body ==
+        line + "\"chat_id\"\r\n\r\n-100200\r\n" + line + "\"message_thread_id\"\r\n\r\n7\r\n" +
+            line +
+            "\"reply_parameters\"\r\n\r\n"
+            "{\"allow_sending_without_reply\":true,\"message_id\":51}\r\n" +
+            line +
+            "\"document\"; filename=\"talk.md\"\r\n"
+            "Content-Type: text/markdown; charset=utf-8\r\n\r\n" +
+            text + "\r\n--daybook-file---\r\n");
+  const auto facts = hand.succeed(post, {{"message_id", 60}});
+  REQUIRE(facts.size() == 1);
+  CHECK(facts[0].reply_posted().message_id() == 60);
+  CHECK(hand.work.deliveries.open().empty());
+  CHECK(hand.telegram.idle());
+}
+
 TEST_CASE("what is owed is posted even while nothing new is taken in", "[telegram]") {
   Hand hand;
   hand.introduce();

@@ -220,6 +220,7 @@ Result<Side> prompt_side(JournalView& view, const Event& turn) {
   if (!model) return model.error();
   side.lines.push_back(*std::move(model));
   if (started.kind() == ANSWER) {
+    side.lines.push_back({"policy", turn.seq(), "TurnStarted", started.policy()});
     side.lines.push_back({"system", system_event(started),
                           started.system() == 0 ? "SettingsLoaded" : "SettingChanged",
                           rebuilt->built.prompt.system});

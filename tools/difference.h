@@ -19,7 +19,7 @@
 namespace daybook {
 
 struct Line {
-  std::string role;  // model, system, summary, user, assistant, waiting
+  std::string role;  // model, policy, system, summary, user, assistant, waiting
   Seq seq = 0;       // the event whose words it is, or that set it
   std::string kind;  // of that event
   std::string text;

@@ -11,6 +11,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kForm = "multipart/form-data";
 
 std::size_t code_points(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
@@ -46,6 +47,41 @@ Json chat_json(std::int64_t chat) {
 
 Json user_json(std::int64_t user) {
   return {{"id", user}, {"is_bot", false}, {"first_name", "Ann"}, {"language_code", "en"}};
+}
+
+// What stands between `before` and `after` in the text; empty: it is not there.
+std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
+  const std::size_t at = text.find(before);
+  if (at == text.npos) return {};
+  text.remove_prefix(at + before.size());
+  return text.substr(0, text.find(after));
+}
+
+// multipart/form-data (RFC 7578): every parameter a string, objects as their JSON, one file.
+std::optional<Json> read_form(std::string_view type, std::string_view body) {
+  const std::string line = "--" + std::string(between(type, "boundary=", ";"));
+  Json form = Json::object();
+  if (line.size() == 2 || !body.starts_with(line + "\r\n")) return std::nullopt;
+  while (body != line + "--\r\n") {
+    body.remove_prefix(line.size() + 2);
+    const std::size_t end = body.find("\r\n" + line);
+    const std::size_t value = body.find("\r\n\r\n");
+    if (end == body.npos || value == body.npos || value + 4 > end) return std::nullopt;
+    const std::string_view headers = body.substr(0, value);
+    const std::string name(between(headers, " name=\"", "\""));
+    const std::string text(body.substr(value + 4, end - value - 4));
+    if (!headers.starts_with("Content-Disposition: form-data;") || name.empty()) return {};
+    if (const std::string_view file = between(headers, "filename=\"", "\""); !file.empty()) {
+      form[name] = {{"file_name", file},
+                    {"mime_type", between(headers, "Content-Type: ", "\r\n")},
+                    {"bytes", text}};
+    } else {
+      const Json parsed = Json::parse(text, nullptr, false);
+      form[name] = parsed.is_discarded() ? Json(text) : parsed;
+    }
+    body.remove_prefix(end + 2);
+  }
+  return form;
 }
 
 }  // namespace
@@ -112,8 +148,10 @@ std::optional<BotApi::Json> BotApi::parameters(const HttpRequest& request) {
     violations_.emplace_back("parameters in the query: not modelled");
   }
   if (request.body.empty()) return Json::object();
-  if (!request.header("content-type").starts_with(kJson)) {
-    violations_.emplace_back("a body that is not application/json: not modelled");
+  const std::string_view type = request.header("content-type");
+  if (type.starts_with(kForm)) return read_form(type, request.body);
+  if (!type.starts_with(kJson)) {
+    violations_.emplace_back("a body that is neither JSON nor a form: not modelled");
   }
   Json parsed = Json::parse(request.body, nullptr, false);
   if (!parsed.is_object()) return std::nullopt;
@@ -308,8 +346,16 @@ BotApi::Json BotApi::message_json(std::int64_t chat, const ChatMessage& message,
   Json json = {{"message_id", message.message_id},
                {"from", message.from_bot ? bot : user_json(user)},
                {"chat", chat_json(chat)},
-               {"date", seconds(message.shown.front().at)},
-               {"text", message.text}};
+               {"date", seconds(message.shown.front().at)}};
+  if (message.file_name.empty()) {
+    json["text"] = message.text;
+  } else {
+    json["document"] = {{"file_name", message.file_name},
+                        {"mime_type", "text/markdown"},
+                        {"file_id", "BQACAgIAAxkDAAI"},
+                        {"file_unique_id", "AgADqQ0"},
+                        {"file_size", message.text.size()}};
+  }
   if (message.text.starts_with('/')) {
     const std::size_t length = std::min(message.text.find_first_of(" \n"), message.text.size());
     json["entities"] = {{{"offset", 0}, {"length", length}, {"type", "bot_command"}}};
@@ -324,6 +370,7 @@ BotApi::Json BotApi::message_json(std::int64_t chat, const ChatMessage& message,
 
 BotApi::Answer BotApi::execute(const std::string& method, const Json& parameters, Time now) {
   if (method == "sendMessage") return send_message(parameters, now);
+  if (method == "sendDocument") return send_document(parameters, now);
   if (method == "editMessageText") return edit_message(parameters, now);
   if (method == "deleteMessage") return delete_message(parameters);
   if (method == "getMe") {
@@ -378,10 +425,32 @@ std::optional<BotApi::Answer> BotApi::refuse_text(const Json& parameters) {
 }
 
 BotApi::Answer BotApi::send_message(const Json& parameters, Time now) {
-  const std::int64_t chat = number(parameters, "chat_id");
-  if (const auto refused = refuse_chat(chat)) return *refused;
+  if (const auto refused = refuse_chat(number(parameters, "chat_id"))) return *refused;
   if (const auto refused = refuse_text(parameters)) return *refused;
   ChatMessage message;
+  message.text = trimmed(text_of(parameters, "text"));
+  return post(std::move(message), parameters, now);
+}
+
+BotApi::Answer BotApi::send_document(const Json& parameters, Time now) {
+  const std::int64_t chat = number(parameters, "chat_id");
+  if (const auto refused = refuse_chat(chat)) return *refused;
+  if (without_files_.contains(chat)) {
+    return refuse(400, "Bad Request: not enough rights to send documents to the chat");
+  }
+  const auto document = parameters.find("document");
+  if (document == parameters.end() || !document->is_object()) {
+    return refuse(400, "Bad Request: there is no document in the request");
+  }
+  ChatMessage message;
+  message.text = text_of(*document, "bytes");
+  if (message.text.empty()) return refuse(400, "Bad Request: file must be non-empty");
+  message.file_name = text_of(*document, "file_name");
+  return post(std::move(message), parameters, now);
+}
+
+BotApi::Answer BotApi::post(ChatMessage message, const Json& parameters, Time now) {
+  const std::int64_t chat = number(parameters, "chat_id");
   if (const auto to = parameters.find("reply_parameters"); to != parameters.end()) {
     message.reply_to = number(*to, "message_id");
     const ChatMessage* replied = find(chat, message.reply_to);
@@ -393,7 +462,6 @@ BotApi::Answer BotApi::send_message(const Json& parameters, Time now) {
   std::vector<ChatMessage>& messages = chats_[chat];
   message.message_id = static_cast<std::int64_t>(messages.size()) + 1;
   message.from_bot = true;
-  message.text = trimmed(text_of(parameters, "text"));
   message.shown.push_back({now, message.text});
   messages.push_back(message);
   return success(message_json(chat, message, bot_id_));

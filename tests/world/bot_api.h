@@ -3,8 +3,9 @@
 // told by method and count, so that a test says "the second sendMessage is executed and its answer
 // is lost" and nothing else.
 //
-// Not modelled: parse_mode and entities (a request that uses them is a violation), media, webhooks'
-// delivery. Sources: Bot API 10.3 and the behaviour of the public Bot API server.
+// Not modelled: parse_mode and entities (a request that uses them is a violation), media but for
+// documents that are sent, webhooks' delivery. Sources: Bot API 10.3 and the behaviour of the
+// public Bot API server.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +51,8 @@ struct ChatMessage {
   std::int64_t reply_to = 0;
   bool from_bot = false;
   bool deleted = false;
-  std::string text;              // on the screen now
+  std::string text;              // on the screen now; of a file, its bytes
+  std::string file_name;         // empty: it is no file
   std::vector<ShownText> shown;  // the post and every edit that changed it
 };
 
@@ -82,6 +84,7 @@ class BotApi : public Server {
   void edit(std::int64_t chat, std::int64_t message_id, std::string_view text, Time now);
   void remove(std::int64_t chat, std::int64_t message_id);  // the bot's message, by the person
   void block(std::int64_t chat) { blocked_.insert(chat); }
+  void forbid_files(std::int64_t chat) { without_files_.insert(chat); }
   // Any update, as JSON without update_id. Returns its id.
   std::int64_t push_update(std::string_view json, Time now);
   void set_next_update_id(std::int64_t id) { next_update_id_ = id; }
@@ -136,6 +139,8 @@ class BotApi : public Server {
   void call(ExchangeId exchange, const std::string& method, const Json& parameters, Time now);
   Answer execute(const std::string& method, const Json& parameters, Time now);
   Answer send_message(const Json& parameters, Time now);
+  Answer send_document(const Json& parameters, Time now);
+  Answer post(ChatMessage message, const Json& parameters, Time now);
   Answer edit_message(const Json& parameters, Time now);
   Answer delete_message(const Json& parameters);
   std::optional<Answer> refuse_text(const Json& parameters);
@@ -168,6 +173,7 @@ class BotApi : public Server {
 
   std::map<std::int64_t, std::vector<ChatMessage>> chats_;
   std::set<std::int64_t> blocked_;
+  std::set<std::int64_t> without_files_;
   std::map<std::int64_t, Time> flooded_until_;
 
   std::map<std::string, int> counts_;
