@@ -107,7 +107,7 @@ struct BuiltPrompt {
 BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, History& history);
 
 // How far the digest of a session's last prompt had come: the next one, which begins like it, costs
-// what is new. A cache; what it says holds as long as nothing of the session is erased.
+// what is new. A cache; what it says holds until something of the session is erased or waits again.
 struct PromptMemo {
   std::string model;
   Digest system{};

@@ -242,6 +242,8 @@ Seq Gateway::append(Event event, Time now) {
   sessions_.apply(event);
   batch_.records.push_back(to_record(event));
   if (event.has_session_erased()) forget_memos();
+  // Those of several that wait again may be answered behind others.
+  if (event.turn_cancelled().waits_again_size() > 0) memos_.erase(event.session());
   if (event.has_keys_destroyed()) destroy_keys(event);
   const Seq seq = event.seq();
   in_flight_.emplace_hint(in_flight_.end(), seq, std::move(event));

@@ -256,6 +256,19 @@ TEST_CASE("one of several is edited while they are answered: all are, with the n
   talk.check_refolds();
 }
 
+TEST_CASE("a prompt that says one of several otherwise has a digest of its own", "[queue]") {
+  Talk talk("collect");
+  talk.begin_together();
+  const std::string before = talk.last("TurnStarted").turn_started().sha256();
+  talk.edit("other", 3);
+  const Event started = talk.last("TurnStarted");
+  CHECK(started.turn_started().sha256() != before);
+  const Result<Prompt> prompt = prompt_of(started, *talk.gateway);
+  REQUIRE(prompt);
+  const auto digest = canonical_sha256(*prompt);
+  CHECK(started.turn_started().sha256() == std::string(digest.begin(), digest.end()));
+}
+
 TEST_CASE("in mode wait they are answered one by one after such an edit", "[queue]") {
   Talk talk("collect");
   talk.begin_together();
