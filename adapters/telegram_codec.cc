@@ -319,6 +319,7 @@ Outcome::Kind refusal(std::int64_t code, std::string_view description) {
   if (has(words, "message to edit not found")) return Outcome::Kind::kTargetLost;
   if (has(words, "message can't be edited")) return Outcome::Kind::kTargetLost;
   if (has(words, "message to delete not found")) return Outcome::Kind::kTargetLost;
+  if (has(words, "message can't be deleted")) return Outcome::Kind::kTargetLost;
   if (has(words, "message_id_invalid")) return Outcome::Kind::kTargetLost;
   if (has(words, "message to be replied not found")) return Outcome::Kind::kReplyTargetLost;
   if (has(words, "reply message not found")) return Outcome::Kind::kReplyTargetLost;

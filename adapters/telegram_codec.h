@@ -102,7 +102,7 @@ struct Outcome {
     kUnauthorized,     // the token is wrong or revoked
     kConflict,         // 409: another poller or a webhook
     kNotModified,      // the message shows this text already
-    kTargetLost,       // the message to edit or delete is gone
+    kTargetLost,       // the message to edit or delete is gone or too old
     kReplyTargetLost,  // the message to reply to is gone
     kRefused,          // any other final no
   };

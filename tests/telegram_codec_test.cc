@@ -336,6 +336,7 @@ TEST_CASE("every answer is classed as done, not done, or unknown", "[telegram]")
        Kind::kNotModified},
       {400, refusal(400, "Bad Request: message to edit not found"), Kind::kTargetLost},
       {400, refusal(400, "Bad Request: message to delete not found"), Kind::kTargetLost},
+      {400, refusal(400, "Bad Request: message can't be deleted for everyone"), Kind::kTargetLost},
       {400, refusal(400, "Bad Request: MESSAGE_ID_INVALID"), Kind::kTargetLost},
       {400, refusal(400, "Bad Request: message to be replied not found"), Kind::kReplyTargetLost},
       {400, refusal(400, "Bad Request: group chat was upgraded to a supergroup chat"),

@@ -308,6 +308,42 @@ TEST_CASE("a surplus message is deleted, and one deleted already is as good", "[
   }
 }
 
+TEST_CASE("a message that cannot be deleted stays, and the answer counts as shown", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  const Seq turn = hand.start_turn("telegram:77");
+  hand.chunk(turn, std::string(5'000, 'x'));
+  hand.turn();
+  hand.succeed(hand.take("sendMessage"), {{"message_id", 60}});
+  hand.pass(2s);
+  hand.succeed(hand.take("sendMessage"), {{"message_id", 61}});
+  hand.complete(turn, "short");
+  hand.pass(5s);
+  hand.succeed(hand.take("editMessageText"), {{"message_id", 60}});
+  hand.pass(5s);
+  const auto facts =
+      hand.refuse(hand.take("deleteMessage"), 400, "Bad Request: message can't be deleted");
+  REQUIRE(facts.size() == 1);
+  CHECK_FALSE(facts[0].has_delivery_failed());
+  CHECK(hand.work.deliveries.open().empty());
+  hand.notice("telegram:77", "next");
+  hand.pass(5s);
+  CHECK(hand.count("sendMessage") == 1);
+}
+
+TEST_CASE("typing ends with its turn, though nothing was said", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  const Seq turn = hand.start_turn("telegram:77");
+  hand.turn();
+  hand.succeed(hand.take("sendChatAction"), true);
+  hand.complete(turn, "");
+  hand.turn();
+  hand.succeed(hand.take("sendMessage"), {{"message_id", 60}});
+  hand.pass(60s);
+  CHECK(hand.count("sendChatAction") == 0);
+}
+
 // ---- limits
 
 TEST_CASE("a chat that is limited hears nothing before its time, others go on", "[telegram]") {
