@@ -2,6 +2,7 @@
 #include "core/delivery.h"
 
 #include <rapidcheck.h>
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "core/work.h"
@@ -395,7 +396,13 @@ TEST_CASE("parts joined give the text, fit the limit, and never cut a code point
     std::string joined;
     for (const std::string_view part : split_text(text, limit)) {
       RC_ASSERT((static_cast<unsigned char>(part.front()) & 0xC0) != 0x80);
-      RC_ASSERT(part.find_first_not_of(" \n") != part.npos);
+      const std::size_t first = part.find_first_not_of(" \n");
+      RC_ASSERT(first != part.npos);
+      const std::string_view shown = part.substr(first, part.find_last_not_of(" \n") + 1 - first);
+      const auto characters = std::count_if(shown.begin(), shown.end(), [](char byte) {
+        return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+      });
+      RC_ASSERT(static_cast<std::size_t>(characters) <= limit);
       joined += part;
     }
     RC_ASSERT(joined == text);

@@ -77,6 +77,27 @@ TEST_CASE("a fork shares what was said up to its moment, and nothing after it", 
   CHECK(prompt_words(story, kHome) == "one|first answer|two|second answer|three|");
 }
 
+TEST_CASE("a fork behind a summary is told the summary, not what it stands for", "[fork]") {
+  Story story;
+  talk(story);
+  story.say("three", kHome);
+  const Seq third = story.complete(story.turn(kHome), "third answer");
+  story.say("/compact", kHome);
+  REQUIRE(story.turn(kHome).kind() == SUMMARY);
+  story.complete(story.turn(kHome), "in short");
+  fork(story, story.last("CompactionCompleted").seq());
+  story.say("and?", kIdea);
+  story.say("and?", kHome);
+  const std::string words = prompt_words(story, kIdea);
+  CHECK(words == prompt_words(story, kHome));
+  CHECK(words.find("in short|") != std::string::npos);
+  CHECK(words.find("|first answer|") == std::string::npos);
+  // From before it was made, all that was said is there.
+  fork(story, third, "terminal:earlier");
+  story.say("and?", "terminal:earlier");
+  CHECK(prompt_words(story, "terminal:earlier").starts_with("one|first answer|"));
+}
+
 TEST_CASE("a fork is the same after a crash, and a fork of a fork goes back through both",
           "[fork]") {
   Story story;

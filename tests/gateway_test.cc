@@ -24,6 +24,56 @@ TEST_CASE("a first message opens its session and starts a turn in one transactio
   CHECK(turn.prev() == story.last("MessageReceived").seq());
 }
 
+TEST_CASE("what is not durable yet reaches no adapter", "[core]") {
+  Story story;
+  story.say("hello");
+  story.gateway->flush();
+  const Seq turn = story.turn().seq();
+  CHECK_FALSE(story.gateway->work().calls.current(turn, 1));
+  CHECK(story.gateway->work().deliveries.open().empty());
+  story.commit();
+  CHECK(story.gateway->work().calls.current(turn, 1));
+}
+
+TEST_CASE("a start opens no conversation", "[core]") {
+  Story story;
+  story.crash();
+  CHECK(story.gateway->directory().sessions().empty());
+}
+
+TEST_CASE("topics of one chat are conversations of their own", "[core]") {
+  Story story;
+  Fact settings = Story::settings();
+  settings.mutable_settings_loaded()->add_telegram_allow(77);
+  story.gateway->record(std::move(settings), story.now);
+  story.say("one", "telegram:-100/7", 77);
+  story.say("/model echo:slow", "telegram:-100/7", 77);
+  story.complete(story.turn("telegram:-100/7"), "1");
+  story.say("two", "telegram:-100/7", 77);
+  // Neither does a topic wait for another, nor know what was said or set there; General is one.
+  for (const char* other : {"telegram:-100/8", "telegram:-100"}) {
+    story.say("else", other, 77);
+    const Result<Prompt> prompt = story.gateway->prompt(story.turn(other).seq());
+    REQUIRE(prompt);
+    CHECK(prompt->messages.size() == 1);
+    CHECK(prompt->model == "echo");
+  }
+}
+
+TEST_CASE("what is said does not decide what a model is told beside it", "[core]") {
+  Story story;
+  std::vector<Prompt> prompts;
+  for (const char* text : {"hello", "remind me tomorrow what you said of my project"}) {
+    story.say("/reset");
+    story.say(text);
+    prompts.push_back(*story.gateway->prompt(story.turn().seq()));
+    story.complete(story.turn(), "yes");
+  }
+  CHECK(prompts[0].system == prompts[1].system);
+  CHECK(prompts[0].tools == prompts[1].tools);
+  CHECK(prompts[0].messages.size() == prompts[1].messages.size());
+}
+
 TEST_CASE("the prompt of every turn can be rebuilt to the recorded digest", "[core]") {
   Story story;
   for (int i = 0; i < 4; ++i) {
@@ -212,6 +262,21 @@ TEST_CASE("a failed attempt is retried later, numbered, and its late chunks are 
   CHECK(story.complete(first, "late") == 0);
 }
 
+TEST_CASE("each pause is twice the one before and up to a tenth more, half a minute at most",
+          "[core]") {
+  Story story;
+  Fact settings = Story::settings();
+  settings.mutable_settings_loaded()->set_attempts_max(9);
+  story.gateway->record(std::move(settings), story.now);
+  story.say("one");
+  for (const std::int64_t seconds : {1, 2, 4, 8, 16, 30, 30, 30}) {
+    story.fail(story.turn(), NETWORK);
+    const std::int64_t pause = story.turn().not_before() - to_milliseconds(story.now);
+    CHECK(pause >= seconds * 1'000);
+    CHECK(pause <= seconds * 1'100);
+  }
+}
+
 TEST_CASE("the server's wait wins, and one that is too long is a no", "[core]") {
   Story story;
   story.say("one");
@@ -267,6 +332,19 @@ TEST_CASE("after a crash open turns are tried again and nothing durable is lost"
   CHECK(retried.turn_retried().attempt() == 2);
   CHECK(retried.content().text() == "durable ");
   CHECK(story.gateway->work().calls.current(turn.seq(), 2));
+}
+
+TEST_CASE("what is written after a restart waits for the answer that is made again", "[core]") {
+  Story story;
+  story.say("one");
+  const OpenTurn turn = story.turn();
+  story.commit();
+  story.crash();
+  const Seq two = story.say("two");
+  CHECK(story.kinds_after(two).empty());
+  CHECK(story.turn().seq() == turn.seq());
+  story.complete(story.turn(), "1");
+  CHECK(story.turn().answers(0) == two);
 }
 
 TEST_CASE("a turn that every restart interrupts is given up in the end", "[core]") {

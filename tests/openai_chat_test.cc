@@ -173,6 +173,15 @@ TEST_CASE("[DONE] alone does not make an answer whole", "[openai_chat]") {
   REQUIRE(outcome.end->content().text() == "Half");
 }
 
+TEST_CASE("a reply without choices is no answer, and asked for again", "[openai_chat]") {
+  Driver driver(openrouter());
+  const Outcome whole =
+      driver.answer({200, {{"content-type", "application/json"}}}, R"({"id":"c1","choices":[]})");
+  REQUIRE(whole.failed().error() == TRUNCATED);
+  const Outcome stream = driver.stream("data: {\"id\":\"c1\",\"choices\":[]}\n\ndata: [DONE]\n\n");
+  REQUIRE(stream.failed().error() == TRUNCATED);
+}
+
 TEST_CASE("an error inside the stream fails the attempt and keeps the text", "[openai_chat]") {
   struct Case {
     const char* event;
