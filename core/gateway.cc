@@ -306,6 +306,7 @@ Result<std::vector<Event>> Gateway::chain(Seq head, Seq until) {
 
 std::string Gateway::text(Seq seq) {
   if (const auto found = in_flight_.find(seq); found != in_flight_.end()) {
+    lost_words_read_ = lost_words_read_ || found->second.content().erased();
     return found->second.content().text();
   }
   const Result<std::optional<Record>> record = log_.get(seq);

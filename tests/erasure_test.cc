@@ -451,6 +451,60 @@ TEST_CASE("a replay passes over decisions whose words are erased, and finds the 
   CHECK(report->decisions > report->erased);
 }
 
+TEST_CASE("a replay passes over all that follows in one go from words that are erased",
+          "[erasure]") {
+  Chat chat;
+  Fact goes_on = testing::Story::settings();
+  goes_on.mutable_settings_loaded()->add_telegram_allow(kUser);
+  goes_on.mutable_settings_loaded()->set_recovery("continue");
+  chat.gateway->record(std::move(goes_on), chat.now);
+  chat.write("tell me", 1);
+  const OpenTurn cut = chat.turn(kPlace);
+  chat.chunk(cut, "Once upon ");
+  Fact posted;
+  posted.mutable_reply_posted()->set_source(cut.seq());
+  posted.mutable_reply_posted()->set_message_id(2);
+  chat.gateway->record(std::move(posted), chat.now);
+  chat.commit();
+  chat.open();
+  Event started;
+  started.mutable_gateway_started()->set_rules(kRulesVersion);
+  started.mutable_gateway_started()->set_recovery(true);
+  started.mutable_gateway_started()->set_erasable(true);
+  const Seq again = chat.gateway->record(std::move(started), chat.now);
+  // The part is kept, and its turn reads it: all of it at once.
+  REQUIRE(chat.kinds_after(again) == "TurnAbandoned LeafMoved TurnStarted");
+  chat.answer("a time", 4);
+  chat.write("and then?", 5);
+  chat.answer("they lived", 7);
+  chat.write("/erase", 6, 2);
+  chat.commit();
+  chat.carry_out();
+  const auto report = replay_check(chat.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+  CHECK(report->erased > 0);
+}
+
+TEST_CASE("a replay goes on from no digest of words that are erased", "[erasure]") {
+  Chat chat;
+  Fact interrupts = testing::Story::settings();
+  interrupts.mutable_settings_loaded()->add_telegram_allow(kUser);
+  interrupts.mutable_settings_loaded()->set_queue_mode("interrupt");
+  chat.gateway->record(std::move(interrupts), chat.now);
+  chat.write("one", 1);
+  chat.write("the secret", 2);
+  chat.write("three", 3);
+  chat.answer("all of it", 4);
+  chat.write("/erase", 5, 2);
+  chat.commit();
+  chat.carry_out();
+  const auto report = replay_check(chat.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+  CHECK(report->erased > 0);
+}
+
 TEST_CASE("a command that is none of ours leaves its name in no clear field", "[erasure]") {
   const auto command = parse_command("/canary_word now", "");
   REQUIRE(command);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "core/codec.h"
@@ -166,7 +167,8 @@ Result<Decisions> recorded_decisions(ReplayLog& log, const Event& event) {
   }
 }
 
-// decide(), unless it would have to read words that are no more: then what it said at the time.
+// decide(), unless it would have to read words that are no more, or goes on from what was decided
+// with them in the same transaction: then what it said at the time.
 class Redecider {
  public:
   explicit Redecider(ReplayLog& log) : log_(log) {}
@@ -174,13 +176,16 @@ class Redecider {
   Decisions operator()(const State& state, const Event& event) {
     const std::size_t before = log_.erased_read();
     Decisions decisions = decide(state, event);
-    if (!event.content().erased() && log_.erased_read() == before) return decisions;
+    const bool read_all = !event.content().erased() && log_.erased_read() == before;
+    // Its own words, and those of others of its transaction, are read without the log.
+    if (read_all && !passed_over_.contains(event.seq())) return decisions;
     auto recorded = recorded_decisions(log_, event);
     if (!recorded) {
       failure_ = recorded.error();
       return decisions;
     }
     skipped_ += recorded->size();
+    for (const Event& decision : *recorded) passed_over_.insert(decision.seq());
     return std::move(recorded).value();
   }
 
@@ -190,6 +195,7 @@ class Redecider {
  private:
   ReplayLog& log_;
   Seq skipped_ = 0;
+  std::set<Seq> passed_over_;
   std::optional<Error> failure_;
 };
 
