@@ -5,6 +5,7 @@
 
 #include "core/codec.h"
 #include "core/directory.h"
+#include "core/erasure.h"
 #include "tests/sim/simulation.h"
 #include "tests/telling.h"
 
@@ -105,14 +106,9 @@ TEST_CASE("in every simulated world everything is accounted for", "[audit]") {
   }
 }
 
-// A decision is in the commit of its fact: no journal ends between the two.
-bool decided(const Event& event) {
-  return event.has_turn_started() || event.has_notice_issued() || event.has_model_switched() ||
-         event.has_context_truncated() || event.has_session_reset() || event.has_turn_retried() ||
-         event.has_turn_failed() || event.has_turn_cancelled() || event.has_compaction_started() ||
-         event.has_compaction_completed() || event.has_compaction_failed() ||
-         event.has_turn_abandoned() || event.has_setting_changed() || event.has_queue_cleared() ||
-         event.has_provider_session_cleared() || event.has_session_named();
+// A decision is in the commit of its fact, at its time: no journal ends between the two.
+bool decided(const std::vector<Event>& events, const Event& event) {
+  return event.cause() != 0 && events[event.cause() - 1].time() == event.time();
 }
 
 TEST_CASE("wherever a journal ends, each message is settled, open or unaccounted for", "[audit]") {
@@ -120,7 +116,7 @@ TEST_CASE("wherever a journal ends, each message is settled, open or unaccounted
   simulation.run();
   const std::vector<Event> events = simulation.journal();
   for (std::size_t count = 1; count <= events.size(); count += 7) {
-    while (count < events.size() && decided(events[count])) ++count;
+    while (count < events.size() && decided(events, events[count])) ++count;
     INFO("after " << count);
     const Audited up = audited(events, true, from_milliseconds(events[count - 1].time()), count);
     CHECK(up.sum.messages == inbound_of(events, count));
@@ -279,6 +275,118 @@ TEST_CASE("what waits again after an edit is accounted for by the turn that answ
   const Audited all = audited(events_of(told));
   CHECK(all.sum.unaccounted == 0);
   CHECK(all.sum.open == 0);
+  CHECK(all.heard.of(one).outcome == "MessageReplaced");
+  for (const Seq message : {edit, two}) {
+    CHECK(all.heard.of(message).outcome == "TurnCompleted");
+    CHECK(all.heard.of(message).turn == again);
+  }
+}
+
+// "One." and "Two." are being answered together.
+struct Joint : Telling {
+  explicit Joint(const std::string& recovery = {}) {
+    Fact settings = telegram_settings("openai:gpt-4o-mini");
+    settings.mutable_settings_loaded()->set_recovery(recovery);
+    settings.mutable_settings_loaded()->set_queue_mode("collect");
+    record(std::move(settings));
+    write("Tell me.", 502);
+    one = write("One.", 503);
+    two = write("Two.", 504);
+    post(running().seq(), "Well.", 505);
+    answer("Well.");
+    REQUIRE(running().answers_size() == 2);
+  }
+  void end() {
+    post(running().seq(), "Both.", 507);
+    answer("Both.");
+  }
+  Seq one = 0;
+  Seq two = 0;
+};
+
+TEST_CASE("messages answered together are accounted for together when their answer goes on",
+          "[audit]") {
+  Joint told("continue");
+  told.chunk(told.running(), "Half of it ");
+  told.commit();
+  told.crash();
+  told.end();
+  const Audited all = audited(events_of(told));
+  for (const Seq message : {told.one, told.two}) {
+    CHECK(all.heard.of(message).outcome == "TurnCompleted");
+    CHECK_FALSE(all.heard.of(message).unaccounted);
+  }
+}
+
+void forget(Telling& told, Seq message) {
+  const SessionRow* row = told.gateway->directory().at(Telling::kChat);
+  const auto erased = plan_erasure(*row, {.subject = message}, *told.gateway);
+  REQUIRE(erased);
+  Fact fact;
+  fact.set_session(row->id());
+  *fact.mutable_session_erased() = *erased;
+  told.record(std::move(fact));
+}
+
+TEST_CASE("a message that is forgotten while it waits is accounted for by that", "[audit]") {
+  Telling told;
+  told.write("Tell me.", 502);
+  const Seq waits = told.write("And this.", 503);
+  forget(told, waits);
+  const Audited all = audited(events_of(told));
+  CHECK(all.heard.of(waits).outcome == "SessionErased");
+  CHECK_FALSE(all.heard.of(waits).unaccounted);
+}
+
+TEST_CASE("one of several that is forgotten while they are answered is accounted for", "[audit]") {
+  Joint told;
+  forget(told, told.one);
+  told.end();
+  const Audited all = audited(events_of(told));
+  CHECK(all.heard.of(told.one).outcome == "TurnCancelled");
+  CHECK_FALSE(all.heard.of(told.one).unaccounted);
+  CHECK(all.heard.of(told.two).outcome == "TurnCompleted");
+}
+
+TEST_CASE("a late message that is edited while it is answered is accounted for by its next turn",
+          "[audit]") {
+  Telling told;
+  Fact settings = Telling::telegram_settings("openai:gpt-4o-mini");
+  settings.mutable_settings_loaded()->set_stale_after(60'000);
+  told.record(std::move(settings));
+  const auto write_late = [&](const std::string& text, std::int64_t message_id) {
+    Fact fact;
+    fact.mutable_message_received()->set_place(Telling::kChat);
+    fact.mutable_message_received()->set_source("telegram:1");
+    fact.mutable_message_received()->set_user(Telling::kUser);
+    fact.mutable_message_received()->set_message_id(message_id);
+    fact.mutable_message_received()->set_date(Telling::kBegan / 1'000 - 3'600);
+    fact.mutable_content()->set_text(text);
+    return told.record(std::move(fact));
+  };
+  const auto gather = [&] {
+    told.pass(10'000);
+    Fact passed;
+    passed.set_session(told.gateway->directory().at(Telling::kChat)->id());
+    passed.mutable_deadline_passed()->set_what("gathered");
+    told.record(std::move(passed));
+  };
+  const Seq one = write_late("One.", 503);
+  const Seq two = write_late("Two.", 504);
+  gather();
+  REQUIRE(told.running().answers_size() == 2);
+  Fact fact;
+  fact.mutable_message_edited()->set_place(Telling::kChat);
+  fact.mutable_message_edited()->set_source("telegram:1");
+  fact.mutable_message_edited()->set_user(Telling::kUser);
+  fact.mutable_message_edited()->set_message_id(503);
+  fact.mutable_content()->set_text("Not one.");
+  const Seq edit = told.record(std::move(fact));
+  gather();
+  const Seq again = told.running().seq();
+  told.post(again, "Both.", 507);
+  told.answer("Both.");
+  const Audited all = audited(events_of(told));
   CHECK(all.heard.of(one).outcome == "MessageReplaced");
   for (const Seq message : {edit, two}) {
     CHECK(all.heard.of(message).outcome == "TurnCompleted");

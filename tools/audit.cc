@@ -5,6 +5,7 @@
 
 #include "core/codec.h"
 #include "core/directory.h"
+#include "core/erasure.h"
 
 namespace daybook {
 namespace {
@@ -78,7 +79,7 @@ void Audit::apply(const Event& event) {
   } else if (event.has_message_held()) {
     const auto found = open_.find(event.message_held().message());
     if (found != open_.end()) found->second.held = true;
-  } else if (event.has_session_reset()) {
+  } else if (event.has_session_reset() || event.has_session_erased()) {
     drop_waiting(event);
   } else if (event.has_queue_cleared()) {
     for (const Seq message : event.queue_cleared().dropped()) {
@@ -137,7 +138,8 @@ void Audit::take_in(const Event& event) {
 // What follows from an edit stands right behind it: new words take the old ones' place, or nothing.
 void Audit::settle_edit(const Event& next) {
   if (edited_ == 0) return;
-  const bool before = next.has_turn_cancelled() || next.has_queue_cleared();
+  const bool before =
+      next.has_turn_cancelled() || next.has_queue_cleared() || next.has_message_held();
   if (next.cause() == edited_ && before) return;
   const Seq edited = std::exchange(edited_, 0);
   if (next.has_message_replaced() && next.message_replaced().by() == edited) return;
@@ -172,6 +174,11 @@ void Audit::begin(const Event& event) {
     if (const auto again = again_.extract(message); again) message = again.mapped();
     const auto found = open_.find(message);
     if (found == open_.end()) continue;
+    // An answer that goes on is one to all that it was begun for.
+    if (auto others = together_.extract(found->second.turn)) {
+      others.key() = event.seq();
+      together_.insert(std::move(others));
+    }
     found->second.turn = event.seq();
     found->second.model = started.model();
     found->second.provider = started.provider();
@@ -218,6 +225,12 @@ void Audit::end_turn(const Event& event) {
   }
   if (const auto others = together_.find(turn); others != together_.end()) {
     for (const Seq message : others->second) settle(message, event);
+    // Whom they would be told with waits again.
+    if (!owners_.contains(turn)) {
+      const std::vector<Seq> alone = std::move(others->second);
+      together_.erase(others);
+      for (const Seq message : alone) tell(message);
+    }
   }
   for (const Seq message : event.turn_abandoned().waited()) {
     settle(message, event);
@@ -251,13 +264,17 @@ void Audit::issue(const Event& event) {
   ended_[event.seq()] = event.seq();
 }
 
+// All that waits, or what of it is forgotten; whoever asked for it is answered.
 void Audit::drop_waiting(const Event& event) {
+  const SessionErased& erased = event.session_erased();
+  const Seq asker = event.has_session_erased() ? erased.answers() : event.session_reset().answers();
   std::vector<Seq> dropped;
   for (const auto& [seq, handled] : open_) {
     const bool waits = handled.session == event.session() && handled.outcome.empty() &&
                        handled.turn == 0 &&
                        (handled.kind == "MessageReceived" || handled.kind == "MessageEdited");
-    if (waits && seq != event.session_reset().answers()) dropped.push_back(seq);
+    const bool goes = event.has_session_reset() || covers(erased, seq);
+    if (waits && goes && seq != asker) dropped.push_back(seq);
   }
   for (const Seq seq : dropped) {
     settle(seq, event);
