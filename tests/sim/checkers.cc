@@ -142,16 +142,6 @@ std::string quoted(const std::string& text) { return "\"" + text.substr(0, 60) +
 // Plain words; commands are settled by notices, which screens_match() looks for.
 bool is_text(const Said& said) { return !said.text.starts_with('/'); }
 
-const Event* received(const Evidence& evidence, const Said& said) {
-  for (const Event& event : evidence.events) {
-    if (event.has_message_received() && event.message_received().place() == place_of(said.chat) &&
-        event.message_received().message_id() == said.message_id) {
-      return &event;
-    }
-  }
-  return nullptr;
-}
-
 bool dropped_by_reset(const Evidence& evidence, const Event& message) {
   return std::ranges::any_of(evidence.events, [&](const Event& event) {
     return event.has_session_reset() && event.session() == message.session() &&
@@ -160,6 +150,22 @@ bool dropped_by_reset(const Evidence& evidence, const Event& message) {
 }
 
 }  // namespace
+
+const Event* received(const Evidence& evidence, const Said& said) {
+  const auto same = [&](const auto& one) {
+    return one.place() == place_of(said.chat) && one.message_id() == said.message_id;
+  };
+  int edits = 0;
+  for (const Event& event : evidence.events) {
+    if (said.edit == 0 && event.has_message_received() && same(event.message_received())) {
+      return &event;
+    }
+    if (event.has_message_edited() && same(event.message_edited()) && ++edits == said.edit) {
+      return &event;
+    }
+  }
+  return nullptr;
+}
 
 Complaints seqs_are_contiguous(const Evidence& evidence) {
   for (std::size_t i = 0; i < evidence.events.size(); ++i) {
@@ -185,6 +191,7 @@ Complaints inbound_once(const Evidence& evidence) {
   std::map<std::int64_t, int> recorded;
   for (const Event& event : evidence.events) {
     if (event.has_message_received()) ++recorded[event.message_received().update_id()];
+    if (event.has_message_edited()) ++recorded[event.message_edited().update_id()];
   }
   for (const auto& [update, times] : recorded) {
     if (times == 1) continue;
@@ -197,12 +204,14 @@ Complaints inbound_once(const Evidence& evidence) {
   return complaints;
 }
 
-// A turn for each message, and one more for every /retry of it.
+// A turn for each message, and one more for every /retry of it. For an edit, too, if it took the
+// place of what was said before: then what waits is not answered.
 Complaints everything_answered(const Evidence& evidence) {
   Complaints complaints;
   std::map<Seq, int> answered;
   std::map<Seq, int> asked_again;
   std::set<Seq> taken_back;
+  std::set<Seq> in_place;
   std::map<Seq, int> ended;
   for (const Event& event : evidence.events) {
     for (Seq message : event.turn_started().answers()) ++answered[message];
@@ -211,12 +220,16 @@ Complaints everything_answered(const Evidence& evidence) {
     if (event.leaf_moved().why() == LeafMoved::RETRY) ++asked_again[event.leaf_moved().to()];
     if (event.notice_issued().topic() == "undo") taken_back.insert(event.notice_issued().answers());
     for (Seq message : event.queue_cleared().dropped()) taken_back.insert(message);
+    const Seq replaced = event.message_replaced().replaced();
+    if (replaced != 0) in_place.insert(event.message_replaced().by());
+    if (replaced != 0 && answered[replaced] == asked_again[replaced]) taken_back.insert(replaced);
     if (const Seq turn = shown_end(event).first; turn != 0) ++ended[turn];
   }
   for (const Said& said : evidence.said) {
     const Event* message = received(evidence, said);
     if (!is_text(said) || message == nullptr) continue;
     const int turns = answered[message->seq()] - asked_again[message->seq()];
+    if (turns == 0 && said.edit > 0 && !in_place.contains(message->seq())) continue;
     if (turns == 0 && taken_back.contains(message->seq())) continue;
     if (turns == 1 && taken_back.contains(message->seq())) {
       complaints.push_back("dropped and answered: " + quoted(said.text));
@@ -278,10 +291,15 @@ Complaints prompts_in_order(const Evidence& evidence) {
     const auto question = by_message.find(answers.Get(answers.size() - 1));
     if (question != by_message.end()) answered.insert(question->second->text);
   }
-  // Where the leaf was moved right behind a question, its answer is on another branch.
-  for (const Event& event : evidence.events) {
-    const auto question = by_message.find(event.leaf_moved().to());
+  // Where the leaf was moved right behind a question, its answer is on another branch; and one that
+  // was asked with others before is answered since.
+  const auto set_aside = [&](Seq message) {
+    const auto question = by_message.find(message);
     if (question != by_message.end()) answered.erase(question->second->text);
+  };
+  for (const Event& event : evidence.events) {
+    set_aside(event.leaf_moved().to());
+    for (const Seq message : event.turn_cancelled().waits_again()) set_aside(message);
   }
   const auto runs_on = [&](const std::string& text) {
     // A summary may stand before a question, and quote it.
@@ -353,9 +371,10 @@ Complaints prompts_rebuild(const Evidence& evidence) {
       complaints.push_back(prompt.error().message);
       continue;
     }
-    const bool incomplete = std::ranges::any_of(prompt->messages, [](const PromptMessage& one) {
-      return one.text.find(kErasedText) != std::string::npos;
-    });
+    const bool incomplete = prompt->system.find(kErasedText) != std::string::npos ||
+                            std::ranges::any_of(prompt->messages, [](const PromptMessage& one) {
+                              return one.text.find(kErasedText) != std::string::npos;
+                            });
     if (incomplete) continue;
     const auto digest = canonical_sha256(*prompt);
     const std::string& recorded = prompt_record(event).sha256();
@@ -460,10 +479,13 @@ Complaints peers_content(const Evidence& evidence) {
 }
 
 // What a person said and had forgotten is neither in its own event, nor in the answer to it, nor in
-// a summary or notice. A later answer may have repeated it: that is out of an erasure's reach.
+// a summary or notice. A later answer may have repeated it, and been quoted: that is out of an
+// erasure's reach.
 Complaints words_gone(const Evidence& evidence) {
   Complaints complaints;
   std::string words;
+  std::string quotes;  // may repeat an answer that repeats them
+  std::string all_answers;
   std::map<Seq, std::string> answers;  // by the message
   for (const Event& event : evidence.events) {
     if (event.content().erased()) continue;
@@ -476,18 +498,27 @@ Complaints words_gone(const Evidence& evidence) {
     // What a tool repeats goes with whom it repeats.
     const bool said = turn != 0 && !event.has_tool_returned();
     const bool answer = said && event_at(evidence, turn).turn_started().kind() == ANSWER;
-    if (!answer) words += text + "\n" + event.content().raw() + "\n";
+    const bool own = event.has_message_received() || event.has_message_edited();
+    quotes += event.content().raw() + "\n";
+    if (!answer) (own ? words : quotes) += text + "\n";
     if (!answer) continue;
+    all_answers += text + "\n";
     for (const Seq message : event_at(evidence, turn).turn_started().answers()) {
       answers[message] += text + "\n";
     }
   }
+  std::set<std::string> kept;  // whoever edits what was forgotten may say the same once more
+  for (const Said& said : evidence.said) {
+    const Event* message = received(evidence, said);
+    if (message != nullptr && !message->content().erased()) kept.insert(said.text);
+  }
   for (const Said& said : evidence.said) {
     const Event* message = received(evidence, said);
     if (message == nullptr || !is_text(said) || !message->content().erased()) continue;
-    const bool there = words.find(said.text) != std::string::npos ||
-                       answers[message->seq()].find(said.text) != std::string::npos;
-    if (!there) continue;
+    if (kept.contains(said.text)) continue;
+    const auto holds = [&](const std::string& one) { return one.find(said.text) != one.npos; };
+    const bool quoted_alone = holds(quotes) && !holds(all_answers);
+    if (!holds(words) && !holds(answers[message->seq()]) && !quoted_alone) continue;
     complaints.push_back("erased and still there: " + quoted(said.text));
   }
   return complaints;
@@ -496,9 +527,10 @@ Complaints words_gone(const Evidence& evidence) {
 Complaints check_all(const Evidence& evidence) {
   Complaints all;
   for (const auto& check :
-       {seqs_are_contiguous, laws_hold, inbound_once, everything_answered, queue_modes_hold,
-        answered_where_said, answers_whole, prompts_in_order, screens_match, nothing_unwritten,
-        prompts_rebuild, fallbacks_end, tools_settled, peers_content, words_gone}) {
+       {seqs_are_contiguous, laws_hold, inbound_once, everything_answered, edits_take_their_place,
+        queue_modes_hold, answered_where_said, answers_whole, prompts_in_order, screens_match,
+        nothing_unwritten, prompts_rebuild, fallbacks_end, tools_settled, peers_content,
+        words_gone}) {
     const Complaints complaints = check(evidence);
     all.insert(all.end(), complaints.begin(), complaints.end());
   }

@@ -18,6 +18,7 @@ struct Said {
   std::int64_t chat = 0;
   std::int64_t message_id = 0;
   std::string text;
+  int edit = 0;  // of this message, from 1 on; 0: the message itself
 };
 
 // Everything there is to judge.
@@ -31,6 +32,9 @@ struct Evidence {
 
 using Complaints = std::vector<std::string>;
 
+// The event that records it; null: none does.
+const Event* received(const Evidence& evidence, const Said& said);
+
 Complaints seqs_are_contiguous(const Evidence& evidence);
 // What `daybook verify` holds every journal to.
 Complaints laws_hold(const Evidence& evidence);
@@ -38,6 +42,8 @@ Complaints laws_hold(const Evidence& evidence);
 Complaints inbound_once(const Evidence& evidence);
 // Every text was taken up by one turn (or dropped by a /reset), and every turn ended.
 Complaints everything_answered(const Evidence& evidence);
+// New words of what was said and still counts take its place; no other edit does anything.
+Complaints edits_take_their_place(const Evidence& evidence);
 // A queue's mode is kept: turns answer one message or many, and are cut or not, as it says.
 Complaints queue_modes_hold(const Evidence& evidence);
 // What was said in one conversation is answered in no other.

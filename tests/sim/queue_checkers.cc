@@ -1,5 +1,6 @@
 // Queues and conversations as the journal alone tells them: which mode is in force, what was
 // written since an answer began, and in which conversation.
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -19,6 +20,7 @@ struct Lane {
   std::map<Seq, std::string> left;   // what was own in those that were left
   Seq open = 0;                      // an answer, not a summary
   std::set<Seq> written_on;          // since it began, and waiting
+  std::set<Seq> late;                // came late: waits for others and cuts nothing
   bool cut_due = false;              // the next event of the session must be its end
   bool tool_at_work = false;         // nothing cuts it
 };
@@ -34,7 +36,10 @@ void go_where_it_goes(const Event& event, Lane* lane) {
     lane->conversation = event.seq();
     if (event.session_reset().settings_too()) lane->own.clear();
   }
-  const auto there = lane->conversations.find(event.leaf_moved().to());
+  // Where an edit waits, or where what is edited was answered.
+  const MessageReplaced& replaced = event.message_replaced();
+  const Seq to = event.has_message_replaced() ? replaced.replaced() : event.leaf_moved().to();
+  const auto there = lane->conversations.find(to);
   if (there == lane->conversations.end() || there->second == lane->conversation) return;
   lane->left[lane->conversation] = lane->own;
   lane->conversation = there->second;
@@ -53,11 +58,20 @@ void follow(const Event& event, Lane* lane) {
   if (ends_turn(event)) lane->open = 0;
   if (event.has_step_completed()) lane->tool_at_work = true;
   if (event.has_step_started() || event.has_turn_started()) lane->tool_at_work = false;
+  if (event.has_message_held()) lane->late.insert(event.message_held().message());
   lane->written_on.erase(event.message_held().message());
   lane->written_on.erase(event.notice_issued().answers());
   for (const Seq message : event.queue_cleared().dropped()) lane->written_on.erase(message);
   const bool words = event.has_message_received() && event.message_received().command().empty();
   if (words && lane->open != 0) lane->written_on.insert(event.seq());
+  if (!event.has_message_replaced()) return;
+  const MessageReplaced& replaced = event.message_replaced();
+  lane->written_on.erase(replaced.replaced());
+  if (lane->late.contains(replaced.replaced())) {
+    lane->late.insert(replaced.by());
+  } else if (lane->open != 0) {
+    lane->written_on.insert(replaced.by());
+  }
 }
 
 }  // namespace
@@ -72,6 +86,7 @@ Complaints answered_where_said(const Evidence& evidence) {
     Lane& lane = lanes[event.session()];
     go_where_it_goes(event, &lane);
     if (event.has_message_received()) said_in[event.seq()] = lane.conversation;
+    if (event.has_message_replaced()) said_in[event.message_replaced().by()] = lane.conversation;
     for (const Seq message : event.turn_started().answers()) {
       if (said_in[message] == lane.conversation) continue;
       complaints.push_back("event " + std::to_string(message) + " is answered elsewhere");
@@ -95,14 +110,15 @@ Complaints queue_modes_hold(const Evidence& evidence) {
     }
     const std::size_t before = lane.written_on.size();
     follow(event, &lane);
-    const bool wrote = lane.written_on.size() > before;
+    const bool wrote = event.has_message_received() && lane.written_on.size() > before;
     // In the middle of asking for a tool there is nothing to be read on from.
     const bool piece = event.has_chunk_received() && event.chunk_received().kind() != TOOL_USE;
     lane.cut_due = (mode == "interrupt" && wrote && !lane.tool_at_work) ||
                    ((mode == "interrupt" || mode == "steer") && piece && !lane.written_on.empty());
-    const bool several = event.turn_started().answers_size() > 1 &&
-                         event.turn_started().preface().late_messages() == 0;
-    if (several && mode == "wait") {
+    const auto& answers = event.turn_started().answers();
+    const bool late =
+        std::ranges::any_of(answers, [&](Seq one) { return lane.late.contains(one); });
+    if (answers.size() > 1 && !late && mode == "wait") {
       complaints.push_back("turn " + std::to_string(event.seq()) + " answers several");
     }
     const bool cut =

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "adapters/provider.h"
 #include "core/codec.h"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::uint16_t kBotPort = 1;
 constexpr std::uint16_t kModelPort = 2;
-constexpr std::int64_t kFirstChat = 101;
 constexpr std::int64_t kStart = 1'795'219'200'000;
 constexpr int kCrashesMax = 7;  // fewer than a turn survives
 constexpr GatewayLimits kScarceMemory{.sessions = {.bytes_max = 0, .grown_events = 4},
@@ -89,84 +89,18 @@ Simulation::Simulation(std::uint64_t seed, Swarm swarm)
       network_(chance_.fork(), tally_),
       now_(from_milliseconds(kStart)),
       storm_ends_(now_ + kStorm),
-      boot_at_(now_) {
+      boot_at_(now_),
+      people_(chance_.fork(), tally_, now_, kStorm * 3 / 4) {
   network_.add(kBotPort, bot_);
   network_.add(kModelPort, models_);
   bot_.choose_faults([this](std::string_view method, int) { return bot_fault(method); });
   models_.direct(
       [this](const world::ChatRequest& request, int) { return chat_script(request.model); });
-  plan_people();
 }
 
 Simulation::~Simulation() = default;
 
-// ---- the plan
-
-void Simulation::plan_people() {
-  for (std::int64_t chat = kFirstChat; chat < kFirstChat + kChats; ++chat) {
-    const int count = static_cast<int>(chance_.between(4, 8));
-    Time at = now_;
-    for (int nth = 1; nth <= count; ++nth) {
-      // Some write on before they are answered.
-      const bool soon = chance_.per_thousand(300);
-      at = soon ? at + Duration(chance_.between(1, 1'500))
-                : now_ + Duration(chance_.between(0, kStorm.count() * 3 / 4));
-      actions_.push_back({at, chat, something_to_say(chat, nth)});
-    }
-  }
-  std::ranges::stable_sort(actions_, {}, &Action::at);
-}
-
-std::string Simulation::something_to_say(std::int64_t chat, int nth) {
-  static constexpr const char* kCommands[] = {"/status",
-                                              "/whoami",
-                                              "/models",
-                                              "/help",
-                                              "/stop",
-                                              "/undo",
-                                              "/model fake:other",
-                                              "/reset",
-                                              "/compact",
-                                              "/statsu",
-                                              "/erase",
-                                              "/erase",
-                                              "/erase",
-                                              "/redo",
-                                              "/compact undo",
-                                              "/retry",
-                                              "/fork 1",
-                                              "/branches",
-                                              "/switch 1",
-                                              "/save name",
-                                              "/goal be brief",
-                                              "/goal ok",
-                                              "/task add up",
-                                              "/task done 1",
-                                              "/recover",
-                                              "/continue",
-                                              "/usage",
-                                              "/queue",
-                                              "/queue clear",
-                                              "/set",
-                                              "/set queue wait",
-                                              "/set queue collect",
-                                              "/set queue steer",
-                                              "/set queue interrupt",
-                                              "/thinking high",
-                                              "/temperature 0.5",
-                                              "/sessions",
-                                              "/sessions 1",
-                                              "/session",
-                                              "/title Ours",
-                                              "/forget",
-                                              "/export",
-                                              "/system Be kind.",
-                                              "/system default",
-                                              "/provider fake"};
-  if (chance_.per_thousand(300)) return kCommands[chance_.below(std::size(kCommands))];
-  return "q" + std::to_string(nth) + " of " + std::to_string(chat) +
-         " words:" + std::to_string(chance_.between(1, 60));
-}
+// ---- what goes wrong
 
 world::BotFault Simulation::bot_fault(std::string_view method) {
   using world::BotFault;
@@ -297,23 +231,9 @@ Time Simulation::next_time() const {
   } else {
     next = std::min(next, boot_at_);
   }
-  if (acted_ < actions_.size()) next = std::min(next, actions_[acted_].at);
+  next = std::min(next, people_.wake_at());
   if (!calm_) next = std::min(next, storm_ends_);
   return std::max(now_, next);
-}
-
-void Simulation::people_speak() {
-  while (acted_ < actions_.size() && actions_[acted_].at <= now_) {
-    const Action& action = actions_[acted_++];
-    std::int64_t id = 0;
-    if (action.text == "/erase") {
-      ++tally_["asked to be erased"];
-      id = bot_.say_in_reply(action.chat, action.text, chance_.between(1, 20), now_);
-    } else {
-      id = bot_.say(action.chat, action.text, now_);
-    }
-    said_.push_back({action.chat, id, action.text});
-  }
 }
 
 // The disk takes a while for each commit, and the machine may die right before it or right after.
@@ -348,7 +268,7 @@ bool Simulation::step() {
     calm_ = true;
     network_.calm();
   }
-  people_speak();
+  people_.act(bot_, now_);
   network_.run(now_);
   disk_turns();
   if (machine_ == nullptr && boot_at_ <= now_) boot();
@@ -364,7 +284,7 @@ bool Simulation::step() {
 
 bool Simulation::settled() const {
   return machine_ != nullptr && machine_->gateway->idle() && machine_->gateway->durable() &&
-         acted_ == actions_.size() && bot_.unconfirmed() == 0;
+         people_.wake_at() == kNever && bot_.unconfirmed() == 0;
 }
 
 // ---- the verdict
@@ -383,17 +303,11 @@ Report Simulation::run() {
   if (machine_ != nullptr) {
     check_replay(&complaints_);
     check_spending(&complaints_);
-    const Evidence evidence{journal(), *machine_->gateway, bot_, models_, said_};
+    const Evidence evidence{journal(), *machine_->gateway, bot_, models_, people_.said()};
     const Complaints found = check_all(evidence);
     complaints_.insert(complaints_.end(), found.begin(), found.end());
     report.events = evidence.events.size();
-    for (const Event& event : evidence.events) {
-      if (event.turn_started().answers_size() > 1) ++tally_["several answered together"];
-      if (event.turn_cancelled().for_message() != 0) ++tally_["answers cut for a message"];
-      if (event.has_queue_cleared()) ++tally_["queues cleared"];
-      if (event.session_named().turn() != 0) ++tally_["titles made"];
-      if (event.session_reset().why() == SessionReset::IDLE) ++tally_["closed when idle"];
-    }
+    count_events(evidence.events);
     report.ambiguous = ambiguous_posts(evidence.events);
     report.extra = extra_messages(evidence);
     report.trace = trace();
@@ -401,6 +315,28 @@ Report Simulation::run() {
   report.complaints = complaints_;
   report.tally = tally_;
   return report;
+}
+
+void Simulation::count_events(const std::vector<Event>& events) {
+  std::set<Seq> answered;
+  for (const Event& event : events) {
+    if (event.turn_started().answers_size() > 1) ++tally_["several answered together"];
+    if (event.turn_cancelled().for_message() != 0) ++tally_["answers cut for a message"];
+    if (event.has_queue_cleared()) ++tally_["queues cleared"];
+    if (event.session_named().turn() != 0) ++tally_["titles made"];
+    if (event.session_reset().why() == SessionReset::IDLE) ++tally_["closed when idle"];
+    if (event.has_message_edited()) ++tally_["edits that ask nothing"];
+    for (const Seq message : event.turn_started().answers()) answered.insert(message);
+    if (!event.has_message_replaced()) continue;
+    --tally_["edits that ask nothing"];
+    // What an edit stops, it stops in the events right before.
+    const Event& before = events.at(event.seq() - 2);
+    const bool stops = before.has_turn_cancelled() || before.has_message_held();
+    const bool waited = !answered.contains(event.message_replaced().replaced());
+    ++tally_[waited  ? "edits of what waited"
+             : stops ? "edits of what was being answered"
+                     : "edits of what was answered"];
+  }
 }
 
 std::vector<Event> Simulation::journal() {

@@ -24,6 +24,7 @@
 #include "tests/sim/chance.h"
 #include "tests/sim/checkers.h"
 #include "tests/sim/network.h"
+#include "tests/sim/people.h"
 
 namespace daybook::sim {
 
@@ -39,7 +40,6 @@ struct Report {
 
 class Simulation {
  public:
-  static constexpr std::int64_t kChats = 3;
   static constexpr std::uint64_t kStepsMax = 400'000;
   static constexpr int kStandstillMax = 500;  // steps in one millisecond
   static constexpr Duration kStorm{120'000};
@@ -71,22 +71,14 @@ class Simulation {
     std::unique_ptr<Telegram> telegram;
     std::vector<std::unique_ptr<Adapter>> providers;
   };
-  struct Action {
-    Time at{};
-    std::int64_t chat = 0;
-    std::string text;
-  };
-
-  void plan_people();
-  std::string something_to_say(std::int64_t chat, int nth);
   world::BotFault bot_fault(std::string_view method);
   world::ChatScript chat_script(const std::string& model);
   void boot();
   void die();
   void count_sessions();
+  void count_events(const std::vector<Event>& events);
   bool step();
   [[nodiscard]] Time next_time() const;
-  void people_speak();
   void disk_turns();
   [[nodiscard]] bool settled() const;
   void check_replay(Complaints* complaints);
@@ -115,9 +107,7 @@ class Simulation {
   int standstill_ = 0;
   bool calm_ = false;
   int crashes_ = 0;
-  std::vector<Action> actions_;
-  std::size_t acted_ = 0;
-  std::vector<Said> said_;
+  People people_;
 };
 
 }  // namespace daybook::sim

@@ -1,0 +1,93 @@
+// Edits as the journal alone tells them: what waits, what was answered and what is gone, and of
+// every message the words that count now.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+
+#include "core/directory.h"
+#include "core/erasure.h"
+#include "tests/sim/checkers.h"
+
+namespace daybook::sim {
+namespace {
+
+// One session as far as its messages of words go.
+struct Talk {
+  std::map<std::int64_t, std::vector<Seq>> versions;  // by the message's number, the newest last
+  std::set<Seq> waiting;
+  std::set<Seq> answered;  // whatever became of the answer, and on whatever branch
+};
+
+Seq counts_now(const Talk& talk, std::int64_t message_id) {
+  const auto versions = talk.versions.find(message_id);
+  if (versions == talk.versions.end()) return 0;
+  const auto newest = std::find_if(
+      versions->second.rbegin(), versions->second.rend(),
+      [&](Seq one) { return talk.waiting.contains(one) || talk.answered.contains(one); });
+  return newest == versions->second.rend() ? 0 : *newest;
+}
+
+void forget(const SessionErased& erased, Talk* talk) {
+  const auto gone = [&](Seq one) { return covers(erased, one); };
+  std::erase_if(talk->waiting, gone);
+  std::erase_if(talk->answered, gone);
+}
+
+void follow(const Event& event, Talk* talk) {
+  if (event.has_message_received() && event.message_received().command().empty()) {
+    talk->versions[event.message_received().message_id()].push_back(event.seq());
+    talk->waiting.insert(event.seq());
+  }
+  if (event.has_message_replaced()) {
+    talk->waiting.erase(event.message_replaced().replaced());
+    talk->waiting.insert(event.message_replaced().by());
+  }
+  for (const Seq message : event.turn_started().answers()) {
+    talk->waiting.erase(message);
+    talk->answered.insert(message);
+  }
+  for (const Seq message : event.turn_cancelled().waits_again()) {
+    talk->answered.erase(message);
+    talk->waiting.insert(message);
+  }
+  talk->waiting.erase(event.notice_issued().answers());
+  for (const Seq message : event.turn_abandoned().waited()) talk->waiting.erase(message);
+  for (const Seq message : event.queue_cleared().dropped()) talk->waiting.erase(message);
+  if (event.has_session_reset()) talk->waiting.clear();
+  if (event.has_session_erased()) forget(event.session_erased(), talk);
+}
+
+}  // namespace
+
+Complaints edits_take_their_place(const Evidence& evidence) {
+  std::map<Seq, const Said*> by_event;
+  for (const Said& said : evidence.said) {
+    if (const Event* event = received(evidence, said)) by_event[event->seq()] = &said;
+  }
+  std::map<Seq, Seq> replaced_by;
+  for (const Event& event : evidence.events) {
+    if (!event.has_message_replaced()) continue;
+    replaced_by[event.message_replaced().by()] = event.message_replaced().replaced();
+  }
+  Complaints complaints;
+  std::map<SessionId, Talk> talks;
+  for (const Event& event : evidence.events) {
+    if (event.session() == 0) continue;
+    Talk& talk = talks[event.session()];
+    follow(event, &talk);
+    const auto said = by_event.find(event.seq());
+    if (!event.has_message_edited() || said == by_event.end()) continue;
+    const std::string& text = said->second->text;
+    const Seq before = counts_now(talk, event.message_edited().message_id());
+    if (before != 0) talk.versions[event.message_edited().message_id()].push_back(event.seq());
+    const bool asks = before != 0 && !text.starts_with('/') && by_event.at(before)->text != text;
+    if (replaced_by[event.seq()] == (asks ? before : 0)) continue;
+    complaints.push_back("edit " + std::to_string(event.seq()) + " took the place of event " +
+                         std::to_string(replaced_by[event.seq()]) + ", not of " +
+                         std::to_string(asks ? before : 0));
+  }
+  return complaints;
+}
+
+}  // namespace daybook::sim
