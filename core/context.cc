@@ -238,7 +238,7 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
   });
   if (turn.continues() != 0) {
     words(Entry::ASSISTANT, history.text(turn.continues()));
-    words(Entry::USER, std::string(kGoOnText));
+    words(Entry::USER, go_on_text(turn, history));
   }
   return selection_of(state, turn, kept);
 }

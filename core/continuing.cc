@@ -2,11 +2,29 @@
 
 #include <algorithm>
 
+#include "core/checkpoint.h"
 #include "core/codec.h"
 #include "core/session.h"
 #include "core/tokens.h"
 
 namespace daybook {
+
+namespace {
+
+// The checkpoint of a run of tools that this turn goes on with; nothing: it goes on with a part.
+std::optional<RunCheckpointed> ended_run(const TurnStarted& turn, History& history) {
+  if (turn.checkpoint() == 0) return std::nullopt;
+  const std::optional<Event> saved = history.clear_event(turn.checkpoint());
+  if (!saved || saved->run_checkpointed().reason() != RunCheckpointed::STEPS) return std::nullopt;
+  return saved->run_checkpointed();
+}
+
+bool follows_run(const OpenTurn& turn, History& history) {
+  const std::optional<Event> started = history.clear_event(turn.seq());
+  return started && ended_run(started->turn_started(), history);
+}
+
+}  // namespace
 
 bool can_go_on(const Event& ended) {
   if (ended.has_turn_completed()) {
@@ -20,10 +38,11 @@ Joined joined(const OpenTurn& turn, const std::string& said, History& history) {
   if (turn.continues() == 0) return {said, 0};
   std::string text = history.text(turn.continues());
   if (text == kErasedText) return {said, 0};
-  const auto earlier = static_cast<std::uint32_t>(text.size());
+  if (!said.empty() && follows_run(turn, history)) text += "\n\n";
+  const std::size_t earlier = std::min(text.size(), kAnswerBytesMax);
   text += said;
   text.resize(text_prefix(text, kAnswerBytesMax).size());
-  return {std::move(text), earlier};
+  return {std::move(text), static_cast<std::uint32_t>(earlier)};
 }
 
 std::string_view own_text(const Event& ended) {
@@ -36,10 +55,15 @@ std::string_view own_text(const Event& ended) {
   return std::string_view(text).substr(std::min(earlier, text.size()));
 }
 
+std::string go_on_text(const TurnStarted& turn, History& history) {
+  const std::optional<RunCheckpointed> run = ended_run(turn, history);
+  return run ? checkpoint_text(*run, history) : std::string(kGoOnText);
+}
+
 std::uint32_t continuation_tokens(const TurnStarted& turn, History& history) {
   if (turn.continues() == 0) return 0;
   return estimate_tokens(history.text(turn.continues()), turn.rules()) +
-         estimate_tokens(kGoOnText, turn.rules()) + 2 * kMessageTokens;
+         estimate_tokens(go_on_text(turn, history), turn.rules()) + 2 * kMessageTokens;
 }
 
 }  // namespace daybook

@@ -4,7 +4,8 @@
 // to go on. Its end holds the whole answer, and takes the place of the part in the conversation;
 // the part stays, as another branch. On the screen each turn shows what it said itself. Law: what a
 // part says is copied at the end of the turn that goes on with it, so both are forgotten together
-// (core/erasure.h).
+// (core/erasure.h). Where its steps had been used up it is whole, and told what they came to
+// (core/checkpoint.h).
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,9 @@ Joined joined(const OpenTurn& turn, const std::string& said, History& history);
 
 // What the end of a turn says that is shown with it: without what an earlier turn said.
 std::string_view own_text(const Event& ended);
+
+// What such a turn is asked, behind the part.
+std::string go_on_text(const TurnStarted& turn, History& history);
 
 // What the prompt of a turn that goes on takes beyond its entries.
 std::uint32_t continuation_tokens(const TurnStarted& turn, History& history);

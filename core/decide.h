@@ -134,8 +134,13 @@ Decisions answer_usage(const State& state, const Session& session, const Event& 
 
 // decide_continue.cc: an answer that broke off goes on.
 Decisions continue_answer(const State& state, const Session& session, const Event& message);
-// Begins the turn where the answer that this event ended broke off; 0: at the beginning.
-void continue_from(const State& state, Seq ended, TurnStarted* turn);
+// Begins the turn where the answer broke off that what waits goes on with, if it does.
+void continue_from(const State& state, const Session& session, const Waiting& waiting,
+                   TurnStarted* turn);
+// Of an answer that a limit ended: its checkpoint, and that it goes on (a LeafMoved, the last), or
+// how one goes on. Nothing: no limit did.
+Decisions settle_limit(const State& state, const Session& session, const Event& ended,
+                       const Event& turn);
 // What becomes of an answer that a restart cut off, if it is not begun anew: an event that stands
 // for the end of its turn comes first. Nothing: it is begun anew.
 Decisions settle_cut_off(const State& state, const Session& session, const std::string& text);

@@ -1,9 +1,14 @@
-// /continue, and what becomes of an answer that a restart cut off.
+// /continue, what becomes of an answer that a restart cut off, and of one that came to a limit.
+//
+// Law: an answer goes on by itself only where nobody waits, the budget is not spent and it is not
+// agent.auto_resume times that it did so in a row; each time more was said than the time before.
 #include <utility>
 
+#include "core/checkpoint.h"
 #include "core/continuing.h"
 #include "core/decide_conversation.h"
 #include "core/open_turn.h"
+#include "core/tree.h"
 
 namespace daybook {
 
@@ -27,6 +32,25 @@ Event cut_off(bool goes_on, std::string detail) {
   return event;
 }
 
+// It may end as often as it likes: nothing more comes of it.
+bool said_more(const TurnCompleted& completed) {
+  const bool anything = completed.earlier_bytes() == 0 || completed.said_tokens() > 0;
+  return anything && completed.earlier_bytes() < kAnswerBytesMax;
+}
+
+std::string limit_text(const RunCheckpointed& checkpoint, const std::string& stop) {
+  std::string text = checkpoint.reason() == RunCheckpointed::OUTPUT
+                         ? "The answer came to the model's output limit"
+                         : "The answer used up its " + std::to_string(checkpoint.steps()) +
+                               (checkpoint.steps() == 1 ? " step" : " steps") + " with tools";
+  if (checkpoint.resumes() > 0) {
+    text += ", after it had gone on by itself ";
+    text += checkpoint.resumes() == 1 ? "once" : std::to_string(checkpoint.resumes()) + " times";
+  }
+  if (!stop.empty()) text += ". Nothing more was asked: " + stop + " Then /continue goes on.";
+  return stop.empty() ? text + ". /continue goes on." : text;
+}
+
 }  // namespace
 
 Decisions continue_answer(const State& state, const Session& session, const Event& message) {
@@ -41,7 +65,8 @@ Decisions continue_answer(const State& state, const Session& session, const Even
   if (!answered) return reply("There is no answer to go on with. /retry asks once more.");
   const Seq ended = entries[size - 1].seq();
   const std::optional<Event> event = state.history.clear_event(ended);
-  if (!event || !can_go_on(*event)) {
+  const bool limited = entries[size - 1].checkpoint() != 0;
+  if (!event || !(limited || can_go_on(*event))) {
     return reply("The last answer is whole: there is nothing to go on with.");
   }
   const std::string& model = message.content().arguments();
@@ -64,11 +89,19 @@ Decisions continue_answer(const State& state, const Session& session, const Even
   return decisions;
 }
 
-void continue_from(const State& state, Seq ended, TurnStarted* turn) {
-  if (ended == 0) return;
-  turn->set_continues(ended);
-  const std::optional<Event> event = state.history.clear_event(ended);
-  if (event) turn->set_restarts(event->turn_abandoned().restarts());
+void continue_from(const State& state, const Session& session, const Waiting& waiting,
+                   TurnStarted* turn) {
+  if (waiting.continues() == 0) return;
+  turn->set_continues(waiting.continues());
+  const Entry* part = find_entry(session.state(), waiting.continues());
+  if (part != nullptr) turn->set_checkpoint(part->checkpoint());
+  const std::optional<Event> event = state.history.clear_event(waiting.continues());
+  if (!event) return;
+  turn->set_restarts(event->turn_abandoned().restarts());
+  // Whoever asks for more begins to count anew.
+  const std::optional<Event> before = state.history.clear_event(ended_turn(*event));
+  if (waiting.asked() != 0 || !before) return;
+  turn->set_resumes(before->turn_started().resumes() + (turn->checkpoint() == 0 ? 0 : 1));
 }
 
 Decisions settle_cut_off(const State& state, const Session& session, const std::string& text) {
@@ -85,6 +118,30 @@ Decisions settle_cut_off(const State& state, const Session& session, const std::
                  "An answer was cut off by a restart of the gateway. /continue goes on from there, "
                  "/retry asks once more.",
                  "recovery")};
+}
+
+Decisions settle_limit(const State& state, const Session& session, const Event& ended,
+                       const Event& turn) {
+  if (state.directory.rules() < 3 || !ended.has_turn_completed()) return {};
+  const std::optional<Event> asked = last_prompt(state, session);
+  if (!asked || turn.turn_started().kind() != ANSWER) return {};
+  std::optional<Event> checkpoint =
+      checkpoint_of(ended, turn, prompt_record(*asked), state.history);
+  if (!checkpoint) return {};
+  Decisions decisions = {*checkpoint};
+  // Whoever wrote meanwhile is answered, and can ask for more.
+  if (!session.state().waiting().empty()) return decisions;
+  const TurnStarted& begun = turn.turn_started();
+  const bool wanted = begun.resumes() < state.directory.settings().auto_resume() &&
+                      said_more(ended.turn_completed());
+  const std::string stop = wanted ? budget_stop(state, begun.place(), begun.user()) : std::string();
+  if (wanted && stop.empty()) {
+    for (Event& one : go_on(session, ended, turn)) decisions.push_back(std::move(one));
+  } else {
+    decisions.push_back(
+        notice(session, nullptr, limit_text(checkpoint->run_checkpointed(), stop), "continue"));
+  }
+  return decisions;
 }
 
 Decisions go_on(const Session& session, const Event& ended, const Event& turn) {

@@ -272,8 +272,15 @@ void set_limits(const State& state, const Session& session, const ResolvedModel&
   }
 }
 
-// Who is to pay: whoever asked once more, not who had asked first.
+// Who is to pay: whoever asked once more, not who had asked first; where an answer goes on by
+// itself, whoever paid for the rest of it.
 std::int64_t asker_of(const State& state, const Event& message, const Waiting& waiting) {
+  if (waiting.asked() == 0 && waiting.continues() != 0) {
+    const std::optional<Event> ended = state.history.clear_event(waiting.continues());
+    const std::optional<Event> turn =
+        ended ? state.history.clear_event(ended_turn(*ended)) : std::nullopt;
+    if (turn) return turn->turn_started().user();
+  }
   if (waiting.asked() == 0) return user_of(message);
   const std::optional<Event> asked = state.history.clear_event(waiting.asked());
   return asked ? user_of(*asked) : user_of(message);
@@ -370,7 +377,7 @@ Decisions start_answers(const State& state, const Session& session,
     if (state.directory.rules() < 3) return event;
     turn->set_user(user);
     set_route(routed.route, turn);
-    continue_from(state, waiting.continues(), turn);
+    continue_from(state, session, waiting, turn);
     set_limits(state, session, routed.model, turn);
     Preface preface = late;
     if (record_goal(session.state(), &preface) || late.late_messages() > 0) {
@@ -473,6 +480,23 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
   return {turn_failed(state, turn, failed, text, event.content().detail())};
 }
 
+namespace {
+
+// What follows when an answer is over: room is made, whoever waits is answered, a title is made.
+Decisions settle_ended(const State& state, const Session& session, const Event& event) {
+  const bool too_long =
+      event.turn_failed().error() == OVERFLOW && !event.turn_failed().steps_too_long();
+  if (event.has_turn_completed() || too_long) {
+    Decisions compaction = compact_when_due(state, session, too_long);
+    if (!compaction.empty()) return compaction;
+  }
+  Decisions settled = settle_waiting_messages(state, session);
+  const bool quiet = settled.empty() && event.has_turn_completed();
+  return quiet ? title_when_due(state, session) : settled;
+}
+
+}  // namespace
+
 Decisions decide_turn_ended(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr) return {};
@@ -482,15 +506,11 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
   }
   if (event.turn_abandoned().goes_on()) return go_on(*session, event, *turn);
   if (turn && turn->turn_started().kind() == TITLE) return end_title(state, *session, event);
-  const bool too_long =
-      event.turn_failed().error() == OVERFLOW && !event.turn_failed().steps_too_long();
-  if (event.has_turn_completed() || too_long) {
-    Decisions compaction = compact_when_due(state, *session, too_long);
-    if (!compaction.empty()) return compaction;
-  }
-  Decisions settled = settle_waiting_messages(state, *session);
-  const bool quiet = settled.empty() && event.has_turn_completed();
-  return quiet ? title_when_due(state, *session) : settled;
+  Decisions decisions;
+  if (turn) decisions = settle_limit(state, *session, event, *turn);
+  if (!decisions.empty() && decisions.back().has_leaf_moved()) return decisions;
+  for (Event& one : settle_ended(state, *session, event)) decisions.push_back(std::move(one));
+  return decisions;
 }
 
 Decisions decide_restart(const State& state, const Event& event) {

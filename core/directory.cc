@@ -301,6 +301,7 @@ Seq subject_of(const Event& event) {
   if (event.has_reply_edited()) return event.reply_edited().source();
   if (event.has_delivery_delayed()) return event.delivery_delayed().source();
   if (event.has_delivery_failed()) return event.delivery_failed().source();
+  if (event.has_run_checkpointed()) return event.run_checkpointed().turn();
   return turn_of(event);
 }
 

@@ -288,6 +288,18 @@ void fork_off(SessionState* state, const Event& event) {
   state->clear_held_until();
 }
 
+void save_branch(SessionState* state, const Event& event) {
+  SavedRow* saved = state->add_saved();
+  saved->set_entry(event.branch_saved().entry());
+  saved->set_event(event.seq());
+}
+
+// What goes on with the answer finds it there.
+void keep_checkpoint(SessionState* state, const Event& event) {
+  const int position = position_after(*state, event.run_checkpointed().ended());
+  if (position > 0) state->mutable_entries(position - 1)->set_checkpoint(event.seq());
+}
+
 // What is forgotten is no part of the conversation any more; what a forgotten summary stood for is.
 void forget(SessionState* state, const SessionErased& erased) {
   // With the summary in force goes what it was built upon.
@@ -397,15 +409,15 @@ void Session::apply(const Event& event) {
   } else if (event.has_message_replaced()) {
     replace_message(&state_, event.message_replaced());
   } else if (event.has_branch_saved()) {
-    SavedRow* saved = state_.add_saved();
-    saved->set_entry(event.branch_saved().entry());
-    saved->set_event(event.seq());
+    save_branch(&state_, event);
   } else if (event.has_turn_started()) {
     start_turn(&state_, event);
   } else if (event.has_turn_retried()) {
     retry_turn(&state_, event);
   } else if (is_step(event)) {
     follow_step(&state_, event);
+  } else if (event.has_run_checkpointed()) {
+    keep_checkpoint(&state_, event);
   } else if (event.has_message_held()) {
     hold(&state_, event.message_held());
   } else if (event.deadline_passed().what() == kGathered) {

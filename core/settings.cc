@@ -262,6 +262,7 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.max_history_messages = chosen_count(chosen, "agent.max_history_messages");
   settings.agent.context_window_percent = chosen_count(chosen, "agent.context_window_percent");
   settings.agent.auto_compact = chosen_value<bool>(chosen, "agent.auto_compact");
+  settings.agent.auto_resume = chosen_count(chosen, "agent.auto_resume");
   settings.agent.compact_percent = chosen_count(chosen, "agent.compact_percent");
   settings.agent.summary_model = chosen_value<std::string>(chosen, "agent.summary_model");
   settings.agent.context_tokens_max = chosen_count(chosen, "agent.context_tokens_max");
@@ -441,6 +442,7 @@ Event settings_loaded(const Settings& settings) {
   for (ProviderRow& row : rows_of(settings.providers)) *body.add_providers() = std::move(row);
   body.set_attempts_max(kAttemptsMax);
   body.set_auto_compact(settings.agent.auto_compact);
+  body.set_auto_resume(settings.agent.auto_resume);
   body.set_compact_percent(settings.agent.compact_percent);
   body.set_summary_model(settings.agent.summary_model);
   return event;

@@ -33,6 +33,8 @@ std::vector<SettingKey> agent_rows() {
   return {
       {"agent.auto_compact", kSwitch, SettingValue(true), 0, 0, "", true,
        "whether older messages are summarised before a prompt has no room for them"},
+      {"agent.auto_resume", kNumber, setting_number(0), 0, 20, "", true,
+       "how often in a row an answer that a limit ended goes on by itself; 0 is never"},
       {"agent.compact_percent", kNumber, setting_number(75), 10, 100, "", true,
        "how full a prompt may get, of what it may hold, until older messages are summarised"},
       {"agent.context_tokens_max", kNumber, setting_number(kContextTokensMax), 0, kTokensMost, "",

@@ -9,6 +9,8 @@
 //   ! crash               the process is killed and comes back
 //   ! fails CLASS         the next attempt ends so: RATE, OVERFLOW, AUTH, ...
 //   ! fails CLASS after X for good, when it has said X
+//   ! runs out N          the next N answers come to the model's output limit
+//   ! looks N             the model uses a tool N times before it answers, as far as it may
 //   ! KEY=VALUE           a field of SettingsLoaded from now on
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -21,6 +23,7 @@
 #include "core/command.h"
 #include "core/context.h"
 #include "core/continuing.h"
+#include "core/tools.h"
 #include "tests/places.h"
 #include "tests/telling.h"
 #include "tools/replay.h"
@@ -121,6 +124,10 @@ class Conversation {
       const std::size_t after = std::min(words.find(" after "), words.size());
       REQUIRE(ErrorClass_Parse(words.substr(6, after - 6), &failure_));
       if (after < words.size()) said_before_ = words.substr(after + 7);
+    } else if (words.starts_with("runs out ")) {
+      runs_out_ = std::stoi(words.substr(9));
+    } else if (words.starts_with("looks ")) {
+      looks_ = std::stoi(words.substr(6));
     } else {
       set(words.substr(0, words.find('=')), words.substr(words.find('=') + 1));
     }
@@ -173,12 +180,55 @@ class Conversation {
         told_.fail_attempt(std::exchange(failure_, ERROR_CLASS_UNSPECIFIED), 0, 0, "");
         continue;
       }
+      if (open.using_tools()) {
+        settle_tools(open);
+        continue;
+      }
       const Result<Prompt> prompt = told_.gateway->prompt(open.seq());
       REQUIRE(prompt);
+      if (looks_ > 0 && !prompt->tools.empty() && !prompt->tools_closed) {
+        look(open);
+        continue;
+      }
       const std::string& asked = prompt->messages.back().text;
-      told_.answer(open.kind() == ANSWER
-                       ? "re: " + asked.substr(0, 60)
-                       : "They spoke of " + std::to_string(asked.size()) + " bytes.");
+      if (open.kind() != ANSWER) {
+        told_.answer("They spoke of " + std::to_string(asked.size()) + " bytes.");
+      } else if (runs_out_ > 0) {
+        run_out(open);
+      } else {
+        told_.answer("re: " + asked.substr(0, 60));
+      }
+    }
+  }
+
+  void run_out(const OpenTurn& open) {
+    Fact fact;
+    fact.mutable_turn_completed()->set_turn(open.seq());
+    fact.mutable_turn_completed()->set_attempt(open.attempt());
+    fact.mutable_turn_completed()->set_finish(LENGTH);
+    fact.mutable_content()->set_text(std::to_string(runs_out_--) + " to go, ");
+    told_.record(std::move(fact));
+  }
+
+  void look(const OpenTurn& open) {
+    Fact request;
+    request.mutable_tool_requested()->set_turn(open.seq());
+    request.mutable_tool_requested()->set_attempt(open.attempt());
+    request.mutable_tool_requested()->set_call_id("call");
+    request.mutable_tool_requested()->set_tool(std::string(kJournalSearch));
+    request.mutable_content()->set_arguments(search_arguments("boats " + std::to_string(looks_--)));
+    told_.record(std::move(request));
+    Fact step;
+    step.mutable_step_completed()->set_turn(open.seq());
+    step.mutable_step_completed()->set_attempt(open.attempt());
+    step.mutable_step_completed()->set_finish(TOOL_CALLS);
+    told_.record(std::move(step));
+  }
+
+  void settle_tools(const OpenTurn& open) {
+    for (const ToolCallRow& call : open.steps().rbegin()->calls()) {
+      if (call.settled() != 0) continue;
+      told_.record(tool_outcome(told_.event(call.request()), "Nothing was found.", {}));
     }
   }
 
@@ -223,6 +273,8 @@ class Conversation {
   std::map<std::string, std::string> settings_;
   ErrorClass failure_ = ERROR_CLASS_UNSPECIFIED;
   std::string said_before_;
+  int runs_out_ = 0;
+  int looks_ = 0;
   std::int64_t message_ = 0;
   Seq shown_ = 0;
 };

@@ -205,6 +205,9 @@ std::string event_line(Event event) {
     kept.set_model(body->model());
     kept.set_provider(body->provider());
     *kept.mutable_answers() = body->answers();
+    kept.set_continues(body->continues());
+    kept.set_checkpoint(body->checkpoint());
+    kept.set_resumes(body->resumes());
     *body = kept;
   }
   if (event.turn_retried().has_prompt()) {

@@ -263,9 +263,9 @@ Complaints answers_whole(const Evidence& evidence) {
     }
     const Event& turn = event_at(evidence, event.turn_completed().turn());
     const Seq part = turn.turn_started().continues();
-    const bool joins = part == 0
-                           ? earlier == 0
-                           : event_at(evidence, part).content().text() == text.substr(0, earlier);
+    const bool joins =
+        part == 0 ? earlier == 0
+                  : text.substr(0, earlier).starts_with(event_at(evidence, part).content().text());
     if (!joins) complaints.push_back("does not go on where it broke off: " + quoted(text));
     if (possible.contains(text.substr(earlier))) continue;
     complaints.push_back("not what the model said: " + quoted(event.content().text()));
