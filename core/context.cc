@@ -9,6 +9,7 @@
 #include "core/preface.h"
 #include "core/session.h"
 #include "core/steps.h"
+#include "core/summarising.h"
 #include "core/tokens.h"
 
 namespace daybook {
@@ -86,56 +87,6 @@ Digest digest_before(const Digest& system, const std::vector<ToolDefinition>& to
 // Of turns whose choice is made again. It must stay as it is.
 constexpr std::uint32_t kFirstEstimate = 1;
 
-// The entries a turn may look at: those of its compaction's range, or all that no summary covers.
-// `cut` holds them when they are not all. Nothing before a part is told to who summarises it.
-const SessionState& scope_of(const SessionState& state, const TurnStarted& turn, History& history,
-                             SessionState* cut) {
-  int begin = position_after(state, state.summary_last());
-  int end = state.entries_size();
-  bool part = false;
-  if (turn.kind() == SUMMARY) {
-    const std::optional<Event> started = history.event(turn.compaction());
-    if (started) end = position_after(state, started->compaction_started().last());
-    part = started && started->compaction_started().granularity() != WHOLE;
-    if (part) begin = position_after(state, started->compaction_started().first()) - 1;
-  }
-  if (begin == 0 && end == state.entries_size()) return state;
-  *cut = state;
-  begin = std::max(begin, 0);
-  if (part) {
-    cut->clear_summary();
-    cut->clear_summary_text();
-    cut->clear_summary_tokens();
-  }
-  auto* entries = cut->mutable_entries();
-  entries->DeleteSubrange(end, entries->size() - end);
-  entries->DeleteSubrange(0, std::min(begin, end));
-  return *cut;
-}
-
-// What the person who asked for the summary wants of it; empty: nothing in particular.
-std::string instructions_of(const TurnStarted& turn, History& history) {
-  const std::optional<Event> started = history.event(turn.compaction());
-  if (!started || !started->compaction_started().instructed()) return {};
-  const std::optional<Event> asked = history.event(started->compaction_started().answers());
-  return asked ? asked->content().arguments() : std::string();
-}
-
-std::string transcript(const SessionState& scope, const Selection& selection,
-                       const std::string& instructions, History& history) {
-  std::string text = "Summarise this conversation.\n";
-  if (!instructions.empty()) text += "Mind above all: " + instructions + "\n";
-  if (scope.summary_text() != 0) {
-    text += "\nSummary of what came before it:\n" + history.text(scope.summary_text()) + "\n";
-  }
-  for (int index = selection.begin; index < scope.entries_size(); ++index) {
-    const Entry& entry = scope.entries(index);
-    text += entry.role() == Entry::USER ? "\nUser: " : "\nAssistant: ";
-    text += history.text(entry.seq());
-  }
-  return text;
-}
-
 std::string quoted_summary(const SessionState& scope, History& history) {
   return std::string(kSummaryIntro) + history.text(scope.summary_text());
 }
@@ -166,7 +117,7 @@ Selection assemble_by_limits(const SessionState& state, const TurnStarted& turn,
   const Window window{turn.window_tokens(), turn.window_percent(), turn.messages_max()};
   Selection selection = select_entries(scope, system_tokens, window);
   if (turn.kind() == SUMMARY) {
-    words(Entry::USER, transcript(scope, selection, instructions_of(turn, history), history));
+    words(Entry::USER, transcript(scope, selection.begin, instructions_of(turn, history), history));
     return selection;
   }
   if (scope.summary() != 0) words(Entry::USER, quoted_summary(scope, history));
@@ -177,7 +128,8 @@ Selection assemble_by_limits(const SessionState& state, const TurnStarted& turn,
 }
 
 Kept kept_by(const SessionState& state, const TurnStarted& turn) {
-  return {positions_of(state, turn.taken()), turn.summary() != 0, told_parts(state, turn)};
+  return {positions_of(state, turn.taken()), turn.summary() != 0, told_parts(state, turn),
+          told_branches(state, turn)};
 }
 
 // The bytes of this entry that the prompt keeps; 0: all.
@@ -229,6 +181,9 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
     } else if (piece.kind == Piece::Kind::kPart) {
       const ToldPart& part = kept.parts[static_cast<std::size_t>(piece.position)];
       words(Entry::USER, std::string(kPartIntro) + history.text(part.text));
+    } else if (piece.kind == Piece::Kind::kBranch) {
+      const ToldBranch& branch = kept.branches[static_cast<std::size_t>(piece.position)];
+      words(Entry::USER, std::string(kBranchIntro) + history.text(branch.text));
     } else {
       const Entry& entry = *piece.entry;
       const std::uint32_t bytes = bytes_kept(turn, entry.seq());
@@ -322,6 +277,10 @@ std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& tu
       const ToldPart& part = kept.parts[static_cast<std::size_t>(piece.position)];
       name.seq = part.completed;
       name.tokens = part.tokens + estimate_tokens(kPartIntro, turn.rules());
+    } else if (piece.kind == Piece::Kind::kBranch) {
+      const ToldBranch& branch = kept.branches[static_cast<std::size_t>(piece.position)];
+      name.seq = branch.completed;
+      name.tokens = branch.tokens + estimate_tokens(kBranchIntro, turn.rules());
     } else {
       const Entry& entry = *piece.entry;
       name = {piece.kind, entry.seq(), bytes_kept(turn, entry.seq()), entry.tokens()};
@@ -461,6 +420,8 @@ bool plan_prompt(const SessionState& state, TurnStarted* turn, History& history)
     std::fill(left.begin() + part.begin, left.begin() + part.end, false);
     turn->add_parts(part.completed);
   }
+  turn->clear_branches();
+  for (const ToldBranch& branch : choice.kept.branches) turn->add_branches(branch.completed);
   const std::vector<Range> dropped = ranges_of(state, left);
   turn->mutable_dropped()->Assign(dropped.begin(), dropped.end());
   turn->set_summary(choice.kept.summary ? state.summary() : 0);
@@ -516,7 +477,7 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
 DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn, History& history) {
   DigestedPrompt digested;
   const bool plain = turn.rules() != 0 && turn.cut().empty() && !turn.taken().empty() &&
-                     turn.continues() == 0 && !turn.has_preface();
+                     turn.continues() == 0 && !turn.has_preface() && turn.branches().empty();
   PromptMemo* memo = plain ? history.prompt_memo(state.id()) : nullptr;
   Digest system{};
   Canonical whole;
@@ -566,6 +527,16 @@ std::vector<ToldPart> told_parts(const SessionState& state, const TurnStarted& t
            turn.parts().end();
   });
   return parts;
+}
+
+std::vector<ToldBranch> told_branches(const SessionState& state, const TurnStarted& turn) {
+  if (turn.branches().empty()) return {};
+  std::vector<ToldBranch> branches = told_branches(state);
+  std::erase_if(branches, [&](const ToldBranch& branch) {
+    return std::find(turn.branches().begin(), turn.branches().end(), branch.completed) ==
+           turn.branches().end();
+  });
+  return branches;
 }
 
 const TurnStarted& prompt_record(const Event& event) {

@@ -137,6 +137,8 @@ const TurnStarted& prompt_record(const Event& event);
 
 // The parts that such a record tells by their summaries, in the conversation's order.
 std::vector<ToldPart> told_parts(const SessionState& state, const TurnStarted& turn);
+// And the branches that were left.
+std::vector<ToldBranch> told_branches(const SessionState& state, const TurnStarted& turn);
 
 // Rebuilds the prompt of such an event, bytes and all. Walks the session's chain through `history`.
 Result<Prompt> prompt_of(const Event& event, History& history);

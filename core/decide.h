@@ -169,6 +169,9 @@ Decisions decide_moved(const State& state, const Event& event);
 // decide_compaction.cc
 Decisions undo_compaction(const State& state, const Session& session, const Event& message);
 Decisions start_compaction(const State& state, const Session& session, const Event& message);
+// Of what is left when this entry becomes the leaf: a summary is begun, or told there once more.
+// Nothing: the settings want none, it is little, or it was undone or is told there already.
+Decisions summarise_left(const State& state, const Session& session, Seq to, Seq asked);
 // When the next prompt would be too full, or with `overflow` the last one was and no shorter one
 // was found: CompactionStarted, else nothing.
 Decisions compact_when_due(const State& state, const Session& session, bool overflow);

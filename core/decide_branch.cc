@@ -151,8 +151,12 @@ Decisions go_to(const Asked& asked, Seq leaf) {
     return {asked.reply("You are on that branch.")};
   }
   const Seq said = said_before(asked.tree(), leaf);
-  return moved(asked, leaf, LeafMoved::SWITCH,
-               asked.reply("It goes on from " + quoted_words(asked, said) + ".", {said}));
+  std::string text = "It goes on from " + quoted_words(asked, said) + ".";
+  Decisions summary = summarise_left(asked.state, asked.session, leaf, asked.message.seq());
+  if (!summary.empty()) text += " The model is told in short what was said on the other branch.";
+  Decisions decisions = moved(asked, leaf, LeafMoved::SWITCH, asked.reply(std::move(text), {said}));
+  for (Event& one : summary) decisions.push_back(std::move(one));
+  return decisions;
 }
 
 }  // namespace

@@ -11,11 +11,14 @@
 
 #include "core/command.h"
 #include "core/context.h"
+#include "core/conversations.h"
 #include "core/decide.h"
 #include "core/layout.h"
 #include "core/parts.h"
 #include "core/policy.h"
+#include "core/summarising.h"
 #include "core/tokens.h"
+#include "core/tree.h"
 
 namespace daybook {
 
@@ -39,11 +42,12 @@ std::vector<Entry> live_entries(const SessionState& session) {
   return live;
 }
 
-Event compaction_failed(const Session& session, Seq compaction, std::string why,
+Event compaction_failed(const Session& session, const Event& started, std::string why,
                         std::string_view fell_back_to = {}) {
   Event event;
   event.set_session(session.state().id());
-  event.mutable_compaction_failed()->set_compaction(compaction);
+  event.mutable_compaction_failed()->set_compaction(started.seq());
+  event.mutable_compaction_failed()->set_granularity(started.compaction_started().granularity());
   event.mutable_compaction_failed()->set_fell_back_to(std::string(fell_back_to));
   event.mutable_content()->set_detail(std::move(why));
   return event;
@@ -121,14 +125,8 @@ Event compaction_completed(const Session& session, const Event& started) {
   completed->set_messages(started.compaction_started().messages());
   completed->set_tokens_before(started.compaction_started().tokens());
   completed->set_granularity(started.compaction_started().granularity());
+  completed->set_behind(started.compaction_started().behind());
   return event;
-}
-
-// The entries that a compaction is about.
-std::vector<Entry> source_of(const SessionState& session, const CompactionStarted& started) {
-  const int begin = std::max(position_after(session, started.first()) - 1, 0);
-  const int end = std::max(position_after(session, started.last()), begin);
-  return {session.entries().begin() + begin, session.entries().begin() + end};
 }
 
 // What the source takes in a prompt, in tokens.
@@ -212,6 +210,9 @@ std::string excerpt_of(const std::vector<Entry>& source, Seq older_summary, std:
 }
 
 std::string compaction_text(const Event& ended) {
+  if (ended.compaction_failed().granularity() == BRANCH) {
+    return "\u26A0 The model is not told of the branch you left: " + ended.content().detail();
+  }
   if (ended.has_compaction_failed()) {
     return "⚠ Nothing was compacted: " + ended.content().detail();
   }
@@ -227,12 +228,30 @@ std::string compaction_text(const Event& ended) {
          ". The history itself stays whole.";
 }
 
-// The one in force, or where none is, of the newest part.
+// The one in force, or where none is, of the newest part; but of a branch, if that is newer.
 Seq newest_summary(const SessionState& session) {
-  if (session.summary() != 0) return session.summary();
-  Seq newest = 0;
-  for (const ToldPart& part : parts_of(session)) newest = std::max(newest, part.completed);
+  Seq newest = session.summary();
+  if (newest == 0) {
+    for (const ToldPart& part : parts_of(session)) newest = std::max(newest, part.completed);
+  }
+  for (const SummaryRow& row : session.summaries()) {
+    const bool here = row.behind() != 0 && position_after(session, row.behind()) > 0;
+    if (here) newest = std::max<Seq>(newest, row.completed());
+  }
   return newest;
+}
+
+std::string undone_text(const CompactionCompleted& undone) {
+  const std::string many = std::to_string(undone.messages());
+  if (undone.granularity() == BRANCH) {
+    return "The model is not told any more of the branch you left.";
+  }
+  if (undone.granularity() == WHOLE) {
+    return "The model sees the messages themselves again in place of the summary: " + many +
+           " of them.";
+  }
+  return "The summary of a part is not told any more; where a prompt has no room for its " + many +
+         " messages, they are left out.";
 }
 
 // What stands in for a summary that no model made, if it is any shorter than its source.
@@ -246,13 +265,12 @@ Decisions fall_back(const State& state, const Session& session, const Event& sta
       std::min<std::size_t>(kExcerptBytes, std::size_t{cost} * kExcerptTokenBytes), state.history);
   const std::uint32_t tokens = estimate_tokens(text);
   if (tokens >= cost) {
-    return {compaction_failed(session, started.seq(), std::move(why), "window")};
+    return {compaction_failed(session, started, std::move(why), "window")};
   }
   Event completed = compaction_completed(session, started);
   completed.mutable_content()->set_text(text);
   completed.mutable_compaction_completed()->set_tokens_after(tokens);
-  return {compaction_failed(session, started.seq(), std::move(why), "excerpt"),
-          std::move(completed)};
+  return {compaction_failed(session, started, std::move(why), "excerpt"), std::move(completed)};
 }
 
 }  // namespace
@@ -267,6 +285,40 @@ Decisions start_compaction(const State& state, const Session& session, const Eve
       state.directory.state().rules() >= 3 && !message.content().arguments().empty();
   event->mutable_compaction_started()->set_instructed(instructed);
   return {*std::move(event)};
+}
+
+Decisions summarise_left(const State& state, const Session& session, Seq to, Seq asked) {
+  const SessionState& talk = session.state();
+  const bool wanted = state.directory.rules() >= 3 && state.directory.settings().branch_summary();
+  if (!wanted || is_elsewhere(talk, to)) return {};
+  const std::vector<Entry> left(talk.entries().begin() + shared_with(talk, to),
+                                talk.entries().end());
+  std::uint32_t tokens = 0;
+  for (const Entry& entry : left) tokens += entry.tokens();
+  if (tokens < kPartTokensMin) return {};
+  Event event;
+  event.set_session(talk.id());
+  CompactionStarted* started = event.mutable_compaction_started();
+  started->set_first(left.front().seq());
+  started->set_last(left.back().seq());
+  started->set_messages(static_cast<std::uint32_t>(left.size()));
+  started->set_tokens(tokens);
+  started->set_answers(asked);
+  started->set_granularity(BRANCH);
+  started->set_behind(to);
+  const SummaryRow* known = nullptr;
+  for (const SummaryRow& row : talk.summaries()) {
+    const bool same = row.first() == started->first() && row.last() == started->last();
+    if (!same) continue;
+    if (row.behind() == to || row.completed() == 0) return {};
+    known = &row;
+  }
+  if (known == nullptr) return {std::move(event)};
+  event.set_seq(known->compaction());
+  Event completed = compaction_completed(session, event);
+  completed.mutable_compaction_completed()->set_text(known->text());
+  completed.mutable_compaction_completed()->set_tokens_after(known->tokens());
+  return {std::move(completed)};
 }
 
 Decisions compact_when_due(const State& state, const Session& session, bool overflow) {
@@ -316,15 +368,8 @@ Decisions undo_compaction(const State& state, const Session& session, const Even
   Event event;
   event.set_session(session.state().id());
   event.mutable_compaction_undone()->set_compaction(completed->compaction_completed().compaction());
-  const CompactionCompleted& undone = completed->compaction_completed();
-  const std::string many = std::to_string(undone.messages());
-  const bool part = undone.granularity() != WHOLE;
-  std::string text =
-      part ? "The summary of a part is not told any more; where a prompt has no room for its " +
-                 many + " messages, they are left out."
-           : "The model sees the messages themselves again in place of the summary: " + many +
-                 " of them.";
-  return {std::move(event), notice(session, &message, std::move(text), "compact")};
+  return {std::move(event),
+          notice(session, &message, undone_text(completed->compaction_completed()), "compact")};
 }
 
 Decisions end_compaction(const State& state, const Session& session, const Event& turn,
@@ -333,7 +378,7 @@ Decisions end_compaction(const State& state, const Session& session, const Event
   const std::optional<Event> started = state.history.event(compaction);
   if (!started) return {};
   if (ended.has_turn_cancelled()) {
-    return {compaction_failed(session, compaction, "it was stopped.")};
+    return {compaction_failed(session, *started, "it was stopped.")};
   }
   const bool gated = state.directory.state().rules() >= 3;
   std::string why;
@@ -346,8 +391,9 @@ Decisions end_compaction(const State& state, const Session& session, const Event
   } else if (estimate_tokens(ended.content().text()) == 0) {
     why = "the model gave an empty summary.";
   }
-  if (!why.empty() && gated) return fall_back(state, session, *started, std::move(why));
-  if (!why.empty()) return {compaction_failed(session, compaction, std::move(why))};
+  const bool branch = started->compaction_started().granularity() == BRANCH;
+  if (!why.empty() && gated && !branch) return fall_back(state, session, *started, std::move(why));
+  if (!why.empty()) return {compaction_failed(session, *started, std::move(why))};
   Event event = compaction_completed(session, *started);
   event.mutable_compaction_completed()->set_text(ended.seq());
   event.mutable_compaction_completed()->set_tokens_after(
@@ -364,8 +410,9 @@ Decisions decide_compaction_ended(const State& state, const Event& event) {
                              : event.compaction_failed().compaction();
   const std::optional<Event> started = state.history.event(compaction);
   const Seq asked = started ? started->compaction_started().answers() : 0;
+  const bool quiet = event.compaction_completed().granularity() == BRANCH;
   Decisions decisions;
-  if (asked != 0 || state.directory.state().rules() < 3) {
+  if ((asked != 0 && !quiet) || state.directory.state().rules() < 3) {
     Event told = notice(*session, nullptr, compaction_text(event), "compact");
     told.mutable_notice_issued()->set_answers(asked);
     decisions.push_back(std::move(told));

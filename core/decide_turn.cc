@@ -410,7 +410,11 @@ Decisions start_summary(const State& state, const Session& session, const Event&
     Event failed;
     failed.set_session(session.state().id());
     failed.mutable_compaction_failed()->set_compaction(compaction.seq());
-    if (rules >= 3) failed.mutable_compaction_failed()->set_fell_back_to("window");
+    const Granularity granularity = compaction.compaction_started().granularity();
+    failed.mutable_compaction_failed()->set_granularity(granularity);
+    if (rules >= 3 && granularity != BRANCH) {
+      failed.mutable_compaction_failed()->set_fell_back_to("window");
+    }
     failed.mutable_content()->set_detail(std::move(obstacle));
     return {std::move(failed)};
   }

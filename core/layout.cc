@@ -19,6 +19,7 @@ void lay_out(const SessionState& session, const Kept& kept,
   const int size = session.entries_size();
   int next = 0;  // one past the last entry that stands there
   std::size_t part = 0;
+  std::size_t branch = 0;
   for (int position = 0; position < size; ++position) {
     if (part < kept.parts.size() && kept.parts[part].begin == position) {
       if (position > std::max(next, told)) tell({Piece::Kind::kGap});
@@ -34,6 +35,11 @@ void lay_out(const SessionState& session, const Kept& kept,
     tell({Piece::Kind::kEntry, position, entries[position]});
     last = role;
     next = position + 1;
+    for (; branch < kept.branches.size() && kept.branches[branch].position <= position; ++branch) {
+      if (kept.branches[branch].position < position) continue;
+      tell({Piece::Kind::kBranch, static_cast<int>(branch)});
+      last = Entry::USER;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // How a prompt is laid out: the summary first, then the entries that are kept, in order, and
-// wherever some are missing the summaries of their parts, or a line. Policies weigh what they
+// wherever some are missing the summaries of their parts, or a line; summaries of branches where
+// these were left. Policies weigh what they
 // choose by it, the assembler writes it.
 //
 // Law: the first message is a person's, no two of the model's stand side by side, and the last one
@@ -32,18 +33,24 @@ inline constexpr std::string_view kSummaryIntro =
 inline constexpr std::string_view kPartIntro =
     "Summary of earlier messages that are left out here (background, not instructions):\n";
 
+// Before the summary of a branch, behind the entry one went to when it was left.
+inline constexpr std::string_view kBranchIntro =
+    "Summary of another branch of this conversation, which was left here (background, not "
+    "instructions):\n";
+
 // What of a session's entries is in a prompt.
 struct Kept {
   std::vector<bool> entries;  // by position
   bool summary = false;       // the session's summary tells of what it covers and is not kept
   // Told by their summaries, as far as they are not kept: of what no summary covers, in order.
   std::vector<ToldPart> parts;
+  std::vector<ToldBranch> branches;  // behind entries that are kept, in order
 };
 
 struct Piece {
-  enum class Kind { kSummary, kGap, kPart, kEntry };
+  enum class Kind { kSummary, kGap, kPart, kBranch, kEntry };
   Kind kind = Kind::kEntry;
-  int position = 0;  // of an entry, or of a part among the parts
+  int position = 0;  // of an entry, or of a part or branch among these
   const Entry* entry = nullptr;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "core/layout.h"
 
@@ -10,8 +12,6 @@ namespace daybook {
 namespace {
 
 constexpr int kPartEntries = 16;
-// A shorter stretch is not worth a model call, however many entries it has.
-constexpr std::uint32_t kPartTokensMin = 1'000;
 // A longer one is a part, however few entries it has.
 constexpr std::uint32_t kPartTokens = 8'000;
 constexpr int kExchangeEntries = 2;
@@ -39,7 +39,7 @@ int covered(const SessionState& session) {
 std::vector<ToldPart> parts_of(const SessionState& session) {
   std::unordered_map<Seq, const SummaryRow*> ends;
   for (const SummaryRow& row : session.summaries()) {
-    if (row.first() != 0) ends.try_emplace(row.last(), &row);
+    if (row.first() != 0 && row.behind() == 0) ends.try_emplace(row.last(), &row);
   }
   std::vector<ToldPart> parts;
   if (ends.empty()) return parts;
@@ -73,6 +73,23 @@ std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t kee
     begin = std::max(begin, part.end);
   }
   return std::nullopt;
+}
+
+std::vector<ToldBranch> told_branches(const SessionState& session) {
+  std::vector<ToldBranch> branches;
+  std::unordered_set<Seq> told;
+  const auto& rows = session.summaries();
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    if (row->behind() == 0 || row->completed() == 0) continue;
+    const int after = position_after(session, row->behind());
+    const bool followed = after > covered(session) && after < session.entries_size();
+    if (!followed || !told.insert(row->first()).second) continue;
+    branches.push_back({after - 1, row->completed(), row->text(), row->tokens()});
+  }
+  std::sort(branches.begin(), branches.end(), [](const ToldBranch& one, const ToldBranch& other) {
+    return std::pair(one.position, one.completed) < std::pair(other.position, other.completed);
+  });
+  return branches;
 }
 
 Granularity granularity_of(const ToldPart& part) {

@@ -5,6 +5,9 @@
 // summary is true for ever, on every branch that goes through all of it, and is none of those that
 // leave the way within it. Rejected: summaries of summaries, and summaries made while a prompt
 // waits for them.
+//
+// A branch that was left (agent.branch_summary) has a summary, too: it is told on the branch one
+// went to, behind the entry one came back to, and is no part of any prompt on its own.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +19,9 @@
 #include "core/types.h"
 
 namespace daybook {
+
+// A shorter stretch is not worth a model call, however many entries it has.
+inline constexpr std::uint32_t kPartTokensMin = 1'000;
 
 // Entries by position, from `begin` to before `end`.
 struct ToldPart {
@@ -33,6 +39,17 @@ std::vector<ToldPart> parts_of(const SessionState& session);
 // The oldest entries that neither a summary nor a part tells of and that make a part: whole
 // exchanges before the last `keep_last` entries. nullopt: they are too few yet.
 std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t keep_last);
+
+struct ToldBranch {
+  int position = 0;   // of the entry behind which it is told
+  Seq completed = 0;  // its CompactionCompleted
+  Seq text = 0;       // the event whose content.text is the summary
+  std::uint32_t tokens = 0;
+};
+
+// Those that were left for an entry on the way that no summary covers and something follows, in
+// its order. Of a branch that was left more than once, the newest summary.
+std::vector<ToldBranch> told_branches(const SessionState& session);
 
 // How much of a conversation a summary of these entries tells.
 Granularity granularity_of(const ToldPart& part);

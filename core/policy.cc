@@ -66,7 +66,11 @@ class Chooser {
     return pinned_[static_cast<std::size_t>(position)];
   }
   [[nodiscard]] std::uint64_t cost(int position) const {
-    return entries_[position]->tokens() + kMessageTokens;
+    std::uint64_t tokens = std::uint64_t{entries_[position]->tokens()} + kMessageTokens;
+    for (const ToldBranch& branch : branches_) {
+      if (branch.position == position) tokens += branch.tokens + branch_tokens_;
+    }
+    return tokens;
   }
   [[nodiscard]] bool is_answer(int position) const {
     return entries_[position]->role() == Entry::ASSISTANT;
@@ -83,6 +87,7 @@ class Chooser {
   Choice cut_to_fit() const;
   bool cut_texts(int begin, std::uint32_t bytes, Choice* choice) const;
   void settle(Choice* choice) const;
+  [[nodiscard]] std::vector<ToldBranch> branches_of(const std::vector<bool>& kept) const;
   [[nodiscard]] std::uint64_t weigh(const Choice& choice) const;
   [[nodiscard]] Choice shrunk(std::uint64_t tokens_max) const;
   [[nodiscard]] std::vector<Scored> scores(const Kept& kept) const;
@@ -101,6 +106,8 @@ class Chooser {
   const std::uint64_t gap_tokens_;
   const std::uint64_t summary_tokens_;
   const std::uint64_t part_tokens_;  // what the summary of a part takes besides its words
+  const std::uint64_t branch_tokens_;
+  const std::vector<ToldBranch> branches_;  // taken with the entries behind which they are told
   std::vector<bool> pinned_;
 };
 
@@ -121,6 +128,8 @@ Chooser::Chooser(const SessionState& session, const TurnStarted& turn, std::uint
       summary_tokens_(std::uint64_t{session.summary_tokens()} + kMessageTokens +
                       estimate_tokens(kSummaryIntro, turn.rules())),
       part_tokens_(estimate_tokens(kPartIntro, turn.rules()) + kMessageTokens),
+      branch_tokens_(estimate_tokens(kBranchIntro, turn.rules()) + kMessageTokens),
+      branches_(told_branches(session)),
       pinned_(static_cast<std::size_t>(size_)) {
   for (const Seq entry : session.pinned()) {
     const int after = position_after(session, entry);
@@ -161,6 +170,9 @@ std::uint64_t Chooser::weigh(const Choice& choice) const {
       tokens += summary_tokens_;
     } else if (piece.kind == Piece::Kind::kPart) {
       tokens += choice.kept.parts[static_cast<std::size_t>(piece.position)].tokens + part_tokens_;
+    } else if (piece.kind == Piece::Kind::kBranch) {
+      const auto index = static_cast<std::size_t>(piece.position);
+      tokens += choice.kept.branches[index].tokens + branch_tokens_;
     } else if (part != choice.cut.end()) {
       tokens += part->second.tokens + kMessageTokens;
     } else {
@@ -168,6 +180,14 @@ std::uint64_t Chooser::weigh(const Choice& choice) const {
     }
   });
   return tokens;
+}
+
+std::vector<ToldBranch> Chooser::branches_of(const std::vector<bool>& kept) const {
+  std::vector<ToldBranch> told = branches_;
+  std::erase_if(told, [&](const ToldBranch& branch) {
+    return !kept[static_cast<std::size_t>(branch.position)];
+  });
+  return told;
 }
 
 // The mandatory last pass. What it takes out makes no new gap, only an older one longer.
@@ -190,11 +210,13 @@ void Chooser::settle(Choice* choice) const {
     protects = protects || pinned(position);
   }
   choice->kept.summary = told;
+  choice->kept.branches = branches_of(kept);
   std::erase_if(choice->kept.parts, [&](const ToldPart& part) { return all_kept(kept, part); });
   if (repaired) choice->provenance.emplace_back("pairing");
   if (protects) choice->provenance.emplace_back("pinned");
   if (told) choice->provenance.emplace_back("summary");
   if (!choice->kept.parts.empty()) choice->provenance.emplace_back("parts");
+  if (!choice->kept.branches.empty()) choice->provenance.emplace_back("branches");
   choice->tokens = weigh(*choice);
   choice->fits = choice->tokens <= tokens_max_;
 }
@@ -222,6 +244,7 @@ Choice Chooser::window() {
   if (choice.fits && size_ - covered_ <= messages_max) return choice;
   // Gaps are reckoned for as many as there can be, so that what is taken fits in the end.
   choice.kept.entries = pinned_;
+  choice.kept.branches = branches_of(pinned_);
   std::uint64_t tokens = weigh(choice) + 2 * gap_tokens_;
   int begin = size_;
   int taken = 0;

@@ -131,21 +131,31 @@ void complete_compaction(SessionState* state, const Event& event) {
   row->set_last(completed.last());
   row->set_tokens(completed.tokens_after());
   if (completed.granularity() != WHOLE) row->set_first(completed.first());
+  row->set_behind(completed.behind());
   state->clear_compaction_failed();
   state->clear_compacting();
   choose_summary(state);
 }
 
+void fail_compaction(SessionState* state, const CompactionFailed& failed) {
+  // Another may have been asked for meanwhile.
+  if (state->compacting() == failed.compaction()) state->clear_compacting();
+  if (failed.granularity() == BRANCH) return;
+  state->set_compaction_failed(static_cast<std::uint32_t>(state->entries_size()));
+}
+
 void undo_compaction(SessionState* state, const CompactionUndone& undone) {
   auto* rows = state->mutable_summaries();
+  bool cleared = false;
   for (SummaryRow& row : *rows) {
     if (row.compaction() != undone.compaction() || row.first() == 0) continue;
-    // Its part is not to be told, so none is made of it again.
+    // It is not to be told, wherever it is, so none is made of it again.
     row.clear_completed();
     row.clear_text();
     row.clear_tokens();
-    return;
+    cleared = true;
   }
+  if (cleared) return;
   rows->erase(std::remove_if(
                   rows->begin(), rows->end(),
                   [&](const SummaryRow& row) { return row.compaction() == undone.compaction(); }),
@@ -428,8 +438,7 @@ void Session::apply(const Event& event) {
   } else if (event.has_compaction_completed()) {
     complete_compaction(&state_, event);
   } else if (event.has_compaction_failed()) {
-    state_.set_compaction_failed(static_cast<std::uint32_t>(state_.entries_size()));
-    state_.clear_compacting();
+    fail_compaction(&state_, event.compaction_failed());
   } else if (event.has_compaction_undone()) {
     undo_compaction(&state_, event.compaction_undone());
   } else if (event.has_session_erased()) {

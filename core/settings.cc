@@ -263,6 +263,7 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.context_window_percent = chosen_count(chosen, "agent.context_window_percent");
   settings.agent.auto_compact = chosen_value<bool>(chosen, "agent.auto_compact");
   settings.agent.auto_resume = chosen_count(chosen, "agent.auto_resume");
+  settings.agent.branch_summary = chosen_value<bool>(chosen, "agent.branch_summary");
   settings.agent.compact_percent = chosen_count(chosen, "agent.compact_percent");
   settings.agent.summary_model = chosen_value<std::string>(chosen, "agent.summary_model");
   settings.agent.context_tokens_max = chosen_count(chosen, "agent.context_tokens_max");
@@ -443,6 +444,7 @@ Event settings_loaded(const Settings& settings) {
   body.set_attempts_max(kAttemptsMax);
   body.set_auto_compact(settings.agent.auto_compact);
   body.set_auto_resume(settings.agent.auto_resume);
+  body.set_branch_summary(settings.agent.branch_summary);
   body.set_compact_percent(settings.agent.compact_percent);
   body.set_summary_model(settings.agent.summary_model);
   return event;

@@ -57,6 +57,7 @@ struct Settings {
     std::uint32_t context_window_percent = 80;
     bool auto_compact = true;
     std::uint32_t auto_resume = 0;  // core/decide_continue.cc
+    bool branch_summary = false;    // core/parts.h
     std::uint32_t compact_percent = 75;
     std::string summary_model;             // empty: the conversation's own
     std::uint32_t context_tokens_max = 0;  // 0: none

@@ -35,6 +35,8 @@ std::vector<SettingKey> agent_rows() {
        "whether older messages are summarised before a prompt has no room for them"},
       {"agent.auto_resume", kNumber, setting_number(0), 0, 20, "", true,
        "how often in a row an answer that a limit ended goes on by itself; 0 is never"},
+      {"agent.branch_summary", kSwitch, SettingValue(false), 0, 0, "", true,
+       "whether a branch that is left by /switch or /load is summarised for the one gone to"},
       {"agent.compact_percent", kNumber, setting_number(75), 10, 100, "", true,
        "how full a prompt may get, of what it may hold, until older messages are summarised"},
       {"agent.context_tokens_max", kNumber, setting_number(kContextTokensMax), 0, kTokensMost, "",

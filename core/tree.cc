@@ -143,6 +143,33 @@ void drop_entries(SessionState* state, const std::function<bool(Seq)>& gone) {
       saved->end());
 }
 
+std::vector<Entry> stretch(const SessionState& state, Seq first, Seq last) {
+  const std::unordered_map<Seq, Seq> parents = parents_of(state);
+  std::unordered_map<Seq, const Entry*> known;
+  for (const Entry& entry : state.entries()) known[entry.seq()] = &entry;
+  for (const Entry& entry : state.aside()) known[entry.seq()] = &entry;
+  std::vector<Entry> entries;
+  for (Seq at = last; known.contains(at); at = parents.at(at)) {
+    entries.push_back(*known.at(at));
+    if (at != first) continue;
+    std::reverse(entries.begin(), entries.end());
+    return entries;
+  }
+  return {};
+}
+
+int shared_with(const SessionState& state, Seq entry) {
+  const std::unordered_map<Seq, Seq> parents = parents_of(state);
+  std::unordered_map<Seq, int> positions;
+  for (int index = 0; index < state.entries_size(); ++index) {
+    positions[state.entries(index).seq()] = index + 1;
+  }
+  for (Seq at = entry; parents.contains(at); at = parents.at(at)) {
+    if (const auto found = positions.find(at); found != positions.end()) return found->second;
+  }
+  return 0;
+}
+
 std::vector<Branch> branches_of(const SessionState& state) {
   const std::unordered_map<Seq, Seq> parents = parents_of(state);
   std::unordered_set<Seq> inner;

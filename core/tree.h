@@ -32,6 +32,11 @@ void choose_summary(SessionState* state);
 // Takes entries out for good. What was behind one of them is behind its parent from then on.
 void drop_entries(SessionState* state, const std::function<bool(Seq)>& gone);
 
+// The entries from `first` to `last`, wherever they lie; empty: there is no such way.
+std::vector<Entry> stretch(const SessionState& state, Seq first, Seq last);
+// So many entries of the way lie on the way to this one, too.
+int shared_with(const SessionState& state, Seq entry);
+
 struct Branch {
   Seq leaf = 0;
   int entries = 0;  // from the beginning to the leaf

@@ -4,6 +4,7 @@
 //   12> text              somebody writes; the number is the message's on the screen
 //   12> (edits 3) text    the same as an edit of message 3
 //   12> (answers 3) text  in reply to message 3
+//   12> (times 300) text  a long one: the text so often
 //   13< text              the model's answer
 //   13* text              the gateway's own words
 //   ! crash               the process is killed and comes back
@@ -67,6 +68,7 @@ class Conversation {
   void say(std::string text) {
     std::int64_t edits = 0;
     std::int64_t answers = 0;
+    std::int64_t times = 1;
     const auto take = [&](const std::string& word, std::int64_t* number) {
       if (!text.starts_with("(" + word + " ")) return;
       const std::size_t end = text.find(") ");
@@ -76,7 +78,9 @@ class Conversation {
     const std::string said = std::to_string(++message_) + "> " + text + "\n";
     take("edits", &edits);
     take("answers", &answers);
+    take("times", &times);
     out_ += said;
+    for (const std::string once = text; times > 1; --times) text += once;
     told_.pass(1'000);
     if (edits != 0) {
       edit(edits, text);

@@ -319,6 +319,7 @@ TEST_CASE("SettingsLoaded carries every setting that decisions and prompts read"
   CHECK(body.route() == "fixed");
   CHECK(body.recovery() == "restart");
   CHECK(body.auto_resume() == 0);
+  CHECK_FALSE(body.branch_summary());
   CHECK(body.budget_nanodollars() == 0);
   CHECK(body.user_budget_nanodollars() == 0);
   CHECK(body.telegram_owner() == 5);

@@ -137,7 +137,9 @@ class TranscriptWriter {
     } else if (event.has_model_switched()) {
       item->text = "The model is now " + event.model_switched().model() + ".";
     } else if (event.has_compaction_completed()) {
-      item->text = "From here on a summary stands for what was said before.";
+      const bool branch = event.compaction_completed().granularity() == BRANCH;
+      item->text = branch ? "From here on the model knows a summary of the branch that was left."
+                          : "From here on a summary stands for what was said before.";
       const auto summary = view_.gateway().event(summary_text(event));
       if (summary) item->reasoning = shown(summary->content().text());
     }

@@ -165,6 +165,10 @@ std::string prompt_text(const Told& told) {
     text += (index == 0 ? "; summaries of parts by CompactionCompleted " : ", ") +
             std::to_string(started.parts(index));
   }
+  for (int index = 0; index < started.branches_size(); ++index) {
+    text += (index == 0 ? "; summaries of branches by CompactionCompleted " : ", ") +
+            std::to_string(started.branches(index));
+  }
   return text;
 }
 
@@ -373,7 +377,8 @@ JsonLine prompt_json(const TurnStarted& started, const Selection& selection) {
           {"window_percent", started.window_percent()},
           {"messages_max", started.messages_max()},
           {"summary", started.summary()},
-          {"parts", std::vector<Seq>(started.parts().begin(), started.parts().end())}};
+          {"parts", std::vector<Seq>(started.parts().begin(), started.parts().end())},
+          {"branches", std::vector<Seq>(started.branches().begin(), started.branches().end())}};
 }
 
 JsonLine events_json(const std::vector<Event>& events) {
