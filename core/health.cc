@@ -69,20 +69,31 @@ void Health::answer(const Event& event, const std::string& provider) {
   if (found == rows_.end()) return;
   if (found->second.asked_for() && event.time() < found->second.until()) {
     found->second.set_failures(0);
+    found->second.set_trial(0);
     return;
   }
   rows_.erase(found);
+}
+
+// It answered, if only to say no. A model that would not say this has read it; a request may have
+// been found wrong before anybody looked at its key, or at the funds behind it.
+void Health::say_no(const Event& event, const std::string& provider) {
+  const ErrorClass error = event.attempt_failed().error();
+  const auto found = rows_.find(provider);
+  if (found == rows_.end()) return;
+  const bool answered = error == REFUSED || error == REQUEST || error == OVERFLOW;
+  if (answered && (error == REFUSED || !needs_somebody(found->second.error()))) {
+    answer(event, provider);
+  } else {
+    found->second.set_trial(0);
+  }
 }
 
 void Health::fail(const Event& event, const std::string& provider) {
   if (provider.empty()) return;
   const AttemptFailed& failed = event.attempt_failed();
   if (!is_providers_trouble(failed.error())) {
-    // It answered, if only to say no.
-    if (const auto found = rows_.find(provider); found != rows_.end()) {
-      found->second.set_failures(0);
-      found->second.set_trial(0);
-    }
+    say_no(event, provider);
     return;
   }
   HealthRow& row = rows_[provider];
@@ -129,14 +140,19 @@ const HealthRow* Health::row(const std::string& provider) const {
   return found == rows_.end() ? nullptr : &found->second;
 }
 
-std::string obstacle_text(const PassedModel& passed, ErrorClass error) {
+std::string obstacle_text(const PassedModel& passed) {
   std::string text = passed.why() == PassedModel::RESTS ? "rests" : "is left alone";
   if (passed.until() != 0) {
     text += " until " + time_text(from_milliseconds(passed.until())).substr(11, 8) + " UTC";
   } else {
     text += " while another answer finds out whether it works";
   }
-  return text + " (" + ErrorClass_Name(error) + ", event " + std::to_string(passed.event()) + ")";
+  return text;
+}
+
+std::string obstacle_text(const PassedModel& passed, ErrorClass error) {
+  return obstacle_text(passed) + " (" + ErrorClass_Name(error) + ", event " +
+         std::to_string(passed.event()) + ")";
 }
 
 }  // namespace daybook

@@ -2,8 +2,10 @@
 //
 // A provider that asked for a pause has it; one whose key was not accepted or has no funds left
 // rests until settings are loaded again or a while is over; one that failed kBrokenAfter times in a
-// row is broken: nobody asks it for a time, then one turn finds out. A fold over clear events, so a
-// restart changes nothing. Law: time is the events' own, and the moment one asks about.
+// row is broken: nobody asks it for a time, then one turn finds out. Whoever says no has answered,
+// so what was wrong before is over, but for a key or funds, which a request that is wrong says
+// nothing of. A fold over clear events, so a restart changes nothing. Law: time is the events' own,
+// and the moment one asks about.
 // Rejected: events of their own for opening and closing; they would say again what the failures
 // say.
 #pragma once
@@ -46,6 +48,7 @@ class Health {
 
  private:
   void answer(const Event& event, const std::string& provider);
+  void say_no(const Event& event, const std::string& provider);
   void fail(const Event& event, const std::string& provider);
   void try_out(const std::string& provider, Seq turn);
   void let_go(Seq turn);
@@ -58,7 +61,9 @@ bool is_providers_trouble(ErrorClass error);
 // It goes on until somebody does something about it.
 bool needs_somebody(ErrorClass error);
 
-// "rests until 12:03:04 UTC (RATE, event 41)"
+// "rests until 12:03:04 UTC", for guests.
+std::string obstacle_text(const PassedModel& passed);
+// "rests until 12:03:04 UTC (RATE, event 41)", for whoever can look that up.
 std::string obstacle_text(const PassedModel& passed, ErrorClass error);
 
 }  // namespace daybook

@@ -130,4 +130,40 @@ TEST_CASE("who says no has answered: that is no trouble of the provider", "[heal
   CHECK(needs_somebody(UNSAFE));
 }
 
+TEST_CASE("who says no works again, but a key and funds are not tried by a wrong request",
+          "[health]") {
+  const ErrorClass no = GENERATE(REFUSED, REQUEST, OVERFLOW);
+  Doctor doctor;
+  for (int i = 0; i < 5; ++i) doctor.fail(NETWORK);
+  doctor.fail(no);
+  CHECK(doctor.free());
+  CHECK(doctor.health.row(kProvider) == nullptr);
+  for (const ErrorClass trouble : {AUTH, FUNDS, UNSAFE}) {
+    Doctor other;
+    other.fail(trouble);
+    other.fail(no);
+    CHECK(other.free() == (no == REFUSED));
+    // It is the same trouble still, which the owner was told of.
+    other.fail(trouble);
+    CHECK(other.health.row(kProvider)->failures() == (no == REFUSED ? 1 : 2));
+  }
+}
+
+TEST_CASE("a pause that was asked for holds though somebody else is told no", "[health]") {
+  Doctor doctor;
+  doctor.fail(RATE, 17'000);
+  doctor.fail(REQUEST);
+  CHECK(doctor.free_after() == 17);
+  doctor.now += Duration(17'000);
+  doctor.fail(REQUEST);
+  CHECK(doctor.health.row(kProvider) == nullptr);
+}
+
+TEST_CASE("what our own settings lack says nothing of a provider", "[health]") {
+  Doctor doctor;
+  for (int i = 0; i < 5; ++i) doctor.fail(NETWORK);
+  doctor.fail(SETTINGS);
+  CHECK_FALSE(doctor.free());
+}
+
 }  // namespace daybook::health_test
