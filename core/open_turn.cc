@@ -39,7 +39,12 @@ void retry_open_turn(OpenTurn* turn, const Event& event) {
   if (!retried.has_prompt()) return;
   turn->set_prompt(event.seq());
   const TurnStarted& anew = retried.prompt();
-  if (anew.model() == turn->model() && anew.provider() == turn->provider()) return;
+  if (anew.model() == turn->model() && anew.provider() == turn->provider()) {
+    // Made shorter, as often as there is a shorter one; attempts are for what may pass.
+    if (retried.error() == OVERFLOW)
+      turn->set_first_attempt(std::max(turn->first_attempt(), 1U) + 1);
+    return;
+  }
   turn->set_model(anew.model());
   turn->set_provider(anew.provider());
   turn->set_first_attempt(retried.attempt());

@@ -195,6 +195,21 @@ TEST_CASE("a prompt that is too long for its provider is made shorter, three tim
   CHECK(story.event(first.seq()).turn_started().answers(0) == asked);
 }
 
+TEST_CASE("a prompt made shorter spends none of the attempts", "[context]") {
+  Story story;
+  for (int i = 0; i < 10; ++i) exchange(story, words(30, "one"), words(30, "two"));
+  story.say("and?");
+  story.fail(story.turn(), NETWORK);
+  for (int shorter = 0; shorter < 3; ++shorter) {
+    story.fail(story.turn(), OVERFLOW);
+    CHECK(story.last("TurnRetried").turn_retried().has_prompt());
+  }
+  CHECK(story.kinds_after(story.fail(story.turn(), NETWORK)) == "TurnRetried");
+  CHECK(story.kinds_after(story.fail(story.turn(), NETWORK)) == "TurnFailed");
+  CHECK(story.last("TurnFailed").content().detail().find("Tried 3 times.") != std::string::npos);
+  story.check_refold();
+}
+
 TEST_CASE("after a restart a turn goes on with the shorter prompt", "[context]") {
   Story story;
   for (int i = 0; i < 10; ++i) exchange(story, words(30, "one"), words(30, "two"));
