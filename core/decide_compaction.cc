@@ -53,7 +53,22 @@ Event compaction_failed(const Session& session, const Event& started, std::strin
   return event;
 }
 
-// The provider found the last prompt too long, whatever we believe of its window.
+// A part is passed over from now on.
+void give_up(const CompactionStarted& asked, CompactionFailed* failed) {
+  if (asked.granularity() == WHOLE) return;
+  failed->set_first(asked.first());
+  failed->set_last(asked.last());
+}
+
+// Somebody did not want the summary, rather than something else at once.
+bool was_unwanted(const TurnCancelled& cancelled, History& history) {
+  const std::optional<Event> by = history.clear_event(cancelled.by());
+  return by && by->message_received().command() == "stop";
+}
+
+// The provider found the last prompt too long, whatever we believe of its window. Between steps,
+// too: only when no result that could be left out was left is less of the conversation tried, and
+// it will be as long in the next turn, whose steps are gone.
 bool overflowed(const SessionState& session, History& history) {
   const std::optional<Event> event = history.clear_event(session.last_prompt());
   return event && prompt_record(*event).overflow_keep_last() != 0;

@@ -1,5 +1,6 @@
 // How the prompt of a turn is made and recorded: what its policy takes, what that leaves out, and
 // the digest of it all.
+#include <algorithm>
 #include <utility>
 
 #include "core/context.h"
@@ -9,6 +10,18 @@
 namespace daybook {
 
 namespace {
+
+// Whether the open turn's last prompt left out the same: that is recorded already.
+bool left_out_already(const State& state, const Session& session, const TurnStarted& turn) {
+  if (!session.busy()) return false;
+  const std::optional<Event> recorded = state.history.clear_event(session.state().open().prompt());
+  if (!recorded) return false;
+  const auto& before = prompt_record(*recorded).dropped();
+  return std::equal(before.begin(), before.end(), turn.dropped().begin(), turn.dropped().end(),
+                    [](const Range& one, const Range& other) {
+                      return one.first() == other.first() && one.last() == other.last();
+                    });
+}
 
 // What was left out becomes an event of its own before the one that leaves it out.
 void add_truncated(SessionId session, const Selection& selection, Decisions* decisions) {
@@ -39,6 +52,7 @@ void record_prompt(const State& state, const Session& session, const SessionStat
   }
   const DigestedPrompt prompt = digest_prompt(ahead, *turn, state.history);
   turn->set_sha256(std::string(view(prompt.sha256)));
+  if (left_out_already(state, session, *turn)) return;
   add_truncated(session.state().id(), prompt.selection, decisions);
 }
 

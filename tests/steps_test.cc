@@ -285,6 +285,57 @@ TEST_CASE("where steps outgrow the budget the oldest results are left out first"
   CHECK(report->divergence == "");
 }
 
+TEST_CASE("steps that leave out the same messages record that once", "[steps]") {
+  StepStory story;
+  story.gateway->record(with_room(12'000), story.now);
+  std::string answer;
+  for (int word = 0; word < 2'000; ++word) answer += "word ";
+  for (int said = 0; said < 6; ++said) {
+    story.say("question " + std::to_string(said));
+    story.complete(story.turn(), answer);
+  }
+  const Seq asked = story.say("hello");
+  fill_steps(&story, 6);
+  REQUIRE(story.state().has_open());
+  CHECK(story.last("StepStarted").step_started().prompt().dropped_size() > 0);
+  std::vector<std::string> left_out;
+  for (Seq seq = asked; seq <= story.log.last(); ++seq) {
+    const Event event = story.event(seq);
+    if (!event.has_context_truncated()) continue;
+    left_out.push_back(event.context_truncated().SerializeAsString());
+  }
+  CHECK_FALSE(left_out.empty());
+  CHECK(std::set<std::string>(left_out.begin(), left_out.end()).size() == left_out.size());
+  story.check_refold();
+  const auto report = replay_check(story.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("a conversation is summarised when it was too long itself, not what its tools found",
+          "[steps]") {
+  const bool conversation_too = GENERATE(true, false);
+  StepStory story;
+  Fact compacts = StepStory::with_tools(8);
+  compacts.mutable_settings_loaded()->set_auto_compact(true);
+  compacts.mutable_settings_loaded()->set_compact_percent(80);
+  story.gateway->record(std::move(compacts), story.now);
+  for (int said = 0; said < 6; ++said) {
+    story.say("question " + std::to_string(said) + std::string(300, 'q'));
+    story.complete(story.turn(), "an answer " + std::string(300, 'a'));
+  }
+  story.say("hello");
+  fill_steps(&story, 1);
+  story.fail(story.turn(), OVERFLOW);
+  REQUIRE(story.last("TurnRetried").turn_retried().prompt().results_left_out() == 1);
+  if (conversation_too) story.fail(story.turn(), OVERFLOW);
+  const std::uint32_t keep_last =
+      story.last("TurnRetried").turn_retried().prompt().overflow_keep_last();
+  CHECK((keep_last != 0) == conversation_too);
+  story.complete(story.turn(), "done");
+  CHECK(story.state().has_open() == conversation_too);
+}
+
 TEST_CASE("steps that fit nowhere end the turn in true words, and nothing is summarised",
           "[steps]") {
   StepStory story;
@@ -358,6 +409,67 @@ TEST_CASE("what a tool quotes is forgotten with it", "[steps]") {
   CHECK(covers(*erased, story.last("ToolReturned").seq()));
   CHECK_FALSE(covers(*erased, story.last("ToolRequested").seq()));
   CHECK_FALSE(covers(*erased, story.last("TurnCompleted").seq()));
+}
+
+// Two that are asked for at once: "a", then "b".
+Seq ask_for_two(StepStory* story, const std::string& second) {
+  story->say("hello");
+  const OpenTurn open = story->turn();
+  story->request(open, "a", std::string(kJournalSearch), search_arguments("hello"));
+  story->request(open, "b", second, search_arguments("boats"));
+  return story->complete_step(open);
+}
+
+TEST_CASE("two tools of one round both run, and the model is asked when both have", "[steps]") {
+  StepStory story;
+  const Seq step = ask_for_two(&story, std::string(kJournalSearch));
+  CHECK(story.kinds_after(step) == "ToolAttempted ToolAttempted");
+  story.commit();
+  story.run_tools();
+  CHECK(story.kinds_after(step + 2) == "ToolReturned ToolReturned StepStarted");
+  const Result<Prompt> prompt = prompt_of(story.last("StepStarted"), *story.gateway);
+  REQUIRE(prompt);
+  REQUIRE(prompt->messages.size() == 4);
+  CHECK(prompt->messages[1].requests.size() == 2);
+  CHECK(prompt->messages[2].result_of == "a");
+  CHECK(prompt->messages[3].result_of == "b");
+  check_same(story, story.last("StepStarted"));
+  story.check_refold();
+}
+
+TEST_CASE("of two tools of one round one is refused, and the other is waited for", "[steps]") {
+  StepStory story;
+  const Seq step = ask_for_two(&story, "rm_rf");
+  CHECK(story.kinds_after(step) == "ToolAttempted ToolRefused");
+  CHECK(story.turn().using_tools());
+  story.commit();
+  story.run_tools();
+  CHECK(story.kinds_after(step + 2) == "ToolReturned StepStarted");
+  check_same(story, story.last("StepStarted"));
+  story.check_refold();
+}
+
+TEST_CASE("a crash between two tools of one round loses nothing of the first", "[steps]") {
+  StepStory story;
+  const Seq step = ask_for_two(&story, std::string(kJournalSearch));
+  story.commit();
+  const Seq given = story.give_back(step - 2, "found");
+  CHECK(story.kinds_after(given) == "");
+  story.commit();
+  story.crash();
+  const Seq started = story.last("GatewayStarted").seq();
+  CHECK(story.kinds_after(started) == "ToolReturned StepStarted");
+  CHECK(story.last("ToolReturned").tool_returned().request() == step - 1);
+  CHECK(story.last("ToolReturned").tool_returned().unknown());
+  const Result<Prompt> prompt = prompt_of(story.last("StepStarted"), *story.gateway);
+  REQUIRE(prompt);
+  REQUIRE(prompt->messages.size() == 4);
+  CHECK(prompt->messages[2].text == "found");
+  check_same(story, story.last("StepStarted"));
+  story.check_refold();
+  const auto report = replay_check(story.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
 }
 
 // Whatever happens, in whatever order: no prompt has an orphan, every prompt is made again, a fold
