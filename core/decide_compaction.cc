@@ -3,9 +3,10 @@
 // policy `incremental` it is one part after the other, for where prompts leave them out.
 //
 // Law: one begins because somebody asked, or because an answer has ended and the next prompt would
-// be too full, or its provider found this one so; never because of a restart. A summary that is not
-// good enough is not taken: then beginnings of the messages stand for them, and where that saves
-// nothing, prompts leave out what is old.
+// be too full, or its provider found this one so; never because of a restart. What the summariser
+// finds too long is tried by half, then by a quarter. A summary that is not good enough is not
+// taken: then beginnings of the messages stand for them, and where that saves nothing, prompts
+// leave out what is old.
 #include <algorithm>
 #include <utility>
 
@@ -26,6 +27,8 @@ namespace {
 
 // Fewer than these are not worth a model call.
 constexpr std::size_t kCompactionEntriesMin = 2;
+// How often what is summarised is made shorter, because it was too long for the summariser.
+constexpr int kShorterMax = 2;
 // After one has failed, so many more are said before the next begins by itself.
 constexpr std::uint32_t kEntriesBetweenFailures = 8;
 // A longer text that begins like a refusal is none.
@@ -46,16 +49,17 @@ Event compaction_failed(const Session& session, const Event& started, std::strin
                         std::string_view fell_back_to = {}) {
   Event event;
   event.set_session(session.state().id());
-  event.mutable_compaction_failed()->set_compaction(started.seq());
-  event.mutable_compaction_failed()->set_granularity(started.compaction_started().granularity());
-  event.mutable_compaction_failed()->set_fell_back_to(std::string(fell_back_to));
+  CompactionFailed* failed = event.mutable_compaction_failed();
+  failed->set_compaction(started.seq());
+  failed->set_granularity(started.compaction_started().granularity());
+  failed->set_fell_back_to(std::string(fell_back_to));
   event.mutable_content()->set_detail(std::move(why));
   return event;
 }
 
 // A part is passed over from now on.
 void give_up(const CompactionStarted& asked, CompactionFailed* failed) {
-  if (asked.granularity() == WHOLE) return;
+  if (asked.granularity() == WHOLE || asked.granularity() == BRANCH) return;
   failed->set_first(asked.first());
   failed->set_last(asked.last());
 }
@@ -86,22 +90,35 @@ std::uint64_t covered_pins(const SessionState& session) {
   return tokens;
 }
 
+// The older half of them, an answer with its question; nullopt: it is too little.
+std::optional<std::vector<Entry>> older_half(const std::vector<Entry>& entries) {
+  std::size_t half = entries.size() / 2;
+  if (half > 0 && entries[half - 1].role() == Entry::USER) --half;
+  if (half < kCompactionEntriesMin) return std::nullopt;
+  return std::vector<Entry>(entries.begin(), entries.begin() + static_cast<long>(half));
+}
+
+std::uint32_t tokens_of(const std::vector<Entry>& entries) {
+  std::uint32_t tokens = 0;
+  for (const Entry& entry : entries) tokens += entry.tokens();
+  return tokens;
+}
+
+void set_source(const std::vector<Entry>& source, CompactionStarted* started) {
+  started->set_first(source.front().seq());
+  started->set_last(source.back().seq());
+  started->set_messages(static_cast<std::uint32_t>(source.size()));
+}
+
 // CompactionStarted for the older half of what no summary covers; nullopt: it is too little.
 std::optional<Event> compaction_of_half(const SessionState& session) {
-  const std::vector<Entry> live = live_entries(session);
-  std::size_t half = live.size() / 2;
-  // An answer stays with its question.
-  if (half > 0 && live[half - 1].role() == Entry::USER) --half;
-  if (half < kCompactionEntriesMin) return std::nullopt;
+  const auto half = older_half(live_entries(session));
+  if (!half) return std::nullopt;
   Event event;
   event.set_session(session.id());
   CompactionStarted* started = event.mutable_compaction_started();
-  started->set_first(live.front().seq());
-  started->set_last(live[half - 1].seq());
-  started->set_messages(static_cast<std::uint32_t>(half));
-  std::uint32_t tokens = session.summary_tokens();
-  for (std::size_t i = 0; i < half; ++i) tokens += live[i].tokens();
-  started->set_tokens(tokens);
+  set_source(*half, started);
+  started->set_tokens(session.summary_tokens() + tokens_of(*half));
   started->set_summary(session.summary());
   return event;
 }
@@ -118,14 +135,10 @@ std::optional<Event> compaction_of_part(const SessionState& session, std::uint32
   Event event;
   event.set_session(session.id());
   CompactionStarted* started = event.mutable_compaction_started();
-  started->set_first(session.entries(part->begin).seq());
-  started->set_last(session.entries(part->end - 1).seq());
-  started->set_messages(static_cast<std::uint32_t>(part->end - part->begin));
-  std::uint32_t tokens = 0;
-  for (int position = part->begin; position < part->end; ++position) {
-    tokens += session.entries(position).tokens();
-  }
-  started->set_tokens(tokens);
+  const auto first = session.entries().begin();
+  const std::vector<Entry> source(first + part->begin, first + part->end);
+  set_source(source, started);
+  started->set_tokens(tokens_of(source));
   started->set_granularity(granularity_of(*part));
   return event;
 }
@@ -142,6 +155,41 @@ Event compaction_completed(const Session& session, const Event& started) {
   completed->set_granularity(started.compaction_started().granularity());
   completed->set_behind(started.compaction_started().behind());
   return event;
+}
+
+// The same of half as much; nullopt: it was made shorter often enough, or is too little.
+std::optional<Event> shorter_compaction(const State& state, const Session& session,
+                                        const Event& started) {
+  int shorter = 0;
+  for (Seq before = started.compaction_started().shortens(); before != 0; ++shorter) {
+    const std::optional<Event> longer = state.history.clear_event(before);
+    before = longer ? longer->compaction_started().shortens() : 0;
+  }
+  const std::vector<Entry> source = source_of(session.state(), started.compaction_started());
+  const auto half = older_half(source);
+  if (shorter >= kShorterMax || !half) return std::nullopt;
+  Event event;
+  event.set_session(session.state().id());
+  CompactionStarted* again = event.mutable_compaction_started();
+  *again = started.compaction_started();
+  set_source(*half, again);
+  again->set_tokens(again->tokens() - tokens_of(source) + tokens_of(*half));
+  const ToldPart part{0, static_cast<int>(half->size()), 0, 0, 0};
+  if (again->granularity() != WHOLE) again->set_granularity(granularity_of(part));
+  again->set_shortens(started.seq());
+  return event;
+}
+
+// As it was before it was made shorter: what stands in for a summary stands for all of it.
+Event unshortened(const State& state, const Event& started) {
+  Event whole = started;
+  while (const Seq longer = whole.compaction_started().shortens()) {
+    const std::optional<Event> before = state.history.event(longer);
+    if (!before) break;
+    whole = *before;
+  }
+  whole.set_seq(started.seq());
+  return whole;
 }
 
 // What the source takes in a prompt, in tokens.
@@ -280,7 +328,9 @@ Decisions fall_back(const State& state, const Session& session, const Event& sta
       std::min<std::size_t>(kExcerptBytes, std::size_t{cost} * kExcerptTokenBytes), state.history);
   const std::uint32_t tokens = estimate_tokens(text);
   if (tokens >= cost) {
-    return {compaction_failed(session, started, std::move(why), "window")};
+    Event failed = compaction_failed(session, started, std::move(why), "window");
+    give_up(started.compaction_started(), failed.mutable_compaction_failed());
+    return {std::move(failed)};
   }
   Event completed = compaction_completed(session, started);
   completed.mutable_content()->set_text(text);
@@ -393,7 +443,11 @@ Decisions end_compaction(const State& state, const Session& session, const Event
   const std::optional<Event> started = state.history.event(compaction);
   if (!started) return {};
   if (ended.has_turn_cancelled()) {
-    return {compaction_failed(session, *started, "it was stopped.")};
+    Event failed = compaction_failed(session, *started, "it was stopped.");
+    if (was_unwanted(ended.turn_cancelled(), state.history)) {
+      give_up(started->compaction_started(), failed.mutable_compaction_failed());
+    }
+    return {std::move(failed)};
   }
   const bool gated = state.directory.state().rules() >= 3;
   std::string why;
@@ -407,7 +461,14 @@ Decisions end_compaction(const State& state, const Session& session, const Event
     why = "the model gave an empty summary.";
   }
   const bool branch = started->compaction_started().granularity() == BRANCH;
-  if (!why.empty() && gated && !branch) return fall_back(state, session, *started, std::move(why));
+  if (gated && !branch && ended.turn_failed().error() == OVERFLOW) {
+    if (std::optional<Event> shorter = shorter_compaction(state, session, *started)) {
+      return {compaction_failed(session, *started, std::move(why), "shorter"), *std::move(shorter)};
+    }
+  }
+  if (!why.empty() && gated && !branch) {
+    return fall_back(state, session, unshortened(state, *started), std::move(why));
+  }
   if (!why.empty()) return {compaction_failed(session, *started, std::move(why))};
   Event event = compaction_completed(session, *started);
   event.mutable_compaction_completed()->set_text(ended.seq());
@@ -419,7 +480,9 @@ Decisions end_compaction(const State& state, const Session& session, const Event
 Decisions decide_compaction_ended(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   // What it fell back to stands right behind it.
-  if (session == nullptr || event.compaction_failed().fell_back_to() == "excerpt") return {};
+  const std::string& fell_back_to = event.compaction_failed().fell_back_to();
+  const bool goes_on = fell_back_to == "excerpt" || fell_back_to == "shorter";
+  if (session == nullptr || goes_on) return {};
   const Seq compaction = event.has_compaction_completed()
                              ? event.compaction_completed().compaction()
                              : event.compaction_failed().compaction();

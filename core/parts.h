@@ -3,8 +3,9 @@
 //
 // A part lies on one way from the beginning to an entry, and what lies there never changes; so its
 // summary is true for ever, on every branch that goes through all of it, and is none of those that
-// leave the way within it. Rejected: summaries of summaries, and summaries made while a prompt
-// waits for them.
+// leave the way within it. One that failed is passed over, so that it does not stand before those
+// that follow; a /compact, which summarises all that is old, tells of it, too. Rejected: summaries
+// of summaries, and summaries made while a prompt waits for them.
 //
 // A branch that was left (agent.branch_summary) has a summary, too: it is told on the branch one
 // went to, behind the entry one came back to, and is no part of any prompt on its own.
@@ -27,7 +28,7 @@ inline constexpr std::uint32_t kPartTokensMin = 1'000;
 struct ToldPart {
   int begin = 0;
   int end = 0;
-  Seq completed = 0;  // its CompactionCompleted; 0: it was undone and is not told
+  Seq completed = 0;  // its CompactionCompleted; 0: it failed or was undone, and is not told
   Seq text = 0;       // the event whose content.text is the summary
   std::uint32_t tokens = 0;
 };

@@ -142,6 +142,11 @@ void fail_compaction(SessionState* state, const CompactionFailed& failed) {
   if (state->compacting() == failed.compaction()) state->clear_compacting();
   if (failed.granularity() == BRANCH) return;
   state->set_compaction_failed(static_cast<std::uint32_t>(state->entries_size()));
+  if (failed.first() == 0) return;
+  SummaryRow* row = state->add_summaries();
+  row->set_compaction(failed.compaction());
+  row->set_first(failed.first());
+  row->set_last(failed.last());
 }
 
 void undo_compaction(SessionState* state, const CompactionUndone& undone) {

@@ -5,6 +5,7 @@
 #include "core/context.h"
 #include "core/decide.h"
 #include "tests/story.h"
+#include "tools/replay.h"
 
 namespace daybook::decide_compaction_test {
 namespace {
@@ -224,6 +225,54 @@ TEST_CASE("a summary has to mention what was asked last and not answered", "[cor
     const std::string why = talk.last("CompactionFailed").content().detail();
     CHECK(why == "the summary leaves out what was asked last.");
   }
+}
+
+TEST_CASE("what its summariser finds too long is summarised by half, then by a quarter", "[core]") {
+  const bool in_the_end = GENERATE(true, false);
+  Talk talk(50);
+  for (int i = 0; i < 16; ++i) talk.exchange("question " + std::string(300, 'q'));
+  const Seq asked = talk.say("/compact mind the prices");
+  const CompactionStarted whole = talk.last("CompactionStarted").compaction_started();
+  REQUIRE(whole.messages() == 16);
+  for (const std::uint32_t messages : {8U, 4U}) {
+    const Seq failed = talk.fail(talk.turn(), OVERFLOW);
+    CHECK(talk.kinds_after(failed) == "TurnFailed CompactionFailed CompactionStarted TurnStarted");
+    CHECK(talk.last("CompactionFailed").compaction_failed().fell_back_to() == "shorter");
+    const CompactionStarted shorter = talk.last("CompactionStarted").compaction_started();
+    CHECK(shorter.messages() == messages);
+    CHECK(shorter.first() == whole.first());
+    CHECK(shorter.answers() == asked);
+    CHECK(shorter.instructed());
+    const Result<Prompt> prompt = prompt_of(talk.last("TurnStarted"), *talk.gateway);
+    REQUIRE(prompt);
+    CHECK(prompt->messages.size() <= messages + 1);
+  }
+  if (in_the_end) {
+    talk.complete(talk.turn(), "they asked of prices");
+  } else {
+    talk.fail(talk.turn(), OVERFLOW);
+  }
+  const CompactionCompleted done = talk.last("CompactionCompleted").compaction_completed();
+  CHECK(done.messages() == (in_the_end ? 4 : 16));
+  CHECK((done.text() == 0) == !in_the_end);  // an excerpt
+  CHECK(done.compaction() == talk.last("CompactionStarted").seq());
+  if (!in_the_end) CHECK(done.last() == whole.last());
+  CHECK(talk.last("NoticeIssued").notice_issued().answers() == asked);
+  CHECK(talk.state().waiting().empty());
+  CHECK_FALSE(talk.state().has_open());
+  talk.check_refold();
+  const auto report = replay_check(talk.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("two messages are made no shorter", "[core]") {
+  Talk talk(50);
+  for (int i = 0; i < 2; ++i) talk.exchange("question " + std::string(300, 'q'));
+  talk.say("/compact");
+  REQUIRE(talk.last("CompactionStarted").compaction_started().messages() == 2);
+  const Seq failed = talk.fail(talk.turn(), OVERFLOW);
+  CHECK(talk.kinds_after(failed) == "TurnFailed CompactionFailed CompactionCompleted NoticeIssued");
 }
 
 }  // namespace

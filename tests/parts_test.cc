@@ -263,4 +263,50 @@ TEST_CASE("what the undoing of a part leaves is said", "[parts]") {
   CHECK(chat.last("NoticeIssued").content().text().find("its 16 messages") != std::string::npos);
 }
 
+TEST_CASE("a part whose summary is stopped is passed over, and a /compact tells of it", "[parts]") {
+  Chat chat;
+  REQUIRE(chat.until_summary());
+  const Seq first = chat.state().entries(0).seq();
+  chat.say("/stop");
+  REQUIRE(chat.until_summary());
+  CHECK(chat.last("CompactionStarted").compaction_started().first() ==
+        chat.state().entries(16).seq());
+  chat.complete(chat.turn(), "They counted on.");
+  CHECK(parts_of(chat.state()).size() == 2);
+  chat.say("and now");
+  CHECK(chat.last("TurnStarted").turn_started().parts_size() == 1);
+  chat.complete(chat.turn(), "well");
+  chat.say("/compact");
+  CHECK(chat.last("CompactionStarted").compaction_started().first() == first);
+  chat.check_again();
+}
+
+TEST_CASE("a part whose summary something else cut short is begun again", "[parts]") {
+  Chat chat;
+  REQUIRE(chat.until_summary());
+  chat.say("/undo");
+  REQUIRE(chat.until_summary());
+  CHECK(chat.last("CompactionStarted").compaction_started().first() ==
+        chat.state().entries(0).seq());
+}
+
+TEST_CASE("a part that nobody was asked to tell is begun again", "[parts]") {
+  Chat chat;
+  Fact fact = testing::Story::settings();
+  SettingsLoaded* body = fact.mutable_settings_loaded();
+  body->set_auto_compact(true);
+  body->set_policy("incremental");
+  body->set_incremental_budget(1'500);
+  body->set_keep_last(8);
+  Fact gone = fact;
+  gone.mutable_settings_loaded()->set_summary_model("nowhere:x");
+  chat.gateway->record(std::move(gone), chat.now);
+  CHECK_FALSE(chat.until_summary(16));
+  CHECK(chat.last("CompactionFailed").compaction_failed().first() == 0);
+  chat.gateway->record(std::move(fact), chat.now);
+  REQUIRE(chat.until_summary());
+  CHECK(chat.last("CompactionStarted").compaction_started().first() ==
+        chat.state().entries(0).seq());
+}
+
 }  // namespace daybook::parts_test
