@@ -240,11 +240,8 @@ Decisions retry_answer(const State& state, const Session& session, const Event& 
   const Asked asked{state, session, message, "retry"};
   const Seq said = last_said(asked.tree());
   if (said == 0) return {asked.reply("There is nothing to answer once more.")};
-  if (!asked.arguments().empty()) {
-    const Result<ResolvedModel> model =
-        resolve_model(asked.arguments(), state.directory.settings(), state.directory.catalogue());
-    if (!model) return {asked.reply(model.error().message + " Nothing was changed.")};
-  }
+  const Result<ResolvedModel> model = model_of(state, session, asked.arguments());
+  if (!model) return {asked.reply(model.error().message + " Nothing was changed.")};
   const std::int64_t user = message.message_received().user();
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
     return {asked.reply("⚠ Nothing was sent: " + stop)};

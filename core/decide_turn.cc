@@ -286,14 +286,14 @@ std::int64_t asker_of(const State& state, const Event& message, const Waiting& w
   return asked ? user_of(*asked) : user_of(message);
 }
 
-// Nothing is asked. What was to be gone on with stays where it was.
+// Nothing is asked. What was to be asked once more, or gone on with, stays where it was.
 Decisions not_asked(const Session& session, const Event& message, const Waiting& waiting,
                     std::string text, const std::string& topic) {
   Decisions decisions = {notice(session, &message, std::move(text), topic)};
-  if (waiting.continues() == 0) return decisions;
+  if (waiting.left() == 0 || waiting.left() == waiting.seq()) return decisions;
   Event back;
   back.set_session(session.state().id());
-  back.mutable_leaf_moved()->set_to(waiting.continues());
+  back.mutable_leaf_moved()->set_to(waiting.left());
   back.mutable_leaf_moved()->set_why(LeafMoved::SWITCH);
   decisions.push_back(std::move(back));
   return decisions;

@@ -262,6 +262,7 @@ void follow_leaf(SessionState* state, const LeafMoved& moved) {
   again.set_asked(moved.answers());
   wait_first(state, std::move(again));
 }
+  again.set_left(before);
 
 void replace_message(SessionState* state, const MessageReplaced& replaced) {
   Waiting edited;

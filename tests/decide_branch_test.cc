@@ -457,6 +457,24 @@ TEST_CASE("what a summary ends with is asked again in the open", "[core]") {
   CHECK(prompt->messages.back().text == "lost");
 }
 
+TEST_CASE("a /retry that is refused moves nothing", "[core]") {
+  const std::string why = GENERATE("no such model", "no room");
+  Talk talk;
+  talk.exchange("one");
+  const Seq leaf = leaf_of(talk.tree());
+  Fact fact = testing::Story::settings();
+  if (why == "no room") fact.mutable_settings_loaded()->set_context_tokens_max(3);
+  if (why == "no such model") fact.mutable_settings_loaded()->set_model("nowhere:x");
+  talk.gateway->record(std::move(fact), talk.now);
+  const Seq asked = talk.write("/retry");
+  CHECK(talk.kinds_after(asked).find("TurnStarted") == std::string::npos);
+  CHECK(leaf_of(talk.tree()) == leaf);
+  CHECK(talk.way() == "one | re: one");
+  CHECK(talk.tree().waiting().empty());
+  if (why == "no such model") CHECK(talk.kinds_after(asked) == "NoticeIssued");
+  talk.check_refolds();
+}
+
 TEST_CASE("under older rules none of this is known, and an edit is only recorded", "[core]") {
   Talk talk;
   Event started;
