@@ -45,12 +45,25 @@ std::string unpriced_text(const SpentSum& sum) {
          (sum.unpriced_calls() == 1 ? " call" : " calls") + " whose price nobody knows";
 }
 
+// "today's budget for all"
+std::string name_of(const Budget& budget) {
+  return "today's budget for " + (budget.whose == kEverybody ? "all" : budget.whose);
+}
+
 // "today's budget for all, $1.00 ($1.02 spent)"
 std::string budget_text(const Budget& budget, const SpentSum& today) {
-  const bool all = budget.whose == kEverybody;
-  return "today's budget for " + (all ? std::string("all") : budget.whose) + ", " +
-         money_text(budget.limit) + " (" + money_text(nanodollars(today)) + " spent" +
-         unpriced_text(today) + ")";
+  return name_of(budget) + ", " + money_text(budget.limit) + " (" + money_text(nanodollars(today)) +
+         " spent" + unpriced_text(today) + ")";
+}
+
+// A private chat has its user's id; elsewhere others read along, whom the sums do not concern.
+bool reads_alone(std::string_view place, const std::string& account) {
+  return place == account || place.starts_with(account + "/");
+}
+
+std::string told_text(const std::string& budget, bool spent) {
+  if (!spent) return "Four fifths are spent of " + budget + ".";
+  return "⚠ Spent: " + budget + ". Until 00:00 UTC no model is asked for it.";
 }
 
 template <typename Body>
@@ -64,10 +77,15 @@ void fill(const State& state, const Budget& budget, const SpentSum& today, Body*
 
 // Told where it was spent, and to the owner where it is everybody's or nothing is left.
 void tell(const State& state, const Session* session, const Budget& budget, bool spent,
-          std::string text, Decisions* decisions) {
+          const SpentSum& today, Decisions* decisions) {
   const std::string owner = state.directory.owner_place();
   const bool own = session != nullptr && budget.whose != kEverybody;
-  if (own) decisions->push_back(notice(*session, nullptr, text, "budget"));
+  std::string text = told_text(budget_text(budget, today), spent);
+  if (own) {
+    const bool alone = reads_alone(session->state().place(), budget.whose);
+    decisions->push_back(
+        notice(*session, nullptr, alone ? text : told_text(name_of(budget), spent), "budget"));
+  }
   const bool at_owners = session != nullptr && session->state().place() == owner;
   if ((own && at_owners) || (own && !spent)) return;
   if (!owner.empty()) {
@@ -93,14 +111,11 @@ void say(const State& state, const Session* session, const Budget& budget, Decis
   if (sum >= budget.limit && !spent_said) {
     fill(state, budget, today, event.mutable_budget_spent());
     decisions->push_back(std::move(event));
-    tell(state, session, budget, true,
-         "⚠ Spent: " + budget_text(budget, today) + ". Until 00:00 UTC no model is asked for it.",
-         decisions);
+    tell(state, session, budget, true, today, decisions);
   } else if (sum < budget.limit && !neared_said && !spent_said) {
     fill(state, budget, today, event.mutable_budget_neared());
     decisions->push_back(std::move(event));
-    tell(state, session, budget, false,
-         "Four fifths are spent of " + budget_text(budget, today) + ".", decisions);
+    tell(state, session, budget, false, today, decisions);
   }
 }
 
@@ -150,8 +165,7 @@ std::string budget_stop(const State& state, std::string_view place, std::int64_t
     if (nanodollars(today) < budget.limit) continue;
     const Time until = beginning_of(day_of(state.now) + 1);
     // What all spent is for the owner to know: /usage tells.
-    const bool all = budget.whose == kEverybody;
-    return (all ? "today's budget for all" : budget_text(budget, today)) +
+    return (reads_alone(place, budget.whose) ? budget_text(budget, today) : name_of(budget)) +
            " is spent. It begins anew at " + time_text(until).substr(0, 16) + " UTC.";
   }
   return {};
@@ -182,8 +196,9 @@ Decisions answer_usage(const State& state, const Session& session, const Event& 
   const SessionRow* row = state.directory.session(session.state().id());
   const MessageReceived& asked = message.message_received();
   const std::string account = account_of(asked.place(), asked.user());
-  std::string text = "This chat: " + spent_line(row->spent()) + reuse_line(row->spent());
-  text += account_lines(state, asked.user() == 0 ? "This machine" : "You", account);
+  std::string text = account_lines(state, asked.user() == 0 ? "This machine" : "You", account);
+  text = asked.group() ? text.substr(1)
+                       : "This chat: " + spent_line(row->spent()) + reuse_line(row->spent()) + text;
   // What others cost is nobody's business in a group, or where a guest reads along.
   const bool all = owner_asks_alone(state, message);
   if (all) text += owner_lines(state);

@@ -56,7 +56,9 @@ std::string resting_lines(const Order& asked) {
     const auto obstacle = health.obstacle(provider.name(), asked.state.now);
     if (!obstacle) continue;
     const ErrorClass error = health.row(provider.name())->error();
-    text += "\n" + provider.name() + " " + obstacle_text(*obstacle, error);
+    text += "\n" + provider.name() + " ";
+    text += owner_asks_alone(asked.state, asked.message) ? obstacle_text(*obstacle, error)
+                                                         : obstacle_text(*obstacle);
   }
   return text;
 }

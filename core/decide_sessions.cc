@@ -208,8 +208,11 @@ Decisions answer_session(const State& state, const Session& session, const Event
            "\nLast spoken in: " + minute_text(here->row->last()) +
            "\nMessages: " + std::to_string(wish.tree().entries_size()) + ", on all branches " +
            std::to_string(here->messages) + "\nTokens: " + std::to_string(usage.prompt_tokens()) +
-           " in, " + std::to_string(usage.output_tokens()) +
-           " out\nMoney: " + cost_text(wish, *here->row) + "\nId: " + std::to_string(here->id);
+           " in, " + std::to_string(usage.output_tokens()) + " out";
+    // What others cost is nobody's business in a group.
+    const bool group = message.message_received().group();
+    if (!group) text += "\nMoney: " + cost_text(wish, *here->row);
+    text += "\nId: " + std::to_string(here->id);
   }
   text += "\nModel: " + model_in_use(state, session) + "\nPolicy: " + policy_in_use(state, session);
   const std::string own = own_keys(session);
