@@ -7,6 +7,7 @@
 #include "core/checkpoint.h"
 #include "core/continuing.h"
 #include "core/decide_conversation.h"
+#include "core/late.h"
 #include "core/open_turn.h"
 #include "core/tree.h"
 
@@ -113,10 +114,14 @@ Decisions settle_cut_off(const State& state, const Session& session, const std::
     return {cut_off(true, "(The gateway was restarted here; the answer goes on below.)")};
   }
   if (recovery != "ask" && recovery != "continue") return {};
+  // Then the leaf moves past it.
+  const bool others_wait = wrote_anew(state, session) || has_late(session.state());
+  const std::string how =
+      others_wait ? "What was written meanwhile is answered now; once that is taken back (/undo), "
+                    "/continue goes on from there."
+                  : "/continue goes on from there, /retry asks once more.";
   return {cut_off(false, "⚠ The gateway was restarted while this was being answered."),
-          notice(session, nullptr,
-                 "An answer was cut off by a restart of the gateway. /continue goes on from there, "
-                 "/retry asks once more.",
+          notice(session, nullptr, "An answer was cut off by a restart of the gateway. " + how,
                  "recovery")};
 }
 

@@ -250,6 +250,24 @@ TEST_CASE("recovery = ask keeps what came and says how to go on", "[continue]") 
   story.check_again();
 }
 
+TEST_CASE("recovery = ask tells whoever wrote meanwhile how to go on all the same", "[continue]") {
+  Broken story("ask");
+  story.chunk(story.turn(), "one two");
+  const Seq waits = story.say("meanwhile");
+  story.commit();
+  story.crash();
+  CHECK(story.turn().answers(0) == waits);
+  CHECK(story.notice() ==
+        "An answer was cut off by a restart of the gateway. What was written meanwhile is answered "
+        "now; once that is taken back (/undo), /continue goes on from there.");
+  story.complete(story.turn(), "an answer");
+  story.say("/undo");
+  story.say("/continue");
+  story.complete(story.turn(), " three");
+  CHECK(story.text_of_leaf() == "one two three");
+  story.check_again();
+}
+
 TEST_CASE("an answer that had not begun is begun anew, and so is a summary", "[continue]") {
   Broken story(GENERATE("continue", "ask"));
   story.commit();
