@@ -166,6 +166,9 @@ Result<void> Daemon::record_start() {
   const Time now = reactor_->now();
   auto started = gateway_started(true, journal_->locked());
   if (!started) return started.error();
+  // What a restart cut off is settled by the settings it was begun under. The other way round, the
+  // first facts of a new version would be decided by the rules of the old one, and whoever reads
+  // when the gateway died would find a sign of life at its start.
   gateway_->record(std::move(started).value(), now);
   gateway_->record(settings_loaded(settings_.values), now);
   if (auto fact = catalogue_changed()) gateway_->record(*std::move(fact), now);
