@@ -145,7 +145,8 @@ bool Control::settles(Connection& connection, const Event& event) {
            (connection.last_word != 0 && event.cause() == connection.last_word);
   }
   if (event.has_session_reset()) {
-    return connection.turn == 0 && event.session_reset().answers() != message;
+    return connection.turn == 0 && event.session_reset().answers() != message &&
+           !event.session_reset().waits_on();
   }
   if (event.has_queue_cleared()) {
     const auto& dropped = event.queue_cleared().dropped();

@@ -32,6 +32,13 @@ Decisions decide_message(const State& state, const Event& event) {
   return decisions;
 }
 
+// What waits behind a command goes on when that is done.
+Decisions decide_noticed(const State& state, const Event& event) {
+  const Session* session = state.session(event.session());
+  const bool settles = event.notice_issued().answers() != 0 && state.directory.rules() >= 3;
+  return settles && session != nullptr ? settle_waiting_messages(state, *session) : Decisions();
+}
+
 struct Trigger {
   Event::BodyCase kind;
   Decisions (*answer)(const State& state, const Event& event);
@@ -68,6 +75,7 @@ constexpr Trigger kTriggers[] = {
     {Event::kDeliveryFailed, decide_undelivered},
     {Event::kPairingApproved, decide_approved},
     {Event::kSessionErased, decide_erased},
+    {Event::kNoticeIssued, decide_noticed},
     {Event::kJournalRestored, decide_restored},
     {Event::kSpaceRanLow, decide_space},
     {Event::kSpaceRecovered, decide_space},
@@ -106,6 +114,11 @@ Event Asked::reply(std::string text, const std::vector<Seq>& quotes) const {
     if (seq != 0) event.mutable_notice_issued()->add_quotes(seq);
   }
   return event;
+}
+
+std::int64_t writer_of(const Event& message) {
+  return message.has_message_edited() ? message.message_edited().user()
+                                      : message.message_received().user();
 }
 
 std::int64_t reply_target(const Event& message) {

@@ -221,6 +221,8 @@ std::int64_t reply_target(const Event& message);
 
 // A notice to the session's place that settles `message` (null: nothing in particular).
 Event notice(const Session& session, const Event* message, std::string text,
+// Who wrote a message, or its new words; 0: somebody at this machine.
+std::int64_t writer_of(const Event& message);
              std::string_view topic);
 
 // A command, and where it was given.

@@ -59,7 +59,7 @@ Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why) {
     decisions = cancel_turn(asked.state, asked.session, asked.message.seq());
   }
   if (is_elsewhere(asked.tree(), to)) {
-    for (Event& one : drop_waiting(asked.session, asked.message)) {
+    for (Event& one : drop_waiting(asked.state, asked.session, asked.message)) {
       decisions.push_back(std::move(one));
     }
   }
@@ -74,7 +74,8 @@ Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why) {
 
 Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why, Event told) {
   if (is_elsewhere(asked.tree(), to)) {
-    *told.mutable_content()->mutable_text() += dropped_text(asked.session, asked.message);
+    *told.mutable_content()->mutable_text() +=
+        dropped_text(asked.state, asked.session, asked.message);
   }
   Decisions decisions = moved(asked, to, why);
   decisions.push_back(std::move(told));
@@ -354,7 +355,7 @@ Decisions decide_edited(const State& state, const Event& event) {
   Decisions decisions;
   if (entry && session->busy()) decisions = stop_for_edit(state, *session, replaced, event.seq());
   if (elsewhere) {
-    for (Event& one : drop_waiting(*session, event)) decisions.push_back(std::move(one));
+    for (Event& one : drop_waiting(state, *session, event)) decisions.push_back(std::move(one));
   }
   Event fact;
   fact.set_session(talk.id());
@@ -366,7 +367,7 @@ Decisions decide_edited(const State& state, const Event& event) {
     std::string told =
         "What you edited was said on another branch: it goes on there. /branches shows the way "
         "back.";
-    if (elsewhere) told += dropped_text(*session, event);
+    if (elsewhere) told += dropped_text(state, *session, event);
     decisions.push_back(notice(*session, nullptr, std::move(told), "edited"));
   }
   return decisions;

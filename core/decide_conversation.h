@@ -31,10 +31,11 @@ std::string left_behind_text(const State& state, const Session& session, const E
 // decide_queue.cc: what becomes of messages that come while an answer is being written.
 std::string queue_mode(const State& state, const Session& session);
 Decisions answer_queue(const State& state, const Session& session, const Event& message);
-// All that waits but this message is given up: a QueueCleared, or nothing. And the words for it:
-// " 2 messages that waited are not answered any more."; empty: nothing waits.
-Decisions drop_waiting(const Session& session, const Event& message);
-std::string dropped_text(const Session& session, const Event& message);
+// What waits of whoever wrote this message, and was written before it, is given up: a QueueCleared,
+// or nothing. And the words for it: " 2 messages that waited are not answered any more."; empty:
+// nothing waits.
+Decisions drop_waiting(const State& state, const Session& session, const Event& message);
+std::string dropped_text(const State& state, const Session& session, const Event& message);
 // The open turn ends with what it has said, so that this message is answered next.
 Decisions cut_turn(const State& state, const Session& session, Seq for_message);
 // The open turn, which answers several, ends as if it had said nothing, and they wait again, but

@@ -18,8 +18,7 @@ struct Target {
 std::int64_t asker_of(const Event& turn, History& history) {
   if (turn.turn_started().answers().empty()) return 0;
   const std::optional<Event> message = history.clear_event(turn.turn_started().answers(0));
-  if (message && message->has_message_edited()) return message->message_edited().user();
-  return message ? message->message_received().user() : 0;
+  return message ? writer_of(*message) : 0;
 }
 
 // The message, turn or notice that stands on the screen under this id, the newest first.

@@ -84,10 +84,16 @@ Decisions answer_reset(const Order& asked) {
   if (asked.session.busy()) {
     decisions = cancel_turn(asked.state, asked.session, asked.message.seq());
   }
+  if (asked.rules() >= 3) {
+    for (Event& dropped : drop_waiting(asked.state, asked.session, asked.message)) {
+      decisions.push_back(std::move(dropped));
+    }
+  }
   Event reset;
   reset.set_session(asked.session.state().id());
   reset.mutable_session_reset()->set_answers(asked.message.seq());
   reset.mutable_session_reset()->set_settings_too(asked.rules() >= 3);
+  reset.mutable_session_reset()->set_waits_on(asked.rules() >= 3);
   decisions.push_back(std::move(reset));
   std::string text = "A new conversation begins. The old one stays in the journal.";
   text += left_behind_text(asked.state, asked.session, asked.message);

@@ -227,7 +227,7 @@ std::string own_keys(const Session& session) { return keys_of(session.state()); 
 std::string own_keys(const ConversationRow& row) { return keys_of(row); }
 
 std::string left_behind_text(const State& state, const Session& session, const Event& message) {
-  std::string text = dropped_text(session, message);
+  std::string text = dropped_text(state, session, message);
   if (state.directory.rules() < 3) return text;
   const std::string own = own_keys(session);
   if (!own.empty()) text += " What the old one had set holds no more: " + own + ".";

@@ -6,9 +6,10 @@
 //   interrupt   the answer is cut at once, and a new turn reads it, and all that wait
 //
 // Law: the queue is the session's fold, so it survives whatever the process does not; a message is
-// in the answers of one turn, or dropped by an event that names it, as when another conversation is
-// gone to: it was not said there. A summary is never cut: it
-// would never be made. A tool at work is not, either. A title always is.
+// in the answers of one turn, or dropped by an event that names it, as when whoever wrote it goes
+// to another conversation: it was not said there. What others wrote in a group waits on, and is
+// answered where the group has gone: nobody drops the words of another but with /queue clear. A
+// summary is never cut: it would never be made. A tool at work is not, either. A title always is.
 // Rejected: a cut at the end of a sentence. It would make a decision of words, which can be erased.
 #include <algorithm>
 #include <utility>
@@ -55,8 +56,28 @@ std::vector<Seq> others_waiting(const Session& session, const Event& message) {
   return others;
 }
 
+// Of these, what whoever asks wrote before.
+std::vector<Seq> own_waiting(const State& state, const Session& session, const Event& message) {
+  std::vector<Seq> own = others_waiting(session, message);
+  if (state.directory.rules() < 3) return own;
+  std::erase_if(own, [&](Seq seq) {
+    const std::optional<Event> waits = state.history.clear_event(seq);
+    return seq > message.seq() || !waits || writer_of(*waits) != writer_of(message);
+  });
+  return own;
+}
+
+Decisions cleared(const Session& session, const Event& message, const std::vector<Seq>& dropped) {
+  if (dropped.empty()) return {};
+  Event event;
+  event.set_session(session.state().id());
+  event.mutable_queue_cleared()->set_answers(message.seq());
+  event.mutable_queue_cleared()->mutable_dropped()->Assign(dropped.begin(), dropped.end());
+  return {std::move(event)};
+}
+
 Decisions clear_queue(const Session& session, const Event& message) {
-  Decisions decisions = drop_waiting(session, message);
+  Decisions decisions = cleared(session, message, others_waiting(session, message));
   if (decisions.empty()) return {notice(session, &message, "Nothing waits.", kQueueTopic)};
   const int dropped = decisions.front().queue_cleared().dropped_size();
   decisions.push_back(notice(session, &message,
@@ -67,18 +88,12 @@ Decisions clear_queue(const Session& session, const Event& message) {
 
 }  // namespace
 
-Decisions drop_waiting(const Session& session, const Event& message) {
-  const std::vector<Seq> others = others_waiting(session, message);
-  if (others.empty()) return {};
-  Event cleared;
-  cleared.set_session(session.state().id());
-  cleared.mutable_queue_cleared()->set_answers(message.seq());
-  for (const Seq seq : others) cleared.mutable_queue_cleared()->add_dropped(seq);
-  return {std::move(cleared)};
+Decisions drop_waiting(const State& state, const Session& session, const Event& message) {
+  return cleared(session, message, own_waiting(state, session, message));
 }
 
-std::string dropped_text(const Session& session, const Event& message) {
-  const std::size_t dropped = others_waiting(session, message).size();
+std::string dropped_text(const State& state, const Session& session, const Event& message) {
+  const std::size_t dropped = own_waiting(state, session, message).size();
   if (dropped == 0) return {};
   return " " + std::to_string(dropped) +
          (dropped == 1 ? " message that waited is" : " messages that waited are") +

@@ -109,14 +109,14 @@ Found named(const std::vector<Conversation>& all, const std::string& name, Histo
   return number ? with_id(all, name) : with_title(all, name, history);
 }
 
-// What waits was said in the conversation that is left.
+// What waits of whoever goes was said in the conversation that is left.
 Decisions go_to_conversation(const Asked& wish, const Conversation& one) {
   if (one.present) return {wish.reply("You are in that conversation.")};
   Decisions decisions;
   if (wish.session.busy()) {
     decisions = cancel_turn(wish.state, wish.session, wish.message.seq());
   }
-  for (Event& dropped : drop_waiting(wish.session, wish.message)) {
+  for (Event& dropped : drop_waiting(wish.state, wish.session, wish.message)) {
     decisions.push_back(std::move(dropped));
   }
   Event event;
@@ -131,7 +131,7 @@ Decisions go_to_conversation(const Asked& wish, const Conversation& one) {
   if (const std::string own = own_keys(*one.row); !own.empty()) {
     text += " What was set in it holds again: " + own + ".";
   }
-  text += dropped_text(wish.session, wish.message);
+  text += dropped_text(wish.state, wish.session, wish.message);
   decisions.push_back(wish.reply(std::move(text), {one.titled_by}));
   return decisions;
 }
@@ -159,6 +159,7 @@ Event session_reset(const Session& session, Seq answers, SessionReset::Why why) 
   reset.mutable_session_reset()->set_answers(answers);
   reset.mutable_session_reset()->set_why(why);
   reset.mutable_session_reset()->set_settings_too(true);
+  reset.mutable_session_reset()->set_waits_on(true);
   return reset;
 }
 
@@ -259,6 +260,9 @@ Decisions answer_forget(const State& state, const Session& session, const Event&
   if (wish.tree().entries().empty()) return {wish.reply("There is no conversation to close.")};
   Decisions decisions;
   if (session.busy()) decisions = cancel_turn(state, session, message.seq());
+  for (Event& dropped : drop_waiting(state, session, message)) {
+    decisions.push_back(std::move(dropped));
+  }
   decisions.push_back(session_reset(session, message.seq(), SessionReset::FORGET));
   Event cleared;
   cleared.set_session(wish.tree().id());

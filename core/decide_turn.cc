@@ -44,17 +44,11 @@ Event new_turn(const State& state, const Session& session, const ResolvedModel& 
   return event;
 }
 
-// On whose account a message is answered.
-std::int64_t user_of(const Event& message) {
-  return message.has_message_edited() ? message.message_edited().user()
-                                      : message.message_received().user();
-}
-
 // On whose account a summary is made: who asked for it, or else who made it necessary.
 std::int64_t user_of_summary(const State& state, const Session& session, const Event& compaction) {
   if (const Seq asked = compaction.compaction_started().answers(); asked != 0) {
     const std::optional<Event> message = state.history.clear_event(asked);
-    return message ? user_of(*message) : 0;
+    return message ? writer_of(*message) : 0;
   }
   const std::optional<Event> before = last_prompt(state, session);
   return before ? prompt_record(*before).user() : 0;
@@ -281,9 +275,9 @@ std::int64_t asker_of(const State& state, const Event& message, const Waiting& w
         ended ? state.history.clear_event(ended_turn(*ended)) : std::nullopt;
     if (turn) return turn->turn_started().user();
   }
-  if (waiting.asked() == 0) return user_of(message);
+  if (waiting.asked() == 0) return writer_of(message);
   const std::optional<Event> asked = state.history.clear_event(waiting.asked());
-  return asked ? user_of(*asked) : user_of(message);
+  return asked ? writer_of(*asked) : writer_of(message);
 }
 
 // Nothing is asked. What was to be asked once more, or gone on with, stays where it was.

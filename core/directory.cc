@@ -131,7 +131,7 @@ void Directory::apply_to_session(const Event& event) {
   } else if (event.has_message_held()) {
     row.set_held(true);
   } else if (event.has_session_reset()) {
-    row.clear_held();
+    if (!event.session_reset().waits_on()) row.clear_held();
     row.clear_said();
   } else if (event.has_leaf_moved() && event.leaf_moved().to() != 0) {
     row.set_said(event.time());

@@ -217,8 +217,10 @@ void reset(SessionState* state, const Event& event) {
   move_leaf(state, 0);
   state->set_conversation(event.seq());
   state->set_idle_closed(reset.why() == SessionReset::IDLE ? reset.silent() : 0);
-  state->clear_waiting();
-  state->clear_held_until();
+  if (!reset.waits_on()) {
+    state->clear_waiting();
+    state->clear_held_until();
+  }
   state->clear_undone();
   state->set_reset_at(event.seq());
   if (!reset.settings_too()) return;
@@ -260,9 +262,9 @@ void follow_leaf(SessionState* state, const LeafMoved& moved) {
   again.set_model(moved.model());
   again.set_continues(moved.continues());
   again.set_asked(moved.answers());
+  again.set_left(before);
   wait_first(state, std::move(again));
 }
-  again.set_left(before);
 
 void replace_message(SessionState* state, const MessageReplaced& replaced) {
   Waiting edited;

@@ -109,7 +109,7 @@ void UsageFold::ask(const Event& event) {
     settle(event.notice_issued().answers());
   } else if (event.has_queue_cleared()) {
     for (const Seq message : event.queue_cleared().dropped()) settle(message);
-  } else if (event.has_session_reset()) {
+  } else if (event.has_session_reset() && !event.session_reset().waits_on()) {
     std::erase_if(asked_, [&](const auto& one) { return one.second.session == event.session(); });
   }
 }

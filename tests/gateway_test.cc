@@ -190,7 +190,7 @@ TEST_CASE("a reset cancels the turn, drops what waits, and says how many", "[cor
   story.say("one");
   story.say("two");
   const Seq asked = story.say("/reset");
-  CHECK(story.kinds_after(asked) == "TurnCancelled SessionReset NoticeIssued");
+  CHECK(story.kinds_after(asked) == "TurnCancelled QueueCleared SessionReset NoticeIssued");
   CHECK(story.last("NoticeIssued").content().text().find("1 message that waited") !=
         std::string::npos);
   story.say("three");

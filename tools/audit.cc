@@ -30,6 +30,11 @@ KindSet kinds_of(std::initializer_list<int> numbers) {
   return kinds;
 }
 
+// All that waits in its session is given up.
+bool drops_all(const Event& event) {
+  return event.has_session_reset() && !event.session_reset().waits_on();
+}
+
 }  // namespace
 
 KindSet Audit::kinds() {
@@ -79,7 +84,7 @@ void Audit::apply(const Event& event) {
   } else if (event.has_message_held()) {
     const auto found = open_.find(event.message_held().message());
     if (found != open_.end()) found->second.held = true;
-  } else if (event.has_session_reset() || event.has_session_erased()) {
+  } else if (drops_all(event) || event.has_session_erased()) {
     drop_waiting(event);
   } else if (event.has_queue_cleared()) {
     for (const Seq message : event.queue_cleared().dropped()) {
@@ -273,7 +278,7 @@ void Audit::drop_waiting(const Event& event) {
     const bool waits = handled.session == event.session() && handled.outcome.empty() &&
                        handled.turn == 0 &&
                        (handled.kind == "MessageReceived" || handled.kind == "MessageEdited");
-    const bool goes = event.has_session_reset() || covers(erased, seq);
+    const bool goes = drops_all(event) || covers(erased, seq);
     if (waits && goes && seq != asker) dropped.push_back(seq);
   }
   for (const Seq seq : dropped) {

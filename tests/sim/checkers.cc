@@ -142,13 +142,6 @@ std::string quoted(const std::string& text) { return "\"" + text.substr(0, 60) +
 // Plain words; commands are settled by notices, which screens_match() looks for.
 bool is_text(const Said& said) { return !said.text.starts_with('/'); }
 
-bool dropped_by_reset(const Evidence& evidence, const Event& message) {
-  return std::ranges::any_of(evidence.events, [&](const Event& event) {
-    return event.has_session_reset() && event.session() == message.session() &&
-           event.seq() > message.seq();
-  });
-}
-
 }  // namespace
 
 const Event* received(const Evidence& evidence, const Said& said) {
@@ -234,7 +227,7 @@ Complaints everything_answered(const Evidence& evidence) {
     if (turns == 1 && taken_back.contains(message->seq())) {
       complaints.push_back("dropped and answered: " + quoted(said.text));
     }
-    if (turns == 1 || (turns == 0 && dropped_by_reset(evidence, *message))) continue;
+    if (turns == 1) continue;
     if (turns == 0 && forgotten(evidence, message->session(), message->seq())) continue;
     complaints.push_back(std::to_string(turns) + " turns for " + quoted(said.text));
   }

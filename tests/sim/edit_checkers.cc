@@ -54,7 +54,7 @@ void follow(const Event& event, Talk* talk) {
   talk->waiting.erase(event.notice_issued().answers());
   for (const Seq message : event.turn_abandoned().waited()) talk->waiting.erase(message);
   for (const Seq message : event.queue_cleared().dropped()) talk->waiting.erase(message);
-  if (event.has_session_reset()) talk->waiting.clear();
+  if (event.has_session_reset() && !event.session_reset().waits_on()) talk->waiting.clear();
   if (event.has_session_erased()) forget(event.session_erased(), talk);
 }
 
