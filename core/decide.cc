@@ -13,20 +13,20 @@ Decisions decide_message(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr) return {};
   Decisions decisions;
-  if (comes_late(state, event)) {
+  if (comes_late(state, *session, event)) {
     if (std::optional<Event> told = idle_notice(*session)) decisions.push_back(*std::move(told));
     for (Event& one : hold_message(state, *session, event.seq()))
       decisions.push_back(std::move(one));
     return decisions;
   }
+  if (waits_in_line(state, *session, event)) return settle_waiting_messages(state, *session);
   if (session->busy() && !acts_at_once(event)) return meet_busy(state, *session, event);
-  const bool words = event.message_received().command().empty();
-  if (std::optional<Event> told = idle_notice(*session); told && words) {
+  if (std::optional<Event> told = idle_notice(*session); told && !is_command(event)) {
     decisions.push_back(*std::move(told));
   }
   // Whoever held back is answered with what is new.
   const bool held = session->state().held_until() != 0 || has_late(session->state());
-  Decisions settled = held && is_plain(event) ? answer_late(state, *session)
+  Decisions settled = held && is_plain(event) ? settle_waiting_messages(state, *session)
                                               : settle_message(state, *session, event);
   for (Event& one : settled) decisions.push_back(std::move(one));
   return decisions;

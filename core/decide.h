@@ -47,13 +47,18 @@ Decisions settle_waiting_messages(const State& state, const Session& session);
 bool acts_at_once(const Event& message);
 
 // decide_late.cc: what came while nobody was there to answer.
+bool is_command(const Event& message);
 // Words to be answered: neither a command nor nothing that can be read.
 bool is_plain(const Event& message);
-bool comes_late(const State& state, const Event& message);
+// It came late and is held: words, or a command that waits for those before it.
+bool comes_late(const State& state, const Session& session, const Event& message);
+// It came in time, and waits for late commands all the same.
+bool waits_in_line(const State& state, const Session& session, const Event& message);
 Decisions hold_message(const State& state, const Session& session, Seq message);
 // Something waits that did not come late: somebody is there.
 bool wrote_anew(const State& state, const Session& session);
-// One answer to all plain messages that wait, or to as many of them as fit one prompt.
+// One answer to all plain messages that wait before a command, or to as many of them as fit one
+// prompt.
 Decisions answer_late(const State& state, const Session& session);
 // The same unless the owner is to be asked first, and nobody wrote anew: then that.
 Decisions settle_late(const State& state, const Session& session);
@@ -216,13 +221,13 @@ std::optional<Event> find_on_screen(std::int64_t message_id, Seq newest, std::si
 // The entry, or the message that waits, which stands on the screen under this id; 0: none.
 Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history);
 
+// Who wrote a message, or its new words; 0: somebody at this machine.
+std::int64_t writer_of(const Event& message);
 // Which message to reply to visibly: in a group the one that is answered, else none.
 std::int64_t reply_target(const Event& message);
 
 // A notice to the session's place that settles `message` (null: nothing in particular).
 Event notice(const Session& session, const Event* message, std::string text,
-// Who wrote a message, or its new words; 0: somebody at this machine.
-std::int64_t writer_of(const Event& message);
              std::string_view topic);
 
 // A command, and where it was given.

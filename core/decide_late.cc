@@ -2,12 +2,14 @@
 // owner is asked first; and a gap in which the source may have dropped messages is told.
 //
 // Law: a late message waits until no other follows, never longer than a fact takes that says so. In
-// a chat whose reader writes anew, everything that waits is answered at once, with what is new.
+// a chat whose reader writes anew, everything that waits is answered at once, with what is new, as
+// far as the first command that waits; that is carried out next.
 #include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/command.h"
 #include "core/decide_conversation.h"
 #include "core/late.h"
 
@@ -34,12 +36,35 @@ std::string late_sentence(const Preface& late, bool more) {
          age + " ago. One answer to all of them follows.";
 }
 
+// Whatever is not named here changes what comes behind it.
+bool acts_out_of_order(const Event& message) {
+  constexpr std::string_view kAlways[] = {
+      "start",    "help",   "status",  "models", "whoami",  "search", "session",
+      "branches", "export", "context", "usage",  "recover", "erase",  kUnknownCommand};
+  constexpr std::string_view kAlone[] = {"model",  "provider", "thinking", "temperature",
+                                         "system", "set",      "queue",    "sessions",
+                                         "title",  "policy",   "goal",     "task"};
+  const std::string& command = message.message_received().command();
+  const auto named = [&](const auto& list) {
+    return std::find(std::begin(list), std::end(list), command) != std::end(list);
+  };
+  return named(kAlways) || (named(kAlone) && message.content().arguments().empty());
+}
+
+// What runs, or what waits, is what it is about.
+bool stops_or_drops(const Event& message) {
+  constexpr std::string_view kNames[] = {"stop", "reset", "forget", "undo", "queue"};
+  return std::find(std::begin(kNames), std::end(kNames), message.message_received().command()) !=
+         std::end(kNames);
+}
+
 // All that is to be answered by one turn.
 std::vector<Event> gathered(const State& state, const Session& session) {
   std::vector<Event> messages;
   for (const Waiting& waiting : session.state().waiting()) {
     if (waits_once_more(session, waiting)) continue;
     std::optional<Event> message = state.history.event(waiting.seq());
+    if (message && is_command(*message)) break;
     if (message && is_plain(*message)) messages.push_back(*std::move(message));
   }
   return messages;
@@ -116,8 +141,10 @@ std::string hour_text(std::int64_t milliseconds) {
 
 }  // namespace
 
+bool is_command(const Event& message) { return !message.message_received().command().empty(); }
+
 bool is_plain(const Event& message) {
-  return message.message_received().command().empty() &&
+  return !is_command(message) &&
          message.content().text().find_first_not_of(" \t\r\n") != std::string::npos;
 }
 
@@ -126,15 +153,27 @@ bool wrote_anew(const State& state, const Session& session) {
   return std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
     if (one.late()) return false;
     const std::optional<Event> message = state.history.event(one.seq());
-    return message && is_plain(*message);
+    return message && (is_plain(*message) || is_command(*message));
   });
 }
 
-bool comes_late(const State& state, const Event& message) {
-  if (state.directory.rules() < 3 || !message.has_message_received() || !is_plain(message)) {
-    return false;
-  }
+bool comes_late(const State& state, const Session& session, const Event& message) {
+  if (state.directory.rules() < 3 || !message.has_message_received()) return false;
+  const SessionState& talk = session.state();
+  const bool follows = answering(session) || talk.compacting() != 0 || has_late(talk);
+  const bool waits = is_command(message) && follows && !acts_out_of_order(message);
+  if (!is_plain(message) && !waits) return false;
   return lateness(message, Duration(state.directory.settings().stale_after())).has_value();
+}
+
+bool waits_in_line(const State& state, const Session& session, const Event& message) {
+  if (!is_command(message) || acts_out_of_order(message) || stops_or_drops(message)) return false;
+  const auto& waiting = session.state().waiting();
+  return std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
+    const std::optional<Event> waits =
+        one.late() ? state.history.clear_event(one.seq()) : std::nullopt;
+    return waits && is_command(*waits);
+  });
 }
 
 Decisions hold_message(const State& state, const Session& session, Seq message) {

@@ -218,6 +218,11 @@ bool changes_conversation(const Decisions& decisions) {
   });
 }
 
+bool only_tells(const Decisions& decisions) {
+  return std::all_of(decisions.begin(), decisions.end(),
+                     [](const Event& decision) { return decision.has_notice_issued(); });
+}
+
 }  // namespace
 
 bool acts_at_once(const Event& message) {
@@ -257,9 +262,11 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
   for (int position = 0; position < session.state().waiting_size(); ++position) {
     const std::vector<Event> together = waiting_together(state, session, position);
     if (together.empty()) continue;
-    // Late ones are answered with all others that wait for their first answer.
+    // Late ones are answered with all others that wait for their first answer, before a command.
+    const bool command = is_command(together.front());
     const bool late = has_late(session.state()) && is_plain(together.front()) &&
                       !waits_once_more(session, session.state().waiting(position));
+    if (gathered && command) break;
     if (late && std::exchange(gathered, true)) continue;
     Decisions settled;
     if (late) settled = settle_late(state, session);
@@ -268,7 +275,7 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
     if (!late && !changes_conversation(settled)) {
       settled = settle_message(state, session, together.front());
     }
-    const bool changed = changes_conversation(settled);
+    const bool changed = changes_conversation(settled) || (command && !only_tells(settled));
     for (Event& one : settled) decisions.push_back(std::move(one));
     if (changed) break;
   }

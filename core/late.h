@@ -4,6 +4,14 @@
 // held for a moment, because others like it follow, and one answer is given to all of them, which
 // says so. Law: how late it is follows from the message's own date and the time of its record, so a
 // replay finds the same ones late; that the moment is over is a fact.
+//
+// Law: late messages of a conversation are settled in the order they were written, and a command
+// among them is one of them: what stands before it is answered first, and what stands behind it
+// finds what it changed. One that only shows something is answered at once, and so is /erase: no
+// model is to be told meanwhile. A command that came in time acts at once, too, except that it
+// waits behind late commands, so that none of long ago has the last word; what stops or drops goes
+// before them all. Rejected: late commands that answer first what waits and then act at once; a
+// /reset would stop the answer to what was written before it.
 #pragma once
 
 #include <map>

@@ -74,9 +74,15 @@ void follow(const Event& event, Lane* lane) {
   }
 }
 
+// The message that asked for another conversation; 0: it is gone to for none.
+Seq asked_elsewhere(const Event& event) {
+  return event.has_session_reset() ? event.session_reset().answers() : event.leaf_moved().answers();
+}
+
 }  // namespace
 
-// What was said in one conversation is answered in no other.
+// What was said in one conversation is answered in no other: what waits behind a late command that
+// goes to another was said there.
 Complaints answered_where_said(const Evidence& evidence) {
   Complaints complaints;
   std::map<SessionId, Lane> lanes;
@@ -87,6 +93,12 @@ Complaints answered_where_said(const Evidence& evidence) {
     go_where_it_goes(event, &lane);
     if (event.has_message_received()) said_in[event.seq()] = lane.conversation;
     if (event.has_message_replaced()) said_in[event.message_replaced().by()] = lane.conversation;
+    const Seq asked = asked_elsewhere(event);
+    for (auto said = said_in.upper_bound(asked); asked != 0 && said != said_in.end(); ++said) {
+      if (evidence.events.at(said->first - 1).session() == event.session()) {
+        said->second = lane.conversation;
+      }
+    }
     for (const Seq message : event.turn_started().answers()) {
       if (said_in[message] == lane.conversation) continue;
       complaints.push_back("event " + std::to_string(message) + " is answered elsewhere");
