@@ -48,7 +48,8 @@ bool settles(const Event& next, const Event& message) {
   // A /reset stops a turn too, but is answered by the notice behind it.
   const bool stopped =
       next.turn_cancelled().by() == seq && message.message_received().command() == "stop";
-  const bool dropped = next.has_session_reset() && next.session_reset().answers() != seq;
+  const SessionReset& reset = next.session_reset();
+  const bool dropped = next.has_session_reset() && !reset.waits_on() && reset.answers() != seq;
   const auto& cleared = next.queue_cleared().dropped();
   const LeafMoved& moved = next.leaf_moved();
   const bool again = moved.why() == LeafMoved::RETRY && moved.answers() == seq;
