@@ -95,14 +95,15 @@ void continue_from(const State& state, const Session& session, const Waiting& wa
   if (waiting.continues() == 0) return;
   turn->set_continues(waiting.continues());
   const Entry* part = find_entry(session.state(), waiting.continues());
-  if (part != nullptr) turn->set_checkpoint(part->checkpoint());
+  const bool limited = part != nullptr && part->checkpoint() != 0;
+  if (limited) turn->set_checkpoint(part->seq() + part->checkpoint());
   const std::optional<Event> event = state.history.clear_event(waiting.continues());
   if (!event) return;
   turn->set_restarts(event->turn_abandoned().restarts());
   // Whoever asks for more begins to count anew.
   const std::optional<Event> before = state.history.clear_event(ended_turn(*event));
   if (waiting.asked() != 0 || !before) return;
-  turn->set_resumes(before->turn_started().resumes() + (turn->checkpoint() == 0 ? 0 : 1));
+  turn->set_resumes(before->turn_started().resumes() + (limited ? 1 : 0));
 }
 
 Decisions settle_cut_off(const State& state, const Session& session, const std::string& text) {

@@ -314,8 +314,11 @@ void save_branch(SessionState* state, const Event& event) {
 
 // What goes on with the answer finds it there.
 void keep_checkpoint(SessionState* state, const Event& event) {
-  const int position = position_after(*state, event.run_checkpointed().ended());
-  if (position > 0) state->mutable_entries(position - 1)->set_checkpoint(event.seq());
+  const Seq ended = event.run_checkpointed().ended();
+  const int position = position_after(*state, ended);
+  if (position == 0) return;
+  state->mutable_entries(position - 1)
+      ->set_checkpoint(static_cast<std::uint32_t>(event.seq() - ended));
 }
 
 // What is forgotten is no part of the conversation any more; what a forgotten summary stood for is.
