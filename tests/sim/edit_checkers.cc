@@ -17,6 +17,7 @@ struct Talk {
   std::map<std::int64_t, std::vector<Seq>> versions;  // by the message's number, the newest last
   std::set<Seq> waiting;
   std::set<Seq> answered;  // whatever became of the answer, and on whatever branch
+  Seq open = 0;
 };
 
 Seq counts_now(const Talk& talk, std::int64_t message_id) {
@@ -35,6 +36,8 @@ void forget(const SessionErased& erased, Talk* talk) {
 }
 
 void follow(const Event& event, Talk* talk) {
+  if (event.has_turn_started()) talk->open = event.seq();
+  if (ends_turn(event)) talk->open = 0;
   if (event.has_message_received() && event.message_received().command().empty()) {
     talk->versions[event.message_received().message_id()].push_back(event.seq());
     talk->waiting.insert(event.seq());
@@ -58,6 +61,19 @@ void follow(const Event& event, Talk* talk) {
   if (event.has_session_erased()) forget(event.session_erased(), talk);
 }
 
+// What is answered already is not edited while anything runs; of several that are being answered,
+// the others are answered with the new words.
+bool stops_what_runs(const Event& event, Seq replaced, const Talk& talk, const Evidence& evidence) {
+  if (event.has_message_replaced()) {
+    return talk.open == 0 || talk.waiting.contains(replaced);
+  }
+  const auto& answers =
+      evidence.events.at(event.turn_cancelled().turn() - 1).turn_started().answers();
+  const bool among = std::ranges::find(answers, replaced) != answers.end();
+  return !among || answers.size() == 1 ||
+         event.turn_cancelled().waits_again_size() == answers.size();
+}
+
 }  // namespace
 
 Complaints edits_take_their_place(const Evidence& evidence) {
@@ -75,17 +91,24 @@ Complaints edits_take_their_place(const Evidence& evidence) {
   for (const Event& event : evidence.events) {
     if (event.session() == 0) continue;
     Talk& talk = talks[event.session()];
+    const Seq by =
+        event.has_message_replaced() ? event.message_replaced().by() : event.turn_cancelled().by();
+    const auto edit = replaced_by.find(by);
+    if (edit != replaced_by.end() && !stops_what_runs(event, edit->second, talk, evidence)) {
+      complaints.push_back("edit " + std::to_string(by) + " does not stop what runs");
+    }
     follow(event, &talk);
     const auto said = by_event.find(event.seq());
     if (!event.has_message_edited() || said == by_event.end()) continue;
     const std::string& text = said->second->text;
     const Seq before = counts_now(talk, event.message_edited().message_id());
     if (before != 0) talk.versions[event.message_edited().message_id()].push_back(event.seq());
+    const auto replaced = replaced_by.find(event.seq());
+    const Seq place = replaced == replaced_by.end() ? 0 : replaced->second;
     const bool asks = before != 0 && !text.starts_with('/') && by_event.at(before)->text != text;
-    if (replaced_by[event.seq()] == (asks ? before : 0)) continue;
+    if (place == (asks ? before : 0)) continue;
     complaints.push_back("edit " + std::to_string(event.seq()) + " took the place of event " +
-                         std::to_string(replaced_by[event.seq()]) + ", not of " +
-                         std::to_string(asks ? before : 0));
+                         std::to_string(place) + ", not of " + std::to_string(asks ? before : 0));
   }
   return complaints;
 }
