@@ -7,6 +7,7 @@
 #include <mbedtls/sha256.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "core/check.h"
@@ -130,6 +131,14 @@ struct Lane {
 
 }  // namespace
 
+__attribute__((target("sse4.1,ssse3"))) void swap_words(const Sha256State& state, Digest& into) {
+  const __m128i byte_swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+  const auto* from = reinterpret_cast<const __m128i*>(state.data());
+  auto* to = reinterpret_cast<__m128i*>(into.data());
+  _mm_storeu_si128(to, _mm_shuffle_epi8(_mm_loadu_si128(from), byte_swap));
+  _mm_storeu_si128(to + 1, _mm_shuffle_epi8(_mm_loadu_si128(from + 1), byte_swap));
+}
+
 __attribute__((target("sha,sse4.1,ssse3"))) void compress_accelerated(Sha256State& state,
                                                                       const std::uint8_t* blocks,
                                                                       std::size_t count) {
@@ -175,6 +184,10 @@ void compress_accelerated(Sha256State&, const std::uint8_t*, std::size_t) {
   CHECK(false, "this processor has no SHA instructions");
 }
 
+void swap_words(const Sha256State&, Digest&) {
+  CHECK(false, "this processor has no SHA instructions");
+}
+
 void compress_both(Sha256State&, const Sha256Blocks&, Sha256State&, const Sha256Blocks&,
                    std::size_t) {
   CHECK(false, "this processor has no SHA instructions");
@@ -199,6 +212,10 @@ void store_big_endian(std::uint64_t number, std::uint8_t* into) {
 
 Digest digest_of(const Sha256State& state) {
   Digest digest;
+  if (sha256_is_accelerated()) {
+    sha256_ways::swap_words(state, digest);
+    return digest;
+  }
   std::size_t at = 0;
   // Spelled out: so it becomes one swapping store a word.
   for (const std::uint32_t word : state) {
@@ -209,6 +226,25 @@ Digest digest_of(const Sha256State& state) {
     at += sizeof word;
   }
   return digest;
+}
+
+// Of a block, low bytes first.
+using Quarter = std::uint64_t __attribute__((vector_size(16)));
+constexpr std::size_t kQuarterBytes = sizeof(Quarter);
+static_assert(std::endian::native == std::endian::little);
+
+// The last `count` bytes of a message, fewer than sixteen, and the mark behind them.
+Quarter last_quarter(std::string_view message, std::size_t count) {
+  __extension__ using Wide = unsigned __int128;
+  Wide wide = 0;
+  if (message.size() >= kQuarterBytes && count > 0) {
+    std::memcpy(&wide, message.data() + message.size() - kQuarterBytes, kQuarterBytes);
+    wide >>= 8 * (kQuarterBytes - count);
+  } else if (count > 0) {
+    std::memcpy(&wide, message.data() + message.size() - count, count);
+  }
+  wide |= Wide{0x80} << (8 * count);
+  return Quarter{static_cast<std::uint64_t>(wide), static_cast<std::uint64_t>(wide >> 64)};
 }
 
 }  // namespace
@@ -260,17 +296,18 @@ void TwinSha256::Lane::lay_out(const Sha256& hash, Pieces pieces) {
   const std::size_t end_bytes = rest.size() < 56 ? kSha256BlockBytes : 2 * kSha256BlockBytes;
   count = blocks.fronts + end_bytes / kSha256BlockBytes;
   // In the pieces in which it is read again: what spans two stores has to wait for both.
-  constexpr std::size_t kStep = 16;
+  const std::size_t length_at = end_bytes - kQuarterBytes;
+  const std::uint64_t length = __builtin_bswap64((hash.bytes_ + message.size()) * 8);
   std::size_t at = 0;
-  for (; at + kStep <= rest.size(); at += kStep) {
-    std::memcpy(end.data() + at, rest.data() + at, kStep);
+  for (; at + kQuarterBytes <= rest.size(); at += kQuarterBytes) {
+    std::memcpy(end.data() + at, rest.data() + at, kQuarterBytes);
   }
-  for (std::size_t zero = at; zero < end_bytes; zero += kStep) {
-    std::memset(end.data() + zero, 0, kStep);
+  Quarter last = last_quarter(message, rest.size() - at);
+  for (; at < length_at; at += kQuarterBytes, last = Quarter{}) {
+    std::memcpy(end.data() + at, &last, kQuarterBytes);
   }
-  if (at < rest.size()) std::memcpy(end.data() + at, rest.data() + at, rest.size() - at);
-  end[rest.size()] = 0x80;
-  store_big_endian((hash.bytes_ + message.size()) * 8, end.data() + end_bytes - 8);
+  last[1] |= length;
+  std::memcpy(end.data() + at, &last, kQuarterBytes);
 }
 
 void TwinSha256::Lane::compress_from(std::size_t first) {

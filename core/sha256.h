@@ -102,6 +102,8 @@ bool sha256_is_accelerated();
 namespace sha256_ways {
 void compress_portable(Sha256State& state, const std::uint8_t* blocks, std::size_t count);
 void compress_accelerated(Sha256State& state, const std::uint8_t* blocks, std::size_t count);
+// A state's words as the bytes of a digest.
+void swap_words(const Sha256State& state, Digest& into);
 void compress_both(Sha256State& first, const Sha256Blocks& first_blocks, Sha256State& second,
                    const Sha256Blocks& second_blocks, std::size_t count);
 }  // namespace sha256_ways

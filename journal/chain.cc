@@ -29,11 +29,11 @@ ChainWalk::ChainWalk(store::Environment& environment, std::string_view seal_key,
 
 std::optional<ChainWalk::Damage> ChainWalk::run(Seq until) {
   std::optional<Damage> damage;
-  for (bool end = false; !end && !damage;) damage = walk_block(until, end);
+  for (bool end = false; !end && !damage;) damage = step(until, end);
   return damage;
 }
 
-std::optional<ChainWalk::Damage> ChainWalk::walk_block(Seq until, bool& end) {
+std::optional<ChainWalk::Damage> ChainWalk::step(Seq until, bool& end) {
   Visit visit(environment_);
   Status status = visit.begin();
   if (!status.ok()) return Damage{next_, status.text()};

@@ -42,13 +42,14 @@ class ChainWalk {
 
   // Up to the seal of event `until`, which was seen there. nullopt: all is well.
   std::optional<Damage> run(Seq until = kToTheEnd);
+  // The same in pieces of some thousand events; `end`: it is done.
+  std::optional<Damage> step(Seq until, bool& end);
 
   [[nodiscard]] std::uint64_t seals() const { return seals_; }
   // Every event up to this one is vouched for.
   [[nodiscard]] Seq covered() const { return sealed_.last; }
 
  private:
-  std::optional<Damage> walk_block(Seq until, bool& end);
   std::optional<Damage> take_value(std::uint64_t key, std::string_view value, bool keyed);
   std::optional<Damage> take_seal(Seq last, std::string_view inside, store::Cursor& seals,
                                   store::Status& found);

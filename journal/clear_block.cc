@@ -15,9 +15,26 @@ void ClearBlock::add(const RecordView& event, KeyId key) {
   CHECK(bytes_.size() <= std::numeric_limits<std::uint32_t>::max(), "a block is small");
   const auto offset = static_cast<std::uint32_t>(bytes_.size());
   const auto size = static_cast<std::uint32_t>(event.clear.size());
-  events_.push_back({event.seq, event.time, event.session, event.cause, event.prev, offset, size,
-                     key, event.kind});
+  // Field by field, where it stays: copied in halves it would have to wait for its own bytes.
+  Item& item = events_.emplace_back();
+  item.seq = event.seq;
+  item.time = event.time;
+  item.session = event.session;
+  item.cause = event.cause;
+  item.prev = event.prev;
+  item.offset = offset;
+  item.size = size;
+  item.key = key;
+  item.kind = event.kind;
   bytes_.append(event.clear);
+}
+
+void ClearBlock::drop(std::size_t count) {
+  if (count == 0) return;
+  const std::uint32_t bytes = events_[count - 1].offset + events_[count - 1].size;
+  events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(count));
+  bytes_.erase(0, bytes);
+  for (Item& item : events_) item.offset -= bytes;
 }
 
 RecordView ClearBlock::at(std::size_t index) const {

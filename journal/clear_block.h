@@ -16,6 +16,8 @@ class ClearBlock {
   void clear();
   // `key`: what locks its words.
   void add(const RecordView& event, KeyId key);
+  // The first so many go.
+  void drop(std::size_t count);
   [[nodiscard]] std::size_t size() const { return events_.size(); }
   // Valid until the next change.
   [[nodiscard]] RecordView at(std::size_t index) const;

@@ -69,13 +69,21 @@ constexpr std::size_t kNodeFlagsAt = 4;
 constexpr std::size_t kKeySizeAt = 6;
 constexpr std::uint16_t kOnOverflowPages = 1;
 constexpr std::uint16_t kIsTree = 2;
+// A node with a number for its key and its value beside it: no flags, then 8 bytes of key.
+constexpr std::size_t kNumberNodeBytes = kNodeHeaderBytes + sizeof(std::uint64_t);
+constexpr std::uint32_t kNumberNodeShape = sizeof(std::uint64_t) << 16;
 
 // The caller has looked at the length.
 template <typename Number>
-Number load(std::string_view bytes, std::size_t at) {
+Number load_at(const char* bytes) {
   Number number = 0;
-  std::memcpy(&number, bytes.data() + at, sizeof number);
+  std::memcpy(&number, bytes, sizeof number);
   return number;
+}
+
+template <typename Number>
+Number load(std::string_view bytes, std::size_t at) {
+  return load_at<Number>(bytes.data() + at);
 }
 
 struct Tree {
@@ -201,7 +209,8 @@ class TreeWalk {
       return complain(place.page, "its kind is another");
     }
     Nodes nodes;
-    if (!judge_nodes(place, page, leaf, nodes)) return false;
+    const bool judged = leaf && tree_.integer_keys() && judge_plain(place, page, nodes);
+    if (!judged && !judge_nodes(place, page, leaf, nodes)) return false;
     return leaf ? walk_leaf(place, page, nodes) : walk_branch(place, page, nodes.count);
   }
 
@@ -210,6 +219,38 @@ class TreeWalk {
     std::size_t count = 0;
     std::uint16_t flags = 0;  // of a leaf: those that any of them has
   };
+
+  // What judge_nodes() finds of nearly every page: a leaf whose keys are numbers and whose values
+  // lie beside them. False: anything else, to be judged node by node.
+  bool judge_plain(const Place& place, std::string_view page, Nodes& nodes) const {
+    const char* const bytes = page.data();
+    const std::size_t lower = load_at<std::uint16_t>(bytes + kLowerAt);
+    const std::size_t upper = load_at<std::uint16_t>(bytes + kUpperAt);
+    if (lower <= kPageHeaderBytes || lower % 2 != 0 || lower > upper || upper >= page_bytes_) {
+      return false;
+    }
+    const std::size_t count = (lower - kPageHeaderBytes) / 2;
+    // What the last key was, and one; the first may be what the parent says.
+    std::uint64_t least = place.low.empty() ? 0 : load<std::uint64_t>(place.low, 0);
+    std::size_t taken = 0;
+    bool sane = true;
+    for (std::size_t i = 0; i < count && sane; ++i) {
+      const std::size_t at = load_at<std::uint16_t>(bytes + kPageHeaderBytes + 2 * i);
+      if (at < upper || at + kNumberNodeBytes > page_bytes_) return false;
+      const std::size_t value_bytes = load_at<std::uint32_t>(bytes + at);
+      // Flags, and bytes of the key.
+      const auto shape = load_at<std::uint32_t>(bytes + at + kNodeFlagsAt);
+      const auto key = load_at<std::uint64_t>(bytes + at + kNodeHeaderBytes);
+      const std::size_t size = (kNumberNodeBytes + value_bytes + 1) & ~std::size_t{1};
+      sane = at % 2 == 0 && shape == kNumberNodeShape && at + size <= page_bytes_ && key >= least &&
+             key != kNoPage;
+      least = key + 1;
+      taken += size;
+    }
+    const bool below = place.high.empty() || least <= load<std::uint64_t>(place.high, 0);
+    nodes = {count, 0};
+    return sane && below && taken == page_bytes_ - upper;
+  }
 
   // Offsets, sizes and keys of a page; afterwards node() may be asked.
   bool judge_nodes(const Place& place, std::string_view page, bool leaf, Nodes& nodes) {

@@ -121,6 +121,30 @@ std::string_view with_key(std::string_view value) {
 }
 
 #if defined(__x86_64__)
+// ISA-L is made for long buffers: up to here the instruction alone is faster (60 bytes: 9 ns, not
+// 20).
+constexpr std::size_t kShortBytes = 512;
+
+bool has_crc_instruction() {
+  static const bool kAnswer = __builtin_cpu_supports("sse4.2") != 0;
+  return kAnswer;
+}
+
+__attribute__((target("sse4.2"))) std::uint32_t crc_of_short(std::string_view bytes,
+                                                             std::uint32_t crc) {
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  std::uint64_t sum = crc;
+  std::uint64_t word = 0;
+  for (; end - at >= 8; at += 8) {
+    std::memcpy(&word, at, 8);
+    sum = _mm_crc32_u64(sum, word);
+  }
+  auto rest = static_cast<std::uint32_t>(sum);
+  for (; at != end; ++at) rest = _mm_crc32_u8(rest, static_cast<std::uint8_t>(*at));
+  return rest;
+}
+
 // ISA-L leaves values in the upper halves of vector registers. Until somebody clears them, every
 // SSE instruction carries them along: SHA-256 takes twice as long.
 __attribute__((target("avx"))) void clear_upper_halves() { _mm256_zeroupper(); }
@@ -130,14 +154,18 @@ bool has_upper_halves() {
   return kAnswer;
 }
 #else
-void clear_upper_halves() {}
+constexpr std::size_t kShortBytes = 0;
 
+bool has_crc_instruction() { return false; }
+std::uint32_t crc_of_short(std::string_view, std::uint32_t crc) { return crc; }
+void clear_upper_halves() {}
 bool has_upper_halves() { return false; }
 #endif
 
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc) {
+  if (bytes.size() <= kShortBytes && has_crc_instruction()) return ~crc_of_short(bytes, ~crc);
   auto* data = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));
   const std::uint32_t sum = ~crc32_iscsi(data, static_cast<int>(bytes.size()), ~crc);
   if (has_upper_halves()) clear_upper_halves();

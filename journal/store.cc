@@ -34,6 +34,52 @@ std::string_view to_view(const std::uint64_t& number) {
 
 // LMDB calls this on an inconsistency it cannot return from.
 void damaged_beyond_return(MDB_env*, const char* message) {
+// A leaf of a table whose keys are numbers, as it lies in the map (MDB_page and MDB_node in
+// liblmdb/mdb.c of release 0.9.24; journal/pages.cc has all of it).
+class Leaf {
+ public:
+  Leaf(const char* page, std::size_t page_bytes) : page_(page), page_bytes_(page_bytes) {}
+
+  [[nodiscard]] bool has(std::size_t node) const {
+    const std::size_t lower = load<std::uint16_t>(kLowerAt);
+    return kHeaderBytes + 2 * (node + 1) <= lower && lower <= page_bytes_;
+  }
+  // The node is there, its key and its value beside it.
+  [[nodiscard]] bool has_plain(std::size_t node) const {
+    if (!has(node)) return false;
+    const std::size_t place = at(node);
+    return place + kNodeBytes + kKeyBytes <= page_bytes_ &&
+           load<std::uint32_t>(place + 4) == kKeyBytes << 16 &&
+           place + kNodeBytes + kKeyBytes + load<std::uint32_t>(place) <= page_bytes_;
+  }
+  [[nodiscard]] std::string_view key(std::size_t node) const {
+    return {page_ + at(node) + kNodeBytes, kKeyBytes};
+  }
+  // Of a plain one.
+  [[nodiscard]] std::string_view value(std::size_t node) const {
+    return {page_ + at(node) + kNodeBytes + kKeyBytes, load<std::uint32_t>(at(node))};
+  }
+
+ private:
+  static constexpr std::size_t kLowerAt = 12;
+  static constexpr std::size_t kHeaderBytes = 16;
+  static constexpr std::size_t kNodeBytes = 8;
+  static constexpr std::size_t kKeyBytes = sizeof(std::uint64_t);
+
+  template <typename Number>
+  [[nodiscard]] Number load(std::size_t place) const {
+    Number number = 0;
+    std::memcpy(&number, page_ + place, sizeof number);
+    return number;
+  }
+  [[nodiscard]] std::size_t at(std::size_t node) const {
+    return load<std::uint16_t>(kHeaderBytes + 2 * node);
+  }
+
+  const char* page_;
+  std::size_t page_bytes_;
+};
+
   constexpr int kExitDamaged = static_cast<int>(ExitCode::kDamaged);
   const char* const pieces[] = {"the journal is damaged (LMDB: ", message,
                                 "); restore it from a backup\n"};
@@ -156,6 +202,9 @@ void Environment::stop() {
   for (MDB_txn* spare : spares_) mdb_txn_abort(spare);
   spares_.clear();
   if (environment_ != nullptr) mdb_env_close(environment_);
+  MDB_stat stat{};
+  CHECK(mdb_env_stat(environment_, &stat) == 0, "an open environment can be asked");
+  page_bytes_ = stat.ms_psize;
   environment_ = nullptr;
 }
 
@@ -365,12 +414,13 @@ Status Cursor::merge_next() {
   const bool archived = walk.there() && walk.key() == merge_->number;
   if (archived && !(walk.load() && walk.next())) return Status(kSegmentLost);
   if (own) {
-    merge_->own = move(MDB_NEXT);
+    merge_->own = step();
     merge_->key = key_;
     merge_->value = value_;
   }
   return show();
 }
+  if (has_number_keys(table)) page_bytes_ = visit.environment_.page_bytes_;
 
 // The lower of both.
 Status Cursor::show() {
@@ -387,10 +437,38 @@ Status Cursor::show() {
   }
   merge_->number = number();
   return merge_->own;
+  leaf_ = nullptr;
 }
 
 Status Cursor::first() { return merge_ ? merge(MDB_FIRST, 0) : move(MDB_FIRST); }
-Status Cursor::next() { return merge_ ? merge_next() : move(MDB_NEXT); }
+// The next entry. LMDB takes some 25 ns for it; nearly all lie one node further in the same leaf,
+// and are taken from there.
+Status Cursor::step() {
+  if (page_bytes_ == 0 || key_.empty()) return move(MDB_NEXT);
+  if (leaf_ == nullptr) find_leaf();
+  const Leaf leaf(leaf_, page_bytes_);
+  if (!leaf.has_plain(node_ + 1)) {
+    // LMDB follows: it is in this leaf, so it need not search the tree.
+    const Status followed = node_ == shown_ ? Status() : move(MDB_SET_RANGE, key_);
+    return followed.ok() ? move(MDB_NEXT) : followed;
+  }
+  ++node_;
+  key_ = leaf.key(node_);
+  value_ = leaf.value(node_);
+  return Status();
+}
+
+// Of the entry that LMDB has shown: its key lies in there.
+void Cursor::find_leaf() {
+  const auto place = reinterpret_cast<std::uintptr_t>(key_.data()) % page_bytes_;
+  leaf_ = key_.data() - place;
+  const Leaf leaf(leaf_, page_bytes_);
+  node_ = 0;
+  while (leaf.key(node_).data() != key_.data() && leaf.has(node_ + 1)) ++node_;
+  shown_ = node_;
+}
+
+Status Cursor::next() { return merge_ ? merge_next() : step(); }
 
 // The newest event is never a chunk that was archived, and nobody walks events backwards.
 Status Cursor::last() {

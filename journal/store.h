@@ -123,6 +123,7 @@ class Environment {
   std::mutex mutex_;
   std::condition_variable gate_;
   int visits_ = 0;
+  std::size_t page_bytes_ = 0;
   bool shut_ = false;
   std::vector<MDB_txn*> spares_;  // reset read transactions, to be renewed
   std::unique_ptr<Segments> segments_;
@@ -191,12 +192,20 @@ class Cursor {
   Status merge_next();
   Status show();
 
+  Status step();
+  void find_leaf();
   MDB_cursor* cursor_ = nullptr;
   int opened_ = 0;
   std::string_view key_;
   std::string_view value_;
   std::unique_ptr<Merge> merge_;  // null: nothing was archived
 };
+  // Where the keys are numbers: the leaf of the entry it shows, and which of its nodes that is.
+  // LMDB's own cursor stays behind, at another one of that leaf.
+  const char* leaf_ = nullptr;  // null: not known
+  std::size_t node_ = 0;
+  std::size_t shown_ = 0;       // LMDB's
+  std::size_t page_bytes_ = 0;  // 0: the keys are no numbers
 
 // Aborts unless committed. Writer thread only; one at a time.
 class WriteTransaction {

@@ -31,18 +31,24 @@ class Sweeper {
     std::uint64_t index = 0;
     Reading::Seal from;
     Seq until = ChainWalk::kToTheEnd;
+    std::uint64_t seals = 0;  // counted
   };
 
   void work() {
     ClearBlock block;
-    while (const std::optional<Range> range = next_range()) {
+    while (std::optional<Range> range = next_range()) {
       ChainWalk walk(environment_, options_.seal_key, range->from);
       for (const ChainWalk::Checkpoint& checkpoint : options_.checkpoints) walk.expect(checkpoint);
       block.clear();
       if (options_.judge) walk.gather(&block);
-      std::optional<ChainWalk::Damage> damage = walk.run(range->until);
+      std::optional<ChainWalk::Damage> damage;
+      for (bool end = false; !end && !damage && !finished();) {
+        damage = walk.step(range->until, end);
+        // Whose turn it is judges on the way, while what was read is at hand.
+        if (!end && !damage && has_turn(range->index)) hand_over(*range, walk, block, {});
+      }
       wait_for_turn(range->index);
-      if (!finished()) hand_over(walk, block, std::move(damage));
+      if (!finished()) hand_over(*range, walk, block, std::move(damage));
       pass_turn();
     }
   }
@@ -53,6 +59,10 @@ class Sweeper {
     Range range;
     range.index = issued_++;
     range.from = next_from_;
+    if (options_.jobs == 1) {
+      exhausted_ = true;
+      return range;
+    }
     Reading reading(environment_);
     const auto end = reading.seal_at(next_from_.last + options_.range_events);
     // What cannot be read here, the walk to the end finds and names.
@@ -70,6 +80,11 @@ class Sweeper {
     changed_.wait(lock, [&] { return turn_ == index; });
   }
 
+  bool has_turn(std::uint64_t index) {
+    const std::lock_guard lock(mutex_);
+    return turn_ == index;
+  }
+
   void pass_turn() {
     {
       const std::lock_guard lock(mutex_);
@@ -83,11 +98,12 @@ class Sweeper {
     return swept_.damage.has_value();
   }
 
-  // Only whoever has the turn.
-  void hand_over(const ChainWalk& walk, const ClearBlock& block,
+  // Only whoever has the turn. What is vouched for leaves the block.
+  void hand_over(Range& range, const ChainWalk& walk, ClearBlock& block,
                  std::optional<ChainWalk::Damage> damage) {
     Seq covered = walk.covered();
-    for (std::size_t i = 0; i < block.size(); ++i) {
+    std::size_t i = 0;
+    for (; i < block.size(); ++i) {
       const RecordView event = block.at(i);
       if (event.seq > covered) break;
       std::string complaint = options_.judge(event, block.key_at(i));
@@ -96,13 +112,15 @@ class Sweeper {
       covered = event.seq - 1;
       break;
     }
+    block.drop(i);
     {
       const std::lock_guard lock(mutex_);
       swept_.covered = covered;
-      swept_.seals += walk.seals();
+      swept_.seals += walk.seals() - range.seals;
       swept_.damage = std::move(damage);
       exhausted_ = exhausted_ || swept_.damage.has_value();
     }
+    range.seals = walk.seals();
     if (options_.progress) options_.progress(covered);
   }
 

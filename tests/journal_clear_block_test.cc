@@ -30,4 +30,26 @@ TEST_CASE("a block keeps facts and keys when what they were copied from is gone"
   }
 }
 
+TEST_CASE("a block whose first events leave keeps the others as they are", "[journal]") {
+  const auto event_of = [](Seq seq) {
+    return log_contract::event_of(seq, 7, std::string(seq, static_cast<char>('a' + seq)), "");
+  };
+  ClearBlock block;
+  for (Seq seq = 1; seq <= 10; ++seq) {
+    const Record event = event_of(seq);
+    block.add(view_of(event), static_cast<KeyId>(seq));
+  }
+  block.drop(0);
+  CHECK(block.size() == 10);
+  block.drop(4);
+  REQUIRE(block.size() == 6);
+  for (Seq seq = 5; seq <= 10; ++seq) {
+    CHECK(block.at(seq - 5).seq == seq);
+    CHECK(block.at(seq - 5).clear == event_of(seq).clear);
+    CHECK(block.key_at(seq - 5) == seq);
+  }
+  block.drop(6);
+  CHECK(block.size() == 0);
+}
+
 }  // namespace daybook::journal_clear_block_test
