@@ -191,9 +191,9 @@ class Archiver {
     }
     // Twice: then both of LMDB's meta pages know all of it, and whichever somebody trusts is right.
     for (int times = 0; done && times < 2; ++times) done = remember_segment(**smaller);
-    if (!done) return done;
-    const Status synced = (*smaller)->sync();
-    return synced.ok() ? Result<void>() : cannot_write(synced);
+    // A lock that counts to one less would be taken for this one's, left so by a writer that died.
+    const bool next = (*smaller)->transaction() == environment_.transaction() + 1;
+    return done && next ? remember_segment(**smaller) : done;
   }
 
   [[nodiscard]] Error cannot_write(const Status& status) const {
@@ -268,7 +268,10 @@ class Archiver {
     Result<void> done = files::move_into_place(draft() + "/" + files::kData, data());
     if (done) done = files::sync_directory(directory());
     if (done) done = files::remove_flat(draft());
-    return done;
+    if (!done) return done;
+    // Who opened the old file in between has made a lock for it: opened to write, it is made anew.
+    const auto opened = Environment::open({directory(), 0, false, false});
+    return opened ? Result<void>() : opened.error();
   }
 
   Result<void> examine_smaller() {

@@ -17,6 +17,8 @@ namespace daybook::store {
 namespace {
 
 constexpr unsigned kMode = 0600;
+constexpr const char* kLock = "lock.mdb";
+constexpr int kLockLooksMax = 20;
 constexpr const char* kTableNames[kTableCount] = {"events", "refs",      "dedupe",
                                                   "seals",  "snapshots", "meta"};
 
@@ -32,8 +34,6 @@ std::string_view to_view(const std::uint64_t& number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
-// LMDB calls this on an inconsistency it cannot return from.
-void damaged_beyond_return(MDB_env*, const char* message) {
 // A leaf of a table whose keys are numbers, as it lies in the map (MDB_page and MDB_node in
 // liblmdb/mdb.c of release 0.9.24; journal/pages.cc has all of it).
 class Leaf {
@@ -80,6 +80,8 @@ class Leaf {
   std::size_t page_bytes_;
 };
 
+// LMDB calls this on an inconsistency it cannot return from.
+void damaged_beyond_return(MDB_env*, const char* message) {
   constexpr int kExitDamaged = static_cast<int>(ExitCode::kDamaged);
   const char* const pieces[] = {"the journal is damaged (LMDB: ", message,
                                 "); restore it from a backup\n"};
@@ -138,6 +140,39 @@ Result<std::unique_ptr<Environment>> Environment::open(Options options) {
 Environment::~Environment() { stop(); }
 
 Result<void> Environment::start() {
+  for (int times = 0; times < kLockLooksMax; ++times) {
+    Result<void> opened = open_environment();
+    if (!opened || options_.create || lock_fits()) return opened;
+    stop();
+    if (options_.read_only) continue;
+    const std::string lock = options_.directory + "/" + kLock;
+    if (::unlink(lock.c_str()) != 0 && errno != ENOENT) {
+      return Status(errno).error("cannot remove", lock);
+    }
+  }
+  return Error{"the journal in " + options_.directory +
+                   " is being archived or restored: try again when that is done",
+               ExitCode::kUnavailable};
+}
+
+// lock.mdb says which commit is the newest, whatever data.mdb says: one that was made for another
+// data.mdb (by who opened the old one just before another took its place) would let commits be
+// lost. Who reads then waits for a writer; a writer, who is alone, makes it anew.
+bool Environment::lock_fits() const {
+  for (int looks = 0; looks < kLockLooksMax; ++looks) {
+    const std::uint64_t before = transaction();
+    MDB_txn* look = nullptr;
+    if (mdb_txn_begin(environment_, nullptr, MDB_RDONLY, &look) != 0) return true;  // told later
+    const std::uint64_t seen = mdb_txn_id(look);
+    mdb_txn_abort(look);
+    // One behind it is while a commit ends, and after a writer that died there.
+    const bool fits = seen == before || seen + 1 == before;
+    if (fits && before == transaction()) return true;
+  }
+  return false;
+}
+
+Result<void> Environment::open_environment() {
   const std::string& place = options_.directory;
   Status status(mdb_env_create(&environment_));
   if (!status.ok()) return status.error("cannot open the journal in", place);
@@ -167,6 +202,9 @@ Result<void> Environment::start() {
   }
   status = open_tables();
   if (!status.ok()) return status.error("cannot read the journal in", place);
+  MDB_stat stat{};
+  CHECK(mdb_env_stat(environment_, &stat) == 0, "an open environment can be asked");
+  page_bytes_ = stat.ms_psize;
   return {};
 }
 
@@ -202,9 +240,6 @@ void Environment::stop() {
   for (MDB_txn* spare : spares_) mdb_txn_abort(spare);
   spares_.clear();
   if (environment_ != nullptr) mdb_env_close(environment_);
-  MDB_stat stat{};
-  CHECK(mdb_env_stat(environment_, &stat) == 0, "an open environment can be asked");
-  page_bytes_ = stat.ms_psize;
   environment_ = nullptr;
 }
 
@@ -212,6 +247,12 @@ std::size_t Environment::map_bytes() const {
   MDB_envinfo info{};
   CHECK(mdb_env_info(environment_, &info) == 0, "an open environment can be asked");
   return info.me_mapsize;
+}
+
+std::uint64_t Environment::transaction() const {
+  MDB_envinfo info{};
+  CHECK(mdb_env_info(environment_, &info) == 0, "an open environment can be asked");
+  return info.me_last_txnid;
 }
 
 std::uint64_t Environment::used_bytes() const {
@@ -379,6 +420,7 @@ Status Visit::get_archived(std::uint64_t key, std::string_view& value) {
 Cursor::Cursor(Visit& visit, Table table, Archived archived) {
   const unsigned handle = visit.environment_.tables_[static_cast<unsigned>(table)];
   opened_ = mdb_cursor_open(visit.transaction_, handle, &cursor_);
+  if (has_number_keys(table)) page_bytes_ = visit.environment_.page_bytes_;
   const Segments* segments = visit.environment_.segments();
   const bool merges = table == Table::kEvents && archived == Archived::kRead;
   if (merges && segments != nullptr) merge_ = std::make_unique<Merge>(*segments);
@@ -395,52 +437,10 @@ Status Cursor::move(int operation, std::string_view wanted) {
   const Status status(mdb_cursor_get(cursor_, &key, &found, static_cast<MDB_cursor_op>(operation)));
   key_ = status.ok() ? to_view(key) : std::string_view();
   value_ = status.ok() ? to_view(found) : std::string_view();
+  leaf_ = nullptr;
   return status;
 }
 
-// Both from `wanted` on.
-Status Cursor::merge(int operation, std::uint64_t wanted) {
-  merge_->own = move(operation, to_view(wanted));
-  merge_->key = key_;
-  merge_->value = value_;
-  if (!merge_->walk.seek(wanted)) return Status(kSegmentLost);
-  return show();
-}
-
-Status Cursor::merge_next() {
-  SegmentWalk& walk = merge_->walk;
-  key_ = merge_->key;
-  const bool own = merge_->own.ok() && number() == merge_->number;
-  const bool archived = walk.there() && walk.key() == merge_->number;
-  if (archived && !(walk.load() && walk.next())) return Status(kSegmentLost);
-  if (own) {
-    merge_->own = step();
-    merge_->key = key_;
-    merge_->value = value_;
-  }
-  return show();
-}
-  if (has_number_keys(table)) page_bytes_ = visit.environment_.page_bytes_;
-
-// The lower of both.
-Status Cursor::show() {
-  if (!merge_->own.ok() && !merge_->own.not_found()) return merge_->own;
-  SegmentWalk& walk = merge_->walk;
-  key_ = merge_->key;
-  value_ = merge_->value;
-  if (walk.there() && (!merge_->own.ok() || walk.key() < number())) {
-    if (!walk.load()) return Status(kSegmentLost);
-    merge_->number = walk.key();
-    key_ = to_view(merge_->number);
-    value_ = walk.value();
-    return Status();
-  }
-  merge_->number = number();
-  return merge_->own;
-  leaf_ = nullptr;
-}
-
-Status Cursor::first() { return merge_ ? merge(MDB_FIRST, 0) : move(MDB_FIRST); }
 // The next entry. LMDB takes some 25 ns for it; nearly all lie one node further in the same leaf,
 // and are taken from there.
 Status Cursor::step() {
@@ -468,6 +468,47 @@ void Cursor::find_leaf() {
   shown_ = node_;
 }
 
+// Both from `wanted` on.
+Status Cursor::merge(int operation, std::uint64_t wanted) {
+  merge_->own = move(operation, to_view(wanted));
+  merge_->key = key_;
+  merge_->value = value_;
+  if (!merge_->walk.seek(wanted)) return Status(kSegmentLost);
+  return show();
+}
+
+Status Cursor::merge_next() {
+  SegmentWalk& walk = merge_->walk;
+  key_ = merge_->key;
+  const bool own = merge_->own.ok() && number() == merge_->number;
+  const bool archived = walk.there() && walk.key() == merge_->number;
+  if (archived && !(walk.load() && walk.next())) return Status(kSegmentLost);
+  if (own) {
+    merge_->own = step();
+    merge_->key = key_;
+    merge_->value = value_;
+  }
+  return show();
+}
+
+// The lower of both.
+Status Cursor::show() {
+  if (!merge_->own.ok() && !merge_->own.not_found()) return merge_->own;
+  SegmentWalk& walk = merge_->walk;
+  key_ = merge_->key;
+  value_ = merge_->value;
+  if (walk.there() && (!merge_->own.ok() || walk.key() < number())) {
+    if (!walk.load()) return Status(kSegmentLost);
+    merge_->number = walk.key();
+    key_ = to_view(merge_->number);
+    value_ = walk.value();
+    return Status();
+  }
+  merge_->number = number();
+  return merge_->own;
+}
+
+Status Cursor::first() { return merge_ ? merge(MDB_FIRST, 0) : move(MDB_FIRST); }
 Status Cursor::next() { return merge_ ? merge_next() : step(); }
 
 // The newest event is never a chunk that was archived, and nobody walks events backwards.

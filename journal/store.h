@@ -83,6 +83,8 @@ class Environment {
   [[nodiscard]] int descriptor() const;
   // fsync of data.mdb.
   Status sync();
+  // Of the newest commit; LMDB counts them.
+  [[nodiscard]] std::uint64_t transaction() const;
 
   // Writer thread, no write transaction open. Waits for visits to end.
   Status grow(std::size_t map_bytes);
@@ -104,7 +106,9 @@ class Environment {
   friend class WriteTransaction;
 
   Result<void> start();
+  Result<void> open_environment();
   Status open_tables();
+  [[nodiscard]] bool lock_fits() const;
   Result<void> refuse_cut_file() const;
   void stop();
 
@@ -119,11 +123,11 @@ class Environment {
   Options options_;
   MDB_env* environment_ = nullptr;
   unsigned tables_[kTableCount] = {};
+  std::size_t page_bytes_ = 0;
 
   std::mutex mutex_;
   std::condition_variable gate_;
   int visits_ = 0;
-  std::size_t page_bytes_ = 0;
   bool shut_ = false;
   std::vector<MDB_txn*> spares_;  // reset read transactions, to be renewed
   std::unique_ptr<Segments> segments_;
@@ -188,24 +192,24 @@ class Cursor {
   };
 
   Status move(int operation, std::string_view wanted = {});
+  Status step();
+  void find_leaf();
   Status merge(int operation, std::uint64_t wanted);
   Status merge_next();
   Status show();
 
-  Status step();
-  void find_leaf();
   MDB_cursor* cursor_ = nullptr;
   int opened_ = 0;
-  std::string_view key_;
-  std::string_view value_;
-  std::unique_ptr<Merge> merge_;  // null: nothing was archived
-};
   // Where the keys are numbers: the leaf of the entry it shows, and which of its nodes that is.
   // LMDB's own cursor stays behind, at another one of that leaf.
   const char* leaf_ = nullptr;  // null: not known
   std::size_t node_ = 0;
   std::size_t shown_ = 0;       // LMDB's
   std::size_t page_bytes_ = 0;  // 0: the keys are no numbers
+  std::string_view key_;
+  std::string_view value_;
+  std::unique_ptr<Merge> merge_;  // null: nothing was archived
+};
 
 // Aborts unless committed. Writer thread only; one at a time.
 class WriteTransaction {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -505,6 +506,58 @@ TEST_CASE("who reads while chunks are archived reads on", "[archive]") {
   CHECK(seen == kEvents);
   reader->reset();
   CHECK(all_of(place.directory()).size() == kEvents);
+}
+
+// Opens what is in the directory, says so, and reads until it is killed.
+class Onlooker {
+ public:
+  explicit Onlooker(const std::string& directory) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      const auto opened = store::Environment::open({directory, 0, true, false});
+      const bool told = opened && ::write(ends[1], "o", 1) == 1;
+      while (told) ::pause();
+      ::_exit(1);
+    }
+    char told = 0;
+    REQUIRE(::close(ends[1]) == 0);
+    REQUIRE(::read(ends[0], &told, 1) == 1);
+    ::close(ends[0]);
+  }
+  ~Onlooker() {
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+  }
+  Onlooker(const Onlooker&) = delete;
+  Onlooker& operator=(const Onlooker&) = delete;
+
+ private:
+  pid_t child_ = -1;
+};
+
+TEST_CASE("a lock that was made for the file before is made anew, and no commit is lost",
+          "[archive]") {
+  const Place place;
+  const std::string data = place.directory() + "/data.mdb";
+  const std::string aside = place.directory() + "-aside.mdb";
+  write(place, 1, 200);
+  fs::copy_file(data, aside);
+  write(place, 201, 800);
+  fs::rename(data, aside + ".newer");
+  fs::rename(aside, data);
+  fs::remove(place.directory() + "/lock.mdb");
+  const Onlooker onlooker(place.directory());
+  fs::rename(aside + ".newer", data);
+
+  const auto reader = LmdbReader::open(place.directory());
+  REQUIRE_FALSE(reader.has_value());
+  CHECK(reader.error().code == ExitCode::kUnavailable);
+  write(place, 1'001, 50);
+  CHECK(all_of(place.directory()).size() == 1'050);
+  CHECK(complaint(place.directory()) == "");
+  CHECK(all_of(place.directory()).size() == 1'050);
 }
 
 }  // namespace daybook::archive_test
