@@ -38,6 +38,10 @@ class RecordJudge {
   // judged from the first one on.
   [[nodiscard]] virtual std::vector<Ref> refs() const = 0;
 
+  // The epoch that the events judged so far leave the journal in; 0: not known, since they were not
+  // judged from the first one on.
+  [[nodiscard]] virtual std::uint64_t epoch() const = 0;
+
   // The same of a projection's state; empty: nothing.
   [[nodiscard]] virtual std::string judge(const Snapshot& snapshot) const = 0;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "core/gateway.h"
 #include "core/state.pb.h"
@@ -138,6 +139,8 @@ std::string Laws::judge_body(const RecordView& event, Talk* talk) {
       return judge_erased(event);
     case Event::kKeysDestroyed:
       return judge_destroyed(event);
+    case Event::kJournalRestored:
+      return judge_restored(event);
     case Event::kTurnStarted:
       return judge_started(event, talk);
     case Event::kTurnRetried:
@@ -283,6 +286,14 @@ std::string Laws::judge_destroyed(const RecordView& event) {
   if (asked == erasures_.end()) return {};
   for (Erasure& erasure : asked->second) erasure.done = true;
   return {};
+}
+
+std::string Laws::judge_restored(const RecordView& event) {
+  const auto restored = parse<JournalRestored>(event.clear);
+  if (!restored) return kNoBody;
+  const std::uint64_t before = std::exchange(epoch_, restored->epoch());
+  if (restored->epoch() > before) return {};
+  return "it begins epoch " + text_of(restored->epoch()) + " after epoch " + text_of(before);
 }
 
 template <typename Body>

@@ -8,6 +8,7 @@
 //       start and its end, chunks and outcomes in its current attempt
 //     what is posted or edited is a turn or notice of the same session
 //     what is erased was said before, and what is said to be destroyed was asked for
+//     each restore raises the epoch
 //
 // Law: a journal that this program wrote never breaks one, and an event of a kind it does not know
 // breaks none but those of time and prev. Rejected: deciding again and comparing, which is
@@ -29,11 +30,15 @@ namespace daybook {
 
 class Laws final : public RecordJudge {
  public:
-  void begin(Seq first) override { first_ = first; }
+  void begin(Seq first) override {
+    first_ = first;
+    epoch_ = first == 1 ? 1 : 0;
+  }
   std::string judge(const RecordView& event) override;
   [[nodiscard]] ExternalId external(const RecordView& event) const override;
   [[nodiscard]] std::vector<Erasure> erasures() const override;
   [[nodiscard]] std::vector<Ref> refs() const override;
+  [[nodiscard]] std::uint64_t epoch() const override { return epoch_; }
   [[nodiscard]] std::string judge(const Snapshot& snapshot) const override;
 
  private:
@@ -61,6 +66,7 @@ class Laws final : public RecordJudge {
   std::string judge_notice(const RecordView& event, Talk* talk);
   std::string judge_erased(const RecordView& event);
   std::string judge_destroyed(const RecordView& event);
+  std::string judge_restored(const RecordView& event);
   template <typename Body>
   std::string judge_outcome(const RecordView& event, Talk* talk, bool ends);
   template <typename Body>
@@ -77,6 +83,7 @@ class Laws final : public RecordJudge {
 
   Seq first_ = 1;
   Time time_{};
+  std::uint64_t epoch_ = 1;
   std::unordered_map<SessionId, Talk> talks_;
   // By the low bits of their ids: sessions that answer at once come in turn.
   std::array<Talk*, 64> recent_{};

@@ -12,6 +12,7 @@ constexpr std::size_t kSnapshotHeaderBytes = 16;  // crc u32, version u32, seq u
 constexpr std::size_t kRefBytes = 16;             // session u64, head u64
 constexpr std::size_t kSegmentHeadBytes = 20;     // first u64, last u64, bytes of the path u32
 constexpr std::string_view kFirstSealLabel = "daybook seal 1";
+constexpr std::string_view kCreatedLabel = "daybook created 1";
 
 std::uint32_t snapshot_crc(std::string_view key, std::string_view value) {
   return record::crc32c(value.substr(sizeof(std::uint32_t)), record::crc32c(key));
@@ -113,6 +114,16 @@ Digest first_seal(std::string_view key, std::string_view journal_id) {
   HmacSha256 code(key);
   code.update(kFirstSealLabel);
   code.update(journal_id);
+  return code.finish();
+}
+
+Digest created_seal(std::string_view key, std::string_view journal_id, std::uint64_t created) {
+  HmacSha256 code(key);
+  code.update(kCreatedLabel);
+  code.update(journal_id);
+  std::string bytes;
+  record::append_u64(bytes, created);
+  code.update(bytes);
   return code.finish();
 }
 

@@ -35,10 +35,12 @@ constexpr bool is_known(std::uint32_t format) {
 inline constexpr std::uint8_t kArchivedKind = 57;
 
 // Names in the meta table, and what their values are.
-inline constexpr std::string_view kMetaFormat = "format";       // u32
-inline constexpr std::string_view kMetaId = "journal_id";       // 16 random bytes
-inline constexpr std::string_view kMetaCreated = "created";     // u64, ms since the epoch
-inline constexpr std::string_view kMetaEpoch = "epoch";         // u64, raised by a restore
+inline constexpr std::string_view kMetaFormat = "format";    // u32
+inline constexpr std::string_view kMetaId = "journal_id";    // 16 random bytes
+inline constexpr std::string_view kMetaCreated = "created";  // u64, ms since the epoch
+inline constexpr std::string_view kMetaEpoch = "epoch";      // u64, raised by a restore
+// 32 bytes, see created_seal(); journals that were made before it was do not have it.
+inline constexpr std::string_view kMetaCreatedSeal = "created_seal";
 inline constexpr std::string_view kMetaRefsUpto = "refs_upto";  // u64, seq
 inline constexpr std::string_view kMetaSegments = "segments";   // see segments_value()
 inline constexpr std::size_t kJournalIdBytes = 16;
@@ -63,6 +65,8 @@ std::optional<Ref> parse_ref(std::string_view name, std::string_view value);
 // The chain over everything: the first seal depends on the journal's id, every other one on the
 // one before it and on the hashes of the events of its commit, first..last.
 Digest first_seal(std::string_view key, std::string_view journal_id);
+// What vouches for when the journal was made, in milliseconds since the epoch.
+Digest created_seal(std::string_view key, std::string_view journal_id, std::uint64_t created);
 Digest next_seal(std::string_view key, const Digest& previous, Seq first,
                  const std::vector<const Digest*>& hashes);
 

@@ -32,7 +32,8 @@ std::string little_endian_u64(std::uint64_t number) {
   return bytes;
 }
 
-Status write_genesis(Environment& environment, const JournalIdentity& identity) {
+Status write_genesis(Environment& environment, const Genesis& genesis) {
+  const JournalIdentity& identity = genesis.identity;
   std::string format;
   record::append_u32(format, identity.format);
   const auto created = static_cast<std::uint64_t>(to_milliseconds(identity.created));
@@ -40,6 +41,8 @@ Status write_genesis(Environment& environment, const JournalIdentity& identity) 
       {layout::kMetaFormat, format},
       {layout::kMetaId, identity.id},
       {layout::kMetaCreated, little_endian_u64(created)},
+      {layout::kMetaCreatedSeal,
+       std::string(view(layout::created_seal(genesis.seal_key, identity.id, created)))},
       {layout::kMetaEpoch, little_endian_u64(identity.epoch)},
   };
   WriteTransaction transaction(environment);
@@ -185,7 +188,7 @@ Result<void> make_journal(const std::string& directory, const Genesis& genesis) 
     Result<std::unique_ptr<Environment>> environment =
         Environment::open({draft, genesis.map_bytes, false, true});
     if (!environment) return environment.error();
-    Status status = write_genesis(**environment, genesis.identity);
+    Status status = write_genesis(**environment, genesis);
     if (!status.ok()) return status.error("cannot create the journal in", directory);
     if (genesis.fill) done = genesis.fill(**environment);
     if (!done) return done;

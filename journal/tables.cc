@@ -209,6 +209,13 @@ std::string TableCheck::judge_meta() {
     if (value->has_value() && (*value)->size() == size) continue;
     return std::string("the journal does not say its ").append(name);
   }
+  const Result<std::optional<std::string>> epoch = reading_.meta(layout::kMetaEpoch);
+  if (!epoch) return epoch.error().message;
+  const std::uint64_t told = judge_ == nullptr ? 0 : judge_->epoch();
+  if (told != 0 && record::load_u64(**epoch) != told) {
+    return "the journal says that it is of epoch " + seq_text(record::load_u64(**epoch)) +
+           ", and its events say " + seq_text(told);
+  }
   const Result<std::optional<std::string>> upto = reading_.meta(layout::kMetaRefsUpto);
   if (!upto) return upto.error().message;
   if (!upto->has_value() || (*upto)->size() == sizeof(Seq)) return {};

@@ -30,9 +30,10 @@ class Examination {
 
   Result<Verification> run() {
     if (!files::exists(data_)) return open_for_reading(options_.directory).error();
-    for (const auto step : {&Examination::judge_file, &Examination::open, &Examination::judge_pages,
-                            &Examination::judge_identity, &Examination::judge_chain,
-                            &Examination::judge_keys, &Examination::judge_tables}) {
+    for (const auto step :
+         {&Examination::judge_file, &Examination::open, &Examination::judge_pages,
+          &Examination::judge_identity, &Examination::judge_chain, &Examination::judge_keys,
+          &Examination::judge_created, &Examination::judge_tables}) {
       const Result<void> done = (this->*step)();
       if (!done) return done.error();
       if (!found_.sound()) break;
@@ -45,6 +46,7 @@ class Examination {
   Result<void> open();
   Result<void> judge_pages();
   Result<void> judge_identity();
+  Result<void> judge_created();
   Result<void> judge_chain();
   Result<void> judge_keys();
   Result<void> judge_tables();
@@ -193,6 +195,22 @@ Result<void> Examination::judge_identity() {
   found_.remedy =
       "Give the checkpoint that was taken of this journal. If it was, then another journal was put "
       "in its place: restore yours from a backup.";
+  return {};
+}
+
+// Journals that were made before it was have nothing that vouches for it.
+Result<void> Examination::judge_created() {
+  Reading reading(*opened_->environment);
+  const auto seal = reading.meta(layout::kMetaCreatedSeal);
+  if (!seal) return seal.error();
+  const auto created = reading.meta(layout::kMetaCreated);
+  if (!created) return created.error();
+  const bool whole = created->has_value() && (*created)->size() == sizeof(std::uint64_t);
+  if (!seal->has_value() || !whole) return {};
+  const Digest expected =
+      layout::created_seal(opened_->seal_key, opened_->journal_id, record::load_u64(**created));
+  if (**seal == view(expected)) return {};
+  damaged(0, "the journal says that it was made at another time than its seal vouches for");
   return {};
 }
 

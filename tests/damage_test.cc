@@ -97,6 +97,10 @@ std::optional<std::string> read_back(const std::string& directory, Seq last, con
   if (!append_inner_seals(**environment, text)) return std::nullopt;
   if (!append_table(**environment, Table::kSeals, text)) return std::nullopt;
   if (!append_table(**environment, Table::kDedupe, text)) return std::nullopt;
+  const auto identity = StoredReading(**environment).identity();
+  if (!identity) return std::nullopt;
+  record::append_u64(text, identity->epoch);
+  record::append_u64(text, static_cast<Seq>(to_milliseconds(identity->created)));
   Reading reading(**environment);
   for (const auto& [key, value] : rows) {
     const auto found = reading.find(key);

@@ -48,6 +48,7 @@ class SimpleMeaning final : public RecordJudge {
     }
     return refs;
   }
+  [[nodiscard]] std::uint64_t epoch() const override { return first_ == 1 ? 1 : 0; }
   [[nodiscard]] std::string judge(const Snapshot& snapshot) const override {
     return snapshot.state == "state" ? "" : "its state is another";
   }
@@ -232,6 +233,31 @@ TEST_CASE("meta that does not say what it must is told", "[journal]") {
   meta.erase(row_of(meta, std::string(layout::kMetaEpoch)));
   forge(journal.place, tables);
   CHECK(journal.verified().what == "the journal does not say its epoch");
+}
+
+TEST_CASE("an epoch that the events do not say, and another time of birth, are told", "[journal]") {
+  const Journal journal;
+  Tables tables = read_tables(journal.place.directory());
+  std::string what;
+  SECTION("the epoch") {
+    journal_forge::meta_of(tables, layout::kMetaEpoch)[0] = 3;
+    what = "the journal says that it is of epoch 3, and its events say 1";
+  }
+  SECTION("when it was made") {
+    journal_forge::meta_of(tables, layout::kMetaCreated)[0] ^= 1;
+    what = "the journal says that it was made at another time than its seal vouches for";
+  }
+  SECTION("what vouches for that") {
+    journal_forge::meta_of(tables, layout::kMetaCreatedSeal)[5] ^= 1;
+    what = "the journal says that it was made at another time than its seal vouches for";
+  }
+  SECTION("nothing vouches for it, as in journals that older versions made") {
+    Entries& meta = table_of(tables, Table::kMeta);
+    meta.erase(row_of(meta, std::string(layout::kMetaCreatedSeal)));
+  }
+  forge(journal.place, tables);
+  CHECK(journal.verified().what == what);
+  CHECK(journal.verified().first_bad_seq == 0);
 }
 
 TEST_CASE("rows of events that are not heard are left alone", "[journal]") {

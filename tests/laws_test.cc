@@ -217,6 +217,30 @@ TEST_CASE("an event of a kind from tomorrow breaks no law of today", "[core]") {
   CHECK(broken(records) == "");
 }
 
+TEST_CASE("each restore raises the epoch", "[core]") {
+  Story story;
+  std::vector<Record> records = records_of(story);
+  const auto restore = [&records](std::uint64_t epoch) {
+    Event restored;
+    restored.set_seq(records.size() + 1);
+    restored.set_time(to_milliseconds(records.back().time));
+    restored.mutable_journal_restored()->set_epoch(epoch);
+    records.push_back(to_record(restored));
+  };
+  restore(2);
+  restore(5);
+  CHECK(broken(records) == "");
+  Laws laws;
+  laws.begin(1);
+  CHECK(laws.epoch() == 1);
+  for (const Record& record : records) REQUIRE(laws.judge(view_of(record)).empty());
+  CHECK(laws.epoch() == 5);
+  laws.begin(2);
+  CHECK(laws.epoch() == 0);
+  restore(5);
+  CHECK(broken(records) == std::to_string(records.size()) + ": it begins epoch 5 after epoch 5");
+}
+
 TEST_CASE("a body that does not parse is named", "[core]") {
   Story story;
   tell(story);

@@ -374,6 +374,11 @@ TEST_CASE("an import that cannot be whole makes nothing", "[export]") {
   nothing_made(text.substr(0, text.size() / 2), "cut.jsonl", 65);
   nothing_made(text.substr(0, text.rfind("{\"end\"")), "endless.jsonl", 65);
   nothing_made(forged(text), "forged.jsonl", 65, {"--seal-key", talks.key()});
+  std::string later = text;
+  later.replace(later.find("\"epoch\":1"), 9, "\"epoch\":3");
+  const char* epochs = "its first line says that it is of epoch 3, and its events say 1";
+  CHECK(holds(nothing_made(later, "later.jsonl", 65), epochs));
+  CHECK(holds(talks.tool({"verify", talks.file("later.jsonl")}).errors, epochs));
   nothing_made("words\n", "words.jsonl", 64);
 }
 

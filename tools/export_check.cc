@@ -121,6 +121,7 @@ Result<void> ExportCheck::judge_record(const ExportEvent& told) {
   unread_ += unread ? 1 : 0;
   auto event = unread ? clear_from_record(record) : from_record(record);
   if (!event) return wrong(event_name(record.seq) + ": its key is another's");
+  if (event->has_journal_restored()) epoch_ = event->journal_restored().epoch();
   Json proven = Json::parse(event_json(*event), nullptr, false);
   proven["prev"] = event->prev();
   const std::string field = first_difference(told.fields, proven);
@@ -244,7 +245,15 @@ Result<void> ExportCheck::take_end(const ExportEnd& end) {
                     (commits_ == 0 || end.seal == seal_);
   if (!same) return wrong("its last line counts something else than what is there");
   ended_ = true;
-  return {};
+  return judge_epoch();
+}
+
+// A session does not hold the events that raise it.
+Result<void> ExportCheck::judge_epoch() const {
+  const std::uint64_t told = head_->identity.epoch;
+  if (!head_->whole || told == epoch_) return {};
+  return wrong("its first line says that it is of epoch " + std::to_string(told) +
+               ", and its events say " + std::to_string(epoch_));
 }
 
 Result<void> ExportCheck::finish() const {

@@ -49,6 +49,7 @@ class ExportCheck {
  private:
   Result<void> take_event(ExportEvent event);
   Result<void> judge_record(const ExportEvent& event);
+  Result<void> judge_epoch() const;
   Result<void> judge_chain(const ExportJson& fields, Seq seq);
   Result<void> take_commit(const ExportCommit& commit);
   Result<void> judge_inner_seals(const ExportCommit& commit);
@@ -75,6 +76,7 @@ class ExportCheck {
   Seq events_ = 0;
   Seq withheld_ = 0;
   Seq unread_ = 0;
+  std::uint64_t epoch_ = 1;  // as the events say
   std::uint64_t commits_ = 0;
   bool unbroken_ = true;
   bool inside_ = false;  // a record carried its commit's seal
