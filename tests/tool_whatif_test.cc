@@ -3,6 +3,7 @@
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/places.h"
 #include "tests/world/daemon_world.h"
@@ -35,6 +36,13 @@ struct Asked {
     return world.chat().with([](world::ChatServer& server) { return server.requests().size(); });
   }
   Finished run(std::vector<std::string> arguments) { return world.tool(std::move(arguments)); }
+  // Every TurnStarted of the journal.
+  std::vector<json> turns() {
+    std::istringstream lines(run({"log", "--kind", "TurnStarted", "--json"}).output);
+    std::vector<json> turns;
+    for (std::string line; std::getline(lines, line);) turns.push_back(json::parse(line));
+    return turns;
+  }
 };
 
 TEST_CASE("a past turn is answered by another model, and the chat hears nothing", "[whatif]") {
@@ -91,6 +99,93 @@ TEST_CASE("a past turn is answered under another system prompt, and the chat kee
   asked.world.say(kUser, "third question");
   REQUIRE(asked.world.wait_answered(kUser, "third question"));
   CHECK(prompt_at(kPlace).find("pirate") == std::string::npos);
+}
+
+// The number before " token" in the sentence that says what it costs.
+std::uint64_t tokens_said(const std::string& output) {
+  const std::size_t at = output.find("about ");
+  REQUIRE(at != std::string::npos);
+  std::string digits;
+  for (const char c : output.substr(at + 6)) {
+    if (c == ' ') break;
+    if (c != ',') digits += c;
+  }
+  return std::stoull(digits);
+}
+
+TEST_CASE("what is said before is of the prompt that is sent, under the limits of now",
+          "[whatif]") {
+  Asked asked;
+  const std::string agent = "model = \"fake:m\"\nsystem_prompt = \"Be brief.\"\n";
+  asked.world.set("agent", agent + "max_history_messages = 1");
+  asked.world.start();
+  asked.world.say(kUser, "third question");
+  REQUIRE(asked.world.wait_answered(kUser, "third question"));
+  asked.world.set("agent", agent);
+  asked.world.start();
+  asked.world.say(kUser, "fourth question");
+  REQUIRE(asked.world.wait_answered(kUser, "fourth question"));
+  const json recorded = asked.turns().at(2);
+  REQUIRE(recorded["messages_max"] == 1);
+  const std::string number = recorded["seq"].dump();
+  const auto done =
+      asked.run({"whatif", kPlace, "--turn", number, "--model", "fake:long-name", "--yes"});
+  INFO(done.errors);
+  REQUIRE(done.status == 0);
+  const json again = asked.turns().back();
+  CHECK(again["model"] == "long-name");
+  CHECK(tokens_said(done.output) == again["tokens"]);
+  CHECK(again["tokens"] > recorded["tokens"]);
+}
+
+TEST_CASE("what is not named stays as it was, whatever the settings say by now", "[whatif]") {
+  Asked asked;
+  asked.world.set("agent", "model = \"fake:other\"\npolicy = \"full\"");
+  asked.world.start();
+  asked.world.say(kUser, "third question");
+  REQUIRE(asked.world.wait_answered(kUser, "third question"));
+  CHECK(asked.turns().back()["model"] == "other");
+  CHECK(asked.turns().back()["policy"] == "full");
+  const std::string number = asked.turns().at(1)["seq"].dump();
+  const std::string path = asked.world.directory() + "/words.txt";
+  std::ofstream(path) << "Speak like a pirate.";
+  const auto done =
+      asked.run({"whatif", kPlace, "--turn", number, "--system", path, "--yes", "--json"});
+  INFO(done.errors);
+  REQUIRE(done.status == 0);
+  const json line = json::parse(done.output);
+  CHECK(line["recorded"]["model"] == "m of fake");
+  CHECK(line["again"]["model"] == "m of fake");
+  CHECK(asked.turns().back()["policy"] == asked.turns().at(1)["policy"]);
+}
+
+TEST_CASE("an answer is told with all its calls, under the name of who gave it", "[whatif]") {
+  Asked asked;
+  asked.world.chat().with([](world::ChatServer& server) {
+    server.direct([](const world::ChatRequest& request, int) {
+      if (request.model == "m") return world::ChatScript::refusal(404, "{}");
+      const bool looked = request.messages.back().first == "tool";
+      return world::ChatScript{.look_for = looked ? "" : "question"};
+    });
+  });
+  asked.world.set("agent",
+                  "model = \"fake:m\"\nfallbacks = [\"fake:spare\"]\n"
+                  "tools = [\"journal_search\"]");
+  asked.world.start();
+  asked.world.say(kUser, "third question");
+  const std::string shown = answer_for("third question") + "\n\n(Answered by fake:spare.)";
+  REQUIRE(asked.world.wait_shown(kUser, shown));
+  const auto done = asked.run({"whatif", kPlace, "--policy", "full", "--yes", "--json"});
+  INFO(done.errors);
+  REQUIRE(done.status == 0);
+  const json line = json::parse(done.output);
+  CHECK(line["recorded"]["model"] == "spare of fake");
+  CHECK(line["recorded"]["calls"] == 2);
+  CHECK(line["again"]["model"] == "spare of fake");
+  CHECK(line["again"]["calls"] == 2);
+  const json told = json::parse(asked.run({"turn", kPlace, "--json"}).output);
+  CHECK(told["model"] == "spare");
+  CHECK(told["spent"]["calls"] == 2);
 }
 
 TEST_CASE("what cannot be asked again is said in a sentence, and asks nobody", "[whatif]") {

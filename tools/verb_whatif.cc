@@ -45,7 +45,7 @@ struct WhatifOptions {
 
 // An answer as the journal has it.
 struct Answered {
-  std::string model;
+  TurnStarted prompt;  // the last one: of whoever answered
   std::string text;
   std::string fault;  // why it is none, or not whole
   Spent spent;
@@ -134,32 +134,59 @@ Result<Question> question_of(JournalView& view, const Event& turn) {
 
 Result<Answered> answer_of(JournalView& view, const Event& turn) {
   Answered answered;
-  const TurnStarted& started = turn.turn_started();
-  answered.model = started.model() + " of " + started.provider();
+  answered.prompt = turn.turn_started();
+  answered.fault = "(it has not ended yet)";
+  UsageFold usage;
+  const auto catalogue = view.newest(Event::kCatalogueLoaded, turn.seq());
+  if (!catalogue) return catalogue.error();
+  if (catalogue->has_value()) static_cast<void>(usage.apply(**catalogue));
   KindSet kinds;
   for (const int kind :
-       {Event::kTurnCompleted, Event::kTurnFailed, Event::kTurnCancelled, Event::kTurnAbandoned}) {
+       {Event::kCatalogueLoaded, Event::kTurnStarted, Event::kTurnRetried, Event::kAttemptFailed,
+        Event::kStepStarted, Event::kStepCompleted, Event::kTurnCompleted, Event::kTurnFailed,
+        Event::kTurnCancelled, Event::kTurnAbandoned}) {
     kinds.set(static_cast<std::size_t>(kind));
   }
-  answered.fault = "(it has not ended yet)";
   const auto read = view.events(turn.seq(), view.log().last(), kinds, [&](const Event& event) {
-    if (ended_turn(event) != turn.seq()) return true;
+    if (!event.has_catalogue_loaded() && subject_of(event) != turn.seq()) return true;
+    if (const auto call = usage.apply(event)) answered.spent.add(call->spent);
+    if (event.turn_retried().has_prompt()) answered.prompt = event.turn_retried().prompt();
+    if (event.has_step_started()) answered.prompt = event.step_started().prompt();
+    if (!ends_turn(event)) return true;
     answered.text = event.content().text();
     answered.fault = event.content().detail();
     answered.took = Duration(event.time() - turn.time());
-    if (event.has_turn_completed()) {
-      const CallFacts facts{started.provider(), started.model(), started.tokens(),
-                            event.turn_completed().tokens()};
-      answered.spent = spent_by(facts, event.turn_completed().usage(),
-                                view.gateway().directory().catalogue(), false);
-    }
     return false;
   });
   if (!read) return read.error();
   return answered;
 }
 
+std::string model_text(const Answered& answered) {
+  return answered.prompt.model() + " of " + answered.prompt.provider();
+}
+
 // ---- what it would cost
+
+// The limits that the branch will have.
+void give_limits(const Directory& now, const ResolvedModel& model, TurnStarted* turn) {
+  const SettingsLoaded& settings = now.settings();
+  const auto chosen = [](std::uint32_t value, std::uint32_t usual) {
+    return value == 0 ? usual : value;
+  };
+  turn->set_rules(now.rules());
+  turn->set_model(model.model);
+  turn->set_provider(model.provider);
+  turn->set_window_tokens(chosen(model.context_tokens, Window().window_tokens));
+  turn->set_window_percent(settings.context_window_percent());
+  turn->set_messages_max(settings.max_history_messages());
+  turn->set_context_tokens_max(settings.context_tokens_max());
+  turn->set_budget(budget_of(*turn));
+  turn->set_calibration(now.calibration(model.provider, model.model));
+  turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
+  turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
+  turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
+}
 
 // "about 1,200 tokens, and with an answer as long as the recorded one about $0.0031"
 std::string price_before(JournalView& view, const WhatifOptions& options, const Event& turn,
@@ -169,10 +196,8 @@ std::string price_before(JournalView& view, const WhatifOptions& options, const 
   std::uint64_t tokens = asked.tokens();
   const auto rebuilt = rebuild_prompt(turn, gateway);
   if (rebuilt) {
-    const std::string policy = !options.policy.empty() ? options.policy : asked.policy();
-    asked.set_model(model.model);
-    asked.set_provider(model.provider);
-    tokens = tokens_under(policy, rebuilt->state, asked, gateway);
+    give_limits(gateway.directory(), model, &asked);
+    tokens = tokens_under(options.policy, rebuilt->state, asked, gateway);
   }
   if (!options.system.empty()) {
     const std::uint64_t before = estimate_tokens(gateway.text(system_event(turn.turn_started())));
@@ -183,8 +208,10 @@ std::string price_before(JournalView& view, const WhatifOptions& options, const 
                         static_cast<std::uint32_t>(recorded.spent.output_tokens)};
   const Spent spent = spent_by(facts, Usage(), gateway.directory().catalogue(), true);
   if (spent.unpriced_calls > 0) return text + "; its price is not known";
-  return text + ", and with an answer as long as the recorded one about " +
-         money_text(spent.nanodollars());
+  const bool said = recorded.spent.output_tokens > 0;
+  text += said ? ", and with an answer as long as the recorded one about "
+               : ", which alone, for nothing was answered to compare with, cost about ";
+  return text + money_text(spent.nanodollars());
 }
 
 // ---- asking
@@ -235,11 +262,10 @@ struct Place {
   [[nodiscard]] std::string place() const { return std::string(kBranchPlaces) + name; }
 };
 
-// Makes the branch differ as it was wanted. What the gateway refuses is an Error in its words.
+// Makes the branch differ as it was wanted, and in nothing else, whatever the settings of today say.
+// What the gateway refuses is an Error in its words.
 Result<void> set_up(const Place& there, ControlClient& client, const WhatifOptions& options) {
-  std::vector<std::string> commands;
-  if (!options.model.empty()) commands.push_back("/model " + options.model);
-  if (!options.policy.empty()) commands.push_back("/policy " + options.policy);
+  std::vector<std::string> commands = {"/model " + options.model, "/policy " + options.policy};
   if (!options.system.empty()) commands.push_back("/system " + options.system);
   for (const std::string& command : commands) {
     const auto said = say(client, there.place(), command, "setting up");
@@ -261,7 +287,7 @@ std::string free_name(const Directory& directory, Seq turn) {
 // ---- telling
 
 std::string facts_of(const Answered& answered) {
-  std::string text = answered.model;
+  std::string text = model_text(answered);
   if (answered.spent.calls > 0) {
     text += "\n" + token_text(answered.spent);
     const std::string price = price_text(answered.spent);
@@ -290,7 +316,7 @@ void print_both(const Tool& tool, const Question& question, const Answered& reco
 }
 
 JsonLine answered_json(const Answered& answered) {
-  JsonLine line = {{"model", answered.model}, {"text", answered.text}};
+  JsonLine line = {{"model", model_text(answered)}, {"text", answered.text}};
   if (!answered.fault.empty()) line["fault"] = answered.fault;
   line["milliseconds"] = answered.took.count();
   line.update(spent_json(answered.spent));
@@ -366,10 +392,11 @@ Result<void> run_whatif(const Tool& tool, WhatifOptions options) {
   const auto recorded = answer_of(**view, *turn);
   if (!recorded) return recorded.error();
   const Directory& now = (*view)->gateway().directory();
-  const std::string wanted =
-      !options.model.empty() ? options.model
-                             : turn->turn_started().provider() + ":" + turn->turn_started().model();
-  const auto model = resolve_model(wanted, now.settings(), now.catalogue());
+  if (options.model.empty()) {
+    options.model = recorded->prompt.provider() + ":" + recorded->prompt.model();
+  }
+  if (options.policy.empty()) options.policy = recorded->prompt.policy();
+  const auto model = resolve_model(options.model, now.settings(), now.catalogue());
   if (!model) return Error{model.error().message, ExitCode::kUsage};
   auto client = ControlClient::connect(control_socket_path(directory));
   if (!client) return client.error();
