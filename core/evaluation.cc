@@ -11,11 +11,11 @@
 #include "core/context.h"
 #include "core/directory.h"
 #include "core/layout.h"
-#include "core/model.h"
 #include "core/parts.h"
 #include "core/policy.h"
 #include "core/relevance.h"
 #include "core/tokens.h"
+#include "core/usage.h"
 
 namespace daybook {
 
@@ -225,7 +225,8 @@ class Rerun {
     run_.policy = std::move(policy);
   }
 
-  // `asked` with its needs: the turn that this event starts; null: none that counts.
+  // `asked` with its needs: the turn that this event starts; null: none that is on the branch.
+  // `faults` is null where it was judged elsewhere: then it only leads to those that follow.
   void apply(Event event, const Judged* asked, const std::set<Need>& needs,
              std::vector<Fault>* faults) {
     if (!event.has_turn_started() || event.turn_started().kind() != ANSWER) {
@@ -238,10 +239,10 @@ class Rerun {
     if (asked == nullptr) return;
     limit(turn, run_.policy, options_.budget);
     const bool fits = plan_prompt(session_.state(), turn, history_);
-    judge(*turn, asked->turn, fits, needs, faults);
+    if (faults != nullptr) judge(*turn, asked->turn, fits, needs, faults);
     if (!fits) return;
     anew_ = turn->anew();
-    count(*turn);
+    if (faults != nullptr) count(*turn);
     before_ = *turn;
   }
 
@@ -315,14 +316,11 @@ class Rerun {
     if (before_) {
       run_.reused_tokens += reused_tokens(session_.state(), turn, *before_, history_);
     }
-    const std::optional<ModelRow> row = catalogue_row(turn.provider(), turn.model(), prices_);
-    const bool free = turn.provider() == "echo";
-    if (!row || row->input_nanodollars() == 0) {
-      run_.unpriced_turns += free ? 0 : 1;
-      return;
-    }
-    run_.nanodollars +=
-        std::uint64_t{turn.tokens()} * turn.calibration() / 1'000 * row->input_nanodollars();
+    const std::uint64_t tokens = std::uint64_t{turn.tokens()} * turn.calibration() / 1'000;
+    const CallFacts facts{turn.provider(), turn.model(), static_cast<std::uint32_t>(tokens), 0};
+    const Spent spent = spent_by(facts, Usage(), prices_, true);
+    run_.nanodollars += spent.nanodollars();
+    run_.unpriced_turns += spent.unpriced_calls;
   }
 
   const EvaluationOptions& options_;
@@ -357,6 +355,7 @@ void Evaluation::add(const Evaluation& other) {
     runs[index].add(other.runs[index]);
   }
   faults.insert(faults.end(), other.faults.begin(), other.faults.end());
+  judged.insert(other.judged.begin(), other.judged.end());
 }
 
 Result<Evaluation> evaluate(const Session& session, Seq head, const EvaluationOptions& options,
@@ -383,7 +382,11 @@ Result<Evaluation> evaluate(const Session& session, Seq head, const EvaluationOp
     if (asked != nullptr) {
       needs = demand_of(state, turns, found->second, options.lookahead, mentions, replies);
     }
-    for (Rerun& rerun : reruns) rerun.apply(*event, asked, needs, &evaluation.faults);
+    const bool counts = asked != nullptr && !options.judged.contains(asked->turn);
+    if (counts) evaluation.judged.insert(asked->turn);
+    for (Rerun& rerun : reruns) {
+      rerun.apply(*event, asked, needs, counts ? &evaluation.faults : nullptr);
+    }
   }
   for (const Rerun& rerun : reruns) evaluation.runs.push_back(rerun.run());
   return evaluation;
@@ -397,9 +400,13 @@ std::uint64_t tokens_under(const std::string& policy, const SessionState& state,
 }
 
 bool is_dominated(const PolicyRun& run, const PolicyRun& other) {
-  // Of two that sent different amounts, the share.
-  const std::uint64_t reuse = run.reused_tokens * std::max<std::uint64_t>(other.tokens, 1);
-  const std::uint64_t other_reuse = other.reused_tokens * std::max<std::uint64_t>(run.tokens, 1);
+  // Of two that sent different amounts, the share. The products take more than 64 bits.
+  const auto product = [](std::uint64_t one, std::uint64_t two) {
+    return static_cast<long double>(one) *
+           static_cast<long double>(std::max<std::uint64_t>(two, 1));
+  };
+  const long double reuse = product(run.reused_tokens, other.tokens);
+  const long double other_reuse = product(other.reused_tokens, run.tokens);
   const bool as_good = other.tokens <= run.tokens && other.faults <= run.faults &&
                        other.oracle_gap() <= run.oracle_gap() && other.refused <= run.refused &&
                        other_reuse >= reuse;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct EvaluationOptions {
   std::vector<std::string> policies;  // by name, core/policy.h
   int lookahead = 4;                  // turns after the one that is asked
   std::uint32_t budget = 0;           // tokens a prompt may come to; 0: what it was in each turn
+  // Turns that a fork shares with its parent, where they were judged: they do not count again.
+  std::set<Seq> judged;
 };
 
 // Sums over turns.
@@ -56,6 +59,7 @@ struct Fault {
 struct Evaluation {
   std::vector<PolicyRun> runs;  // as the options name them
   std::vector<Fault> faults;    // by turn
+  std::set<Seq> judged;         // turns
 
   // Of the same policies.
   void add(const Evaluation& other);

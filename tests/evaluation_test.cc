@@ -77,9 +77,9 @@ class Recorded {
 
   Event next() { return testing::at(next_++, 1, session_); }
 
-  Evaluation evaluated(const EvaluationOptions& options) {
-    const Result<Evaluation> evaluation =
-        evaluate(folded_, head_, options, CatalogueLoaded(), history_);
+  Evaluation evaluated(const EvaluationOptions& options,
+                       const CatalogueLoaded& prices = CatalogueLoaded()) {
+    const Result<Evaluation> evaluation = evaluate(folded_, head_, options, prices, history_);
     REQUIRE(evaluation);
     return *evaluation;
   }
@@ -308,6 +308,51 @@ TEST_CASE("a need that the summary tells of is met", "[evaluation]") {
   }
 }
 
+TEST_CASE("what a fork shares with its parent counts once, and leads to what follows",
+          "[evaluation]") {
+  Ten ten;
+  EvaluationOptions options;
+  options.policies = {"window", "incremental"};
+  const Evaluation before = ten.recorded.evaluated(options);
+  CHECK(before.judged.size() == 10);
+  ten.exchange("is 4711 odd?");
+  const Evaluation whole = ten.recorded.evaluated(options);
+  options.judged = before.judged;
+  Evaluation sum = ten.recorded.evaluated(options);
+  CHECK(sum.judged.size() == 1);
+  CHECK(sum.runs[0].turns == 1);
+  CHECK(sum.runs[0].reused_tokens > 0);
+  for (std::size_t index : {0u, 1u}) {
+    CHECK(sum.runs[index].tokens + before.runs[index].tokens == whole.runs[index].tokens);
+  }
+  CHECK(std::all_of(sum.faults.begin(), sum.faults.end(),
+                    [&](const Fault& fault) { return !before.judged.contains(fault.turn); }));
+}
+
+TEST_CASE("what goes in has the price that it has in /usage", "[evaluation]") {
+  Recorded recorded;
+  recorded.limits.set_rules(kRulesVersion);
+  recorded.limits.set_provider("openrouter");
+  recorded.limits.set_calibration(1'000);
+  recorded.limits.set_budget(10'000);
+  CatalogueLoaded prices;
+  prices.add_rows()->set_id("a/m");
+  prices.mutable_rows(0)->set_input_nanodollars(7);
+  prices.add_rows()->set_id("a/said");
+  prices.mutable_rows(1)->set_output_nanodollars(7);
+  EvaluationOptions options;
+  options.policies = {"window"};
+  recorded.limits.set_model("a/m:free");
+  recorded.answer(recorded.say("hello"), "well");
+  CHECK(recorded.evaluated(options, prices).runs[0].nanodollars == 0);
+  recorded.limits.set_model("a/said");
+  recorded.answer(recorded.say("hello"), "well");
+  CHECK(recorded.evaluated(options, prices).runs[0].unpriced_turns == 0);
+  recorded.limits.set_model("a/m");
+  recorded.answer(recorded.say("hello"), "well");
+  CHECK(recorded.evaluated(options, prices).runs[0].nanodollars > 0);
+}
+
 PolicyRun sums(const std::string& policy, std::uint64_t tokens, std::uint64_t faults,
                std::uint64_t reused) {
   PolicyRun run;
@@ -331,6 +376,10 @@ TEST_CASE("the frontier is what nothing is better than in everything", "[evaluat
   // Of two alike none is better.
   CHECK_FALSE(is_dominated(runs[1], runs[2]));
   CHECK_FALSE(is_dominated(runs[2], runs[1]));
+  // Nor does it wrap: half of so many is more than a third.
+  constexpr std::uint64_t kMany = 6'000'000'000;
+  CHECK_FALSE(is_dominated(sums("a", kMany, 1, kMany / 2), sums("b", kMany, 0, kMany / 3)));
+  CHECK(is_dominated(sums("a", kMany, 1, kMany / 3), sums("b", kMany, 0, kMany / 2)));
 }
 
 }  // namespace daybook::evaluation_test

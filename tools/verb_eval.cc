@@ -133,7 +133,7 @@ void print_recommendation(const PolicyRun* best, const std::string& in_use) {
              " in everything and better in something: set agent.policy, or /policy in a chat.");
 }
 
-Result<Evaluation> evaluate_all(JournalView& view, const EvalOptions& options) {
+Result<Evaluation> evaluate_all(JournalView& view, EvalOptions& options) {
   const auto ids = sessions_in(view, options);
   if (!ids) return ids.error();
   Gateway& gateway = view.gateway();
@@ -147,6 +147,7 @@ Result<Evaluation> evaluate_all(JournalView& view, const EvalOptions& options) {
     auto one =
         evaluate(*session, head, options.evaluation, gateway.directory().catalogue(), gateway);
     if (!one) return one.error();
+    options.evaluation.judged.insert(one->judged.begin(), one->judged.end());
     all.add(*one);
     progress.reached(++done);
   }
@@ -169,13 +170,16 @@ Result<void> run_eval(const Tool& tool, EvalOptions& options) {
   options.evaluation.policies = *std::move(policies);
   auto view = JournalView::open(tool);
   if (!view) return view.error();
+  const std::string in_use = usual_policy((*view)->gateway().directory());
+  std::vector<std::string>& names = options.evaluation.policies;
+  const bool compared = std::find(names.begin(), names.end(), in_use) != names.end();
+  if (options.recommend && !compared) names.push_back(in_use);
   const auto evaluation = evaluate_all(**view, options);
   if (!evaluation) return evaluation.error();
   if (evaluation->runs.empty() || evaluation->runs[0].turns == 0) {
     return Error{"nothing was answered there yet: there is no turn to evaluate", ExitCode::kUsage};
   }
   if (options.faults) print_faults(tool, **view, evaluation->faults);
-  const std::string in_use = usual_policy((*view)->gateway().directory());
   const PolicyRun* best = recommended(evaluation->runs, in_use);
   if (tool.json) {
     print_json_runs(evaluation->runs, best, options.recommend);
@@ -207,7 +211,8 @@ void add_eval(CLI::App& app, Tool& tool) {
       ->check(CLI::Range(1, 1'000'000'000));
   verb->add_flag("--faults", options->faults, "each fault first: turn, what it lacked, and why");
   verb->add_flag("--recommend", options->recommend,
-                 "whether one is better in everything than the policy of the settings");
+                 "whether one is better in everything than the policy of the settings, "
+                 "which is judged along");
   verb->add_flag("--json", tool.json, "one JSON object a line");
   verb->callback(
       [&tool, options] { tool.chosen = [&tool, options] { return run_eval(tool, *options); }; });
