@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/export_place.h"
+#include "tests/two_models.h"
 #include "tools/export_openai.h"
 #include "tools/journal_view.h"
 #include "tools/transcript.h"
@@ -96,6 +97,22 @@ TEST_CASE("reasoning and failures are part of a transcript", "[export]") {
   CHECK(transcript->items[1].text == "half");
   CHECK(transcript->items[1].note == "stopped");
   CHECK(openai_examples(**view, 3, nullptr).value().empty());
+}
+
+TEST_CASE("an answer stands under the name of the model that gave it", "[export]") {
+  testing::TwoModels story;
+  story.say("hello");
+  story.fail_status(AUTH, 401);
+  story.complete(story.turn(), "Good day.");
+  const SessionId session = story.gateway->directory().at(testing::TwoModels::kPlace)->id();
+  const journal_place::Place place;
+  testing::write_story(story, place, 4);
+  auto view = JournalView::open(place.directory());
+  REQUIRE(view);
+  const auto transcript = transcript_of(**view, session, nullptr);
+  REQUIRE(transcript);
+  REQUIRE(transcript->items.size() == 2);
+  CHECK(transcript->items[1].who == "s");
 }
 
 }  // namespace daybook::tool_transcript_test

@@ -45,6 +45,9 @@ class TranscriptWriter {
     item.seq = clear.seq();
     item.time = from_milliseconds(clear.time());
     if (clear.has_turn_started()) turns_[clear.seq()] = clear.turn_started();
+    if (clear.turn_retried().has_prompt()) {
+      turns_[clear.turn_retried().turn()] = clear.turn_retried().prompt();
+    }
     const bool words = clear.has_message_received() || ends_turn(clear);
     auto event = words ? view_.event(clear.seq()) : Result<Event>(clear);
     if (!event) return event.error();

@@ -389,6 +389,17 @@ JsonLine events_json(const std::vector<Event>& events) {
   return list;
 }
 
+// That of whoever answered, or was asked last.
+const TurnStarted& last_prompt(const Told& told) {
+  const Event& subject = told.timeline.subject();
+  const TurnStarted* last = &subject.turn_started();
+  for (const Event& event : told.lines) {
+    if (subject_of(event) != subject.seq()) continue;
+    if (event.turn_retried().has_prompt()) last = &event.turn_retried().prompt();
+  }
+  return *last;
+}
+
 void print_told_json(const Told& told) {
   const Timeline& timeline = told.timeline;
   const Event& subject = timeline.subject();
@@ -400,9 +411,10 @@ void print_told_json(const Told& told) {
   if (told.message.has_value()) object["message"] = told.message->seq();
   if (timeline.is_turn()) {
     const TurnStarted& started = subject.turn_started();
+    const TurnStarted& last = last_prompt(told);
     object["place"] = started.place();
-    object["model"] = started.model();
-    object["provider"] = started.provider();
+    object["model"] = last.model();
+    object["provider"] = last.provider();
     JsonLine routes = JsonLine::array();
     for (const std::string& line : route_lines(started.route())) routes.push_back(line);
     object["route"] = std::move(routes);
