@@ -81,15 +81,25 @@ std::string_view bare_name(std::string_view model) {
 }
 
 // In any case, dots as dashes.
-bool same_model(std::string_view one, std::string_view other) {
+bool same_letters(std::string_view one, std::string_view other) {
   const auto plain = [](char c) -> char {
     if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
     return c == '.' ? '-' : c;
   };
-  one = bare_name(one);
-  other = bare_name(other);
   return std::equal(one.begin(), one.end(), other.begin(), other.end(),
                     [&](char mine, char theirs) { return plain(mine) == plain(theirs); });
+}
+
+bool same_model(std::string_view one, std::string_view other) {
+  return same_letters(bare_name(one), bare_name(other));
+}
+
+// How much of their names two spellings of one model share: all, all but the vendor, or the bare
+// name alone.
+int likeness_of(std::string_view one, std::string_view other) {
+  if (same_letters(one, other)) return 2;
+  const auto own = [](std::string_view name) { return name.substr(name.rfind('/') + 1); };
+  return same_letters(own(one), own(other)) ? 1 : 0;
 }
 
 // Whom to believe first about a model of this provider; 0: nobody's words about it.
@@ -263,16 +273,21 @@ Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded&
 
 std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,
                                       const CatalogueLoaded& catalogue) {
-  std::vector<std::pair<int, const ModelRow*>> found;
+  struct Found {
+    std::pair<int, int> rank;  // weight, then likeness
+    const ModelRow* row;
+  };
+  std::vector<Found> found;
   for (const ModelRow& row : catalogue.rows()) {
     const int weight = weight_of(row.source(), provider);
-    if (weight > 0 && same_model(row.id(), model)) found.emplace_back(weight, &row);
+    if (weight == 0 || !same_model(row.id(), model)) continue;
+    found.push_back({{weight, likeness_of(row.id(), model)}, &row});
   }
   if (found.empty()) return std::nullopt;
   std::stable_sort(found.begin(), found.end(),
-                   [](const auto& one, const auto& other) { return one.first > other.first; });
-  ModelRow whole = *found.front().second;
-  for (const auto& [weight, row] : found) {
+                   [](const Found& one, const Found& other) { return one.rank > other.rank; });
+  ModelRow whole = *found.front().row;
+  for (const auto& [rank, row] : found) {
     const bool priced = whole.input_nanodollars() > 0 || whole.output_nanodollars() > 0;
     if (whole.context_tokens() == 0) whole.set_context_tokens(row->context_tokens());
     if (whole.output_tokens() == 0) whole.set_output_tokens(row->output_tokens());

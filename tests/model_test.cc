@@ -82,6 +82,31 @@ TEST_CASE("sizes come from the catalogue, dots and dashes alike", "[model]") {
   CHECK(resolved("gemini-2.5-flash").context_tokens == 1'048'576);
 }
 
+TEST_CASE("of two rows of one bare name the one that is named goes first", "[model]") {
+  CatalogueLoaded catalogue;
+  const auto add = [&](const char* id, std::uint32_t tokens) {
+    ModelRow* row = catalogue.add_rows();
+    row->set_id(id);
+    row->set_context_tokens(tokens);
+    row->set_source(std::string(kOwnRows));
+  };
+  add("qwen3:8b", 8'192);
+  add("qwen3:32b", 40'960);
+  add("b/m", 1);
+  add("a/m:free", 2);
+  add("a/m", 3);
+  const auto size = [&](const char* model) {
+    return catalogue_row("ollama", model, catalogue)->context_tokens();
+  };
+  CHECK(size("qwen3:8b") == 8'192);
+  CHECK(size("qwen3:32b") == 40'960);
+  CHECK(size("QWEN3:32B") == 40'960);
+  CHECK(size("qwen3") == 8'192);  // either may be meant
+  CHECK(size("b/m") == 1);
+  CHECK(size("a/m") == 3);
+  CHECK(size("m:free") == 2);
+}
+
 TEST_CASE("a model nobody knows gets careful sizes", "[model]") {
   CHECK(resolved("meta-llama/unheard-of").context_tokens == 128'000);
   CHECK(resolved("meta-llama/unheard-of").output_tokens == 4'096);
