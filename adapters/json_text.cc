@@ -175,12 +175,13 @@ std::string json_string(simdjson::ondemand::value& value) {
 }
 
 std::uint64_t json_count(simdjson::ondemand::value& value) {
+  // Times a price, and many of them summed, it still fits.
+  constexpr std::uint64_t kMost = 1'000'000'000'000;
   std::uint64_t count = 0;
-  if (value.get_uint64().get(count) == simdjson::SUCCESS) return count;
+  if (value.get_uint64().get(count) == simdjson::SUCCESS) return std::min(count, kMost);
   double number = 0;
   if (value.get_double().get(number) != simdjson::SUCCESS) return 0;
-  constexpr double kMost = 1e18;
-  return number > 0 ? static_cast<std::uint64_t>(std::min(number, kMost)) : 0;
+  return number > 0 ? static_cast<std::uint64_t>(std::min(number, double{kMost})) : 0;
 }
 
 }  // namespace daybook

@@ -111,7 +111,8 @@ TEST_CASE("counts are read from whatever a peer writes for a number", "[json_tex
   REQUIRE(count_of("-7") == 0);
   REQUIRE(count_of("null") == 0);
   REQUIRE(count_of("\"7\"") == 0);
-  REQUIRE(count_of("1e300") == 1'000'000'000'000'000'000u);
+  REQUIRE(count_of("1e300") == 1'000'000'000'000u);
+  REQUIRE(count_of("18446744073709551615") == 1'000'000'000'000u);
 }
 
 }  // namespace daybook::json_text_test
