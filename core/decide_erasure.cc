@@ -84,7 +84,8 @@ Decisions decide_erased(const State& state, const Event& event) {
   if (covers(erased, open.seq())) {
     TurnCancelled* cancelled = decisions.front().mutable_turn_cancelled();
     // What it cost stays.
-    const bool counted = state.directory.rules() >= 3 && cancelled->said_tokens() == 0;
+    const bool counted = state.directory.rules() >= 3 && cancelled->earlier_bytes() == 0 &&
+                         cancelled->said_tokens() == 0;
     if (counted) cancelled->set_said_tokens(cancelled->tokens());
     cancelled->set_tokens(0);
     cancelled->clear_earlier_bytes();

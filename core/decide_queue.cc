@@ -143,7 +143,7 @@ Decisions take_back_turn(const State& state, const Session& session, Seq by,
     if (!gone) cancelled->add_waits_again(message);
   }
   // It cost what it cost, and is no answer to what waits.
-  if (cancelled->said_tokens() == 0) cancelled->set_said_tokens(cancelled->tokens());
+  if (cancelled->earlier_bytes() == 0) cancelled->set_said_tokens(cancelled->tokens());
   cancelled->set_tokens(0);
   const std::optional<Event> turn = state.history.clear_event(session.state().open().seq());
   if (!turn || turn->turn_started().preface().late_messages() == 0) return decisions;

@@ -68,8 +68,8 @@ std::optional<CallEnd> call_end(const Event& event) {
     return CallEnd{Usage(), body.last_chunk(), body.tokens(), false};
   };
   const auto ended = [](const auto& body, const Usage& usage, bool completed) {
-    const std::uint32_t said = body.said_tokens() == 0 ? body.tokens() : body.said_tokens();
-    return CallEnd{usage, body.last_chunk(), said, completed};
+    const bool apart = body.earlier_bytes() != 0 || body.said_tokens() != 0;
+    return CallEnd{usage, body.last_chunk(), apart ? body.said_tokens() : body.tokens(), completed};
   };
   if (event.has_turn_completed()) {
     return ended(event.turn_completed(), event.turn_completed().usage(), true);

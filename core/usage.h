@@ -1,9 +1,9 @@
 // Tokens and money: what an answer cost, and who spent how much.
 //
 // Law: the journal keeps what was reported and what was estimated apart, and so does every sum
-// here. A provider's own price goes before ours; ours is tokens times a row of the catalogue that
-// was in force when the turn began. Cached tokens count in full, for no row says what they cost:
-// a computed price is an upper bound.
+// here. A provider's own price goes before ours; ours is tokens times the catalogue's row in force
+// when the call ended. No row says what cached tokens cost: they count in full; nor what a dearer
+// tier for long prompts does: it is not known. Unreported thinking of what was cut short is free.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,8 @@ struct CallFacts {
 Spent spent_by(const CallFacts& call, const Usage& usage, const CatalogueLoaded& prices,
                bool recompute);
 
-// The end of a call of a model, as an event tells it: what was reported of it, and what its words
-// come to by our estimate.
+// The end of a call of a model, as an event tells it: what was reported of it, and what the words
+// it showed come to by our estimate, without what it thought and which tools it asked for.
 struct CallEnd {
   Usage usage;
   Seq last_chunk = 0;

@@ -110,6 +110,20 @@ TEST_CASE("our estimate of tokens is held against what was reported", "[stats]")
   CHECK(estimate.prompt_error.largest() == 50);
 }
 
+TEST_CASE("what was said before and gone on from is no estimate of what came", "[stats]") {
+  Telling told;
+  told.write("Count.", 501);
+  const OpenTurn open = told.running();
+  told.chunk(open, "one two three");
+  told.fail(open, TRUNCATED, "one two three", -1);
+  told.write("/continue", 502);
+  told.answer(" four", 20, 2);
+  REQUIRE(told.last("TurnCompleted").turn_completed().earlier_bytes() > 0);
+  const Stats stats = stats_of(told);
+  CHECK(stats.estimates().at("gpt-4o-mini of openai").output_estimated ==
+        told.last("TurnCompleted").turn_completed().said_tokens());
+}
+
 TEST_CASE("the error is told as it was, and as what was learnt of the model made it", "[stats]") {
   Telling told;
   std::string question = "How are you,";

@@ -107,6 +107,21 @@ TEST_CASE("what a crash or a person cut short counts by the words that came", "[
   CHECK(calls[1].facts.prompt_tokens == calls[0].facts.prompt_tokens);
 }
 
+TEST_CASE("who went on and said nothing is not charged what was said before", "[usage]") {
+  Event event;
+  TurnCancelled* body = event.mutable_turn_cancelled();
+  body->set_last_chunk(5);
+  body->set_tokens(700);
+  CHECK(call_end(event)->tokens == 700);
+  body->set_earlier_bytes(2'800);
+  CHECK(call_end(event)->tokens == 0);
+  body->set_said_tokens(30);
+  CHECK(call_end(event)->tokens == 30);
+  body->clear_earlier_bytes();  // its words were destroyed
+  body->set_tokens(0);
+  CHECK(call_end(event)->tokens == 30);
+}
+
 TEST_CASE("a summary is charged to whoever asked for it", "[usage]") {
   Telling told;
   for (const int nth : {1, 2, 3}) {

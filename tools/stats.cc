@@ -16,6 +16,12 @@ std::uint64_t percent_apart(std::uint64_t estimated, std::uint64_t reported) {
   return apart * 100 / reported;
 }
 
+std::uint64_t said_tokens(const TurnCompleted& completed) {
+  return completed.earlier_bytes() == 0 ? completed.tokens() : completed.said_tokens();
+}
+
+std::uint64_t said_tokens(const StepCompleted& completed) { return completed.tokens(); }
+
 }  // namespace
 
 // A TurnCompleted or a StepCompleted.
@@ -28,7 +34,7 @@ void Stats::compare(const Completed& completed) {
   ++estimate.answers;
   estimate.prompt_estimated += asked->second.tokens;
   estimate.prompt_reported += usage.prompt_tokens();
-  estimate.output_estimated += completed.tokens();
+  estimate.output_estimated += said_tokens(completed);
   if (usage.output_tokens() > usage.reasoning_tokens()) {
     estimate.output_reported += usage.output_tokens() - usage.reasoning_tokens();
   }
