@@ -72,10 +72,11 @@ bool worth_retrying(ErrorClass error) {
          error == STALLED || error == PEER;
 }
 
-// Exponential, with a jitter of up to a tenth that only the turn and the attempt decide.
-Duration retry_delay(Seq turn, std::uint32_t attempt) {
+// Exponential in the attempts that this model had, with a jitter of up to a tenth that only the
+// turn and the attempt decide.
+Duration retry_delay(Seq turn, std::uint32_t attempt, std::uint32_t attempts) {
   const Duration base =
-      std::min(Duration(1'000) * (1 << std::min(attempt - 1, 5u)), Duration(30'000));
+      std::min(Duration(1'000) * (1 << std::min(attempts - 1, 5u)), Duration(30'000));
   const Digest digest = sha256(std::to_string(turn) + "/" + std::to_string(attempt));
   return base + base * digest[0] / 2560;
 }
@@ -465,7 +466,7 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
   const bool stopped = !budget_stop(state, turn).empty();
   if (worth_retrying(failed.error()) && !refused && !stopped && attempts < attempts_max) {
     const Duration delay =
-        std::max(retry_delay(turn.seq(), turn.attempt()), Duration(failed.retry_after()));
+        std::max(retry_delay(turn.seq(), turn.attempt(), attempts), Duration(failed.retry_after()));
     return {turn_retried(turn, failed.error(), state.now + delay, text, state.directory.rules())};
   }
   Decisions again;
@@ -552,7 +553,10 @@ Decisions decide_settings(const State& state, const Event& event) {
     AttemptFailed failed;
     failed.set_error(SETTINGS);
     const std::string text = text_so_far(turn.last_chunk(), state.history);
-    Decisions again = fall_back(state, *session, failed, event.seq(), text);
+    Decisions again;
+    if (budget_stop(state, turn).empty()) {
+      again = fall_back(state, *session, failed, event.seq(), text);
+    }
     if (again.empty()) {
       again = {turn_failed(state, turn, failed, text, "the settings no longer name it")};
     }

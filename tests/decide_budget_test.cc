@@ -132,6 +132,48 @@ TEST_CASE("a person's budget stops that person, who is told, and the owner hears
   CHECK_FALSE(told.idle());
 }
 
+TEST_CASE("in a group nobody reads how much who spent, but the owner does", "[budget]") {
+  Money told(0, 1'000'000'000);
+  told.spend(850'000'000, 78);  // whose private chat this is not
+  CHECK(told.said() == "Four fifths are spent of today's budget for telegram:78.");
+  const Seq spent = told.spend(200'000'000, 78);
+  REQUIRE(told.kinds_after(spent) == "BudgetSpent NoticeIssued NoticeIssued");
+  CHECK(told.said().find("telegram:78, $1.00 ($1.05 spent)") != std::string::npos);
+  CHECK(told.event(spent + 2).notice_issued().place() == Telling::kChat);
+  CHECK(told.event(spent + 2).content().text() ==
+        "⚠ Spent: today's budget for telegram:78. Until 00:00 UTC no model is asked for it.");
+  told.write("more?", 600, 78);
+  CHECK(told.said() ==
+        "⚠ Nothing was sent: today's budget for telegram:78 is spent. It begins anew at "
+        "2026-02-04T00:00 UTC.");
+  const std::vector<std::pair<const char*, bool>> places = {{"telegram:78", true},
+                                                            {"telegram:78/7", true},
+                                                            {"telegram:-100", false},
+                                                            {"telegram:780", false}};
+  for (const auto& [place, alone] : places) {
+    INFO(place);
+    told.say("more?", place, 78);
+    CHECK((told.said().find("$1.05 spent") != std::string::npos) == alone);
+  }
+}
+
+TEST_CASE("settings that take a provider away hand nothing on when the budget is spent",
+          "[budget]") {
+  Money told(2'000'000'000);
+  SettingsLoaded* body = told.rows.mutable_settings_loaded();
+  ProviderRow spare = body->providers(1);
+  spare.set_name("spare");
+  *body->add_providers() = spare;
+  body->add_fallbacks("spare:gpt-4o-mini");
+  told.limit(2'000'000'000);
+  told.spend(1'200'000'000);
+  told.write("more?", 600);
+  body->mutable_providers(1)->set_usable(false);
+  told.limit(1'000'000'000);  // which lowers the budget at once
+  CHECK(told.idle());
+  CHECK(told.last("TurnFailed").turn_failed().error() == SETTINGS);
+}
+
 TEST_CASE("who asks once more pays for it, not who had asked first", "[budget]") {
   Money told(0, 1'000'000'000);
   told.spend(100'000'000, Telling::kUser);

@@ -262,6 +262,25 @@ TEST_CASE("a summary does not go to a model that cannot read all of it", "[route
   story.check_again();
 }
 
+TEST_CASE("each model's pauses double from the beginning", "[route]") {
+  TwoModels story;
+  story.say("hello");
+  const auto pause = [&] {
+    const Seq failed = story.fail_status(NETWORK, 0);
+    REQUIRE(story.kinds_after(failed) == "TurnRetried");
+    return story.last("TurnRetried").turn_retried().not_before() - to_milliseconds(story.now);
+  };
+  for (const char* model : {"main:m", "spare:s"}) {
+    REQUIRE(story.asked() == model);
+    for (const std::int64_t base : {1'000, 2'000}) {
+      const std::int64_t waits = pause();
+      CHECK(waits >= base);
+      CHECK(waits <= base * 11 / 10);
+    }
+    story.fail_status(NETWORK, 0);
+  }
+}
+
 TEST_CASE("a provider that the settings no longer name hands its turns on", "[route]") {
   TwoModels story;
   story.say("hello");
