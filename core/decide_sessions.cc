@@ -136,7 +136,7 @@ Decisions go_to_conversation(const Asked& wish, const Conversation& one) {
   return decisions;
 }
 
-// What a conversation cost: as the providers said, else by the price of whoever answered.
+// What a conversation's whole answers cost: as the providers said, else by the price of whoever answered.
 std::string cost_text(const Asked& wish, const ConversationRow& row) {
   if (!row.usage().reported()) return "no tokens were reported";
   Spent sum;
@@ -147,7 +147,7 @@ std::string cost_text(const Asked& wish, const ConversationRow& row) {
     sum.add(spent_by(call, one.usage(), wish.state.directory.catalogue(), false));
   }
   if (sum.unpriced_calls == sum.calls) return "no price is known";
-  std::string text = money_text(sum.nanodollars());
+  std::string text = money_text(sum.nanodollars()) + " for whole answers, as reported";
   if (sum.computed_nanodollars > 0) text += ", by the price table";
   if (sum.unpriced_calls > 0) text += ", and what has no price that is known";
   return text;
