@@ -54,6 +54,8 @@ bool is_plain(const Event& message);
 bool comes_late(const State& state, const Session& session, const Event& message);
 // It came in time, and waits for late commands all the same.
 bool waits_in_line(const State& state, const Session& session, const Event& message);
+// Of the words that wait before a command, some came late: they are answered together.
+bool words_came_late(const State& state, const Session& session);
 Decisions hold_message(const State& state, const Session& session, Seq message);
 // Something waits that did not come late: somebody is there.
 bool wrote_anew(const State& state, const Session& session);

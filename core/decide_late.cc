@@ -157,6 +157,13 @@ bool wrote_anew(const State& state, const Session& session) {
   });
 }
 
+bool words_came_late(const State& state, const Session& session) {
+  if (!has_late(session.state())) return false;
+  const std::vector<Event> messages = gathered(state, session);
+  return std::any_of(messages.begin(), messages.end(),
+                     [&](const Event& one) { return waits_late(session, one.seq()); });
+}
+
 bool comes_late(const State& state, const Session& session, const Event& message) {
   if (state.directory.rules() < 3 || !message.has_message_received()) return false;
   const SessionState& talk = session.state();

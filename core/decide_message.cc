@@ -258,13 +258,14 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
   Decisions decisions;
   if (session.busy() || session.state().compacting() != 0) return decisions;
   if (session.state().held_until() != 0 && !wrote_anew(state, session)) return decisions;
+  const bool gathers = words_came_late(state, session);
   bool gathered = false;
   for (int position = 0; position < session.state().waiting_size(); ++position) {
     const std::vector<Event> together = waiting_together(state, session, position);
     if (together.empty()) continue;
     // Late ones are answered with all others that wait for their first answer, before a command.
     const bool command = is_command(together.front());
-    const bool late = has_late(session.state()) && is_plain(together.front()) &&
+    const bool late = gathers && is_plain(together.front()) &&
                       !waits_once_more(session, session.state().waiting(position));
     if (gathered && command) break;
     if (late && std::exchange(gathered, true)) continue;

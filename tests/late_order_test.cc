@@ -117,6 +117,23 @@ TEST_CASE("a late command neither stops nor overtakes the answer to what came be
   away.check_replay();
 }
 
+TEST_CASE("a late command makes nothing late that was written in time", "[late]") {
+  Away away;
+  away.write("running", 0);
+  away.write("one", 0);
+  away.write("two", 0);
+  const Seq command = away.write("/model echo:slow", 2 * kHour);
+  CHECK(away.kinds_after(command) == "MessageHeld");
+  away.wait();
+  away.answer();
+  CHECK(asked(away) == "one of echo");
+  away.answer();
+  CHECK(asked(away) == "two of echo");
+  away.answer();
+  CHECK(away.state().model() == "echo:slow");
+  away.check_replay();
+}
+
 TEST_CASE("a command of long ago does not have the last word over one of now", "[late]") {
   Away away;
   away.write("question", 3 * kHour);
