@@ -19,10 +19,17 @@ using simdjson::error_code;
 using simdjson::SUCCESS;
 
 Finish chat_finish(std::string_view reason) {
-  if (reason == "length") return LENGTH;
+  for (const std::string_view full : {"length", "max_tokens", "model_length"}) {
+    if (reason == full) return LENGTH;
+  }
   if (reason == "content_filter") return FILTERED;
   if (reason == "tool_calls" || reason == "function_call") return TOOL_CALLS;
   return STOP;
+}
+
+bool broken_off(std::string_view reason) {
+  return reason == "error" || reason == "abort" || reason == "aborted" ||
+         reason == "insufficient_system_resource";
 }
 
 std::uint64_t chat_nanodollars(ondemand::value& value) {
@@ -94,6 +101,69 @@ error_code read_chat_function(ondemand::value& value, ToolPiece& piece) {
   return SUCCESS;
 }
 
+// Thoughts that a server left in the text: "<think>" before any other word, up to "</think>".
+class ThoughtTags {
+ public:
+  // Moves thoughts out of `text`; what may yet become a tag is held back.
+  void sort(std::string* reasoning, std::string* text);
+  void finish(std::string* reasoning, std::string* text) const;
+
+ private:
+  enum class Stage { kBegin, kThoughts, kBehind, kText };
+  static constexpr std::string_view kOpen = "<think>";
+  static constexpr std::string_view kClose = "</think>";
+  static constexpr const char* kBlanks = " \t\r\n";
+
+  void begin();
+  void think(std::string* reasoning);
+
+  Stage stage_ = Stage::kBegin;
+  std::string held_;
+};
+
+void ThoughtTags::begin() {
+  const std::size_t at = held_.find_first_not_of(kBlanks);
+  if (at == std::string::npos) return;
+  const std::string_view words = std::string_view(held_).substr(at);
+  if (words.starts_with(kOpen)) {
+    held_.erase(0, at + kOpen.size());
+    stage_ = Stage::kThoughts;
+  } else if (!kOpen.starts_with(words)) {
+    stage_ = Stage::kText;
+  }
+}
+
+void ThoughtTags::think(std::string* reasoning) {
+  const std::size_t end = held_.find(kClose);
+  std::size_t thought = end;
+  if (end == std::string::npos) {
+    std::size_t kept = std::min(kClose.size() - 1, held_.size());
+    while (!held_.ends_with(kClose.substr(0, kept))) --kept;
+    thought = held_.size() - kept;
+  } else {
+    stage_ = Stage::kBehind;
+  }
+  reasoning->append(held_, 0, thought);
+  held_.erase(0, end == std::string::npos ? thought : end + kClose.size());
+}
+
+void ThoughtTags::sort(std::string* reasoning, std::string* text) {
+  if (stage_ == Stage::kText || text->empty()) return;
+  held_ += *text;
+  text->clear();
+  if (stage_ == Stage::kBegin) begin();
+  if (stage_ == Stage::kThoughts) think(reasoning);
+  if (stage_ == Stage::kBehind) {
+    held_.erase(0, held_.find_first_not_of(kBlanks));
+    if (!held_.empty()) stage_ = Stage::kText;
+  }
+  if (stage_ == Stage::kText) *text = std::exchange(held_, std::string());
+}
+
+void ThoughtTags::finish(std::string* reasoning, std::string* text) const {
+  *(stage_ == Stage::kThoughts ? reasoning : text) += held_;
+}
+
 class ChatDecoder final : public StreamDecoder {
  public:
   explicit ChatDecoder(JsonBuffer& buffer) : buffer_(buffer) {}
@@ -116,6 +186,7 @@ class ChatDecoder final : public StreamDecoder {
   JsonBuffer& buffer_;
   JsonText text_;
   JsonText reasoning_;
+  ThoughtTags tags_;
   std::vector<JsonText> arguments_;              // by use
   std::map<std::uint64_t, std::size_t> places_;  // by the stream's own index: the newest use there
   bool wrong_ = false;                           // this event tells of an error
@@ -141,9 +212,11 @@ void ChatDecoder::decode(std::string_view data, std::vector<Delta>& deltas, Answ
 void ChatDecoder::finish(std::vector<Delta>& deltas) {
   Delta reasoning{REASONING, {}};
   reasoning_.finish(&reasoning.text);
-  if (!reasoning.text.empty()) deltas.push_back(std::move(reasoning));
   Delta text{TEXT, {}};
   text_.finish(&text.text);
+  tags_.sort(&reasoning.text, &text.text);
+  tags_.finish(&reasoning.text, &text.text);
+  if (!reasoning.text.empty()) deltas.push_back(std::move(reasoning));
   if (!text.text.empty()) deltas.push_back(std::move(text));
 }
 
@@ -214,9 +287,9 @@ error_code ChatDecoder::choice(ondemand::object& object, std::vector<Delta>& del
 void ChatDecoder::finished(ondemand::value& value, Answer& answer) {
   const std::string reason = json_string(value);
   if (reason.empty() || answer.finish != FINISH_UNSPECIFIED) return;
-  if (reason == "error") {
+  if (broken_off(reason)) {
     wrong_ = true;
-    answer.trouble = Trouble{OVERLOAD, 0, 0, "the provider broke the answer off with an error"};
+    answer.trouble = Trouble{OVERLOAD, 0, 0, "the provider broke the answer off: " + reason};
     return;
   }
   answer.finish = chat_finish(reason);
@@ -250,6 +323,7 @@ error_code ChatDecoder::delta(ondemand::value& value, std::vector<Delta>& deltas
     }
     if (error != SUCCESS) return error;
   }
+  tags_.sort(&reasoning.text, &text.text);
   if (!reasoning.text.empty()) deltas.push_back(std::move(reasoning));
   if (!text.text.empty()) deltas.push_back(std::move(text));
   return SUCCESS;
@@ -354,11 +428,30 @@ void add_chat_tools(const Prompt& prompt, nlohmann::json* body) {
   if (prompt.tools_closed) (*body)["tool_choice"] = "none";
 }
 
+// The model's name without its vendor's.
+std::string_view chat_family(const Prompt& prompt) {
+  const std::string_view whole = prompt.model;
+  return whole.substr(whole.rfind('/') + 1);
+}
+
+// Models that think refuse every temperature but 1; GPT-6 takes it while it does not think.
+bool takes_temperature(const Prompt& prompt) {
+  const std::string_view model = chat_family(prompt);
+  if (model.starts_with("gpt-6")) return prompt.thinking == "off";
+  return !model.starts_with("gpt-5");
+}
+
+// Mistral refuses the field, OpenRouter ignores it; both tell of usage unasked.
+bool asks_for_usage(const ProviderSettings& settings) {
+  if (settings.name == "openrouter") return false;
+  const auto url = parse_url(settings.base_url);
+  return !url || !url->origin.host.ends_with("mistral.ai");
+}
+
 // What a model is told of how long it is to think; empty: nothing, since it does not think and
 // would refuse the request.
 std::string chat_effort(const Prompt& prompt) {
-  const std::string_view whole = prompt.model;
-  const std::string_view model = whole.substr(whole.rfind('/') + 1);
+  const std::string_view model = chat_family(prompt);
   constexpr std::string_view kThoughtless[] = {"gpt-3", "gpt-4", "chatgpt-", "llama-"};
   for (const std::string_view family : kThoughtless) {
     if (model.starts_with(family)) return {};
@@ -382,10 +475,9 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
   for (const PromptMessage& message : *merged) {
     messages.push_back(chat_message(message));
   }
-  nlohmann::json body = {{"model", prompt.model},
-                         {"messages", std::move(messages)},
-                         {"stream", true},
-                         {"stream_options", {{"include_usage", true}}}};
+  nlohmann::json body = {
+      {"model", prompt.model}, {"messages", std::move(messages)}, {"stream", true}};
+  if (asks_for_usage(settings_)) body["stream_options"] = {{"include_usage", true}};
   add_chat_tools(prompt, &body);
   const bool openrouter = settings_.name == "openrouter";
   if (prompt.output_tokens_max > 0) {
@@ -398,7 +490,8 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
   } else if (const std::string effort = chat_effort(prompt); !effort.empty()) {
     body["reasoning_effort"] = effort;
   }
-  if (const auto temperature = temperature_of(prompt)) body["temperature"] = *temperature;
+  const auto temperature = temperature_of(prompt);
+  if (temperature && takes_temperature(prompt)) body["temperature"] = *temperature;
   ProviderRequest request;
   request.target = "/chat/completions";
   request.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

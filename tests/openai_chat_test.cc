@@ -195,11 +195,13 @@ TEST_CASE("an error inside the stream fails the attempt and keeps the text", "[o
        OVERLOAD, 0},
       {R"({"error":{"code":429,"message":"slow down"}})", RATE, 429},
       {R"({"error":{"code":502,"message":"upstream"}})", OVERLOAD, 502},
-      {R"({"error":"it broke"})", OVERLOAD, 0},
+      {R"({"error":"it broke"})", PEER, 0},
       {R"({"error":{"message":"maximum context length is 8192 tokens","code":400}})", OVERFLOW,
        400},
       {R"({"object":"error","message":"bad","type":"BadRequestError","code":400})", REQUEST, 400},
       {R"({"choices":[{"delta":{},"finish_reason":"error"}]})", OVERLOAD, 0},
+      {R"({"choices":[{"delta":{},"finish_reason":"abort"}]})", OVERLOAD, 0},
+      {R"({"choices":[{"finish_reason":"insufficient_system_resource"}]})", OVERLOAD, 0},
       {R"({"choices":[{"delta":{},"error":{"code":"rate_limit_exceeded","message":"x"}}]})", RATE,
        0},
       {R"({"choices":[{"delta":{"content":"\q"}}]})", PEER, 0},
@@ -300,7 +302,10 @@ TEST_CASE("the request says what the protocol wants and no more", "[openai_chat]
   const auto body = body_of("openrouter");
   REQUIRE(body["model"] == "vendor/model");
   REQUIRE(body["stream"] == true);
-  REQUIRE(body["stream_options"]["include_usage"] == true);
+  REQUIRE_FALSE(body.contains("stream_options"));
+  REQUIRE(body_of("local")["stream_options"]["include_usage"] == true);
+  const OpenAiChat mistral(settings_for("mistral", "openai", "https://api.mistral.ai/v1"));
+  REQUIRE(mistral.request(prompt)->body.find("stream_options") == std::string::npos);
   REQUIRE(body["max_completion_tokens"] == 900);
   REQUIRE(body["messages"].size() == 2);
   REQUIRE(body["messages"][0]["role"] == "system");
@@ -363,6 +368,66 @@ TEST_CASE("a model that does not think is not told how long to, and no model wha
   REQUIRE(effort("gpt-5-mini", "off") == "minimal");
   REQUIRE(effort("gpt-5.4-mini", "off") == "none");
   REQUIRE(effort("gpt-6-sol", "medium") == "medium");
+}
+
+TEST_CASE("no model is told a temperature that it refuses", "[openai_chat]") {
+  Prompt prompt;
+  prompt.messages = {{Entry::USER, "x"}};
+  prompt.temperature = "0.7";
+  const auto told = [&](const std::string& model, const std::string& thinking) {
+    prompt.model = model;
+    prompt.thinking = thinking;
+    const OpenAiChat dialect(settings_for("openai", "openai", "https://example.org/v1"));
+    return nlohmann::json::parse(dialect.request(prompt)->body).contains("temperature");
+  };
+  REQUIRE(told("gpt-4o", ""));
+  REQUIRE(told("gpt-6-sol", "off"));
+  REQUIRE_FALSE(told("gpt-6-sol", ""));
+  REQUIRE_FALSE(told("openai/gpt-5-mini", "off"));
+}
+
+TEST_CASE("thoughts in the text are no text, however they are cut", "[openai_chat]") {
+  struct Case {
+    std::string said;
+    std::string reasoning;
+    std::string text;
+  };
+  for (const Case& one :
+       {Case{"<think>Hm < </thin </think>Yes", "Hm < </thin ", "Yes"},
+        Case{" \\n<think>Hm</think>\\n\\n Yes", "Hm", "Yes"},
+        Case{"<think>Hm </thi", "Hm </thi", ""},
+        Case{"Say <think>no</think>", "", "Say <think>no</think>"}, Case{" <thi", "", " <thi"},
+        Case{"<thing>", "", "<thing>"}, Case{" \\n", "", " \n"},
+        Case{"<think></think>a<think>b</think>", "", "a<think>b</think>"}}) {
+    INFO(one.said);
+    for (const std::size_t size :
+         {std::size_t{1}, std::size_t{2}, std::size_t{7}, one.said.size()}) {
+      Driver driver(openrouter());
+      std::string bytes;
+      for (std::size_t at = 0; at < one.said.size();) {
+        // A backslash and its letter stay together.
+        std::size_t end = std::min(at + size, one.said.size());
+        while (one.said[end - 1] == '\\') ++end;
+        bytes += "data: " + delta("\"content\":\"" + one.said.substr(at, end - at) + '"') + "\n\n";
+        at = end;
+      }
+      const Outcome outcome = driver.stream(bytes + "data: " + delta("", R"("stop")") + "\n\n");
+      REQUIRE(outcome.completed());
+      REQUIRE(outcome.reasoning == one.reasoning);
+      REQUIRE(outcome.text == one.text);
+      REQUIRE(outcome.end->content().text() == one.text);
+    }
+  }
+}
+
+TEST_CASE("a limit has several names", "[openai_chat]") {
+  for (const std::string reason : {"length", "max_tokens", "model_length"}) {
+    Driver driver(openrouter());
+    const Outcome outcome =
+        driver.stream("data: " + delta(R"("content":"a")", '"' + reason + '"') + "\n\n");
+    REQUIRE(outcome.completed());
+    REQUIRE(outcome.end->turn_completed().finish() == LENGTH);
+  }
 }
 
 TEST_CASE("only OpenRouter is told the program's name", "[openai_chat]") {
