@@ -28,12 +28,12 @@ ReplyCases(Cases...) -> ReplyCases<Cases...>;
 
 bool succeeded(int status) { return status >= 200 && status < 300; }
 
-bool is_json(const HeaderList& headers) {
+std::string type_of(const HeaderList& headers) {
   std::string type(header_value(headers, "content-type").substr(0, 64));
   for (char& c : type) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  return type.find("json") != std::string::npos;
+  return type.substr(0, type.find_first_of("; "));
 }
 
 ErrorClass class_of_failure(ReplyFailed::Reason reason, bool began) {
@@ -138,19 +138,20 @@ Due Provider::start(const OpenTurn& turn) {
   attempt.tools = !prompt->tools.empty() && !prompt->tools_closed;
   Result<ProviderRequest> request = dialect_->request(*prompt);
   if (!request) return failure(attempt, {REQUEST, 0, 0, request.error().message});
-  return call_for(std::move(request).value(), std::move(attempt));
+  const bool thinks = !prompt->thinking.empty() && prompt->thinking != "off";
+  return call_for(std::move(request).value(), std::move(attempt), thinks);
 }
 
-Call Provider::call_for(ProviderRequest request, Attempt attempt) {
+Call Provider::call_for(ProviderRequest request, Attempt attempt, bool thinks) {
   HttpCall http;
   http.label = settings_.name + " chat";
   http.origin = url_->origin;
   http.target = Secret(url_->path + request.target);
   http.headers = std::move(request.headers);
   http.body = std::move(request.body);
-  const bool local = is_loopback(http.origin.host);
-  http.deadlines.first_byte = local ? kFirstByteLocal : kFirstByteRemote;
-  http.deadlines.idle = kIdle;
+  const bool slow = thinks || is_loopback(http.origin.host) || !http.origin.tls;
+  http.deadlines.first_byte = slow ? kSilenceSlow : kFirstByte;
+  http.deadlines.idle = slow ? kSilenceSlow : kIdle;
   http.deadlines.total = kTotal;
   http.pool = "provider " + settings_.name;
   http.body_bytes_max = kBodyBytesMax;
@@ -222,7 +223,9 @@ std::vector<Fact> Provider::on_reply(CallId call, Reply reply, Time now) {
 void Provider::on_head(Attempt& attempt, ReplyHead head) {
   attempt.status = head.status;
   attempt.headers = std::move(head.headers);
-  attempt.streaming = succeeded(attempt.status) && !is_json(attempt.headers);
+  const std::string type = type_of(attempt.headers);
+  attempt.streaming = succeeded(attempt.status) && type.find("json") == std::string::npos;
+  attempt.doubtful = attempt.streaming && !type.empty() && type != "text/event-stream";
   for (const std::string_view name : {"x-generation-id", "x-request-id"}) {
     if (!attempt.answer.request_id.empty()) break;
     attempt.answer.request_id = header_value(attempt.headers, name);
@@ -231,12 +234,13 @@ void Provider::on_head(Attempt& attempt, ReplyHead head) {
 
 void Provider::on_body(Attempt& attempt, const std::string& bytes, Facts& facts) {
   if (attempt.stage != Stage::kRunning) return;
-  if (!attempt.streaming) {
-    const std::size_t most = succeeded(attempt.status) ? kBodyBytesMax : kErrorBodyBytesMax;
+  if (!attempt.streaming || attempt.doubtful) {
+    const bool whole = succeeded(attempt.status) && !attempt.doubtful;
+    const std::size_t most = whole ? kBodyBytesMax : kErrorBodyBytesMax;
     const std::size_t room = most - std::min(most, attempt.body.size());
     attempt.body.append(bytes, 0, room);
-    return;
   }
+  if (!attempt.streaming) return;
   attempt.events.feed(bytes);
   while (const auto event = attempt.events.next()) {
     decode(attempt, event->data, facts);
@@ -257,8 +261,21 @@ void Provider::on_end(Attempt& attempt, Time now, Facts& facts) {
     decode(attempt, attempt.body, facts);
   } else if (const auto event = attempt.events.finish()) {
     decode(attempt, event->data, facts);
+  } else if (attempt.doubtful && !attempt.began) {
+    return on_doubtful(attempt, facts);
   }
   settle(attempt, {TRUNCATED, 0, 0, "the answer ended before its end was marked"}, facts);
+}
+
+// A good status, another type than asked for, and no event of a stream.
+void Provider::on_doubtful(Attempt& attempt, Facts& facts) {
+  const std::size_t first = attempt.body.find_first_not_of(" \t\r\n");
+  const bool json =
+      first != std::string::npos && (attempt.body[first] == '{' || attempt.body[first] == '[');
+  if (json) decode(attempt, attempt.body, facts);
+  settle(attempt,
+         {PEER, 0, 0, "it sent " + type_of(attempt.headers) + ": check the provider's base_url"},
+         facts);
 }
 
 void Provider::on_failure(Attempt& attempt, const ReplyFailed& failure, Time now, Facts& facts) {

@@ -78,10 +78,11 @@ class Dialect {
 
 class Provider final : public Adapter {
  public:
-  static constexpr Duration kFirstByteRemote{120'000};
-  static constexpr Duration kFirstByteLocal{600'000};  // a local server may load the model first
+  static constexpr Duration kFirstByte{120'000};
   static constexpr Duration kIdle{90'000};
-  static constexpr Duration kTotal{900'000};
+  // For both, where it thinks or is one's own server, which may load the model first.
+  static constexpr Duration kSilenceSlow{600'000};
+  static constexpr Duration kTotal{1'800'000};
   static constexpr std::size_t kBodyBytesMax = 16u << 20;
   // All words of an answer; one event must hold them.
   static constexpr std::size_t kAnswerBytesMax = 512u << 10;
@@ -112,9 +113,10 @@ class Provider final : public Adapter {
     int status = 0;
     HeaderList headers;
     bool streaming = false;
-    bool began = false;  // some words came
-    bool tools = false;  // it may use them
-    std::string body;    // of an answer that is no stream
+    bool doubtful = false;  // its type is that of no stream
+    bool began = false;     // some words came
+    bool tools = false;     // it may use them
+    std::string body;       // of an answer that is no stream, or doubtful
     sse::Decoder events;
     std::unique_ptr<StreamDecoder> decoder;
     Answer answer;
@@ -126,11 +128,12 @@ class Provider final : public Adapter {
   void close(Seq turn, std::uint32_t below);
   Due start(const OpenTurn& turn);
   [[nodiscard]] std::optional<Trouble> obstacle() const;
-  Call call_for(ProviderRequest request, Attempt attempt);
+  Call call_for(ProviderRequest request, Attempt attempt, bool thinks);
 
   void on_head(Attempt& attempt, ReplyHead head);
   void on_body(Attempt& attempt, const std::string& bytes, Facts& facts);
   void on_end(Attempt& attempt, Time now, Facts& facts);
+  void on_doubtful(Attempt& attempt, Facts& facts);
   void on_failure(Attempt& attempt, const ReplyFailed& failure, Time now, Facts& facts);
   void decode(Attempt& attempt, std::string_view data, Facts& facts);
   void add_chunks(Attempt& attempt, Facts& facts);

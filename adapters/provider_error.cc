@@ -372,7 +372,9 @@ std::optional<Trouble> body_trouble(std::string_view json) {
   unwrap_message(*error);
   Trouble trouble;
   trouble.error = class_of(*error, error->status);
-  if (trouble.error == ERROR_CLASS_UNSPECIFIED) trouble.error = OVERLOAD;
+  if (trouble.error == ERROR_CLASS_UNSPECIFIED) {
+    trouble.error = error->status == 0 && error->words.empty() ? PEER : OVERLOAD;
+  }
   trouble.status = error->status;
   trouble.retry_after = wait_of(*error, trouble.error, std::nullopt);
   trouble.detail = words_of(*error, 0);

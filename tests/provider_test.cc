@@ -40,7 +40,7 @@ TEST_CASE("a turn is due once, as one call that follows the settings", "[provide
   REQUIRE(http.body_bytes_max == 16u << 20);
   REQUIRE(http.deadlines.first_byte == std::chrono::seconds(120));
   REQUIRE(http.deadlines.idle == std::chrono::seconds(90));
-  REQUIRE(http.deadlines.total == std::chrono::minutes(15));
+  REQUIRE(http.deadlines.total == std::chrono::minutes(30));
   REQUIRE_FALSE(driver.due().has_value());
   REQUIRE(driver.adapter->wake_at(driver.now) == kNever);
   REQUIRE_FALSE(driver.adapter->idle());
@@ -53,6 +53,36 @@ TEST_CASE("a server on this machine may take ten minutes to begin", "[provider]"
   const HttpCall& http = std::get<HttpCall>(call->what);
   REQUIRE(http.deadlines.first_byte == std::chrono::minutes(10));
   REQUIRE_FALSE(http.origin.tls);
+}
+
+TEST_CASE("who thinks, and one's own server elsewhere, may be silent as long", "[provider]") {
+  const auto silence = [](ProviderSettings settings, const std::string& thinking) {
+    settings.insecure = true;
+    Driver driver(settings);
+    driver.prompts.value.thinking = thinking;
+    driver.start_turn();
+    const HttpCall http = std::get<HttpCall>(driver.due_call()->what);
+    return std::pair(http.deadlines.first_byte, http.deadlines.idle);
+  };
+  const std::pair<Duration, Duration> slow(600'000, 600'000);
+  CHECK(silence(remote(), "high") == slow);
+  CHECK(silence(settings_for("lan", "openai", "http://192.168.1.10:1234/v1"), "") == slow);
+  CHECK(silence(remote(), "off") == std::pair<Duration, Duration>(120'000, 90'000));
+}
+
+TEST_CASE("a good status with what is no answer says what it is", "[provider]") {
+  const auto sent = [](const std::string& type, const std::string& body) {
+    Driver driver(remote());
+    return driver.answer({200, {{"content-type", type}}}, body, 7);
+  };
+  const Outcome page = sent("text/html; charset=utf-8", "<html>\n\nWelcome</html>");
+  CHECK(page.failed().error() == PEER);
+  CHECK(page.end->content().detail().find("text/html: check") != std::string::npos);
+  const Outcome error = sent("text/plain", R"({"error":{"message":"no such path","code":404}})");
+  CHECK(error.failed().error() == REQUEST);
+  CHECK(error.end->content().detail() == "no such path");
+  CHECK(sent("text/plain", delta("Some") + kStop).text == "Some");
+  CHECK(sent("text/plain", delta("Some")).failed().error() == TRUNCATED);
 }
 
 TEST_CASE("chunks name their turn, attempt and cause", "[provider]") {
