@@ -127,6 +127,45 @@ TEST_CASE("a response cut anywhere is not complete", "[http]") {
   }
 }
 
+TEST_CASE("a body may end with the connection where that is accepted", "[http]") {
+  const std::string head = GENERATE("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
+                                    "HTTP/1.1 404 No\r\nContent-Encoding: identity\r\n\r\n");
+  const std::string text = head + "data: [DONE]\n\n";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    INFO("cut at " << cut);
+    http::ResponseReader reader(Asked::kOrdinary, http::Unmarked::kAccepted);
+    std::vector<http::Piece> pieces;
+    std::string body;
+    for (const std::string& bytes : {text.substr(0, cut), text.substr(cut)}) {
+      pieces.clear();
+      REQUIRE(reader.feed(bytes, &pieces));
+      for (const http::Piece& piece : pieces) {
+        if (const auto* part = std::get_if<http::Body>(&piece)) body += part->bytes;
+      }
+      CHECK_FALSE(reader.complete());
+    }
+    CHECK(body == "data: [DONE]\n\n");
+    pieces.clear();
+    reader.end_of_bytes(&pieces);
+    CHECK(pieces == std::vector<http::Piece>{http::End{}});
+    CHECK(reader.complete());
+    CHECK_FALSE(reader.should_keep_alive());
+    CHECK(reader.error().empty());
+  }
+}
+
+TEST_CASE("the end of a connection makes nothing else whole", "[http]") {
+  for (const std::string& text :
+       {kOk + "Content-Length: 5\r\n\r\nhell", kChunked + "3\r\none\r\n", kOk + "X: y\r\n",
+        std::string("HTTP/1.1 100 Continue\r\n\r\n"), std::string()}) {
+    http::ResponseReader reader(Asked::kOrdinary, http::Unmarked::kAccepted);
+    std::vector<http::Piece> pieces;
+    CHECK(reader.feed(text, &pieces));
+    reader.end_of_bytes(&pieces);
+    CHECK_FALSE(reader.complete());
+  }
+}
+
 TEST_CASE("bytes after the end are wrong, though the response stands", "[http]") {
   const std::string extra = GENERATE("x", "\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   for (const std::string& text :

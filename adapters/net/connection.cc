@@ -45,11 +45,11 @@ void Connection::enter(Stage stage) {
   if (owner_ != nullptr) owner_->on_stage(stage);
 }
 
-void Connection::fail(ReplyFailed::Reason reason, std::string detail) {
+void Connection::fail(ReplyFailed::Reason reason, std::string detail, bool in_order) {
   if (stage_ == Stage::kClosed) return;
   stage_ = Stage::kClosed;
   if (socket_) uv_read_stop(socket_.stream());
-  if (owner_ != nullptr) owner_->on_closed({reason, std::move(detail)});
+  if (owner_ != nullptr) owner_->on_closed({reason, std::move(detail), in_order});
 }
 
 void Connection::connected(Connector::Outcome outcome) {
@@ -195,7 +195,7 @@ void Connection::ended(bool cleanly) {
   detail += cleanly ? " closed the connection" : " broke the connection";
   if (cleanly && tls_ != nullptr) detail += " without saying so first";
   fail(stage_ == Stage::kHandshaking ? ReplyFailed::Reason::kTls : ReplyFailed::Reason::kClosed,
-       std::move(detail));
+       std::move(detail), cleanly && tls_ == nullptr && stage_ == Stage::kOpen);
 }
 
 void Connection::received(std::string_view bytes) {
@@ -229,7 +229,7 @@ void Connection::tls_bytes(std::string_view bytes) {
     const bool certificate = tls_->verify_flags() != 0;
     fail(certificate ? ReplyFailed::Reason::kUntrusted : ReplyFailed::Reason::kTls, tls_->error());
   } else if (state == tls::Client::State::kClosed) {
-    fail(ReplyFailed::Reason::kClosed, route_.origin.host + " closed the connection");
+    fail(ReplyFailed::Reason::kClosed, route_.origin.host + " closed the connection", true);
   }
 }
 

@@ -32,6 +32,7 @@ class Connection {
   struct Trouble {
     ReplyFailed::Reason reason = ReplyFailed::Reason::kClosed;
     std::string detail;
+    bool in_order = false;  // the peer ended it, and nothing it sent can be missing
   };
 
   // Called from the loop. An owner may let go of the connection in any of them, but must keep it
@@ -77,7 +78,7 @@ class Connection {
   void ended(bool cleanly);
   void write_raw(std::string bytes);
   void enter(Stage stage);
-  void fail(ReplyFailed::Reason reason, std::string detail);
+  void fail(ReplyFailed::Reason reason, std::string detail, bool in_order = false);
 
   uv_loop_t* loop_;
   TlsStore& tls_store_;

@@ -63,7 +63,8 @@ void HttpExchange::abandon() {
 
 void HttpExchange::begin(bool fresh) {
   const auto asked = call_.method == "HEAD" ? http::Asked::kHead : http::Asked::kOrdinary;
-  reader_ = std::make_unique<http::ResponseReader>(asked);
+  reader_ = std::make_unique<http::ResponseReader>(
+      asked, call_.stream ? http::Unmarked::kAccepted : http::Unmarked::kRefused);
   requested_ = false;
   ExchangeHost::Lease lease = host_.lease(call_, fresh, this);
   connection_ = std::move(lease.connection);
@@ -207,6 +208,11 @@ void HttpExchange::on_closed(const Connection::Trouble& trouble) {
     host_.release(call_, std::move(connection_), false);
     begin(true);
     return;
+  }
+  if (trouble.in_order) {
+    pieces_.clear();
+    reader_->end_of_bytes(&pieces_);
+    if (reader_->complete()) return finish();
   }
   const bool cut = reader_->started();
   fail(trouble.reason, cut ? trouble.detail + " before the answer was whole" : trouble.detail);

@@ -47,7 +47,7 @@ std::optional<std::uint64_t> content_length(std::string_view text) {
 
 class ResponseReader::Parser {
  public:
-  explicit Parser(Asked asked) : asked_(asked) {
+  Parser(Asked asked, Unmarked unmarked) : asked_(asked), unmarked_(unmarked) {
     llhttp_settings_init(&settings_);
     settings_.on_header_field = on_field;
     settings_.on_header_value = on_value;
@@ -60,6 +60,7 @@ class ResponseReader::Parser {
   Parser& operator=(const Parser&) = delete;
 
   bool feed(std::string_view bytes, std::vector<Piece>* pieces);
+  void end_of_bytes(std::vector<Piece>* pieces);
 
   bool started = false;
   bool complete = false;
@@ -67,7 +68,7 @@ class ResponseReader::Parser {
   std::string error;
 
  private:
-  enum class Framing { kNone, kLength, kChunked };
+  enum class Framing { kNone, kLength, kChunked, kUntilClose };
 
   void begin();
   bool fail(std::string_view why);
@@ -86,6 +87,7 @@ class ResponseReader::Parser {
   static int on_end(llhttp_t* raw);
 
   const Asked asked_;
+  const Unmarked unmarked_;
   llhttp_settings_t settings_{};
   llhttp_t raw_{};
   HeadGuard head_guard_;
@@ -168,7 +170,7 @@ bool ResponseReader::Parser::decide_framing() {
     } else if (name == "transfer-encoding") {
       ++codings;
       if (!is_chunked(value)) return fail("the answer's Transfer-Encoding is not just chunked");
-    } else if (name == "content-encoding") {
+    } else if (name == "content-encoding" && value != "identity") {
       return fail("the answer is compressed, which was not asked for");
     }
   }
@@ -181,6 +183,10 @@ bool ResponseReader::Parser::decide_framing() {
   if (bodiless) {
     if (codings > 0 && head_.status == 204) return fail("an answer 204 has a body");
     return frame_bodiless(length);
+  }
+  if (lengths + codings == 0 && unmarked_ == Unmarked::kAccepted) {
+    framing_ = Framing::kUntilClose;
+    return true;
   }
   if (lengths + codings == 0) {
     return fail("the answer does not say how long it is (no Content-Length, no chunks)");
@@ -204,12 +210,22 @@ std::string_view ResponseReader::Parser::feed_body(std::string_view bytes) {
     left_ -= taken;
   } else if (framing_ == Framing::kChunked) {
     taken = chunk_guard_.accept(bytes);
+  } else if (framing_ == Framing::kUntilClose) {
+    taken = bytes.size();
   }
   if (taken > 0 && !execute(bytes.substr(0, taken))) return {};
-  const bool ended = framing_ == Framing::kChunked ? chunk_guard_.done() : left_ == 0;
+  bool ended = left_ == 0;
+  if (framing_ == Framing::kChunked) ended = chunk_guard_.done();
+  if (framing_ == Framing::kUntilClose) ended = false;
   if (ended != message_ended_) fail("the answer's end is not where its framing says");
   if (!chunk_guard_.error().empty()) fail(chunk_guard_.error());
   return bytes.substr(taken);
+}
+
+void ResponseReader::Parser::end_of_bytes(std::vector<Piece>* pieces) {
+  if (complete || !in_body_ || !error.empty() || framing_ != Framing::kUntilClose) return;
+  pieces_ = pieces;
+  if (llhttp_finish(&raw_) != HPE_OK) fail("the answer's end is not where its framing says");
 }
 
 int ResponseReader::Parser::on_field(llhttp_t* raw, const char* at, std::size_t length) {
@@ -255,17 +271,20 @@ int ResponseReader::Parser::on_end(llhttp_t* raw) {
   parser->message_ended_ = true;
   if (parser->head_.status < 200) return 0;
   parser->complete = true;
-  parser->keep_alive = llhttp_should_keep_alive(raw) != 0;
+  const bool goes_on = parser->framing_ != Framing::kUntilClose;
+  parser->keep_alive = goes_on && llhttp_should_keep_alive(raw) != 0;
   parser->pieces_->emplace_back(End{});
   return 0;
 }
 
-ResponseReader::ResponseReader(Asked asked) : parser_(std::make_unique<Parser>(asked)) {}
+ResponseReader::ResponseReader(Asked asked, Unmarked unmarked)
+    : parser_(std::make_unique<Parser>(asked, unmarked)) {}
 ResponseReader::~ResponseReader() = default;
 
 bool ResponseReader::feed(std::string_view bytes, std::vector<Piece>* pieces) {
   return parser_->feed(bytes, pieces);
 }
+void ResponseReader::end_of_bytes(std::vector<Piece>* pieces) { parser_->end_of_bytes(pieces); }
 bool ResponseReader::started() const { return parser_->started; }
 bool ResponseReader::complete() const { return parser_->complete; }
 bool ResponseReader::should_keep_alive() const { return parser_->complete && parser_->keep_alive; }
