@@ -1,6 +1,7 @@
 #include "core/delivery.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/codec.h"
@@ -36,7 +37,26 @@ std::size_t prefix_of(std::string_view text, std::size_t characters) {
   return end;
 }
 
-bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
+// What Telegram counts as nothing: control characters, blanks and what has no ink, as UTF-8.
+constexpr std::array<std::string_view, 23> kInvisible = {
+    "\u00a0", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
+    "\u2007", "\u2008", "\u2009", "\u200a", "\u200b", "\u200c", "\u200d", "\u200e",
+    "\u200f", "\u202f", "\u205f", "\u2800", "\u3000", "\ufeff", "\ufffc"};
+
+bool blank(std::string_view text) {
+  while (!text.empty()) {
+    if (static_cast<unsigned char>(text.front()) <= ' ') {
+      text.remove_prefix(1);
+      continue;
+    }
+    const auto found =
+        std::find_if(kInvisible.begin(), kInvisible.end(),
+                     [&](std::string_view character) { return text.starts_with(character); });
+    if (found == kInvisible.end()) return false;
+    text.remove_prefix(found->size());
+  }
+  return true;
+}
 
 // Where to cut text that has more than `characters_max` code points.
 std::size_t cut_at(std::string_view text, std::size_t characters_max) {
@@ -71,15 +91,27 @@ std::string with_sentence(const std::string& text, const std::string& sentence) 
   return text + "\n\n" + sentence;
 }
 
+// What the reader is to see of an answer, and whether it is all of it.
+std::string answer_text(const Event& event, const std::string& text) {
+  const TurnCompleted& completed = event.turn_completed();
+  std::string answer = blank(text) ? "(The model gave an empty answer.)" : text;
+  if (completed.finish() == LENGTH) {
+    answer = blank(text) ? "(The model used up its length before it said anything.)"
+                         : with_sentence(text, "(Cut off at the length limit.)");
+  } else if (completed.finish() == FILTERED) {
+    const std::string& detail = event.content().detail();
+    const std::string why = detail.empty() ? "." : ": " + detail + ".";
+    answer = with_sentence(text, "(The provider broke it off" + why + ")");
+  }
+  const std::string& stood_in = completed.stood_in();
+  return stood_in.empty() ? answer : with_sentence(answer, "(Answered by " + stood_in + ".)");
+}
+
 // What the reader is to see when a turn has ended, or the notice; empty for other events.
 std::string final_text(const Event& event) {
   const Content& content = event.content();
   const std::string text(own_text(event));
-  if (event.has_turn_completed()) {
-    const std::string answer = blank(text) ? "(The model gave an empty answer.)" : text;
-    const std::string& stood_in = event.turn_completed().stood_in();
-    return stood_in.empty() ? answer : with_sentence(answer, "(Answered by " + stood_in + ".)");
-  }
+  if (event.has_turn_completed()) return answer_text(event, text);
   if (event.turn_cancelled().for_message() != 0) return text;
   if (event.has_turn_cancelled()) return with_sentence(text, "(stopped)");
   if (event.has_turn_failed() || event.has_turn_abandoned()) {

@@ -167,6 +167,38 @@ TEST_CASE("the last edit equals the whole text and closes the delivery", "[core]
   CHECK(screen.deliveries.open().empty());
 }
 
+TEST_CASE("an answer that is not whole says so", "[core]") {
+  const auto shown = [](Finish finish, const std::string& text, const std::string& detail) {
+    Screen screen;
+    const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+    Event end = told::turn_completed(screen.next(), turn, text);
+    end.mutable_turn_completed()->set_finish(finish);
+    end.mutable_content()->set_detail(detail);
+    screen.apply(std::move(end));
+    screen.settle();
+    REQUIRE(screen.messages.size() == 1);
+    return screen.messages.begin()->second;
+  };
+  CHECK(shown(STOP, "one", "") == "one");
+  CHECK(shown(LENGTH, "one", "") == "one\n\n(Cut off at the length limit.)");
+  CHECK(shown(LENGTH, "", "") == "(The model used up its length before it said anything.)");
+  CHECK(shown(FILTERED, "one", "SAFETY") == "one\n\n(The provider broke it off: SAFETY.)");
+  CHECK(shown(FILTERED, "one", "") == "one\n\n(The provider broke it off.)");
+}
+
+TEST_CASE("what has nothing to be seen is no message", "[core]") {
+  for (const char* nothing : {"\u3000\u3000", "\u200b", "\ufeff\n", "\u00a0", "\x1b"}) {
+    Screen screen;
+    const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+    screen.apply(told::chunk(screen.next(), turn, 1, nothing));
+    CHECK_FALSE(screen.due());
+    screen.apply(told::turn_completed(screen.next(), turn, nothing));
+    screen.settle();
+    REQUIRE(screen.messages.size() == 1);
+    CHECK(screen.messages.begin()->second == "(The model gave an empty answer.)");
+  }
+}
+
 TEST_CASE("a retried answer takes over the message of the first attempt", "[core]") {
   Screen screen;
   const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));

@@ -98,7 +98,10 @@ class TranscriptWriter {
     }
     if (completed.finish() == LENGTH)
       note += note.empty() ? "cut at its limit" : ", cut at its limit";
-    if (completed.finish() == FILTERED) note += note.empty() ? "filtered" : ", filtered";
+    if (completed.finish() == FILTERED) {
+      const std::string why = shown(event.content().detail());
+      note += std::string(note.empty() ? "" : ", ") + "filtered" + (why.empty() ? "" : ": " + why);
+    }
     return note;
   }
 
