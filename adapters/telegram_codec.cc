@@ -185,12 +185,19 @@ void keep_raw(Fact& fact, std::string_view raw) {
   if (raw.size() <= kRawBytesMax) fact.mutable_content()->set_raw(std::string(raw));
 }
 
-// "photo" of a message without words; "service" when it is none of the kinds with a file.
+// What a person sends without words that is no file.
+constexpr std::array<std::string_view, 9> kWordlessKinds = {
+    "rich_message", "venue", "location",   "contact",  "poll",
+    "dice",         "story", "paid_media", "checklist"};
+
+// "photo" of a message without words; "service" when no person sent it as such.
 std::string wordless_kind(std::string_view kind, const JsonValue& message) {
   for (const std::string_view part : kAttachmentKinds) {
     if (message[part].present()) return std::string(kind) + '.' + std::string(part);
   }
-  if (message["rich_message"].present()) return std::string(kind) + ".rich_message";
+  for (const std::string_view part : kWordlessKinds) {
+    if (message[part].present()) return std::string(kind) + '.' + std::string(part);
+  }
   return std::string(kind) + ".service";
 }
 
@@ -323,6 +330,10 @@ Outcome::Kind refusal(std::int64_t code, std::string_view description) {
   if (has(words, "message_id_invalid")) return Outcome::Kind::kTargetLost;
   if (has(words, "message to be replied not found")) return Outcome::Kind::kReplyTargetLost;
   if (has(words, "reply message not found")) return Outcome::Kind::kReplyTargetLost;
+  if (has(words, "message thread not found")) return Outcome::Kind::kThreadLost;
+  if (has(words, "text must be non-empty") || has(words, "message text is empty")) {
+    return Outcome::Kind::kEmpty;
+  }
   return Outcome::Kind::kRefused;
 }
 

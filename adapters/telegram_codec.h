@@ -104,6 +104,8 @@ struct Outcome {
     kNotModified,      // the message shows this text already
     kTargetLost,       // the message to edit or delete is gone or too old
     kReplyTargetLost,  // the message to reply to is gone
+    kThreadLost,       // the topic is gone
+    kEmpty,            // the text has nothing to be seen
     kRefused,          // any other final no
   };
   Kind kind = Kind::kUnknown;

@@ -161,7 +161,8 @@ Due Outbox::carry_out(DeliveryAction action, Time now) {
     return failed(action, nowhere, false);
   }
   forget_quiet_places(now);
-  HttpCall call = call_for(action, *chat);
+  const bool no_thread = without_thread_.contains(action.source);
+  HttpCall call = call_for(action, {chat->chat, no_thread ? 0 : chat->thread});
   const std::string name = action.place;
   Due due = start(std::move(call), Sent{Sent::What::kDelivery, name, std::move(action)}, now);
   places_[name].call = std::get<Call>(due).id;
@@ -215,9 +216,11 @@ void Outbox::on_event(const Event& event) {
   }
   if (event.body_case() == Event::kReplyPosted) {
     without_reply_.erase(event.reply_posted().source());
+    without_thread_.erase(event.reply_posted().source());
   }
   if (event.body_case() == Event::kDeliveryFailed) {
     without_reply_.erase(event.delivery_failed().source());
+    without_thread_.erase(event.delivery_failed().source());
   }
 }
 
@@ -309,6 +312,13 @@ Fact Outbox::settle(const DeliveryAction& action, const Outcome& outcome, Place&
       if (action.kind != Kind::kPost || without_reply_.contains(action.source)) break;
       without_reply_.insert(action.source);
       return delayed(action, outcome, now);
+    case Outcome::Kind::kThreadLost:
+      if (action.kind != Kind::kPost || !without_thread_.insert(action.source).second) break;
+      return delayed(action, outcome, now);
+    case Outcome::Kind::kEmpty:
+      // There is more to come of it.
+      if (!action.last) return delayed(action, outcome, now + kSecond);
+      break;
     case Outcome::Kind::kConflict:
     case Outcome::Kind::kRefused:
       break;

@@ -100,7 +100,8 @@ class Outbox {
   std::map<std::string, Place, std::less<>> places_;
   std::map<CallId, Sent> sent_;
   std::map<std::string, Attempt, std::less<>> attempts_;  // facts handed out and not yet heard of
-  std::set<Seq> without_reply_;  // sources whose message to reply to is gone
+  std::set<Seq> without_reply_;   // sources whose message to reply to is gone
+  std::set<Seq> without_thread_;  // sources whose topic is gone
   std::deque<std::string> buttons_;
   std::deque<Time> recent_;  // the last kCallsPerSecond calls
   Time global_hold_{};

@@ -181,6 +181,7 @@ TEST_CASE("a caption is the text of a file, and a file without one is named", "[
     return fact_of(private_message(fields)).message_refused().update_kind();
   };
   CHECK(kind(R"("voice":{"file_id":"v","duration":3})") == "message.voice");
+  CHECK(kind(R"("location":{"latitude":1})") == "message.location");
   CHECK(kind(R"("new_chat_members":[])") == "message.service");
   CHECK(kind(R"("rich_message":{"blocks":[]})") == "message.rich_message");
 }
@@ -329,9 +330,9 @@ TEST_CASE("every answer is classed as done, not done, or unknown", "[telegram]")
       {302, "", Kind::kUnknown},
       {400, refusal(400, "Bad Request: chat not found"), Kind::kRefused},
       {400, refusal(400, "Bad Request: message is too long"), Kind::kRefused},
-      {400, refusal(400, "Bad Request: message text is empty"), Kind::kRefused},
+      {400, refusal(400, "Bad Request: message text is empty"), Kind::kEmpty},
       {400, refusal(400, "Bad Request: message can't be edited"), Kind::kTargetLost},
-      {400, refusal(400, "Bad Request: message thread not found"), Kind::kRefused},
+      {400, refusal(400, "Bad Request: message thread not found"), Kind::kThreadLost},
       {400, refusal(400, "Bad Request: message is not modified: specified new"),
        Kind::kNotModified},
       {400, refusal(400, "Bad Request: message to edit not found"), Kind::kTargetLost},

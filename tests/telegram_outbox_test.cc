@@ -284,6 +284,36 @@ TEST_CASE("a message that a person deleted is posted anew", "[telegram]") {
   CHECK(Hand::body(hand.take("sendMessage"))["text"] == "One two");
 }
 
+TEST_CASE("a growing text that shows nothing yet is late, not lost", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  const Seq turn = hand.start_turn("telegram:77");
+  hand.chunk(turn, "x");
+  hand.turn();
+  const auto facts =
+      hand.refuse(hand.take("sendMessage"), 400, "Bad Request: text must be non-empty");
+  CHECK(facts.at(0).delivery_delayed().post());
+  hand.complete(turn, "x and more");
+  hand.pass(2s);
+  const Call last = hand.take("sendMessage");
+  CHECK(Hand::body(last)["text"] == "x and more");
+  CHECK(hand.refuse(last, 400, "Bad Request: text must be non-empty").at(0).has_delivery_failed());
+}
+
+TEST_CASE("where the topic is gone a post goes to the chat, once", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  hand.notice("telegram:-100200/7", "Hello");
+  hand.turn();
+  const std::string why = "Bad Request: message thread not found";
+  const auto facts = hand.refuse(hand.take("sendMessage"), 400, why);
+  CHECK(facts.at(0).has_delivery_delayed());
+  hand.pass(1s);
+  const Call again = hand.take("sendMessage");
+  CHECK_FALSE(Hand::body(again).contains("message_thread_id"));
+  CHECK(hand.refuse(again, 400, why).at(0).has_delivery_failed());
+}
+
 TEST_CASE("a surplus message is deleted, and one deleted already is as good", "[telegram]") {
   for (const bool there : {true, false}) {
     Hand hand;
