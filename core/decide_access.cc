@@ -11,6 +11,8 @@ namespace daybook {
 namespace {
 
 constexpr std::string_view kTopic = "pairing";
+constexpr Duration kToldOnce{60'000};
+constexpr Seq kLookedBack = 256;  // events
 
 bool asked_lately(const State& state, std::int64_t user) {
   const PairingRow* row = state.directory.pairing(user);
@@ -23,6 +25,26 @@ std::size_t open_pairings(const State& state) {
     if (row.expires() > to_milliseconds(state.now)) ++open;
   }
   return open;
+}
+
+// Somebody known sent what cannot be read, and was not told so within the last minute: an album is
+// several messages.
+bool told_of_text_alone(const State& state, const Event& event) {
+  const MessageRefused& refused = event.message_refused();
+  const std::string& place = refused.place();
+  const std::string_view kind = refused.update_kind();
+  if (state.directory.rules() < 3 || refused.reason() != MessageRefused::UNSUPPORTED) return false;
+  if (!kind.starts_with("message.") || kind == "message.service" || place.find(":-") != place.npos)
+    return false;
+  if (!state.directory.may_talk(channel_of(place), refused.user())) return false;
+  const Seq oldest = event.seq() > kLookedBack ? event.seq() - kLookedBack : 1;
+  for (Seq seq = event.seq() - 1; seq >= oldest; --seq) {
+    const std::optional<Event> before = state.history.clear_event(seq);
+    if (!before || before->time() + kToldOnce.count() < event.time()) break;
+    const MessageRefused& other = before->message_refused();
+    if (other.reason() == MessageRefused::UNSUPPORTED && other.place() == place) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -40,6 +62,9 @@ bool owner_asks_alone(const State& state, const Event& message) {
 
 Decisions decide_refused(const State& state, const Event& event) {
   const MessageRefused& refused = event.message_refused();
+  if (told_of_text_alone(state, event)) {
+    return {notice_at(state, refused.place(), "I can only read text so far.", "unsupported")};
+  }
   if (refused.reason() != MessageRefused::STRANGER || refused.user() == 0) return {};
   if (asked_lately(state, refused.user()) || open_pairings(state) >= kPairingsMax) return {};
   const std::string code = pairing_code(state.directory.state().entropy(), event.seq());

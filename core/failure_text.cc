@@ -14,10 +14,21 @@ std::string provider_name(const OpenTurn& turn) {
                                          : turn.provider();
 }
 
+// Whether the peer's words are told behind the reason.
+bool quoted(ErrorClass error, int status, const std::string& detail, std::uint32_t rules) {
+  if (detail.empty()) return false;
+  if (error == REQUEST || error == REFUSED || error == SETTINGS) return true;
+  // A page, or our own words for none.
+  if (rules < 3 || detail.starts_with('<') || detail.ends_with("without words")) return false;
+  return error == RATE || error == OVERLOAD || error == FUNDS || (error == AUTH && status == 403);
+}
+
 // `detail` is told where it is our own side's words.
 std::string reason_of(ErrorClass error, const std::string& provider, int status,
-                      const std::string& detail, bool in_steps) {
+                      const std::string& detail, bool in_steps, std::uint32_t rules) {
   const std::string code = status > 0 ? " (HTTP " + std::to_string(status) + ")" : "";
+  if (error == AUTH && status == 403 && rules >= 3)
+    return provider + " would not let us" + code + ".";
   if (error == AUTH)
     return provider + " refused our key" + code + ". Check the provider's api_key.";
   if (error == FUNDS) return provider + " says the account has no funds left" + code + ".";
@@ -35,8 +46,9 @@ std::string reason_of(ErrorClass error, const std::string& provider, int status,
   if (error == NETWORK) return provider + " could not be reached" + why;
   if (error == UNSAFE) return provider + " could not be reached safely" + why;
   if (error == TRUNCATED) return "the answer broke off" + code + ".";
-  if (error == STALLED) return provider + " stopped answering.";
-  if (error == PEER) return provider + " sent something that is not an answer" + code + ".";
+  const std::string told = rules < 3 ? "." : why;
+  if (error == STALLED) return provider + " stopped answering" + told;
+  if (error == PEER) return provider + " sent something that is not an answer" + code + told;
   if (error == SETTINGS) return provider + " is not set up.";
   return provider + " failed" + code + ".";
 }
@@ -60,9 +72,8 @@ std::string failure_sentence(const State& state, const OpenTurn& turn, const Att
   std::string sentence = "⚠ No " + std::string(kept ? "complete " : "") + "answer from " +
                          turn.model() + ": " +
                          reason_of(failed.error(), provider_name(turn), failed.status(), detail,
-                                   turn.steps_size() > 0);
-  if (!detail.empty() &&
-      (failed.error() == REQUEST || failed.error() == REFUSED || failed.error() == SETTINGS)) {
+                                   turn.steps_size() > 0, state.directory.rules());
+  if (quoted(failed.error(), failed.status(), detail, state.directory.rules())) {
     sentence += " It said: " + detail;
   }
   const std::uint32_t attempts =
