@@ -298,20 +298,6 @@ TEST_CASE("a stream may end with its connection, a plain answer may not", "[netw
   CHECK(story.body() == "data: 1\n\n");
 }
 
-TEST_CASE("a stream whose connection breaks is not at its end", "[network]") {
-  Server server([](Peer& peer) {
-    peer.read_request();
-    peer.send("HTTP/1.0 200 OK\r\n\r\ndata: 1\n\n");
-    peer.reset_at_end();
-  });
-  World world;
-  HttpCall call = call_to(server.port());
-  call.stream = true;
-  const Story& story = world.run(call);
-  REQUIRE(story.failed);
-  CHECK(story.failure.reason == Reason::kClosed);
-}
-
 TEST_CASE("an answer cut short fails as closed, after its head", "[network]") {
   const bool reset = GENERATE(true, false);
   Server server([&](Peer& peer) {
