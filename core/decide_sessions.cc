@@ -136,7 +136,7 @@ Decisions go_to_conversation(const Asked& wish, const Conversation& one) {
   return decisions;
 }
 
-// What a conversation's whole answers cost: as the providers said, else by the price of whoever answered.
+// What its whole answers cost: as the providers said, else by the price of whoever answered.
 std::string cost_text(const Asked& wish, const ConversationRow& row) {
   if (!row.usage().reported()) return "no tokens were reported";
   Spent sum;

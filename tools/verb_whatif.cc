@@ -148,7 +148,8 @@ Result<Answered> answer_of(JournalView& view, const Event& turn) {
     kinds.set(static_cast<std::size_t>(kind));
   }
   const auto read = view.events(turn.seq(), view.log().last(), kinds, [&](const Event& event) {
-    if (!event.has_catalogue_loaded() && subject_of(event) != turn.seq()) return true;
+    const bool its_own = event.seq() == turn.seq() || subject_of(event) == turn.seq();
+    if (!its_own && !event.has_catalogue_loaded()) return true;
     if (const auto call = usage.apply(event)) answered.spent.add(call->spent);
     if (event.turn_retried().has_prompt()) answered.prompt = event.turn_retried().prompt();
     if (event.has_step_started()) answered.prompt = event.step_started().prompt();
@@ -175,6 +176,7 @@ void give_limits(const Directory& now, const ResolvedModel& model, TurnStarted* 
     return value == 0 ? usual : value;
   };
   turn->set_rules(now.rules());
+  turn->set_settings(now.settings_seq());
   turn->set_model(model.model);
   turn->set_provider(model.provider);
   turn->set_window_tokens(chosen(model.context_tokens, Window().window_tokens));
@@ -200,7 +202,7 @@ std::string price_before(JournalView& view, const WhatifOptions& options, const 
     tokens = tokens_under(options.policy, rebuilt->state, asked, gateway);
   }
   if (!options.system.empty()) {
-    const std::uint64_t before = estimate_tokens(gateway.text(system_event(turn.turn_started())));
+    const std::uint64_t before = estimate_tokens(gateway.text(system_event(asked)));
     tokens = tokens - std::min(tokens, before) + estimate_tokens(options.system);
   }
   std::string text = "about " + count_text(tokens, "token");
@@ -262,8 +264,8 @@ struct Place {
   [[nodiscard]] std::string place() const { return std::string(kBranchPlaces) + name; }
 };
 
-// Makes the branch differ as it was wanted, and in nothing else, whatever the settings of today say.
-// What the gateway refuses is an Error in its words.
+// Makes the branch differ as it was wanted, and in neither model nor policy otherwise. What the
+// gateway refuses is an Error in its words.
 Result<void> set_up(const Place& there, ControlClient& client, const WhatifOptions& options) {
   std::vector<std::string> commands = {"/model " + options.model, "/policy " + options.policy};
   if (!options.system.empty()) commands.push_back("/system " + options.system);
