@@ -229,9 +229,10 @@ TEST_CASE("/session tells what the present conversation is and cost", "[sessions
   chat.gateway->record(std::move(fact), chat.now);
   chat.say("/thinking low");
   chat.say("/session");
-  for (const char* part : {"Conversation 2 of 2: cars", "Since: 1970-01-01 00:16", "Messages: 2",
-                           "Tokens: 120 in, 7 out", "Money: $0.012346\n", "Model: echo",
-                           "Policy: window", "Set here: thinking"}) {
+  for (const char* part :
+       {"Conversation 2 of 2: cars", "Since: 1970-01-01 00:16", "Messages: 2",
+        "Tokens: 120 in, 7 out", "Money: $0.012346 for whole answers, as reported\n", "Model: echo",
+        "Policy: window", "Set here: thinking"}) {
     INFO(chat.told());
     CHECK(chat.holds(part));
   }
