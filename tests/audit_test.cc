@@ -240,7 +240,7 @@ TEST_CASE("commands are settled by what they led to", "[audit]") {
   const Audited all = audited(events_of(told));
   CHECK(all.sum.unaccounted == 0);
   CHECK(all.heard.of(asked).outcome == "TurnCancelled");
-  CHECK(all.heard.of(waits).outcome == "SessionReset");
+  CHECK(all.heard.of(waits).outcome == "QueueCleared");
   CHECK(all.heard.of(status).outcome == "NoticeIssued");
   CHECK(all.heard.of(reset).outcome == "NoticeIssued");
   CHECK(all.heard.of(again).outcome == "TurnCancelled");
