@@ -59,8 +59,7 @@ bool words_came_late(const State& state, const Session& session);
 Decisions hold_message(const State& state, const Session& session, Seq message);
 // Something waits that did not come late: somebody is there.
 bool wrote_anew(const State& state, const Session& session);
-// One answer to all plain messages that wait before a command, or to as many of them as fit one
-// prompt.
+// One answer to all plain messages that wait before a command, or to as many as fit one prompt.
 Decisions answer_late(const State& state, const Session& session);
 // The same unless the owner is to be asked first, and nobody wrote anew: then that.
 Decisions settle_late(const State& state, const Session& session);
@@ -176,8 +175,8 @@ Decisions decide_moved(const State& state, const Event& event);
 // decide_compaction.cc
 Decisions undo_compaction(const State& state, const Session& session, const Event& message);
 Decisions start_compaction(const State& state, const Session& session, const Event& message);
-// Of what is left when this entry becomes the leaf: a summary is begun, or told there once more.
-// Nothing: the settings want none, it is little, or it was undone or is told there already.
+// Of what is left when this entry becomes the leaf: a summary is begun, or told there once more;
+// nothing where the settings want none, it is little, was undone or is told there already.
 Decisions summarise_left(const State& state, const Session& session, Seq to, Seq asked);
 // When the next prompt would be too full, or with `overflow` the last one was and no shorter one
 // was found: CompactionStarted, else nothing.

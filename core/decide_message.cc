@@ -6,7 +6,6 @@
 #include "core/command.h"
 #include "core/decide_conversation.h"
 #include "core/health.h"
-#include "core/late.h"
 
 namespace daybook {
 
