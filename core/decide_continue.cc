@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/checkpoint.h"
+#include "core/context.h"
 #include "core/continuing.h"
 #include "core/decide_conversation.h"
 #include "core/late.h"
