@@ -110,7 +110,7 @@ std::string answer_text(const Event& event, const std::string& text) {
 // What the reader is to see when a turn has ended, or the notice; empty for other events.
 std::string final_text(const Event& event) {
   const Content& content = event.content();
-  const std::string text(own_text(event));
+  std::string text(own_text(event));
   if (event.has_turn_completed()) return answer_text(event, text);
   if (event.turn_cancelled().for_message() != 0) return text;
   if (event.has_turn_cancelled()) return with_sentence(text, "(stopped)");
