@@ -257,7 +257,7 @@ TEST_CASE("one text that alone is too long for its provider is cut, once", "[con
   const Seq failed = story.fail(story.turn(), OVERFLOW);
   CHECK(story.kinds_after(failed) == "TurnRetried");
   story.commit();
-  const TurnStarted& cut = story.last("TurnRetried").turn_retried().prompt();
+  const TurnStarted cut = story.last("TurnRetried").turn_retried().prompt();
   CHECK(cut.tokens() <= before / 2);
   CHECK(cut.cut_size() == 1);
   CHECK(story.kinds_after(story.fail(story.turn(), OVERFLOW)) == "TurnFailed");
