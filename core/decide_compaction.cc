@@ -78,6 +78,15 @@ bool overflowed(const SessionState& session, History& history) {
   return event && prompt_record(*event).overflow_keep_last() != 0;
 }
 
+// Does a /compact wait? Every message that waits is read for it: look last.
+bool is_asked_for(const State& state, const SessionState& session) {
+  const auto& waiting = session.waiting();
+  return std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
+    const std::optional<Event> message = state.history.clear_event(one.seq());
+    return message && message->message_received().command() == "compact";
+  });
+}
+
 // What is pinned is taken beside the summary that tells of it.
 std::uint64_t covered_pins(const SessionState& session) {
   const int covered = position_after(session, session.summary_last());
@@ -393,36 +402,29 @@ Decisions compact_when_due(const State& state, const Session& session, bool over
   const Result<TurnStarted> turn = next_answer(state, session);
   if (!turn) return {};
   if (turn->policy() == "reset") return {};  // it makes room in a way of its own
-  const auto& waiting = talk.waiting();
-  const bool asked = std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
-    const std::optional<Event> message = state.history.clear_event(one.seq());
-    return message && message->message_received().command() == "compact";
-  });
-  if (asked) return {};
   // One that failed would fail again at once.
   const auto entries = static_cast<std::uint32_t>(talk.entries_size());
   const std::uint32_t failed = talk.compaction_failed();
   if (failed != 0 && entries >= failed && entries < failed + kEntriesBetweenFailures) return {};
   if (turn->policy() == "incremental") {
     std::optional<Event> part = compaction_of_part(talk, turn->keep_last(), state.history);
-    return part ? Decisions{*std::move(part)} : Decisions();
+    return part && !is_asked_for(state, talk) ? Decisions{*std::move(part)} : Decisions();
   }
-  const std::vector<Entry> live = live_entries(talk);
   const std::uint64_t budget = estimated_budget(*turn);
-  SessionState rest;
-  rest.mutable_entries()->Assign(live.begin(), live.end());
-  rest.set_summary(talk.summary());
-  rest.set_summary_tokens(talk.summary_tokens());
-  const std::uint32_t system =
+  std::uint64_t tokens =
       estimate_tokens(state.history.text(system_event(*turn)), state.directory.rules());
-  const Selection all = select_entries(rest, system, {UINT32_MAX, 100, UINT32_MAX});
-  const bool crowded = turn->policy() == "window" && live.size() >= turn->messages_max();
-  const std::uint64_t tokens = std::uint64_t{all.tokens} + covered_pins(talk);
+  if (talk.summary() != 0) tokens += talk.summary_tokens() + kMessageTokens;
+  const int begin = position_after(talk, talk.summary_last());
+  for (int i = begin; i < talk.entries_size(); ++i)
+    tokens += talk.entries(i).tokens() + kMessageTokens;
+  tokens += covered_pins(talk);
+  const auto live = static_cast<std::uint32_t>(talk.entries_size() - begin);
+  const bool crowded = turn->policy() == "window" && live >= turn->messages_max();
   const bool full = tokens * 100 >= budget * settings.compact_percent();
   const bool too_long = overflow || overflowed(talk, state.history);
   if (!crowded && !full && !too_long) return {};
   std::optional<Event> event = compaction_of_half(talk);
-  return event ? Decisions{*std::move(event)} : Decisions();
+  return event && !is_asked_for(state, talk) ? Decisions{*std::move(event)} : Decisions();
 }
 
 Decisions undo_compaction(const State& state, const Session& session, const Event& message) {
