@@ -66,8 +66,11 @@ struct World : DaemonWorld {
     CHECK(lines_with("CANARY-of-the-secret").empty());
     CHECK_FALSE(lines_with("CANARY-that-is-kept").empty());
     CHECK_FALSE(lines_with("[erased]").empty());
-    for (const std::vector<std::string>& verb :
-         {std::vector<std::string>{"verify"}, {"replay", "--check"}, {"audit"}, {"usage"}}) {
+    for (const std::vector<std::string>& verb : {std::vector<std::string>{"verify"},
+                                                 {"replay", "--check"},
+                                                 {"audit"},
+                                                 {"usage"},
+                                                 {"prompt", "telegram:101"}}) {
       const Finished finished = tool(verb);
       INFO(verb[0] << ": " << finished.output << finished.errors);
       CHECK(finished.status == 0);
@@ -104,6 +107,35 @@ TEST_CASE("what is erased stands in no file, before a restart and after it", "[e
   CHECK(world.wait_answered(kChat, "and on it goes words:3"));
   world.stop();
   world.judge();
+}
+
+TEST_CASE("what is exported after an erasure is verified and imported", "[erase]") {
+  World world;
+  world.start();
+  world.talk();
+  world.stop();
+  const std::string seq = std::to_string(world.seq_of("CANARY-of-the-secret"));
+  REQUIRE(world.tool({"erase", seq, "--yes"}).status == 0);
+  const std::string file = world.directory() + "/all.jsonl";
+  REQUIRE(world.tool({"export", "--all", "--no-redact", "--output", file}).status == 0);
+  const Finished judged = world.tool({"verify", file});
+  INFO(judged.errors);
+  CHECK(judged.status == 0);
+  const std::string copy = world.directory() + "/imported";
+  const auto run = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {build_directory() + "/daybook", "--data", copy};
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished finished =
+        world::run_program(words, {{"HOME", world.directory()}, {"PATH", "/usr/bin:/bin"}});
+    INFO(finished.errors);
+    CHECK(finished.status == 0);
+    return finished.output;
+  };
+  run({"import", file});
+  run({"verify"});
+  const std::string log = run({"log", "-n", "100000"});
+  CHECK(log.find("CANARY-of-the-secret") == std::string::npos);
+  CHECK(log.find("CANARY-that-is-kept") != std::string::npos);
 }
 
 TEST_CASE("a whole session, and all before a time, leave nothing of it", "[erase]") {

@@ -103,12 +103,36 @@ TEST_CASE("a followed log ends quietly when its reader goes, though nothing new 
   const Place place;
   place.someone_says("hello");
   const Finished piped =
-      run_program({"/bin/sh", "-c", "\"$@\" | head -n 1", "sh", build_directory() + "/daybook",
+      run_program({"/bin/sh", "-c", "\"$@\" | head -n 2", "sh", build_directory() + "/daybook",
                    "--data", place.data(), "log", "-f"},
                   place.environment);
   CHECK(piped.status == 0);
   CHECK(piped.output.find("GatewayStarted") != std::string::npos);
   CHECK(piped.errors.empty());
+}
+
+TEST_CASE("a log tells the day once, and is cut by words and by a moment", "[log]") {
+  const Place place;
+  place.someone_says("a green parrot");
+  place.someone_says("a grey heron");
+  const auto log = [&](std::vector<std::string> more) {
+    const Finished finished = run_program(place.log(std::move(more)), place.environment);
+    INFO(finished.errors);
+    REQUIRE(finished.status == 0);
+    return finished.output;
+  };
+  const std::string all = log({});
+  CHECK(all.starts_with("-- 20"));
+  CHECK(all.find(" UTC\n") == 13);
+  CHECK(all.find("\n-- 20", 1) == std::string::npos);
+  const std::string heron = log({"--text", "HERON grey"});
+  CHECK(heron.find("grey heron") != std::string::npos);
+  CHECK(heron.find("parrot") == std::string::npos);
+  CHECK(heron.find("GatewayStarted") == std::string::npos);
+  const std::string early = log({"--until", "5"});
+  const std::size_t line = early.rfind('\n', early.size() - 2);
+  REQUIRE(line != std::string::npos);
+  CHECK(std::stoull(early.substr(line + 1)) == 5);
 }
 
 TEST_CASE("output that cannot be written is an error and no success", "[log]") {

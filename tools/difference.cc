@@ -101,6 +101,7 @@ std::string why_entry_absent(const Line& line, const Side& side) {
     return "a new conversation began in SessionReset " + std::to_string(state.reset_at());
   }
   if (position == 0 && find_entry(state, line.seq) != nullptr) return "on another branch";
+  if (position == 0 && line.text == kErasedText) return "its words are erased";
   if (position == 0) return "not said in session " + std::to_string(state.id());
   if (state.summary_last() != 0 && position <= position_after(state, state.summary_last())) {
     return "replaced by the summary of CompactionCompleted " + std::to_string(state.summary());

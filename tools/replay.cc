@@ -100,6 +100,8 @@ std::string divergence_text(const ReplayLog::Divergence& divergence) {
          "\n  now  " + line_of(divergence.replayed);
 }
 
+constexpr Seq kProgressFacts = 1'000;
+
 struct KnownSnapshots {
   std::optional<Snapshot> directory;
   std::optional<Snapshot> work;
@@ -214,7 +216,8 @@ Result<std::unique_ptr<Gateway>> open_gateway(ReplayLog& log, Transport& transpo
 
 }  // namespace
 
-Result<ReplayReport> replay_check(Log& journal, Seq until) {
+Result<ReplayReport> replay_check(Log& journal, Seq until,
+                                  const std::function<void(Seq)>& progress) {
   const Seq last = until == 0 ? journal.last() : std::min(until, journal.last());
   auto known = read_snapshots(journal);
   if (!known) return known.error();
@@ -250,6 +253,7 @@ Result<ReplayReport> replay_check(Log& journal, Seq until) {
       break;
     }
     ++report.facts;
+    if (progress && report.facts % kProgressFacts == 0) progress(log.last());
     if (log.divergence().has_value() && log.divergence()->replayed.seq <= last) {
       report.divergence = divergence_text(*log.divergence());
     }

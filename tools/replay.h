@@ -23,8 +23,10 @@ struct ReplayReport {
   std::string divergence;  // empty: identical
 };
 
-// Replays events 1..until (0: all). An Error when the journal cannot be read.
-Result<ReplayReport> replay_check(Log& journal, Seq until);
+// Replays events 1..until (0: all). An Error when the journal cannot be read. `progress`, if any,
+// hears now and then how far it is.
+Result<ReplayReport> replay_check(Log& journal, Seq until,
+                                  const std::function<void(Seq)>& progress = {});
 
 // Folds the events up to each stored snapshot from nothing and compares, where that can be done.
 // The sentence names the first that differs; empty: none does. `progress` hears how far the fold

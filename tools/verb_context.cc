@@ -3,6 +3,7 @@
 #include "core/decide.h"
 #include "tools/command_line.h"
 #include "tools/journal_view.h"
+#include "tools/json_line.h"
 #include "tools/tool.h"
 
 namespace daybook {
@@ -19,7 +20,12 @@ Result<void> run_context(const Tool& tool, const std::string& what) {
   const State state{gateway.directory(),
                     [&gateway](SessionId other) { return gateway.session(other); }, gateway,
                     gateway.directory().time()};
-  print_line(terminal_text(context_text(state, *session)));
+  const std::string text = context_text(state, *session);
+  if (tool.json) {
+    print_json({{"session", *id}, {"text", text}});
+  } else {
+    print_line(terminal_text(text));
+  }
   return {};
 }
 
@@ -31,6 +37,7 @@ void add_context(CLI::App& app, Tool& tool) {
                "daybook context telegram:12345");
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
   verb->add_option("session", *what, "a session's number, place, or its beginning")->required();
+  verb->add_flag("--json", tool.json, "the same text in a JSON object");
   verb->callback(
       [&tool, what] { tool.chosen = [&tool, what] { return run_context(tool, *what); }; });
 }

@@ -8,8 +8,10 @@
 #include "adapters/event_json.h"
 #include "core/codec.h"
 #include "core/notation.h"
+#include "core/search_text.h"
 #include "tools/command_line.h"
 #include "tools/journal_view.h"
+#include "tools/moment.h"
 #include "tools/terminal.h"
 #include "tools/tool.h"
 
@@ -23,6 +25,8 @@ struct LogOptions {
   std::string session;
   std::vector<std::string> kinds;
   std::string since;
+  std::string until;
+  std::string text;
   std::size_t count = 0;
   bool follow = false;
 };
@@ -31,13 +35,24 @@ struct LogFilter {
   KindSet kinds = all_kinds();
   std::optional<SessionId> session;
   Time since{};
+  std::optional<Seq> until;
+  std::optional<SearchQuery> words;
 
   [[nodiscard]] bool takes(const Event& event) const {
     if (session.has_value() && event.session() != *session) return false;
-    return event.time() >= to_milliseconds(since);
+    if (event.time() < to_milliseconds(since)) return false;
+    return !words.has_value() || says(event.content());
   }
   [[nodiscard]] bool takes_all() const {
-    return kinds.all() && !session.has_value() && since == Time();
+    return kinds.all() && !session.has_value() && since == Time() && !words.has_value();
+  }
+
+ private:
+  [[nodiscard]] bool says(const Content& content) const {
+    std::string scratch;
+    return words->matches(content.text() + "\n" + content.name() + "\n" + content.arguments() +
+                              "\n" + content.detail(),
+                          scratch);
   }
 };
 
@@ -69,36 +84,61 @@ Result<LogFilter> make_filter(const LogOptions& options, JournalView& view) {
     if (!since) return since.error();
     filter.since = *since;
   }
+  if (!options.until.empty()) {
+    const auto until = moment_of(view, options.until, filter.session.value_or(0));
+    if (!until) return until.error();
+    filter.until = *until;
+  }
+  if (!options.text.empty()) {
+    filter.words = SearchQuery::parse(options.text);
+    if (!filter.words) {
+      return Error{"--text \"" + escaped(options.text, 40) + "\" names no word to look for",
+                   ExitCode::kUsage};
+    }
+  }
   return filter;
 }
 
-void print_event(const Tool& tool, const Event& event) {
-  if (tool.json) {
-    print_line(event_json(event));
-    return;
+// Lines, and the day above those that were written in it.
+class Printer {
+ public:
+  explicit Printer(const Tool& tool) : tool_(tool) {}
+
+  void operator()(const Event& event) {
+    if (tool_.json) {
+      print_line(event_json(event));
+      return;
+    }
+    std::string day = time_text(from_milliseconds(event.time())).substr(0, 10);
+    if (day != day_) print_line(bold(tool_, "-- " + day + " UTC"));
+    day_ = std::move(day);
+    const std::string line = notation(event);
+    print_line(event.has_chunk_received() ? dimmed(tool_, line) : line);
   }
-  const std::string line = notation(event);
-  print_line(event.has_chunk_received() ? dimmed(tool, line) : line);
-}
+
+ private:
+  const Tool& tool_;
+  std::string day_;
+};
 
 // The last `count` that pass; 0: all of them, printed as they come.
-Result<void> print_events(const Tool& tool, JournalView& view, const LogFilter& filter,
+Result<void> print_events(Printer& printer, JournalView& view, const LogFilter& filter,
                           std::size_t count) {
   Seq first = 1;
-  const Seq last = view.log().last();
+  const Seq last = filter.until.value_or(view.log().last());
   if (count > 0 && filter.takes_all() && last > count) first = last - count + 1;
   std::deque<Event> kept;
   auto scanned = view.events(first, last, filter.kinds, [&](const Event& event) {
     if (!filter.takes(event)) return true;
     if (count == 0) {
-      print_event(tool, event);
+      printer(event);
       return Interruption::caught() == 0;
     }
     kept.push_back(event);
     if (kept.size() > count) kept.pop_front();
     return Interruption::caught() == 0;
   });
-  for (const Event& event : kept) print_event(tool, event);
+  for (const Event& event : kept) printer(event);
   return scanned;
 }
 
@@ -130,7 +170,7 @@ Result<void> open_again(std::unique_ptr<JournalView>& view, Seq* next) {
 }
 
 // Until Ctrl-C, or until nobody reads any more.
-Result<void> follow_events(const Tool& tool, std::unique_ptr<JournalView>& view,
+Result<void> follow_events(Printer& printer, std::unique_ptr<JournalView>& view,
                            const LogFilter& filter, Seq from) {
   Seq next = from;
   while (Interruption::caught() == 0) {
@@ -145,7 +185,7 @@ Result<void> follow_events(const Tool& tool, std::unique_ptr<JournalView>& view,
       continue;
     }
     auto scanned = view->events(next, last, filter.kinds, [&](const Event& event) {
-      if (filter.takes(event)) print_event(tool, event);
+      if (filter.takes(event)) printer(event);
       return Interruption::caught() == 0;
     });
     if (!scanned) return scanned;
@@ -155,12 +195,12 @@ Result<void> follow_events(const Tool& tool, std::unique_ptr<JournalView>& view,
 }
 
 // Ctrl-C is how following ends; any other signal means what it always means.
-Result<void> print_and_follow(const Tool& tool, std::unique_ptr<JournalView>& view,
+Result<void> print_and_follow(Printer& printer, std::unique_ptr<JournalView>& view,
                               const LogFilter& filter, std::size_t count) {
   const Interruption interruption;
   const Seq last = view->log().last();
-  auto done = print_events(tool, *view, filter, count);
-  if (done) done = follow_events(tool, view, filter, last + 1);
+  auto done = print_events(printer, *view, filter, count);
+  if (done) done = follow_events(printer, view, filter, last + 1);
   if (Interruption::caught() != SIGINT) Interruption::obey();
   return done;
 }
@@ -172,8 +212,9 @@ Result<void> run_log(const Tool& tool, const LogOptions& options) {
   if (!view) return view.error();
   auto filter = make_filter(options, **view);
   if (!filter) return filter.error();
-  if (options.follow) return print_and_follow(tool, *view, *filter, options.count);
-  return print_events(tool, **view, *filter, options.count);
+  Printer printer(tool);
+  if (options.follow) return print_and_follow(printer, *view, *filter, options.count);
+  return print_events(printer, **view, *filter, options.count);
 }
 
 }  // namespace
@@ -183,11 +224,15 @@ void add_log(CLI::App& app, Tool& tool) {
                             "daybook log telegram:12345 -n 20 -f");
   const auto options = std::make_shared<LogOptions>();  // lives as long as the callback
   verb->add_option("session", options->session, "a session's number, place, or its beginning");
-  verb->add_flag("-f,--follow", options->follow, "wait for more and print it as it comes");
+  CLI::Option* const follow =
+      verb->add_flag("-f,--follow", options->follow, "wait for more and print it as it comes");
   verb->add_option("-n,--count", options->count, "only the last N that match")
       ->check(whole_number());
   verb->add_option("--kind", options->kinds, "only this kind, as in events.proto; repeatable");
   verb->add_option("--since", options->since, "only from this time on: 2026-02-03, 10m, 2h");
+  verb->add_option("--until", options->until, std::string("only up to ") + kMomentHelp)
+      ->excludes(follow);
+  verb->add_option("--text", options->text, "only events that say all of these words");
   verb->add_flag("--json", tool.json, "one JSON object a line");
   verb->callback([&tool, options] {
     tool.live = tool.live || options->follow;

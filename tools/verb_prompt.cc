@@ -1,4 +1,6 @@
 // `daybook prompt`: what a model was sent, rebuilt and compared with the digest recorded then.
+#include <algorithm>
+
 #include "core/codec.h"
 #include "core/sha256.h"
 #include "tools/command_line.h"
@@ -75,7 +77,7 @@ JsonLine rules_json(const TurnStarted& turn) {
 }
 
 void print_prompt_json(const Event& recorded, const Prompt& prompt, const std::string& digest,
-                       bool same) {
+                       bool same, bool erased) {
   JsonLine messages = JsonLine::array();
   for (const PromptMessage& message : prompt.messages) {
     messages.push_back({{"role", role_of(message)}, {"text", message.text}});
@@ -99,7 +101,8 @@ void print_prompt_json(const Event& recorded, const Prompt& prompt, const std::s
               {"messages", std::move(messages)},
               {"sha256", digest},
               {"recorded_sha256", hex(turn.sha256())},
-              {"same", same}});
+              {"same", same},
+              {"erased", erased}});
 }
 
 void print_prompt_text(const Tool& tool, const Event& recorded, const Prompt& prompt) {
@@ -138,6 +141,14 @@ void print_prompt_text(const Tool& tool, const Event& recorded, const Prompt& pr
   print_line(dimmed(tool, "-- tools" + names + (prompt.tools_closed ? ", closed" : "")));
 }
 
+// What stands in place of erased words, an answer or a tool's words included.
+bool has_erased_words(const Prompt& prompt) {
+  const auto& messages = prompt.messages;
+  return std::any_of(messages.begin(), messages.end(), [](const PromptMessage& message) {
+    return message.text.find(kErasedText) != std::string::npos;
+  });
+}
+
 Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,
                         std::uint32_t attempt, const std::string& at) {
   auto view = JournalView::open(tool);
@@ -159,13 +170,18 @@ Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,
   const std::string_view bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
   const std::string& recorded = prompt_record(*turn).sha256();
   const bool same = bytes == recorded;
+  const bool erased = !same && has_erased_words(*prompt);
   if (tool.json) {
-    print_prompt_json(*turn, *prompt, hex(bytes), same);
+    print_prompt_json(*turn, *prompt, hex(bytes), same, erased);
   } else {
     print_prompt_text(tool, *turn, *prompt);
     print_line(dimmed(tool, "-- sha256 " + hex(bytes) + (same ? ", as recorded" : "")));
   }
-  if (same) return {};
+  if (erased && !tool.json) {
+    print_line("Words of it are erased, so it cannot be compared with the recorded " +
+               hex(recorded) + ".");
+  }
+  if (same || erased) return {};
   return Error{"the prompt of turn " + std::to_string(turn->seq()) +
                    " cannot be rebuilt: its SHA-256 differs from the recorded " + hex(recorded) +
                    "; run `daybook verify`",

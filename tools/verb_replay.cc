@@ -5,6 +5,7 @@
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
 #include "tools/moment.h"
+#include "tools/progress.h"
 #include "tools/replay.h"
 #include "tools/tool.h"
 
@@ -12,7 +13,11 @@ namespace daybook {
 namespace {
 
 Result<void> run_check(const Tool& tool, JournalView& view, Seq until) {
-  auto report = replay_check(view.log(), until);
+  Phases phases;
+  const Seq last = until == 0 ? view.log().last() : until;
+  auto report = replay_check(view.log(), until,
+                             [&](Seq reached) { phases("deciding again", reached, last); });
+  phases.end();
   if (!report) return report.error();
   if (tool.json) {
     print_json({{"events", report->events},

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/laws.h"
+#include "core/notation.h"
 #include "journal/opening.h"
 #include "journal/reading.h"
 #include "journal/sweep.h"
@@ -154,7 +155,14 @@ Result<void> run_checkpoint(const Tool& tool) {
   checkpoint.journal_id = opened->journal_id;
   checkpoint.head = {(*seal)->last, (*seal)->digest, {}};
   if (last->has_value()) checkpoint.head.time = (*last)->event.time;
-  print(files::format_checkpoint(checkpoint));
+  if (tool.json) {
+    print_json({{"journal", hex(checkpoint.journal_id)},
+                {"seq", checkpoint.head.seq},
+                {"seal", hex(view(checkpoint.head.seal))},
+                {"time", time_text(checkpoint.head.time)}});
+  } else {
+    print(files::format_checkpoint(checkpoint));
+  }
   return {};
 }
 
@@ -190,6 +198,7 @@ void add_checkpoint(CLI::App& app, Tool& tool) {
       add_verb(app, "checkpoint", Group::kProve,
                "print how far the journal reaches, to keep elsewhere and verify against",
                "daybook checkpoint > monday.txt");
+  verb->add_flag("--json", tool.json, "as a JSON object; --against reads the other form");
   verb->callback([&tool] { tool.chosen = [&tool] { return run_checkpoint(tool); }; });
 }
 
