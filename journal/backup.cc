@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "journal/layout.h"
@@ -350,6 +351,10 @@ Result<std::unique_ptr<Restoration>> Restoration::prepare(const Options& options
   return restoration;
 }
 
+Restoration::~Restoration() {
+  if (!finishing_) std::ignore = files::remove_flat(draft());
+}
+
 Result<void> Restoration::copy() {
   const std::string& from = options_.backup;
   Result<void> done = files::check_file(from + "/" + files::kData, 1);
@@ -457,6 +462,7 @@ Result<void> Restoration::finish() {
   const std::string aside = directory + "/" + kReplaced;
   const std::string head = directory + "/" + files::kHead;
   const std::string old_head = aside + "/" + files::kHead;
+  finishing_ = true;
   Result<void> done = files::prepare_directory(aside, true);
   const bool first_time = files::exists(directory + "/" + files::kData);
   if (done && first_time) done = remove_file(old_head);

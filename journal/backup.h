@@ -54,6 +54,8 @@ class Restoration {
   // Use prepare().
   Restoration(Options options, files::Descriptor lock)
       : options_(std::move(options)), lock_(std::move(lock)) {}
+  // A draft holds words and their keys: it goes with it, unless parts of it are in place already.
+  ~Restoration();
   Restoration(const Restoration&) = delete;
   Restoration& operator=(const Restoration&) = delete;
 
@@ -78,6 +80,7 @@ class Restoration {
   Result<void> put(const char* name);
 
   Options options_;
+  bool finishing_ = false;
   files::Descriptor lock_;
   Seq upto_ = 0;
   Seq common_ = 0;

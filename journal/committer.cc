@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "journal/key_copies.h"
 #include "journal/layout.h"
 
 namespace daybook {
@@ -161,7 +162,11 @@ Status Committer::destroy_keys(const std::vector<Queued>& group) {
   Reading reading(environment_);
   const Result<std::vector<KeyId>> ids = reading.keys_of(std::move(erased));
   if (!ids) return Status(EIO);
-  const Status status = keys_->destroy(*ids);
+  const Result<std::optional<std::string>> id = reading.meta(layout::kMetaId);
+  if (!id) return Status(EIO);
+  // Ours last: as long as they are whole, what died over it is done again.
+  Status status = destroy_in_copies(environment_.directory(), id->value_or(std::string()), *ids);
+  if (status.ok()) status = keys_->destroy(*ids);
   if (status.ok()) keys_->begin_run();
   return status;
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "journal/backup.h"
 #include "journal/chain.h"
 #include "journal/layout.h"
 #include "journal/reading.h"
@@ -276,6 +277,8 @@ Result<Opened> open_for_writing(const std::string& directory, std::size_t map_by
   const Status readers = opened.environment->check_readers();
   if (!readers.ok()) return readers.error("cannot read the journal in", directory);
   done = examine_tail(opened, directory);
+  // The journal in place is whole, so no restore went on to here: its draft holds words and keys.
+  if (done) done = files::remove_flat(directory + "/" + Restoration::kDraft);
   if (!done) return done.error();
   look_around(opened, directory);
   return opened;

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "core/notation.h"
+#include "journal/backup.h"
 #include "journal/files.h"
 #include "tools/progress.h"
 #include "tools/replay.h"
@@ -118,6 +119,16 @@ void examine_files(const std::string& directory, const Findings& findings) {
   if (files::exists(directory + "/" + files::kCreating)) {
     findings(note(directory + "/" + files::kCreating + " was left over by a crash",
                   "daybookd removes it when it starts"));
+  }
+  if (files::exists(directory + "/" + Restoration::kDraft)) {
+    findings(bad(directory + "/" + Restoration::kDraft +
+                     " was left over by a restore that was cut short: words and their keys",
+                 "daybookd removes it when it starts; or run `daybook restore BACKUP` again"));
+  }
+  if (files::exists(directory + "/" + Restoration::kReplaced)) {
+    findings(note(
+        directory + "/" + Restoration::kReplaced + " holds the journal that a restore replaced",
+        "delete it when you have no more use for it"));
   }
   examine_space(directory, findings);
 }

@@ -9,6 +9,7 @@
 
 #include "core/codec.h"
 #include "core/erasure.h"
+#include "journal/lmdb_log.h"
 
 namespace daybook {
 namespace {
@@ -145,6 +146,34 @@ const Residue::Sample* Residue::find_in(std::string_view bytes) const {
     }
   }
   return nullptr;
+}
+
+Result<bool> Residue::holds(Log& log, Seq seq) const {
+  const auto record = log.get(seq);
+  if (!record) return record.error();
+  if (!record->has_value() || (*record)->erased) return false;
+  return find_in((*record)->content) != nullptr;
+}
+
+Result<std::vector<Residue::Found>> Residue::readable_below(const std::string& directory,
+                                                            const std::vector<Seq>& seqs) const {
+  std::vector<Found> found;
+  std::error_code failed;
+  for (std::filesystem::recursive_directory_iterator entry(directory, failed), end;
+       !failed && entry != end; entry.increment(failed)) {
+    if (entry.depth() == 0 || entry->path().filename() != files::kData) continue;
+    const std::string place = entry->path().parent_path();
+    const auto log = LmdbReader::open(place);
+    if (!log) continue;  // nobody reads it
+    for (const Seq seq : seqs) {
+      const auto held = holds(**log, seq);
+      if (held && !*held) continue;
+      found.push_back({place, seq});
+      break;
+    }
+  }
+  if (failed) return Error{"cannot read " + directory, ExitCode::kInputOutput};
+  return found;
 }
 
 Result<Residue::Search> Residue::search(const std::string& directory) const {

@@ -46,6 +46,10 @@ class Residue {
   };
   // Every regular file below the directory.
   [[nodiscard]] Result<Search> search(const std::string& directory) const;
+  // In journals below the directory, which hold keys of their own: those of these events whose
+  // words can still be read there.
+  [[nodiscard]] Result<std::vector<Found>> readable_below(const std::string& directory,
+                                                          const std::vector<Seq>& seqs) const;
 
  private:
   struct Sample {
@@ -53,6 +57,7 @@ class Residue {
     Seq event = 0;
   };
   [[nodiscard]] const Sample* find_in(std::string_view bytes) const;
+  [[nodiscard]] Result<bool> holds(Log& log, Seq seq) const;
 
   std::unordered_map<std::uint64_t, std::vector<Sample>> samples_;  // by their first eight bytes
 };

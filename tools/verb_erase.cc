@@ -148,6 +148,13 @@ Result<Residue::Search> prove(const std::string& directory, const Inventory& inv
     if (event->content().erased()) continue;
     return Error{"event " + std::to_string(seq) + " can still be read", ExitCode::kInternal};
   }
+  auto readable = inventory.words.readable_below(directory, inventory.seqs);
+  if (!readable) return readable.error();
+  if (!readable->empty()) {
+    return Error{"words of event " + std::to_string(readable->front().event) +
+                     " can still be read in " + readable->front().file + ": delete it",
+                 ExitCode::kDamaged};
+  }
   auto search = inventory.words.search(directory);
   if (!search) return search;
   if (search->found.empty()) return search;
