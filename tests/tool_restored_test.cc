@@ -67,4 +67,24 @@ TEST_CASE("a restore that comes to nothing leaves no draft with words and keys",
   CHECK_FALSE(fs::exists(draft));
 }
 
+TEST_CASE("what was exported after an erasure is verified and imported", "[export]") {
+  Restored world;
+  world.run({"erase", world.message("lighthouse"), "--yes"});
+  for (const std::vector<std::string>& which :
+       {std::vector<std::string>{"--all"}, {"console:local"}, {"console:local", "--chain"}}) {
+    std::vector<std::string> words = which;
+    words.insert(words.end(), {"--format", "jsonl", "--no-redact"});
+    const std::string text = world.exported(words);
+    CHECK_FALSE(holds(text, "lighthouse"));
+    CHECK(holds(text, "[erased]"));
+    CHECK(world.verify(text) == 0);
+    CHECK(world.verify(text, {"--seal-key", world.key()}) == 0);
+  }
+  const std::string all = world.exported({"--all", "--format", "jsonl", "--no-redact"});
+  const std::string path = world.directory.write("all.jsonl", all);
+  const std::string into = world.file("imported");
+  world.run({"import", path, "--keys", world.below("keys"), "--seal-key", world.key()}, into);
+  CHECK(world.logged(into) == world.logged());
+}
+
 }  // namespace daybook::tool_restored_test

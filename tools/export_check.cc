@@ -119,7 +119,12 @@ Result<void> ExportCheck::judge_record(const ExportEvent& told) {
   }
   const bool unread = locked && !told.key;
   unread_ += unread ? 1 : 0;
-  auto event = unread ? clear_from_record(record) : from_record(record);
+  // Nobody has the key of what was erased, and then the line says so in the place of its words.
+  const auto said = told.fields.find("erased");
+  record.erased = unread && said != told.fields.end() && *said == true;
+  if (record.erased) record.content.clear();
+  const bool clear = unread && !record.erased;
+  auto event = clear ? clear_from_record(record) : from_record(record);
   if (!event) return wrong(event_name(record.seq) + ": its key is another's");
   if (event->has_journal_restored()) epoch_ = event->journal_restored().epoch();
   Json proven = Json::parse(event_json(*event), nullptr, false);
