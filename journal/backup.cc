@@ -8,12 +8,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <set>
 #include <tuple>
 #include <utility>
 
+#include "journal/key_file.h"
 #include "journal/layout.h"
 #include "journal/lmdb_log.h"
 #include "journal/reading.h"
+#include "journal/stored.h"
 
 namespace daybook {
 namespace {
@@ -26,6 +29,7 @@ using store::WriteTransaction;
 constexpr mode_t kOwnFile = 0600;
 constexpr std::size_t kCopyBytes = 1u << 20;
 constexpr std::size_t kRemovedPerCommit = 20'000;
+constexpr int kCopiesMax = 3;
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_not_of('/');
@@ -147,6 +151,25 @@ Result<void> copy_keys(const std::string& from, const std::string& draft) {
   Result<void> removed = remove_file(draft);
   if (!removed) return removed;
   return copy_file(from, draft);
+}
+
+// Ascending.
+Result<std::vector<KeyId>> destroyed_in(const std::string& path, std::string_view journal_id) {
+  const Result<KeyFile> file = KeyFile::open(path, journal_id, false);
+  if (!file) return file.error();
+  std::vector<KeyId> ids;
+  const Result<void> scanned = file->scan(1, [&](KeyId id, const KeyEntry& entry) {
+    if (entry.kind == KeyEntry::Kind::kDestroyed) ids.push_back(id);
+  });
+  if (!scanned) return scanned.error();
+  return ids;
+}
+
+Result<std::vector<KeyId>> destroyed_of(const std::string& directory) {
+  const Result<Opened> opened = open_for_reading(directory);
+  if (!opened) return opened.error();
+  if (!layout::is_locked(opened->format)) return std::vector<KeyId>();
+  return destroyed_in(directory + "/" + files::kKeys, opened->journal_id);
 }
 
 Result<void> refuse_existing(const std::string& path) {
@@ -290,6 +313,29 @@ Result<Seq> common_upto(Environment& one, Environment& other) {
   return low;
 }
 
+// Keys that are destroyed between the two copies belong to words that the first one does not know
+// to be erased: then both are made anew. True: its words are encrypted.
+Result<bool> copy_all(const std::string& directory, const std::string& draft,
+                      const std::string& key_draft, const VerifyProgress& progress) {
+  for (int attempts = 0; attempts < kCopiesMax; ++attempts) {
+    Result<void> done = files::remove_flat(draft);
+    if (done) done = files::prepare_directory(draft, true);
+    if (!done) return done.error();
+    const Result<std::vector<KeyId>> before = destroyed_of(directory);
+    if (!before) return before.error();
+    const Result<bool> locked = copy_all_but_keys(directory, draft);
+    if (!locked || !*locked) return locked;
+    if (progress) progress("copying keys", 0, 1);
+    done = copy_keys(directory + "/" + files::kKeys, key_draft);
+    if (!done) return done.error();
+    const Result<std::vector<KeyId>> after = destroyed_of(directory);
+    if (!after) return after.error();
+    if (*after == *before) return true;
+  }
+  return Error{"something is erased again and again while it is copied: try again later",
+               ExitCode::kBusy};
+}
+
 }  // namespace
 
 Result<BackupReport> back_up(const std::string& directory, const std::string& into,
@@ -298,18 +344,15 @@ Result<BackupReport> back_up(const std::string& directory, const std::string& in
   const std::string draft = place + ".partial";
   Result<void> done = refuse_existing(place);
   if (done && !keys.empty()) done = refuse_existing(keys);
-  if (done) done = files::remove_flat(draft);
-  if (done) done = files::prepare_directory(draft, true);
   if (!done) return done.error();
-  const Result<bool> locked = copy_all_but_keys(directory, draft);
+  const std::string key_draft =
+      keys.empty() ? draft + "/" + files::kKeys : without_slashes(keys) + ".partial";
+  const Result<bool> locked = copy_all(directory, draft, key_draft, progress);
   if (!locked) return locked.error();
 
   BackupReport report;
   if (*locked) report.keys = keys.empty() ? place + "/" + files::kKeys : keys;
-  const std::string key_draft =
-      keys.empty() ? draft + "/" + files::kKeys : without_slashes(keys) + ".partial";
-  if (*locked) done = copy_keys(directory + "/" + files::kKeys, key_draft);
-  if (done) done = write_head(draft);
+  done = write_head(draft);
   if (!done) return done.error();
   const Result<Seq> events =
       examine(draft, *locked ? key_draft : std::string(), "the copy of " + directory, progress);
@@ -375,11 +418,49 @@ Result<void> Restoration::copy() {
   if (done && (files::exists(keys) || !options_.keys.empty())) {
     done = copy_file(keys, draft() + "/" + files::kKeys);
   }
+  if (done) done = refuse_without_keys();
   if (!done) return done;
   const Result<Seq> events = examine(draft(), "", "the backup in " + from, options_.progress);
   if (!events) return events.error();
   upto_ = *events;
   return {};
+}
+
+Result<void> Restoration::refuse_without_keys() const {
+  if (files::exists(draft() + "/" + files::kKeys)) return {};
+  const Result<Opened> opened = open_for_reading(draft());
+  // What is damaged is told of by who examines it.
+  if (!opened || !layout::is_locked(opened->format)) return {};
+  return Error{"the backup in " + options_.backup +
+                   " is without the keys of its words: they were put elsewhere when it was made; "
+                   "name them with --keys",
+               ExitCode::kUsage};
+}
+
+Result<std::size_t> Restoration::keys_brought_back() const {
+  std::string old = options_.directory + "/" + files::kKeys;
+  if (!files::exists(old)) old = options_.directory + "/" + kReplaced + "/" + files::kKeys;
+  // What a journal that can be read tells of is done again.
+  if (replaced_ || !files::exists(old)) return std::size_t{0};
+  Result<Opened> opened = open_for_reading(draft());
+  if (!opened) return opened.error();
+  if (!layout::is_locked(opened->format)) return std::size_t{0};
+  const Result<std::vector<KeyId>> gone = destroyed_in(old, opened->journal_id);
+  // Another journal's, or damaged as well.
+  if (!gone || gone->empty()) return std::size_t{0};
+  Result<KeyFile> keys = KeyFile::open(draft() + "/" + files::kKeys, opened->journal_id, false);
+  if (!keys) return keys.error();
+  std::set<KeyId> back;
+  const auto visit = [&](const StoredEvent& stored) {
+    const auto decoded = stored.decode();
+    if (!decoded || !std::binary_search(gone->begin(), gone->end(), decoded->key)) return true;
+    const Result<KeyEntry> entry = keys->read(decoded->key);
+    if (entry && entry->kind == KeyEntry::Kind::kData) back.insert(decoded->key);
+    return true;
+  };
+  const Result<void> read = StoredReading(*opened->environment).events(1, upto_, visit);
+  if (!read) return read.error();
+  return back.size();
 }
 
 // With the journal that is in place, or was when an earlier attempt died.

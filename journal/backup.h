@@ -68,11 +68,16 @@ class Restoration {
   // Up to here both have the same events; 0 when nothing is replaced.
   [[nodiscard]] Seq common() const { return common_; }
 
+  // Keys of its words that were destroyed in the store beside which no journal could be read:
+  // erasures of which nobody told. To be asked when the known ones are done again.
+  [[nodiscard]] Result<std::size_t> keys_brought_back() const;
+
   // Puts it in place; what was there moves to `replaced`. The draft is closed by then.
   Result<void> finish();
 
  private:
   Result<void> copy();
+  [[nodiscard]] Result<void> refuse_without_keys() const;
   Result<void> compare();
   Result<void> find_cut();
   Result<void> cut_and_raise();

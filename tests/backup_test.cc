@@ -177,6 +177,25 @@ TEST_CASE("what is replaced is kept, and it is known how far both are one", "[ba
   CHECK(sound_events(other.place.directory()) == 3);
 }
 
+TEST_CASE("what is erased between the copy of the events and that of the keys is copied anew",
+          "[backup]") {
+  Copied world;
+  world.write(1, 10, 1);
+  int copies = 0;
+  const VerifyProgress erase_once = [&](std::string_view what, std::uint64_t, std::uint64_t) {
+    if (what != "copying keys" || ++copies > 1) return;
+    DiskLog disk(world.place.options());
+    Batch erasing = batch_of(11, 1);
+    erasing.erased = {{1, 5, 5}};
+    disk.log().append(erasing);
+    disk.settle();
+  };
+  const auto report = back_up(world.place.directory(), world.copy, "", erase_once);
+  REQUIRE(report);
+  CHECK(copies == 2);
+  CHECK(report->events == 11);
+}
+
 TEST_CASE("a damaged backup is not put back", "[backup]") {
   Copied world;
   world.write(1, 20, 10);

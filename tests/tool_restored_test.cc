@@ -87,4 +87,66 @@ TEST_CASE("what was exported after an erasure is verified and imported", "[expor
   CHECK(world.logged(into) == world.logged());
 }
 
+TEST_CASE("erased words do not come back where the journal that knew of it is lost", "[restore]") {
+  Restored world;
+  world.run({"backup", world.file("copy")});
+  world.run({"erase", world.message("lighthouse"), "--yes"});
+  const std::string told =
+      world.directory.write("told", world.run({"log", "--json", "--kind", "SessionErased"}).output);
+  fs::remove(world.below("data.mdb"));
+  const Finished refused = world.tool({"restore", world.file("copy")});
+  CHECK(refused.status == 64);
+  CHECK(holds(refused.errors, "would bring erased words back: 1 key of them was destroyed"));
+  CHECK_FALSE(fs::exists(world.below("restoring.tmp")));
+  SECTION("told by a file") {
+    const Finished restored = world.run({"restore", world.file("copy"), "--erasures", told});
+    CHECK(holds(restored.output, "1 erasure made later was done again."));
+    CHECK_FALSE(holds(world.logged(), "lighthouse"));
+  }
+  SECTION("unless they are wanted") {
+    const Finished restored =
+        world.run({"restore", world.file("copy"), "--keep-erased-words", "--json"});
+    CHECK(nlohmann::json::parse(restored.output)["erasures_unknown"] == true);
+    CHECK(holds(world.logged(), "lighthouse"));
+  }
+  world.run({"verify"});
+}
+
+TEST_CASE("erasures of another journal, or such as cannot be read, destroy nothing", "[restore]") {
+  Restored world;
+  const Restored other;
+  world.run({"backup", world.file("copy")});
+  other.run({"erase", other.message("lighthouse"), "--yes"});
+  const std::string told = other.run({"log", "--json", "--kind", "SessionErased"}).output;
+  const auto refusal = [&](const std::string& text) {
+    const std::string path = world.directory.write("told", text);
+    const Finished refused = world.tool({"restore", world.file("copy"), "--erasures", path});
+    CHECK(refused.status == 64);
+    CHECK_FALSE(fs::exists(world.below("restoring.tmp")));
+    return refused.errors;
+  };
+  CHECK(holds(refusal(told), "tells of an erasure in the journal "));
+  nlohmann::json line = nlohmann::json::parse(told);
+  line.erase("journal");
+  CHECK(holds(refusal(line.dump()), "in a journal that it does not name"));
+  line["session"] = "4";
+  CHECK(holds(refusal("\n"), "told:1 tells of no event"));
+  CHECK(holds(refusal(line.dump()), "told:1 tells of no event"));
+  line["session"] = 4;
+  line["ranges"] = "all";
+  CHECK(holds(refusal(line.dump()), "told:1 tells of no event"));
+  line["kind"] = 5;
+  CHECK(holds(refusal(line.dump()), "told:1 tells of no event"));
+  CHECK(holds(world.logged(), "lighthouse"));
+}
+
+TEST_CASE("a backup whose keys are elsewhere says so when it is put back without", "[restore]") {
+  Restored world;
+  world.run({"backup", world.file("copy"), "--keys", world.file("apart")});
+  const Finished refused = world.tool({"restore", world.file("copy")});
+  CHECK(refused.status == 64);
+  CHECK(holds(refused.errors, "name them with --keys"));
+  world.run({"restore", world.file("copy"), "--keys", world.file("apart")});
+}
+
 }  // namespace daybook::tool_restored_test

@@ -3,6 +3,7 @@
 
 #include "core/codec.h"
 #include "core/erasure.h"
+#include "core/notation.h"
 #include "journal/backup.h"
 #include "tools/figures.h"
 #include "tools/journal_view.h"
@@ -19,6 +20,7 @@ struct RestoreArguments {
   std::string keys;
   std::string erasures;
   std::string until;
+  bool keep_erased_words = false;
 };
 
 Result<void> run_backup(const Tool& tool, const std::string& into, const std::string& keys) {
@@ -49,47 +51,86 @@ Result<void> run_backup(const Tool& tool, const std::string& into, const std::st
 
 // ---- erasures to do again
 
-// Told by the lines of `daybook log --json`.
-Result<std::vector<Event>> read_erasures(const std::string& path) {
+struct ToldErasure {
+  std::string journal;  // its id, in hex
+  Event fact;
+};
+
+// 0 where there is none; false: it is no number.
+bool read_number(const JsonLine& line, const char* name, std::uint64_t* number) {
+  const auto found = line.find(name);
+  if (found == line.end()) return true;
+  if (!found->is_number_unsigned()) return false;
+  *number = found->get<std::uint64_t>();
+  return true;
+}
+
+bool read_ranges(const JsonLine& line, SessionErased* erased) {
+  const auto ranges = line.find("ranges");
+  if (ranges == line.end() || !ranges->is_array()) return false;
+  for (const JsonLine& one : *ranges) {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    if (!one.is_object() || !read_number(one, "first", &first)) return false;
+    if (!read_number(one, "last", &last)) return false;
+    Range* range = erased->add_ranges();
+    range->set_first(first);
+    range->set_last(last);
+  }
+  return true;
+}
+
+// nullopt: it is not as `daybook log --json` writes it.
+std::optional<ToldErasure> read_erasure(const JsonLine& line) {
+  ToldErasure told;
+  std::uint64_t session = 0;
+  std::uint64_t of = 0;
+  SessionErased* erased = told.fact.mutable_session_erased();
+  if (!read_number(line, "session", &session) || !read_number(line, "of", &of)) return std::nullopt;
+  if (!read_ranges(line, erased)) return std::nullopt;
+  told.fact.set_session(session);
+  erased->set_of(of);
+  const auto journal = line.find("journal");
+  if (journal != line.end() && journal->is_string()) told.journal = journal->get<std::string>();
+  return told;
+}
+
+Result<std::vector<ToldErasure>> read_erasures(const std::string& path) {
+  std::vector<ToldErasure> erasures;
+  if (path.empty()) return erasures;
   std::ifstream file(path);
   if (!file) return Error{"cannot read " + path, ExitCode::kInputOutput};
-  std::vector<Event> erasures;
   std::size_t number = 0;
   for (std::string text; std::getline(file, text);) {
     ++number;
     const JsonLine line = JsonLine::parse(text, nullptr, false);
-    if (!line.is_object()) {
+    const auto kind = line.is_object() ? line.find("kind") : line.end();
+    const bool named = line.is_object() && kind != line.end() && kind->is_string();
+    if (named && *kind != "SessionErased") continue;
+    auto told = named ? read_erasure(line) : std::nullopt;
+    if (!told) {
       return Error{path + ":" + std::to_string(number) +
-                       " is no JSON object; such a file is made with `daybook log --json --kind "
+                       " tells of no event; such a file is made with `daybook log --json --kind "
                        "SessionErased`",
                    ExitCode::kUsage};
     }
-    if (line.value("kind", std::string()) != "SessionErased") continue;
-    Event erased;
-    erased.set_session(line.value("session", SessionId{0}));
-    erased.mutable_session_erased()->set_of(line.value("of", Seq{0}));
-    for (const JsonLine& one : line.value("ranges", JsonLine::array())) {
-      Range* range = erased.mutable_session_erased()->add_ranges();
-      range->set_first(one.value("first", Seq{0}));
-      range->set_last(one.value("last", Seq{0}));
-    }
-    erasures.push_back(std::move(erased));
+    erasures.push_back(std::move(*told));
   }
   return erasures;
 }
 
 // Numbers mean nothing outside their journal, and what is destroyed in error is gone.
-Result<void> refuse_foreign(const std::vector<Event>& erasures, Seq upto, Log& log,
+Result<void> refuse_foreign(const std::vector<ToldErasure>& erasures, LmdbReader& log,
                             const std::string& path) {
-  for (const Event& erasure : erasures) {
-    if (erasure.session() == 0 || erasure.session() > upto) continue;
-    const auto opening = log.get_clear(erasure.session());
-    if (!opening) return opening.error();
-    const std::uint8_t kind = opening->has_value() ? (*opening)->kind : 0;
-    if (kind == Event::kSessionOpened || kind == Event::kSessionForked) continue;
-    return Error{path + " tells of an erasure in session " + std::to_string(erasure.session()) +
-                     ", and this journal has none of that number: give the erasures of the " +
-                     "journal that was backed up",
+  const auto identity = log.stored().identity();
+  if (!identity) return identity.error();
+  for (const ToldErasure& told : erasures) {
+    if (told.journal == hex(identity->id)) continue;
+    return Error{path + " tells of an erasure in " +
+                     (told.journal.empty() ? "a journal that it does not name"
+                                           : "the journal " + escaped(told.journal, 40)) +
+                     ", and the backup is of " + hex(identity->id) +
+                     ": make it with `daybook log --json --kind SessionErased` of that one",
                  ExitCode::kUsage};
   }
   return {};
@@ -127,30 +168,27 @@ struct Known {
   std::size_t again = 0;
 };
 
-Result<Known> gather(const Restoration& restoration, const std::string& file) {
+Result<Known> gather(const Restoration& restoration, const std::vector<ToldErasure>& told,
+                     const std::string& file) {
   Known known;
-  const auto take = [&](const Result<std::vector<Event>>& erasures, Seq upto) -> Result<void> {
-    if (!erasures) return erasures.error();
-    for (const Event& erasure : *erasures) {
-      auto fact = clipped(erasure, upto);
-      if (fact) known.facts.push_back(std::move(*fact));
-    }
-    return {};
+  const auto take = [&](const Event& erasure, Seq upto) {
+    auto fact = clipped(erasure, upto);
+    if (fact) known.facts.push_back(std::move(*fact));
   };
   if (restoration.replaced()) {
     auto log = LmdbReader::open(*restoration.replaced());
     if (!log) return log.error();
-    const auto taken = take(erasures_in(**log), std::min(restoration.common(), restoration.upto()));
-    if (!taken) return taken.error();
+    const auto erasures = erasures_in(**log);
+    if (!erasures) return erasures.error();
+    const Seq upto = std::min(restoration.common(), restoration.upto());
+    for (const Event& erasure : *erasures) take(erasure, upto);
   }
   if (!file.empty()) {
     auto log = LmdbReader::open(restoration.draft());
     if (!log) return log.error();
-    const auto erasures = read_erasures(file);
-    if (!erasures) return erasures.error();
-    Result<void> done = refuse_foreign(*erasures, restoration.upto(), **log, file);
-    if (done) done = take(erasures, restoration.upto());
-    if (!done) return done.error();
+    const Result<void> ours = refuse_foreign(told, **log, file);
+    if (!ours) return ours.error();
+    for (const ToldErasure& one : told) take(one.fact, restoration.upto());
   }
   return known;
 }
@@ -195,6 +233,7 @@ void tell(const Tool& tool, const Restoration& restoration, const std::string& d
     print_json({{"upto", restoration.upto()},
                 {"epoch", restoration.epoch()},
                 {"erasures", known.again},
+                {"erasures_unknown", !restoration.replaced() && !from_file},
                 {"replaced", restoration.replaced().has_value()}});
     return;
   }
@@ -217,6 +256,14 @@ void tell(const Tool& tool, const Restoration& restoration, const std::string& d
                            : " are known as far as they stand in " + both + "."));
 }
 
+Error brings_back(std::size_t keys, const std::string& directory) {
+  return {"the backup would bring erased words back: " + count_text(keys, "key") + " of them " +
+              (keys == 1 ? "was" : "were") + " destroyed in " + directory +
+              ", whose events cannot be read; give the erasures made since with --erasures FILE, "
+              "or say --keep-erased-words",
+          ExitCode::kUsage};
+}
+
 Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
   auto directory = tool.journal_directory();
   if (!directory) return directory.error();
@@ -228,15 +275,20 @@ Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
       return Error{"--until takes the number of an event", ExitCode::kUsage};
     }
   }
+  const auto told = read_erasures(arguments.erasures);
+  if (!told) return told.error();
   auto restoration = Restoration::prepare(options);
   phases.end();
   if (!restoration) return restoration.error();
-  auto known = gather(**restoration, arguments.erasures);
+  auto known = gather(**restoration, *told, arguments.erasures);
   if (!known) return known.error();
   auto recorded = record_all_offline((*restoration)->draft(), false, [&](Gateway&, LmdbLog& log) {
     return facts_of(**restoration, &*known, log);
   });
   if (!recorded) return recorded.error();
+  const auto back = (*restoration)->keys_brought_back();
+  if (!back) return back.error();
+  if (*back > 0 && !arguments.keep_erased_words) return brings_back(*back, *directory);
   if (auto done = (*restoration)->finish(); !done) return done;
   tell(tool, **restoration, *directory, *known, !arguments.erasures.empty());
   return {};
@@ -269,6 +321,8 @@ void add_restore(CLI::App& app, Tool& tool) {
                    "leave out every commit that ends after this event");
   verb->add_option("--erasures", arguments->erasures,
                    "lines of `daybook log --json` that tell of erasures made since");
+  verb->add_flag("--keep-erased-words", arguments->keep_erased_words,
+                 "bring words back that were erased since, where nothing tells which");
   verb->add_flag("--json", tool.json, "what was restored as a JSON object");
   verb->callback([&tool, arguments] {
     tool.chosen = [&tool, arguments] { return run_restore(tool, *arguments); };

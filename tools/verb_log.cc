@@ -9,8 +9,10 @@
 #include "core/codec.h"
 #include "core/notation.h"
 #include "core/search_text.h"
+#include "core/sha256.h"
 #include "tools/command_line.h"
 #include "tools/journal_view.h"
+#include "tools/json_line.h"
 #include "tools/moment.h"
 #include "tools/terminal.h"
 #include "tools/tool.h"
@@ -99,14 +101,21 @@ Result<LogFilter> make_filter(const LogOptions& options, JournalView& view) {
   return filter;
 }
 
+// It may be done again in a journal that is put back, and must be of that one.
+std::string erasure_json(const Event& event, const std::string& journal) {
+  JsonLine line = JsonLine::parse(event_json(event), nullptr, false);
+  line["journal"] = journal;
+  return line.dump(-1, ' ', false, JsonLine::error_handler_t::replace);
+}
+
 // Lines, and the day above those that were written in it.
 class Printer {
  public:
-  explicit Printer(const Tool& tool) : tool_(tool) {}
+  Printer(const Tool& tool, std::string journal) : tool_(tool), journal_(std::move(journal)) {}
 
   void operator()(const Event& event) {
     if (tool_.json) {
-      print_line(event_json(event));
+      print_line(event.has_session_erased() ? erasure_json(event, journal_) : event_json(event));
       return;
     }
     std::string day = time_text(from_milliseconds(event.time())).substr(0, 10);
@@ -118,6 +127,7 @@ class Printer {
 
  private:
   const Tool& tool_;
+  std::string journal_;  // its id, in hex
   std::string day_;
 };
 
@@ -212,7 +222,9 @@ Result<void> run_log(const Tool& tool, const LogOptions& options) {
   if (!view) return view.error();
   auto filter = make_filter(options, **view);
   if (!filter) return filter.error();
-  Printer printer(tool);
+  const auto identity = (*view)->log().stored().identity();
+  if (!identity) return identity.error();
+  Printer printer(tool, hex(identity->id));
   if (options.follow) return print_and_follow(printer, *view, *filter, options.count);
   return print_events(printer, **view, *filter, options.count);
 }
