@@ -128,4 +128,12 @@ TEST_CASE("a backup needs a free place, and a restore a journal that nobody uses
   CHECK(world.tool({"restore", world.copy()}).status == 0);
 }
 
+TEST_CASE("a daemon whose journal fails under it ends with a sentence and the disk's code",
+          "[daemon]") {
+  World world;
+  world.start();
+  world.daemon().signal(SIGBUS);
+  CHECK(world.daemon().wait() == 74);
+}
+
 }  // namespace daybook::tool_backup_test

@@ -1,5 +1,8 @@
 // `daybook restore` and what else lies about: a second copy of the words keeps nothing that is
 // erased, and no copy of them stays behind unasked.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -147,6 +150,20 @@ TEST_CASE("a backup whose keys are elsewhere says so when it is put back without
   CHECK(refused.status == 64);
   CHECK(holds(refused.errors, "name them with --keys"));
   world.run({"restore", world.file("copy"), "--keys", world.file("apart")});
+}
+
+TEST_CASE("a reader's lock file takes its room at once and is the owner's", "[journal]") {
+  const Restored world;
+  const std::string lock = world.below("lock.mdb");
+  fs::remove(lock);
+  const bool root = ::geteuid() == 0;
+  constexpr uid_t kOther = 65'534;
+  if (root) REQUIRE(::chown(world.data().c_str(), kOther, kOther) == 0);
+  world.run({"log"});
+  struct stat found {};
+  REQUIRE(::stat(lock.c_str(), &found) == 0);
+  CHECK(found.st_blocks * 512 >= 8'192);
+  CHECK(found.st_uid == (root ? kOther : ::geteuid()));
 }
 
 }  // namespace daybook::tool_restored_test

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 
+#include "journal/sigbus.h"
 #include "tools/command_line.h"
 #include "tools/pager.h"
 #include "tools/tool.h"
@@ -79,6 +80,8 @@ int run(const CLI::App& app, const Tool& tool) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const auto handled = daybook::exit_on_sigbus();
+  if (!handled) std::fprintf(stderr, "%s\n", handled.error().message.c_str());
   try {
     CLI::App app("Daybook's journal tool: read, replay and check what happened, and talk.",
                  "daybook");

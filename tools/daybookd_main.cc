@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "journal/sigbus.h"
 #include "tools/command_line.h"
 #include "tools/daemon.h"
 
@@ -68,6 +69,8 @@ void describe(CLI::App& app, CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const auto handled = daybook::exit_on_sigbus();
+  if (!handled) std::fprintf(stderr, "%s\n", handled.error().message.c_str());
   try {
     CLI::App app(
         "Daybook's gateway: chats on one side, language models on the other, and a journal "

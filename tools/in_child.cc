@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 
 #include "tools/tool.h"
@@ -18,6 +19,7 @@ Result<ChildEnd> run_in_child(const std::function<ExitCode()>& work) {
   if (child == 0) {
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
+    ::signal(SIGBUS, SIG_DFL);  // how it ended tells more than its own last words
     const ExitCode code = work();
     flush_output();
     std::fflush(stderr);
