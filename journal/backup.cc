@@ -6,12 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "journal/cutting.h"
 #include "journal/key_file.h"
 #include "journal/layout.h"
 #include "journal/lmdb_log.h"
@@ -28,8 +32,8 @@ using store::WriteTransaction;
 
 constexpr mode_t kOwnFile = 0600;
 constexpr std::size_t kCopyBytes = 1u << 20;
-constexpr std::size_t kRemovedPerCommit = 20'000;
 constexpr int kCopiesMax = 3;
+constexpr const char* kPartial = ".partial";
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_not_of('/');
@@ -192,106 +196,6 @@ Result<std::uint64_t> epoch_of(Environment& environment) {
   return whole ? record::load_u64(**epoch) : 1;
 }
 
-// Keys of entries that tell of something behind `upto`.
-Result<std::vector<std::string>> keys_behind(Environment& environment, Table table, Seq upto) {
-  std::vector<std::string> keys;
-  store::Visit visit(environment);
-  Status status = visit.begin();
-  store::Cursor cursor(visit, table);
-  for (status = cursor.first(); status.ok(); status = cursor.next()) {
-    const std::string_view value = cursor.value();
-    bool behind = true;
-    if (table == Table::kEvents) behind = record::seq_of(cursor.number()) > upto;
-    if (table == Table::kSeals) behind = cursor.number() > upto;
-    if (table == Table::kDedupe) behind = value.size() != 8 || record::load_u64(value) > upto;
-    if (table == Table::kSnapshots) {
-      const auto snapshot = layout::parse_snapshot(cursor.key(), value);
-      behind = !snapshot || snapshot->seq > upto;
-    }
-    if (behind) keys.emplace_back(cursor.key());
-  }
-  if (!status.not_found()) return status.error("cannot read", environment.directory());
-  return keys;
-}
-
-Result<void> remove_behind(Environment& environment, Seq upto) {
-  for (const Table table :
-       {Table::kEvents, Table::kSeals, Table::kDedupe, Table::kSnapshots, Table::kRefs}) {
-    const Result<std::vector<std::string>> keys = keys_behind(environment, table, upto);
-    if (!keys) return keys.error();
-    for (std::size_t at = 0; at < keys->size(); at += kRemovedPerCommit) {
-      const std::size_t end = std::min(keys->size(), at + kRemovedPerCommit);
-      WriteTransaction transaction(environment);
-      Status status = transaction.begin();
-      for (std::size_t i = at; i < end && status.ok(); ++i) {
-        status = transaction.remove(table, (*keys)[i]);
-      }
-      if (status.ok()) status = transaction.commit();
-      if (!status.ok()) return status.error("cannot write", environment.directory());
-    }
-  }
-  return {};
-}
-
-Result<std::unique_ptr<store::Segments>> segments_of(Environment& environment) {
-  Reading reading(environment);
-  const Result<std::optional<std::string>> value = reading.meta(layout::kMetaSegments);
-  if (!value) return value.error();
-  const Result<std::optional<std::string>> id = reading.meta(layout::kMetaId);
-  if (!id) return id.error();
-  auto places = layout::parse_segments(value->value_or(std::string()));
-  if (!places) return Error{"the backup does not say what was archived", ExitCode::kDamaged};
-  return std::make_unique<store::Segments>(std::move(*places), environment.directory(),
-                                           id->value_or(std::string()));
-}
-
-Result<void> write_back(Environment& environment, store::SegmentWalk& walk, Seq upto) {
-  while (walk.there() && record::seq_of(walk.key()) <= upto) {
-    WriteTransaction transaction(environment);
-    Status status = transaction.begin();
-    for (std::size_t rows = 0; rows < kRemovedPerCommit && status.ok() && walk.there(); ++rows) {
-      Result<void> read = walk.load();
-      if (!read) return read;
-      if (record::seq_of(walk.key()) > upto) break;
-      std::string key;
-      record::append_u64(key, walk.key());
-      status = transaction.insert(Table::kEvents, key, walk.value());
-      read = walk.next();
-      if (!read) return read;
-    }
-    if (status.ok()) status = transaction.commit();
-    if (!status.ok()) return status.error("cannot write", environment.directory());
-  }
-  return {};
-}
-
-// A history that is cut may end with a chunk, or without what else its key locks: so nothing of it
-// stays archived.
-Result<void> take_out_of_segments(Environment& environment, std::uint32_t format, Seq upto) {
-  const auto segments = segments_of(environment);
-  if (!segments) return segments.error();
-  if ((*segments)->places().empty()) return {};
-  store::SegmentWalk walk(**segments);
-  Result<void> done = walk.seek(0);
-  if (done) done = write_back(environment, walk, upto);
-  if (!done) return done;
-  std::string value;
-  record::append_u32(value, format);
-  WriteTransaction transaction(environment);
-  Status status = transaction.begin();
-  if (status.ok()) status = transaction.remove(Table::kMeta, layout::kMetaSegments);
-  if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaFormat, value);
-  if (status.ok()) status = transaction.commit();
-  if (!status.ok()) return status.error("cannot write", environment.directory());
-  const std::string place = environment.directory() + "/";
-  const auto names = files::names_in(environment.directory(), files::kSegmentPrefix);
-  if (!names) return names.error();
-  for (const std::string& name : *names) {
-    if (done) done = remove_file(place + name);
-  }
-  return done;
-}
-
 // The newest event up to which both have one chain: seals that are equal vouch for all before.
 Result<Seq> common_upto(Environment& one, Environment& other) {
   Reading mine(one);
@@ -311,6 +215,41 @@ Result<Seq> common_upto(Environment& one, Environment& other) {
     if (!equal) high = middle - 1;
   }
   return low;
+}
+
+bool is_of_a_copy(const std::string& name) {
+  constexpr std::array kNames = {files::kData, "lock.mdb", files::kSealKey, files::kKeys};
+  const bool named =
+      std::any_of(kNames.begin(), kNames.end(), [&](const char* one) { return name == one; });
+  return named || name.starts_with(files::kHead) || name.starts_with(files::kSegmentPrefix);
+}
+
+// What an attempt that died left is thrown away, and nothing else.
+Result<void> refuse_other_files(const std::string& draft) {
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry(draft, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    if (entry->is_regular_file() && is_of_a_copy(entry->path().filename())) continue;
+    return Error{entry->path().string() +
+                     " is no part of a copy, which would be made there: move "
+                     "it away, or name another place",
+                 ExitCode::kUsage};
+  }
+  return {};
+}
+
+std::string beginning_of(const std::string& path) {
+  std::string bytes(KeyFile::kEntryBytes, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(file.gcount()));
+  return bytes;
+}
+
+Result<void> refuse_other_file(const std::string& key_draft, const std::string& keys) {
+  const std::string found = beginning_of(key_draft);
+  if (found.empty() || found == beginning_of(keys)) return {};
+  return refuse_existing(key_draft);
 }
 
 // Keys that are destroyed between the two copies belong to words that the first one does not know
@@ -336,23 +275,36 @@ Result<bool> copy_all(const std::string& directory, const std::string& draft,
                ExitCode::kBusy};
 }
 
-}  // namespace
+// A directory that is made ready is closed to others.
+Result<void> refuse_other_use(const std::string& directory) {
+  const std::string place = directory + "/";
+  for (const char* name : {files::kData, files::kHead, files::kKeys, files::kLock,
+                           Restoration::kDraft, Restoration::kReplaced}) {
+    if (files::exists(place + name)) return {};
+  }
+  std::error_code failed;
+  const bool empty = std::filesystem::is_empty(directory, failed);
+  if (empty || failed) return {};
+  return Error{directory + " holds other files and no journal: name a directory of its own",
+               ExitCode::kUsage};
+}
 
-Result<BackupReport> back_up(const std::string& directory, const std::string& into,
-                             const std::string& keys, const VerifyProgress& progress) {
-  const std::string place = without_slashes(into);
-  const std::string draft = place + ".partial";
-  Result<void> done = refuse_existing(place);
-  if (done && !keys.empty()) done = refuse_existing(keys);
-  if (!done) return done.error();
-  const std::string key_draft =
-      keys.empty() ? draft + "/" + files::kKeys : without_slashes(keys) + ".partial";
+struct Copy {
+  std::string directory;
+  std::string place;
+  std::string draft;
+  std::string keys;  // empty: beside the rest
+  std::string key_draft;
+};
+
+Result<BackupReport> make_copy(const Copy& copy, const VerifyProgress& progress) {
+  const auto& [directory, place, draft, keys, key_draft] = copy;
   const Result<bool> locked = copy_all(directory, draft, key_draft, progress);
   if (!locked) return locked.error();
 
   BackupReport report;
   if (*locked) report.keys = keys.empty() ? place + "/" + files::kKeys : keys;
-  done = write_head(draft);
+  Result<void> done = write_head(draft);
   if (!done) return done.error();
   const Result<Seq> events =
       examine(draft, *locked ? key_draft : std::string(), "the copy of " + directory, progress);
@@ -374,8 +326,30 @@ Result<BackupReport> back_up(const std::string& directory, const std::string& in
   return report;
 }
 
+}  // namespace
+
+Result<BackupReport> back_up(const std::string& directory, const std::string& into,
+                             const std::string& keys, const VerifyProgress& progress) {
+  const std::string place = without_slashes(into);
+  const std::string draft = place + kPartial;
+  const std::string key_draft =
+      keys.empty() ? draft + "/" + files::kKeys : without_slashes(keys) + kPartial;
+  Result<void> done = refuse_existing(place);
+  if (done && !keys.empty()) done = refuse_existing(keys);
+  if (done) done = refuse_other_files(draft);
+  if (done && !keys.empty()) done = refuse_other_file(key_draft, directory + "/" + files::kKeys);
+  if (!done) return done.error();
+  Result<BackupReport> report = make_copy({directory, place, draft, keys, key_draft}, progress);
+  if (report) return report;
+  std::ignore = remove_file(key_draft);
+  std::ignore = files::remove_flat(draft);
+  return report;
+}
+
 Result<std::unique_ptr<Restoration>> Restoration::prepare(const Options& options) {
-  Result<void> done = files::prepare_directory(options.directory, true);
+  Result<void> done = files::check_file(options.backup + "/" + files::kData, 1);
+  if (done) done = refuse_other_use(options.directory);
+  if (done) done = files::prepare_directory(options.directory, true);
   if (!done) return done.error();
   Result<files::Descriptor> lock = files::lock_directory(options.directory);
   if (!lock) return lock.error();
@@ -400,8 +374,7 @@ Restoration::~Restoration() {
 
 Result<void> Restoration::copy() {
   const std::string& from = options_.backup;
-  Result<void> done = files::check_file(from + "/" + files::kData, 1);
-  if (done) done = files::remove_flat(draft());
+  Result<void> done = files::remove_flat(draft());
   if (done) done = files::prepare_directory(draft(), true);
   for (const char* name : {files::kData, files::kSealKey, files::kHead}) {
     const bool needed = name != files::kHead || files::exists(from + "/" + name);
@@ -519,8 +492,7 @@ Result<void> Restoration::cut_and_raise() {
   auto environment = Environment::open({draft(), LmdbLog::kMapBytes, false, false});
   if (!environment) return environment.error();
   if (cuts) {
-    Result<void> removed = remove_behind(**environment, upto_);
-    if (removed) removed = take_out_of_segments(**environment, format_, upto_);
+    Result<void> removed = cut_behind(**environment, format_, upto_);
     if (!removed) return removed;
   }
   WriteTransaction transaction(**environment);

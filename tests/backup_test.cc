@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "journal/cutting.h"
 #include "journal/verify.h"
 #include "tests/journal_place.h"
 #include "tests/log_contract.h"

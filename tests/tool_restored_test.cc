@@ -152,6 +152,41 @@ TEST_CASE("a backup whose keys are elsewhere says so when it is put back without
   world.run({"restore", world.file("copy"), "--keys", world.file("apart")});
 }
 
+TEST_CASE("a backup deletes no file that is not of a copy, and a failed one leaves none",
+          "[backup]") {
+  Restored world;
+  fs::create_directory(world.file("copy.partial"));
+  const std::string thesis = world.directory.write("copy.partial/thesis.txt", "precious");
+  const std::string other = world.directory.write("apart.partial", "precious");
+  CHECK(world.tool({"backup", world.file("copy")}).status == 64);
+  CHECK(fs::exists(thesis));
+  fs::remove(thesis);
+  const std::vector<std::string> words = {"backup", world.file("copy"), "--keys",
+                                          world.file("apart")};
+  CHECK(world.tool(words).status == 64);
+  CHECK(fs::exists(other));
+  fs::remove(other);
+  fs::rename(world.below("keys"), world.file("keys-away"));
+  CHECK(world.tool(words).status == 65);
+  CHECK_FALSE(fs::exists(world.file("copy.partial")));
+  fs::rename(world.file("keys-away"), world.below("keys"));
+  world.run(words);
+}
+
+TEST_CASE("a restore takes over no directory that is used for something else", "[restore]") {
+  Restored world;
+  world.run({"backup", world.file("copy")});
+  const std::string used = world.file("used");
+  fs::create_directory(used);
+  const std::string page = world.directory.write("used/page.html", "precious");
+  fs::permissions(used, fs::perms(0755));
+  CHECK(world.tool({"restore", world.file("copy")}, used).status == 64);
+  CHECK(world.tool({"restore", world.file("nowhere")}, used).status == 74);
+  CHECK(fs::status(used).permissions() == fs::perms(0755));
+  CHECK(std::distance(fs::directory_iterator(used), fs::directory_iterator()) == 1);
+  CHECK(fs::exists(page));
+}
+
 TEST_CASE("a reader's lock file takes its room at once and is the owner's", "[journal]") {
   const Restored world;
   const std::string lock = world.below("lock.mdb");
