@@ -188,6 +188,7 @@ void Telegram::step_ended(const Outcome& outcome, const JsonValue& result, Time 
     case Outcome::Kind::kReplyTargetLost:
     case Outcome::Kind::kThreadLost:
     case Outcome::Kind::kEmpty:
+    case Outcome::Kind::kMoved:
     case Outcome::Kind::kRefused:
       // Only our name is needed; the rest is courtesy.
       if (step_ == Step::kGetMe) break;

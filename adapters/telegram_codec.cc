@@ -5,11 +5,11 @@
 #include "adapters/telegram_codec.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "adapters/telegram_message.h"
 #include "core/command.h"
 #include "core/sha256.h"
 
@@ -17,14 +17,6 @@ namespace daybook::telegram {
 namespace {
 
 using Json = nlohmann::json;
-
-// At most `bytes_max` bytes of valid UTF-8, never inside a code point.
-std::string cut(std::string_view text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return std::string(text);
-  std::size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end));
-}
 
 std::string lower(std::string_view text) {
   std::string all(text);
@@ -82,36 +74,6 @@ bool is_group(const JsonValue& message) {
   return type != "private" && !type.empty();
 }
 
-std::string name_of(const JsonValue& person) {
-  std::string name(person["first_name"].string_or(""));
-  if (const auto last = person["last_name"].string()) name += ' ' + std::string(*last);
-  if (name.empty()) name = person["username"].string_or("");
-  return cut(name, kNameBytesMax);
-}
-
-constexpr std::array<std::string_view, 9> kAttachmentKinds = {
-    "document",  "voice",   "audio", "video",     "video_note",
-    "animation", "sticker", "photo", "live_photo"};
-
-void add_attachments(const JsonValue& message, MessageReceived& received) {
-  for (const std::string_view kind : kAttachmentKinds) {
-    JsonValue file = message[kind];
-    // A photo comes in sizes, the last one the largest.
-    if (file.is_array()) {
-      const auto sizes = file.elements();
-      if (sizes.empty()) continue;
-      file = sizes.back();
-    }
-    if (!file["file_id"].string()) continue;
-    if (static_cast<std::size_t>(received.attachments_size()) >= kAttachmentsMax) return;
-    Attachment& attachment = *received.add_attachments();
-    attachment.set_kind(std::string(kind));
-    attachment.set_file_id(cut(file["file_id"].string_or(""), kNameBytesMax));
-    attachment.set_mime_type(cut(file["mime_type"].string_or(""), kNameBytesMax));
-    attachment.set_file_bytes(file["file_size"].integer_or(0));
-  }
-}
-
 bool is_name_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
 }
@@ -129,9 +91,7 @@ bool mentions(std::string_view text, std::string_view username) {
 }
 
 bool replies_to(const JsonValue& message, const Self& self) {
-  const JsonValue target = message["reply_to_message"];
-  // In a topic every message "replies" to the one that made the topic.
-  return target["from"]["id"].integer_or(0) == self.id && !target["forum_topic_created"].present();
+  return replies(message) && message["reply_to_message"]["from"]["id"].integer_or(0) == self.id;
 }
 
 // A person's own words: only these are ever read as a command.
@@ -181,24 +141,13 @@ Fact refused(const Inbound& inbound, const Self& self, MessageRefused::Reason re
   return fact;
 }
 
-void keep_raw(Fact& fact, std::string_view raw) {
-  if (raw.size() <= kRawBytesMax) fact.mutable_content()->set_raw(std::string(raw));
-}
-
-// What a person sends without words that is no file.
-constexpr std::array<std::string_view, 9> kWordlessKinds = {
-    "rich_message", "venue", "location",   "contact",  "poll",
-    "dice",         "story", "paid_media", "checklist"};
-
-// "photo" of a message without words; "service" when no person sent it as such.
-std::string wordless_kind(std::string_view kind, const JsonValue& message) {
-  for (const std::string_view part : kAttachmentKinds) {
-    if (message[part].present()) return std::string(kind) + '.' + std::string(part);
-  }
-  for (const std::string_view part : kWordlessKinds) {
-    if (message[part].present()) return std::string(kind) + '.' + std::string(part);
-  }
-  return std::string(kind) + ".service";
+// The update as it came, and what it quotes: never that alone, for by the numbers in the update
+// what is quoted takes it along when it is erased.
+void keep_raw(Fact& fact, const JsonValue& message, std::string_view raw, const Self& self) {
+  if (raw.size() > kRawBytesMax) return;
+  Content& content = *fact.mutable_content();
+  content.set_raw(std::string(raw));
+  add_quoted(message, self.id, &content);
 }
 
 Fact received(const JsonValue& message, std::string_view text, std::string_view raw,
@@ -209,12 +158,8 @@ Fact received(const JsonValue& message, std::string_view text, std::string_view 
   body.set_message_id(message["message_id"].integer_or(0));
   body.set_date(message["date"].integer_or(0));
   body.set_group(is_group(message));
-  const JsonValue target = message["reply_to_message"];
-  // In a topic every message "replies" to the one that made the topic.
-  if (!target["forum_topic_created"].present()) {
-    body.set_reply_to(target["message_id"].integer_or(0));
-  }
-  add_attachments(message, body);
+  if (replies(message)) body.set_reply_to(message["reply_to_message"]["message_id"].integer_or(0));
+  add_attachments(message, body.mutable_attachments());
   Content& content = *fact.mutable_content();
   content.set_text(cut(text, kTextBytesMax));
   content.set_name(name_of(message["from"]));
@@ -222,7 +167,7 @@ Fact received(const JsonValue& message, std::string_view text, std::string_view 
     body.set_command(recorded_name(*command));
     content.set_arguments(cut(command->arguments, kTextBytesMax));
   }
-  keep_raw(fact, raw);
+  keep_raw(fact, message, raw, self);
   return fact;
 }
 
@@ -294,7 +239,7 @@ Fact read_button(const JsonValue& query, std::string_view raw, std::int64_t upda
   set_common(body, inbound, self);
   body.set_message_id(message["message_id"].integer_or(0));
   fact.mutable_content()->set_arguments(cut(query["data"].string_or(""), kNameBytesMax));
-  keep_raw(fact, raw);
+  if (raw.size() <= kRawBytesMax) fact.mutable_content()->set_raw(std::string(raw));
   return fact;
 }
 

@@ -39,7 +39,8 @@ class Recorded final : public History {
     return seq == 0 || seq > events_.size() ? std::nullopt : std::optional<Event>(events_[seq - 1]);
   }
   std::string text(Seq seq) override { return events_[seq - 1].content().text(); }
-  Digest text_sha256(Seq seq) override {
+  std::string told(Seq seq) override { return text(seq); }
+  Digest told_sha256(Seq seq) override {
     const auto [found, added] = digests_.try_emplace(seq);
     if (added) found->second = sha256(text(seq));
     return found->second;

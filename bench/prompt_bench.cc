@@ -24,7 +24,8 @@ class Known final : public History {
   }
   std::optional<Event> event(Seq) override { return std::nullopt; }
   std::string text(Seq seq) override { return seq == kSettings ? "Be brief." : kWords; }
-  Digest text_sha256(Seq seq) override { return digests_.at(seq); }
+  std::string told(Seq seq) override { return text(seq); }
+  Digest told_sha256(Seq seq) override { return digests_.at(seq); }
   PromptMemo* prompt_memo(SessionId) override { return &memo; }
 
   PromptMemo memo;

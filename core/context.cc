@@ -188,7 +188,7 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
       const Entry& entry = *piece.entry;
       const std::uint32_t bytes = bytes_kept(turn, entry.seq());
       if (bytes == 0) said(entry);
-      if (bytes > 0) words(entry.role(), cut_text(history.text(entry.seq()), bytes));
+      if (bytes > 0) words(entry.role(), cut_text(history.told(entry.seq()), bytes));
     }
   });
   if (turn.continues() != 0) {
@@ -441,7 +441,7 @@ std::uint32_t reused_tokens(const SessionState& state, const TurnStarted& turn,
                             const TurnStarted& before, History& history) {
   const bool same =
       turn.model() == before.model() && turn.rules() == before.rules() &&
-      history.text_sha256(system_event(turn)) == history.text_sha256(system_event(before));
+      history.told_sha256(system_event(turn)) == history.told_sha256(system_event(before));
   if (!same || tools_of(turn) != tools_of(before)) return 0;
   std::uint64_t tokens = tokens_before(turn, history);
   const std::vector<PieceName> names = names_of(state, turn);
@@ -466,7 +466,7 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
   };
   built.selection = assemble(
       state, turn, history, [&](std::string system) { built.prompt.system = std::move(system); },
-      add, [&](const Entry& entry) { add(entry.role(), history.text(entry.seq())); });
+      add, [&](const Entry& entry) { add(entry.role(), history.told(entry.seq())); });
   built.prompt.tools = tools_of(turn);
   built.prompt.tools_closed = turn.tools_closed();
   tell_steps(state, turn, history,
@@ -496,7 +496,7 @@ DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn,
         if (++messages > known) whole.add(role, sha256(words));
       },
       [&](const Entry& entry) {
-        if (++messages > known) whole.add(entry.role(), history.text_sha256(entry.seq()));
+        if (++messages > known) whole.add(entry.role(), history.told_sha256(entry.seq()));
       });
   if (memo != nullptr) remember(state, turn, system, messages, whole.so_far(), memo);
   tell_steps(state, turn, history, [&](const PromptMessage& message) { whole.add(message); });

@@ -37,7 +37,8 @@ class Remembered final : public History {
     if (added) found->second = history_.text(seq);
     return found->second;
   }
-  Digest text_sha256(Seq seq) override { return history_.text_sha256(seq); }
+  std::string told(Seq seq) override { return history_.told(seq); }
+  Digest told_sha256(Seq seq) override { return history_.told_sha256(seq); }
   std::unordered_map<Seq, Marks>* marks_memo() override { return &marks_; }
 
  private:

@@ -9,6 +9,7 @@
 #include "core/open_turn.h"
 #include "core/steps.h"
 #include "core/tokens.h"
+#include "core/told.h"
 
 namespace daybook {
 
@@ -162,12 +163,11 @@ Seq Gateway::record(Fact fact, Time now) {
   if (!place_in_session(&fact, now)) return 0;
   if (fact.has_message_received() && !fact.content().erased()) {
     fact.mutable_message_received()->set_tokens(
-        estimate_tokens(fact.content().text(), directory_.rules()));
+        estimate_tokens(told_text(fact), directory_.rules()));
   }
   const bool counted = directory_.state().rules() >= 3 && !fact.content().erased();
   if (fact.has_message_edited() && counted) {
-    fact.mutable_message_edited()->set_tokens(
-        estimate_tokens(fact.content().text(), directory_.rules()));
+    fact.mutable_message_edited()->set_tokens(estimate_tokens(told_text(fact), directory_.rules()));
   }
   const Seq seq = append(std::move(fact), now);
   if (external) {
@@ -316,9 +316,21 @@ std::string Gateway::text(Seq seq) {
   return std::string((*record)->erased ? kErasedText : text_of(**record));
 }
 
-Digest Gateway::text_sha256(Seq seq) {
+std::string Gateway::told(Seq seq) {
+  if (const auto found = in_flight_.find(seq); found != in_flight_.end()) {
+    lost_words_read_ = lost_words_read_ || found->second.content().erased();
+    return told_text(found->second);
+  }
+  const Result<std::optional<Record>> record = log_.get(seq);
+  if (!record) stopped_ = record.error();
+  if (!record || !*record) return {};
+  lost_words_read_ = lost_words_read_ || (*record)->erased;
+  return told_text(**record);
+}
+
+Digest Gateway::told_sha256(Seq seq) {
   if (const auto known = digests_.find(seq); known != digests_.end()) return known->second;
-  const std::string words = text(seq);
+  const std::string words = told(seq);
   const Digest digest = sha256(words);
   // Who asks for words that are gone, or cannot be read, is to be told so each time.
   if (words.empty() || words == kErasedText) return digest;

@@ -94,7 +94,8 @@ class Gateway : public History, public Prompts {
   std::optional<Event> clear_event(Seq seq) override;
   Result<std::vector<Event>> chain(Seq head, Seq until) override;
   std::string text(Seq seq) override;
-  Digest text_sha256(Seq seq) override;
+  std::string told(Seq seq) override;
+  Digest told_sha256(Seq seq) override;
   PromptMemo* prompt_memo(SessionId id) override;
   std::unordered_map<Seq, Marks>* marks_memo() override;
   Result<Prompt> prompt(Seq turn) override;

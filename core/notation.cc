@@ -195,6 +195,8 @@ void append_content(const Content& content, std::size_t words_max, std::string* 
   append_words("name=", content.name(), words_max, out);
   append_words("arguments=", content.arguments(), words_max, out);
   append_words("detail=", content.detail(), words_max, out);
+  append_words("quoted_name=", content.quoted_name(), words_max, out);
+  append_words("quoted=", content.quoted(), words_max, out);
   if (!content.raw().empty()) *out += " raw=" + std::to_string(content.raw().size()) + "B";
   append_words("", content.text(), words_max, out);
 }

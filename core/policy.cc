@@ -297,7 +297,7 @@ bool Chooser::cut_texts(int begin, std::uint32_t bytes, Choice* choice) const {
     if (!choice->kept.entries[static_cast<std::size_t>(position)] || pinned(position)) continue;
     const bool last = position == size_ - 1 && bytes > kCutBytes.back();
     const std::uint32_t bytes_max = last ? std::max(bytes, kLastCutBytes) : bytes;
-    const std::string whole = text(position);
+    const std::string whole = history_.told(entries_[position]->seq());
     if (whole.size() <= bytes_max) continue;
     choice->cut[position] = {bytes_max, estimate_tokens(cut_text(whole, bytes_max), turn_.rules())};
   }

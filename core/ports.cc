@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/told.h"
+
 namespace daybook {
 
 Result<std::vector<Event>> History::chain(Seq head, Seq until) {
@@ -18,6 +20,11 @@ Result<std::vector<Event>> History::chain(Seq head, Seq until) {
   return chain;
 }
 
-Digest History::text_sha256(Seq seq) { return sha256(text(seq)); }
+std::string History::told(Seq seq) {
+  const std::optional<Event> found = event(seq);
+  return found ? told_text(*found) : std::string();
+}
+
+Digest History::told_sha256(Seq seq) { return sha256(told(seq)); }
 
 }  // namespace daybook

@@ -197,8 +197,10 @@ class History {
     const std::optional<Event> found = event(seq);
     return found ? found->content().text() : std::string();
   }
-  // SHA-256 of that text. Cheaper than the text where it was asked for before.
-  virtual Digest text_sha256(Seq seq);
+  // What a model is told of it: the text, and for a message what stands before it (core/told.h).
+  virtual std::string told(Seq seq);
+  // SHA-256 of what is told. Cheaper than that where it was asked for before.
+  virtual Digest told_sha256(Seq seq);
   // What is kept of the digest of this session's last prompt (core/context.h); null: nothing is.
   virtual PromptMemo* prompt_memo(SessionId) { return nullptr; }
   // What is kept of the marks of texts (core/relevance.h), by seq; null: nothing is.

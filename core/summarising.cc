@@ -73,7 +73,7 @@ std::string transcript(const SessionState& scope, int begin, const std::string& 
   for (int index = begin; index < scope.entries_size(); ++index) {
     const Entry& entry = scope.entries(index);
     text += entry.role() == Entry::USER ? "\nUser: " : "\nAssistant: ";
-    text += history.text(entry.seq());
+    text += history.told(entry.seq());
     for (const ToldBranch& branch : branches) {
       if (branch.position != index) continue;
       text += "\nSummary of another branch, left here: " + history.text(branch.text);

@@ -302,17 +302,35 @@ TEST_CASE("/erase in reply forgets for good, and the conversation goes on withou
   CHECK(told == "before it|first answer|after it|");
 }
 
+TEST_CASE("whoever quotes what is erased goes with it, the quoted words too", "[erasure]") {
+  Chat chat;
+  const Seq secret = chat.write("the secret", 1);
+  chat.answer("a secret it is", 2);
+  Fact fact;
+  MessageReceived* body = fact.mutable_message_received();
+  body->set_place(kPlace);
+  body->set_source("telegram:1");
+  body->set_user(kUser);
+  body->set_message_id(3);
+  fact.mutable_content()->set_raw(R"({"message_id":3,"reply_to_message":{"message_id":1}})");
+  fact.mutable_content()->set_quoted("the secret");
+  fact.mutable_content()->set_text("what was that?");
+  const Seq quoting = chat.gateway->record(std::move(fact), chat.now);
+  chat.answer("it was one", 4);
+  CHECK(covers(chat.plan(secret), quoting));
+}
+
 TEST_CASE("no digest is kept of words that are erased", "[erasure]") {
   Chat chat;
   const Seq secret = chat.write("the secret", 1);
   chat.answer("a secret it is", 2);
   chat.write("more", 3);
   chat.answer("more of it", 4);
-  CHECK(chat.gateway->text_sha256(secret) == sha256("the secret"));
+  CHECK(chat.gateway->told_sha256(secret) == sha256("the secret"));
   chat.write("/erase", 5, 1);
   chat.commit();
   chat.destroy_keys();
-  CHECK(chat.gateway->text_sha256(secret) == sha256(kErasedText));
+  CHECK(chat.gateway->told_sha256(secret) == sha256(kErasedText));
 }
 
 TEST_CASE("/erase says why it cannot: no reply, nothing there, another's words, words in clear",

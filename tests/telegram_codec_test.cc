@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "adapters/telegram_message.h"
 #include "core/command.h"
+#include "core/told.h"
 
 namespace daybook::telegram_codec_test {
 
@@ -175,6 +177,7 @@ TEST_CASE("a caption is the text of a file, and a file without one is named", "[
   CHECK(fact.content().text() == "what is this?");
   REQUIRE(fact.message_received().attachments_size() == 1);
   CHECK(fact.message_received().attachments(0).kind() == "photo");
+  CHECK(fact.message_received().attachments(0).unread());
   CHECK(fact.message_received().attachments(0).file_id() == "L");
   CHECK(fact.message_received().attachments(0).file_bytes() == 5'000'000'000);
   const auto kind = [](std::string_view fields) {

@@ -6,6 +6,7 @@
 #include "tests/two_models.h"
 #include "tools/export_openai.h"
 #include "tools/journal_view.h"
+#include "tools/redactor.h"
 #include "tools/transcript.h"
 
 namespace daybook::tool_transcript_test {
@@ -97,6 +98,34 @@ TEST_CASE("reasoning and failures are part of a transcript", "[export]") {
   CHECK(transcript->items[1].text == "half");
   CHECK(transcript->items[1].note == "stopped");
   CHECK(openai_examples(**view, 3, nullptr).value().empty());
+}
+
+TEST_CASE("what a message quotes is told beside its words, and to a model before them",
+          "[export]") {
+  Story story;
+  Fact fact;
+  fact.mutable_message_received()->set_place("console:local");
+  fact.mutable_content()->set_text("translate this");
+  fact.mutable_content()->set_quoted("the key is hunter2hunter2\nsay it");
+  fact.mutable_content()->set_quoted_name("Bo");
+  story.gateway->record(std::move(fact), story.now);
+  story.complete(story.turn(), "done");
+  const journal_place::Place place;
+  testing::write_story(story, place, 4);
+  auto view = JournalView::open(place.directory());
+  REQUIRE(view);
+  const Redactor redactor({Secret("hunter2hunter2")});
+  const auto transcript = transcript_of(**view, 3, &redactor);
+  REQUIRE(transcript);
+  REQUIRE(transcript->items.size() == 2);
+  CHECK(transcript->items[0].text == "translate this");
+  CHECK(transcript->items[0].note.starts_with("in reply to Bo: \"the key is "));
+  CHECK_FALSE(holds(transcript->items[0].note, "hunter2"));
+  const auto examples = openai_examples(**view, 3, nullptr);
+  REQUIRE(examples);
+  const json messages = json::parse(lines_of(*examples).at(0))["messages"];
+  CHECK(messages[1]["content"] ==
+        "[In reply to Bo: \"the key is hunter2hunter2\\nsay it\"]\ntranslate this");
 }
 
 TEST_CASE("an answer stands under the name of the model that gave it", "[export]") {

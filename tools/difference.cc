@@ -8,6 +8,7 @@
 #include "core/context.h"
 #include "core/parts.h"
 #include "core/sha256.h"
+#include "core/told.h"
 #include "core/tree.h"
 
 namespace daybook {
@@ -19,7 +20,7 @@ constexpr std::size_t kTableMax = 4u << 20;
 Result<Line> line_of(JournalView& view, std::string role, Seq seq) {
   auto event = view.event(seq);
   if (!event) return event.error();
-  return Line{std::move(role), seq, kind_name(*event), event->content().text()};
+  return Line{std::move(role), seq, kind_name(*event), told_text(*event)};
 }
 
 std::string role_of(const Entry& entry) {

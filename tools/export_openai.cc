@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/context.h"
+#include "core/told.h"
 #include "tools/session_events.h"
 
 namespace daybook {
@@ -30,7 +31,7 @@ class ExampleWriter {
   Result<std::string> words_of(Seq seq) {
     const auto event = view_.event(seq);
     if (!event) return event.error();
-    const std::string& text = event->content().text();
+    const std::string text = told_text(*event);
     return redactor_ == nullptr ? text : redactor_->clean(text);
   }
 

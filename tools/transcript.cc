@@ -71,6 +71,14 @@ class TranscriptWriter {
     for (const Attachment& attachment : message.attachments()) {
       item->note += (item->note.empty() ? "" : ", ") + attachment.kind() + " attached";
     }
+    item->note += quoted_in(event.content(), *item);
+  }
+
+  [[nodiscard]] std::string quoted_in(const Content& content, const Item& item) const {
+    if (content.quoted().empty()) return {};
+    std::string note = item.note.empty() ? "in reply" : ", in reply";
+    if (!content.quoted_name().empty()) note += " to " + escaped(shown(content.quoted_name()));
+    return note + ": \"" + escaped(shown(content.quoted())) + "\"";
   }
 
   void fill_answer(const Event& event, Item* item) {
@@ -124,6 +132,7 @@ class TranscriptWriter {
     item->who = name.empty() ? "You" : shown(name);
     item->text = shown(edited->content().text());
     item->note = "in place of message " + std::to_string(event.message_replaced().replaced());
+    item->note += quoted_in(edited->content(), *item);
   }
 
   void fill_mark(const Event& event, Item* item) {

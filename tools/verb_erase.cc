@@ -69,7 +69,8 @@ void count_event(const Event& event, Inventory* inventory) {
   if (!event.has_content() || content.erased()) return;
   ++inventory->events;
   inventory->seqs.push_back(event.seq());
-  for (const std::string* words : {&content.text(), &content.raw(), &content.detail()}) {
+  for (const std::string* words :
+       {&content.text(), &content.raw(), &content.detail(), &content.quoted()}) {
     inventory->words.expect_gone(*words, event.seq());
   }
   // Those of a command stand in its text; alone they may be a model's name, which stays in clear.

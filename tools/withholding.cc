@@ -59,7 +59,8 @@ bool Withholding::redact(Event* event) const {
   }
   Content cleaned = event->content();
   for (std::string* words : {cleaned.mutable_text(), cleaned.mutable_raw(), cleaned.mutable_name(),
-                             cleaned.mutable_detail(), cleaned.mutable_arguments()}) {
+                             cleaned.mutable_detail(), cleaned.mutable_arguments(),
+                             cleaned.mutable_quoted(), cleaned.mutable_quoted_name()}) {
     *words = redactor_->clean(*words);
   }
   const bool changed = cleaned.SerializeAsString() != event->content().SerializeAsString();
