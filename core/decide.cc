@@ -19,6 +19,13 @@ Decisions decide_message(const State& state, const Event& event) {
       decisions.push_back(std::move(one));
     return decisions;
   }
+  if (Decisions held = hold_piece(state, *session, event); !held.empty()) {
+    if (std::optional<Event> told = idle_notice(*session)) decisions.push_back(*std::move(told));
+    for (Event& one : held) decisions.push_back(std::move(one));
+    if (!session->busy()) return decisions;
+    for (Event& one : meet_busy(state, *session, event)) decisions.push_back(std::move(one));
+    return decisions;
+  }
   if (waits_in_line(state, *session, event)) return settle_waiting_messages(state, *session);
   if (session->busy() && !acts_at_once(event)) return meet_busy(state, *session, event);
   if (std::optional<Event> told = idle_notice(*session); told && !is_command(event)) {

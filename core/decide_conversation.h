@@ -55,6 +55,14 @@ bool waits_once_more(const Session& session, const Waiting& waiting);
 // Of what waits, from this position on, the messages that one turn is to answer.
 std::vector<Event> waiting_together(const State& state, const Session& session, int position);
 
+// decide_paste.cc: a message that its client may have cut, or the rest of one, is held: a
+// MessageHeld; nothing: it is neither.
+Decisions hold_piece(const State& state, const Session& session, const Event& message);
+// As long as a client lets one be.
+bool is_piece(std::string_view text);
+// The MessageHeld of one that is one with `joins`.
+Event held_piece(const Session& session, Seq message, Seq joins, std::int64_t until);
+
 // decide_sessions.cc: the conversations of a chat.
 Decisions answer_sessions(const State& state, const Session& session, const Event& message);
 Decisions answer_session(const State& state, const Session& session, const Event& message);

@@ -230,7 +230,7 @@ Decisions drop_held(const State& state) {
     const Session* session = state.session(id);
     if (session == nullptr || session->busy()) continue;
     for (const Waiting& waiting : session->state().waiting()) {
-      if (!waiting.late()) continue;
+      if (!waiting.late() && waiting.joins() == 0) continue;
       const std::optional<Event> message = state.history.clear_event(waiting.seq());
       if (!message) continue;
       decisions.push_back(notice(*session, &*message,

@@ -6,6 +6,7 @@
 #include "core/command.h"
 #include "core/decide_conversation.h"
 #include "core/health.h"
+#include "core/late.h"
 
 namespace daybook {
 
@@ -108,8 +109,19 @@ Decisions answer_compact(const Order& asked) {
 }
 
 Decisions answer_stop(const Order& asked) {
-  if (!answering(asked.session)) return asked.reply("Nothing is running.", "stop");
-  return cancel_turn(asked.state, asked.session, asked.message.seq());
+  if (answering(asked.session)) {
+    return cancel_turn(asked.state, asked.session, asked.message.seq());
+  }
+  // What is not whole yet would run otherwise.
+  const SessionState& talk = asked.session.state();
+  const bool pieces = talk.held_until() != 0 && !has_late(talk);
+  const std::string dropped =
+      pieces ? dropped_text(asked.state, asked.session, asked.message) : std::string();
+  Decisions decisions =
+      pieces ? drop_waiting(asked.state, asked.session, asked.message) : Decisions();
+  decisions.push_back(
+      notice(asked.session, &asked.message, "Nothing is running." + dropped, "stop"));
+  return decisions;
 }
 
 Decisions answer_whoami(const Order& asked) {
@@ -256,7 +268,9 @@ Decisions settle_message(const State& state, const Session& session, const Event
 Decisions settle_waiting_messages(const State& state, const Session& session) {
   Decisions decisions;
   if (session.busy() || session.state().compacting() != 0) return decisions;
-  if (session.state().held_until() != 0 && !wrote_anew(state, session)) return decisions;
+  const bool held = session.state().held_until() != 0;
+  // Pieces of a long message wait for its end, whatever others write.
+  if (held && !(has_late(session.state()) && wrote_anew(state, session))) return decisions;
   const bool gathers = words_came_late(state, session);
   bool gathered = false;
   for (int position = 0; position < session.state().waiting_size(); ++position) {

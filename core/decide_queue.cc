@@ -1,6 +1,6 @@
 // What becomes of messages that come while an answer is being written.
 //
-//   wait        each is answered by itself, in order
+//   wait        each is answered by itself, in order; pieces of a long one are one
 //   collect     all that wait are answered by one turn
 //   steer       the answer is cut at its next piece; a new turn reads it, and all that wait
 //   interrupt   the answer is cut at once, and a new turn reads it, and all that wait
@@ -142,14 +142,19 @@ Decisions take_back_turn(const State& state, const Session& session, Seq by,
     const bool gone = erased != nullptr && covers(*erased, message);
     if (!gone) cancelled->add_waits_again(message);
   }
+  const std::vector<Seq> again(cancelled->waits_again().begin(), cancelled->waits_again().end());
+  const std::int64_t until = to_milliseconds(state.now);
   // It cost what it cost, and is no answer to what waits.
   if (cancelled->earlier_bytes() == 0) cancelled->set_said_tokens(cancelled->tokens());
   cancelled->set_tokens(0);
   const std::optional<Event> turn = state.history.clear_event(session.state().open().seq());
-  if (!turn || turn->turn_started().preface().late_messages() == 0) return decisions;
-  // What came late is late still.
-  const std::vector<Seq> again(cancelled->waits_again().begin(), cancelled->waits_again().end());
+  if (!turn || again.empty()) return decisions;
+  const bool late = turn->turn_started().preface().late_messages() > 0;
+  // What came late is late still, and what was one message is one still.
+  const bool pieces = !late && again.size() > 1 && is_piece(state.history.text(again.front()));
   for (const Seq message : again) {
+    if (pieces) decisions.push_back(held_piece(session, message, again.front(), until));
+    if (!late) continue;
     for (Event& one : hold_message(state, session, message)) decisions.push_back(std::move(one));
   }
   return decisions;
@@ -205,8 +210,10 @@ std::vector<Event> waiting_together(const State& state, const Session& session, 
   const SessionState& talk = session.state();
   std::vector<Event> together;
   const bool alone = queue_mode(state, session) == "wait";
+  const Seq joins = talk.waiting(position).joins();
   for (int index = position; index < talk.waiting_size(); ++index) {
     const Waiting& waiting = talk.waiting(index);
+    if (alone && waiting.joins() != joins) continue;
     std::optional<Event> message = state.history.event(waiting.seq());
     if (!message && together.empty()) return {};
     if (!message) break;
@@ -215,7 +222,7 @@ std::vector<Event> waiting_together(const State& state, const Session& session, 
     const bool own_turn = again || waiting.late() || !is_plain(*message);
     if (own_turn && !together.empty()) break;
     together.push_back(*std::move(message));
-    if (own_turn || alone || together.size() == kTogetherMax) break;
+    if (own_turn || (alone && joins == 0) || together.size() == kTogetherMax) break;
   }
   return together;
 }

@@ -19,6 +19,11 @@ bool has_late(const SessionState& session) {
                      [](const Waiting& one) { return one.late(); });
 }
 
+bool has_held(const SessionState& session) {
+  return std::any_of(session.waiting().begin(), session.waiting().end(),
+                     [](const Waiting& one) { return one.late() || one.joins() != 0; });
+}
+
 std::string age_text(Duration age) {
   const auto count = [](std::int64_t number, const char* unit) {
     return std::to_string(number) + " " + unit + (number == 1 ? "" : "s");

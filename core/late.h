@@ -14,6 +14,7 @@
 // /reset would stop the answer to what was written before it.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,21 +27,27 @@
 
 namespace daybook {
 
-// What DeadlinePassed says when a session's late messages have waited.
+// What DeadlinePassed says when a session's held messages have waited.
 inline constexpr std::string_view kGathered = "gathered";
 // How long after the last late message no other one is expected.
 inline constexpr Duration kGatherPause{3'000};
+// How long after a piece of a long message its next one is expected, and what may be such a piece:
+// clients cut at 4,096.
+inline constexpr Duration kPiecePause{1'500};
+inline constexpr std::size_t kPieceLettersMin = 4'000;
 
 // How late this message came; nullopt: in time, or nobody knows when it was written.
 std::optional<Duration> lateness(const Event& message, Duration stale_after);
 
 // Late messages of this session wait.
 bool has_late(const SessionState& session);
+// They do, or pieces of a long one: core/decide_paste.cc.
+bool has_held(const SessionState& session);
 
 // "3 hours", "2 days", "45 minutes".
 std::string age_text(Duration age);
 
-// Asks for the DeadlinePassed of every session whose late messages have waited. Not an adapter of
+// Asks for the DeadlinePassed of every session whose held messages have waited. Not an adapter of
 // the outside world, but asked like one: time reaches decide() only as a fact.
 class Gatherer final : public Adapter {
  public:

@@ -23,7 +23,7 @@ void settle_waiting(SessionState* state, Seq message) {
   waiting->erase(std::remove_if(waiting->begin(), waiting->end(),
                                 [&](const Waiting& one) { return one.seq() == message; }),
                  waiting->end());
-  if (!has_late(*state)) state->clear_held_until();
+  if (!has_held(*state)) state->clear_held_until();
 }
 
 void add_entry(SessionState* state, Seq seq, Entry::Role role, std::uint32_t tokens) {
@@ -108,7 +108,9 @@ void retry_turn(SessionState* state, const Event& event) {
 void hold(SessionState* state, const MessageHeld& held) {
   state->set_held_until(held.until());
   for (Waiting& waiting : *state->mutable_waiting()) {
-    if (waiting.seq() == held.message()) waiting.set_late(true);
+    if (waiting.seq() != held.message()) continue;
+    waiting.set_late(held.joins() == 0);
+    waiting.set_joins(held.joins());
   }
 }
 
@@ -235,6 +237,12 @@ void name_conversation(SessionState* state, const Event& event) {
   }
 }
 
+void wait_last(SessionState* state, const Event& message) {
+  Waiting* waiting = state->add_waiting();
+  waiting->set_seq(message.seq());
+  waiting->set_tokens(message.message_received().tokens());
+}
+
 void wait_first(SessionState* state, Waiting one) {
   *state->add_waiting() = std::move(one);
   for (int index = state->waiting_size() - 1; index > 0; --index) {
@@ -273,6 +281,7 @@ void replace_message(SessionState* state, const MessageReplaced& replaced) {
   for (Waiting& waiting : *state->mutable_waiting()) {
     if (waiting.seq() != replaced.replaced()) continue;
     edited.set_late(waiting.late());
+    edited.set_joins(waiting.joins());
     waiting = edited;
     return;
   }
@@ -404,9 +413,7 @@ void Session::apply(const Event& event) {
   if (event.has_chunk_received()) {
     if (state_.has_open()) state_.mutable_open()->set_last_chunk(event.seq());
   } else if (event.has_message_received()) {
-    Waiting* waiting = state_.add_waiting();
-    waiting->set_seq(event.seq());
-    waiting->set_tokens(event.message_received().tokens());
+    wait_last(&state_, event);
   } else if (event.has_notice_issued()) {
     settle_waiting(&state_, event.notice_issued().answers());
     if (event.notice_issued().topic() == "idle") state_.clear_idle_closed();
@@ -424,7 +431,7 @@ void Session::apply(const Event& event) {
     reset(&state_, event);
   } else if (event.has_queue_cleared()) {
     for (const Seq message : event.queue_cleared().dropped()) settle_waiting(&state_, message);
-    if (!has_late(state_)) state_.clear_held_until();
+    if (!has_held(state_)) state_.clear_held_until();
   } else if (event.has_leaf_moved()) {
     follow_leaf(&state_, event.leaf_moved());
   } else if (event.has_message_replaced()) {

@@ -5,11 +5,11 @@
 //   12> (edits 3) text    the same as an edit of message 3
 //   12> (answers 3) text  in reply to message 3
 //   12> (times 300) text  a long one: the text so often
+//   12> (piece) text      and the next message comes before anybody can have waited for it
 //   13< text              the model's answer
 //   13* text              the gateway's own words
 //   ! crash               the process is killed and comes back
-//   ! fails CLASS         the next attempt ends so: RATE, OVERFLOW, AUTH, ...
-//   ! fails CLASS after X for good, when it has said X
+//   ! fails CLASS after X the next attempt ends so: RATE, ...; with "after" for good, having said X
 //   ! runs out N          the next N answers come to the model's output limit
 //   ! looks N             the model uses a tool N times before it answers, as far as it may
 //   ! KEY=VALUE           a field of SettingsLoaded from now on
@@ -24,6 +24,7 @@
 #include "core/command.h"
 #include "core/context.h"
 #include "core/continuing.h"
+#include "core/late.h"
 #include "core/tools.h"
 #include "tests/places.h"
 #include "tests/telling.h"
@@ -69,13 +70,15 @@ class Conversation {
     std::int64_t edits = 0;
     std::int64_t answers = 0;
     std::int64_t times = 1;
+    const std::string said = std::to_string(++message_) + "> " + text + "\n";
+    const bool piece = text.starts_with("(piece) ");
+    if (piece) text.erase(0, text.find(") ") + 2);
     const auto take = [&](const std::string& word, std::int64_t* number) {
       if (!text.starts_with("(" + word + " ")) return;
       const std::size_t end = text.find(") ");
       *number = std::stoll(text.substr(word.size() + 2, end));
       text.erase(0, end + 2);
     };
-    const std::string said = std::to_string(++message_) + "> " + text + "\n";
     take("edits", &edits);
     take("answers", &answers);
     take("times", &times);
@@ -87,7 +90,7 @@ class Conversation {
     } else {
       told_.record(message_of(answers, text));
     }
-    pump();
+    pump(!piece);
   }
 
   Fact message_of(std::int64_t answers, const std::string& text) const {
@@ -164,10 +167,21 @@ class Conversation {
     told_.record(std::move(fact));
   }
 
+  // What is held has waited long enough, now or later.
+  bool gather(bool waits) {
+    Gatherer gatherer(told_.gateway->work());
+    if (gatherer.idle()) return false;
+    if (waits) told_.now = gatherer.wake_at(told_.now);
+    auto due = gatherer.due(Moment{told_.now});
+    if (due) told_.record(std::get<Fact>(std::move(*due)));
+    return due.has_value();
+  }
+
   // Until nobody has anything left to say.
-  void pump() {
+  void pump(bool waits = true) {
     while (true) {
       show();
+      if (gather(waits)) continue;
       const SessionRow* row = told_.gateway->directory().at(Telling::kChat);
       if (row == nullptr || row->open_turn() == 0) return;
       const OpenTurn open = told_.running();

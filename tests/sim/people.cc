@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/late.h"
+
 namespace daybook::sim {
 namespace {
 
@@ -83,6 +85,7 @@ People::People(Chance chance, Tally& tally, Time start, Duration span)
                           Move::kEditTwice, Move::kDeliverTwice, Move::kKeepEveryWord}) {
     if (chance_.per_thousand(400)) edits_.push_back(move);
   }
+  if (chance_.per_thousand(300)) piece_share_ = chance_.below(500);
   for (std::int64_t chat = kFirstChat; chat < kFirstChat + kChats; ++chat) plan(chat, start, span);
   std::ranges::stable_sort(actions_, {}, &Action::at);
 }
@@ -104,7 +107,10 @@ void People::plan(std::int64_t chat, Time start, Duration span) {
 
 std::string People::something_to_say(std::int64_t chat, int nth) {
   if (chance_.per_thousand(commands_share_)) return commands_[chance_.below(commands_.size())];
-  return "q" + std::to_string(nth) + " of " + std::to_string(chat) +
+  const bool piece = chance_.per_thousand(piece_share_);
+  if (piece) ++tally_["says as much as fits"];
+  const std::string much = piece ? " " + std::string(kPieceLettersMin, 'x') : std::string();
+  return "q" + std::to_string(nth) + " of " + std::to_string(chat) + much +
          " words:" + std::to_string(chance_.between(1, 60));
 }
 

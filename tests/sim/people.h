@@ -62,6 +62,7 @@ class People {
   std::vector<Move> edits_;
   std::uint64_t commands_share_ = 0;  // of a thousand messages
   std::uint64_t soon_share_ = 0;      // that follow the one before
+  std::uint64_t piece_share_ = 0;     // as long as a client lets them be
   Time now_{};
   std::vector<Action> actions_;
   std::size_t acted_ = 0;
