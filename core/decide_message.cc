@@ -229,9 +229,12 @@ bool changes_conversation(const Decisions& decisions) {
   });
 }
 
-bool only_tells(const Decisions& decisions) {
-  return std::all_of(decisions.begin(), decisions.end(),
-                     [](const Event& decision) { return decision.has_notice_issued(); });
+// And settles nothing but the message itself.
+bool only_tells(const Decisions& decisions, Seq message) {
+  return std::all_of(decisions.begin(), decisions.end(), [message](const Event& decision) {
+    const Seq settled = decision.notice_issued().answers();
+    return decision.has_notice_issued() && (settled == 0 || settled == message);
+  });
 }
 
 }  // namespace
@@ -289,7 +292,8 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
     if (!late && !changes_conversation(settled)) {
       settled = settle_message(state, session, together.front());
     }
-    const bool changed = changes_conversation(settled) || (command && !only_tells(settled));
+    const bool changed =
+        changes_conversation(settled) || (command && !only_tells(settled, together.front().seq()));
     for (Event& one : settled) decisions.push_back(std::move(one));
     if (changed) break;
   }

@@ -93,6 +93,20 @@ TEST_CASE("a late command that only shows something, or forgets, is answered at 
   CHECK(away.state().waiting_size() == 1);
 }
 
+TEST_CASE("what a late /undo takes back is not answered", "[late]") {
+  Away away;
+  away.write("one", 3 * kHour);
+  away.write("/undo", 2 * kHour);
+  away.write("two", 2 * kHour);
+  away.wait();
+  away.answer();
+  CHECK(away.last("NoticeIssued").content().text() ==
+        "Taken back, before it was answered: 1 message.");
+  CHECK_FALSE(away.state().has_open());
+  CHECK(away.state().waiting().empty());
+  away.check_replay();
+}
+
 TEST_CASE("a late command that nothing stands before acts at once", "[late]") {
   Away away;
   const Seq command = away.write("/model echo:slow", 3 * kHour);
