@@ -181,7 +181,25 @@ Fact edited(const JsonValue& message, std::string_view text, std::string_view ra
   body.set_group(is_group(message));
   fact.mutable_content()->set_text(cut(text, kTextBytesMax));
   fact.mutable_content()->set_name(name_of(message["from"]));
-  keep_raw(fact, raw);
+  add_attachments(message, body.mutable_attachments());
+  keep_raw(fact, message, raw, self);
+  return fact;
+}
+
+// Of the service messages about a group that became a supergroup, one in each (Bot API,
+// "migrate_to_chat_id"); nullopt: it is none.
+std::optional<Fact> moved(const JsonValue& message, const Inbound& inbound, const Self& self) {
+  std::int64_t from = message["migrate_from_chat_id"].integer_or(0);
+  std::int64_t to = message["migrate_to_chat_id"].integer_or(0);
+  if (inbound.chat.chat == 0 || (from == 0) == (to == 0)) return std::nullopt;
+  (from == 0 ? from : to) = inbound.chat.chat;
+  Fact fact;
+  PlaceMoved& body = *fact.mutable_place_moved();
+  body.set_from(place_of({from, 0}));
+  body.set_to(place_of({to, 0}));
+  body.set_source(self.source());
+  body.set_update_id(inbound.update_id);
+  body.set_external_id(inbound.external_id);
   return fact;
 }
 
@@ -196,6 +214,7 @@ Fact read_message(const std::string& kind, const JsonValue& message, std::string
   inbound.external_id =
       external_id(update_id, kind, inbound.chat.chat, std::to_string(message_id),
                   message["date"].integer_or(0), message["edit_date"].integer_or(0));
+  if (std::optional<Fact> fact = moved(message, inbound, self)) return *std::move(fact);
   const bool usable = inbound.chat.chat != 0 && inbound.user != 0;
   if (!usable) return refused(inbound, self, MessageRefused::UNSUPPORTED, kind, from);
   if (from["is_bot"].boolean_or(false)) {
@@ -464,6 +483,9 @@ Outcome outcome_of(int status, const std::vector<std::pair<std::string, std::str
     outcome.detail = cut(parsed["description"].string_or("no description"), kDetailBytesMax);
     outcome.kind = refusal(code, outcome.detail);
     if (outcome.kind == Outcome::Kind::kLimited) outcome.retry_after = retry_after(headers, parsed);
+    outcome.moved_to = parsed["parameters"]["migrate_to_chat_id"].integer_or(0);
+    const bool moved = outcome.kind == Outcome::Kind::kRefused && outcome.moved_to != 0;
+    if (moved) outcome.kind = Outcome::Kind::kMoved;
     return outcome;
   }
   outcome.detail = "HTTP " + std::to_string(status) + " without an answer of the Bot API";

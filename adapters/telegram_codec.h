@@ -106,11 +106,13 @@ struct Outcome {
     kReplyTargetLost,  // the message to reply to is gone
     kThreadLost,       // the topic is gone
     kEmpty,            // the text has nothing to be seen
+    kMoved,            // the group is a supergroup now: `moved_to`
     kRefused,          // any other final no
   };
   Kind kind = Kind::kUnknown;
   int status = 0;  // of HTTP, 0: none came
   Duration retry_after{};
+  std::int64_t moved_to = 0;
   std::string detail;  // Telegram's words or the transport's, at most kDetailBytesMax
 
   friend bool operator==(const Outcome&, const Outcome&) = default;

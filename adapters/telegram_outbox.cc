@@ -281,6 +281,20 @@ bool Outbox::maybe_shown(const DeliveryAction& action) const {
   return part < state.parts_size() && state.parts(part).ambiguous() > 0;
 }
 
+// What is owed to the group is owed to the supergroup: no outcome of the call, which did nothing.
+std::optional<Fact> Outbox::moved(const DeliveryAction& action, const Outcome& outcome) const {
+  const auto chat = parse_place(action.place);
+  // Only a group without topics becomes one.
+  if (!chat || chat->thread != 0 || chat->chat == outcome.moved_to) return std::nullopt;
+  Fact fact;
+  fact.mutable_place_moved()->set_from(action.place);
+  fact.mutable_place_moved()->set_to(place_of({outcome.moved_to, 0}));
+  const auto& open = work_.deliveries.open();
+  const auto found = open.find(action.source);
+  if (found != open.end()) fact.set_session(found->second.state.session());
+  return fact;
+}
+
 Fact Outbox::settle(const DeliveryAction& action, const Outcome& outcome, Place& place, Time now) {
   const Time again = now + back_off(place.failures, kRetryPauseMin, kRetryPauseMax);
   switch (outcome.kind) {
@@ -318,6 +332,9 @@ Fact Outbox::settle(const DeliveryAction& action, const Outcome& outcome, Place&
     case Outcome::Kind::kEmpty:
       // There is more to come of it.
       if (!action.last) return delayed(action, outcome, now + kSecond);
+      break;
+    case Outcome::Kind::kMoved:
+      if (std::optional<Fact> fact = moved(action, outcome)) return *std::move(fact);
       break;
     case Outcome::Kind::kConflict:
     case Outcome::Kind::kRefused:

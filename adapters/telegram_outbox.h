@@ -84,6 +84,8 @@ class Outbox {
   Due carry_out(DeliveryAction action, Time now);
   [[nodiscard]] HttpCall call_for(const DeliveryAction& action, const Chat& chat) const;
   Due start(HttpCall call, Sent sent, Time now);
+  [[nodiscard]] std::optional<Fact> moved(const DeliveryAction& action,
+                                          const Outcome& outcome) const;
   Fact settle(const DeliveryAction& action, const Outcome& outcome, Place& place, Time now);
   void limit(const std::string& name, Place& place, Duration pause, Time now);
 

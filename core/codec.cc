@@ -175,6 +175,7 @@ std::optional<ExternalId> external_id_of(const Event& event) {
   if (event.has_message_edited()) return named(event.message_edited());
   if (event.has_button_pressed()) return named(event.button_pressed());
   if (event.has_message_refused()) return named(event.message_refused());
+  if (event.has_place_moved()) return named(event.place_moved());
   return std::nullopt;
 }
 

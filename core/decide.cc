@@ -63,6 +63,7 @@ constexpr Trigger kTriggers[] = {
     {Event::kCompactionUndone, decide_moved},
     {Event::kSessionNamed, decide_named},
     {Event::kMessageRefused, decide_refused},
+    {Event::kPlaceMoved, decide_place_moved},
     {Event::kDeadlinePassed, decide_deadline},
     {Event::kAttemptFailed, decide_attempt_failed},
     {Event::kStepCompleted, decide_step_completed},
@@ -110,7 +111,7 @@ Event notice(const Session& session, const Event* message, std::string text,
   issued->set_topic(std::string(topic));
   if (message != nullptr) {
     issued->set_answers(message->seq());
-    issued->set_reply_to(reply_target(*message));
+    issued->set_reply_to(reply_target(session, *message));
   }
   return event;
 }
@@ -128,28 +129,38 @@ std::int64_t writer_of(const Event& message) {
                                       : message.message_received().user();
 }
 
-std::int64_t reply_target(const Event& message) {
-  if (message.has_message_edited()) {
-    return message.message_edited().group() ? message.message_edited().message_id() : 0;
-  }
-  return message.message_received().group() ? message.message_received().message_id() : 0;
+std::int64_t reply_target(const Session& session, const Event& message) {
+  const auto target = [&](const auto& body) {
+    // Where the place moved, messages are numbered anew.
+    return body.group() && body.place() == session.state().place() ? body.message_id() : 0;
+  };
+  return message.has_message_edited() ? target(message.message_edited())
+                                      : target(message.message_received());
 }
 
 std::optional<Event> find_on_screen(std::int64_t message_id, Seq newest, std::size_t events_max,
                                     History& history,
-                                    const std::function<bool(const Event&)>& wanted) {
+                                    const std::function<bool(const Event&)>& wanted,
+                                    std::string_view left) {
+  bool there = left.empty();
   Seq seq = newest;
   for (std::size_t read = 0; seq != 0 && read < events_max; ++read) {
     std::optional<Event> event = history.clear_event(seq);
     if (!event || event->prev() >= seq) break;
     seq = event->prev();
+    if (event->has_place_moved() && left.empty()) break;
+    there = there || event->place_moved().from() == left;
     const bool same =
         (event->has_message_received() && event->message_received().message_id() == message_id) ||
         (event->has_message_edited() && event->message_edited().message_id() == message_id) ||
         (event->has_reply_posted() && event->reply_posted().message_id() == message_id);
-    if (same && wanted(*event)) return event;
+    if (same && there && wanted(*event)) return event;
   }
   return std::nullopt;
+}
+
+std::string_view left_place(const Session& session, std::string_view place) {
+  return place == session.state().place() ? std::string_view() : place;
 }
 
 Event notice_at(const State& state, const std::string& place, std::string text,

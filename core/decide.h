@@ -205,6 +205,8 @@ bool owner_asks(const State& state, const Event& message);
 bool owner_asks_alone(const State& state, const Event& message);
 Decisions decide_refused(const State& state, const Event& event);
 Decisions decide_approved(const State& state, const Event& event);
+// Who is let in by the number of a group is told to name its new one.
+Decisions decide_place_moved(const State& state, const Event& event);
 
 // decide_erasure.cc: /erase, and what it means for what is under way.
 Decisions erase_replied(const State& state, const Session& session, const Event& message);
@@ -213,19 +215,10 @@ Decisions decide_erased(const State& state, const Event& event);
 // decide_space.cc
 Decisions decide_space(const State& state, const Event& event);
 
-// Among so many events of a chain, from `newest` back, the first that stands on the screen under
-// this id and for which `wanted` holds: a MessageReceived, a MessageEdited or a ReplyPosted.
-std::optional<Event> find_on_screen(std::int64_t message_id, Seq newest, std::size_t events_max,
-                                    History& history,
-                                    const std::function<bool(const Event&)>& wanted);
-
-// The entry, or the message that waits, which stands on the screen under this id; 0: none.
-Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history);
-
 // Who wrote a message, or its new words; 0: somebody at this machine.
 std::int64_t writer_of(const Event& message);
 // Which message to reply to visibly: in a group the one that is answered, else none.
-std::int64_t reply_target(const Event& message);
+std::int64_t reply_target(const Session& session, const Event& message);
 
 // A notice to the session's place that settles `message` (null: nothing in particular).
 Event notice(const Session& session, const Event* message, std::string text,

@@ -1,5 +1,6 @@
 // Pairing: what a stranger's first message leads to, and what an approval says. And who may ask
 // for what concerns others too.
+#include <algorithm>
 #include <utility>
 
 #include "core/access.h"
@@ -47,7 +48,34 @@ bool told_of_text_alone(const State& state, const Event& event) {
   return true;
 }
 
+bool told_of_move(const State& state, const Event& event) {
+  const Seq oldest = event.seq() > kLookedBack ? event.seq() - kLookedBack : 1;
+  for (Seq seq = event.seq() - 1; seq >= oldest; --seq) {
+    const std::optional<Event> before = state.history.clear_event(seq);
+    if (!before) return false;
+    if (before->place_moved().from() == event.place_moved().from()) return true;
+  }
+  return false;
+}
+
+std::string number_in(const std::string& place) { return place.substr(place.find(':') + 1); }
+
 }  // namespace
+
+Decisions decide_place_moved(const State& state, const Event& event) {
+  const std::string from = number_in(event.place_moved().from());
+  const std::string to = number_in(event.place_moved().to());
+  const std::string owner = state.directory.owner_place();
+  const auto& allowed = state.directory.settings().telegram_allow();
+  const bool named = std::any_of(allowed.begin(), allowed.end(),
+                                 [&](std::int64_t id) { return std::to_string(id) == from; });
+  if (owner.empty() || !named || told_of_move(state, event)) return {};
+  return {notice_at(state, owner,
+                    "\u26A0 The group " + from + " is a supergroup now and has the number " + to +
+                        ". telegram.allow in the settings names " + from + ": put " + to +
+                        " in its place.",
+                    "moved")};
+}
 
 bool owner_asks(const State& state, const Event& message) {
   const MessageReceived& asked = message.message_received();

@@ -162,7 +162,8 @@ Decisions go_to(const Asked& asked, Seq leaf) {
 
 }  // namespace
 
-Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history) {
+Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history,
+              std::string_view place) {
   const SessionState& state = session.state();
   Seq found = 0;
   const auto wanted = [&](const Event& event) {
@@ -185,7 +186,7 @@ Seq find_said(const Session& session, std::int64_t message_id, Seq before, Histo
     found = entry != 0 && ended && ended_turn(*ended) == turn ? entry : 0;
     return found != 0;
   };
-  find_on_screen(message_id, before, kScreenEventsMax, history, wanted);
+  find_on_screen(message_id, before, kScreenEventsMax, history, wanted, left_place(session, place));
   return found;
 }
 
@@ -257,7 +258,8 @@ Decisions fork_conversation(const State& state, const Session& session, const Ev
   const std::int64_t reply_to = message.message_received().reply_to();
   Seq to = 0;
   if (asked.arguments().empty() && reply_to != 0) {
-    to = find_said(session, reply_to, message.prev(), state.history);
+    to = find_said(session, reply_to, message.prev(), state.history,
+                   message.message_received().place());
     if (to == 0 || find_entry(asked.tree(), to) == nullptr) {
       return {asked.reply("That message is not part of this conversation.")};
     }
@@ -344,7 +346,8 @@ Decisions decide_edited(const State& state, const Event& event) {
   const bool words = text.find_first_not_of(" \t\r\n") != std::string::npos;
   if (!words || text.starts_with('/') || event.content().erased()) return {};
   const MessageEdited& edited = event.message_edited();
-  const Seq replaced = find_said(*session, edited.message_id(), event.prev(), state.history);
+  const Seq replaced =
+      find_said(*session, edited.message_id(), event.prev(), state.history, edited.place());
   const std::optional<Event> before = state.history.event(replaced);
   const bool said = before && (before->has_message_edited() || before->has_message_received());
   if (replaced == 0 || !said || !before->message_received().command().empty()) return {};

@@ -83,7 +83,9 @@ Seq entry_named(const State& state, const Session& session, const Event& message
   const std::string& arguments = message.content().arguments();
   if (arguments.empty()) {
     const std::int64_t replied = message.message_received().reply_to();
-    return replied == 0 ? 0 : find_said(session, replied, message.prev(), state.history);
+    return replied == 0 ? 0
+                        : find_said(session, replied, message.prev(), state.history,
+                                    message.message_received().place());
   }
   Seq seq = 0;
   const char* end = arguments.data() + arguments.size();

@@ -5,7 +5,10 @@
 // concerns nothing else.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/decide.h"
@@ -75,6 +78,21 @@ Decisions decide_undelivered(const State& state, const Event& event);
 Decisions decide_deadline(const State& state, const Event& event);
 // Told with the first words after a conversation was closed by itself; nothing: it was not.
 std::optional<Event> idle_notice(const Session& session);
+
+// Among so many events of a chain, from `newest` back, the first that stands on the screen under
+// this id and for which `wanted` holds: a MessageReceived, a MessageEdited or a ReplyPosted.
+// `left`: at this place, from where the session moved; empty: where it is.
+std::optional<Event> find_on_screen(std::int64_t message_id, Seq newest, std::size_t events_max,
+                                    History& history,
+                                    const std::function<bool(const Event&)>& wanted,
+                                    std::string_view left = {});
+// This place, if the session moved from there; else empty.
+std::string_view left_place(const Session& session, std::string_view place);
+
+// The entry, or the message that waits, which stands on the screen of a place under this id; 0:
+// none.
+Seq find_said(const Session& session, std::int64_t message_id, Seq before, History& history,
+              std::string_view place);
 
 // decide_title.cc: titles that a model makes.
 Decisions start_title(const State& state, const Session& session);  // decide_turn.cc

@@ -21,10 +21,13 @@ std::int64_t asker_of(const Event& turn, History& history) {
   return message ? writer_of(*message) : 0;
 }
 
-// The message, turn or notice that stands on the screen under this id, the newest first.
-Target find_target(const Session& session, std::int64_t message_id, Seq before, History& history) {
+// The message, turn or notice that the asking one replies to, the newest first.
+Target find_target(const Session& session, const Event& asked, History& history) {
+  const std::int64_t message_id = asked.message_received().reply_to();
   const auto wanted = [](const Event& event) { return !event.has_message_edited(); };
-  const std::optional<Event> event = find_on_screen(message_id, before, SIZE_MAX, history, wanted);
+  const std::optional<Event> event =
+      find_on_screen(message_id, asked.prev(), SIZE_MAX, history, wanted,
+                     left_place(session, asked.message_received().place()));
   if (!event) return {};
   if (event->has_message_received()) return {event->seq(), event->message_received().user()};
   const Seq source = event->reply_posted().source();
@@ -55,7 +58,7 @@ Decisions erase_replied(const State& state, const Session& session, const Event&
   if (asked.reply_to() == 0) {
     return reply("Answer the message that is to be forgotten with /erase.");
   }
-  const Target target = find_target(session, asked.reply_to(), message.prev(), state.history);
+  const Target target = find_target(session, message, state.history);
   if (target.seq == 0) return reply("That message is not in this conversation's journal.");
   const bool own = target.user == asked.user() || asked.user() == state.directory.owner();
   if (asked.group() && !own) {

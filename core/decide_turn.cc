@@ -368,7 +368,7 @@ Decisions start_answers(const State& state, const Session& session,
     TurnStarted* turn = event.mutable_turn_started();
     turn->set_kind(ANSWER);
     for (const Event& one : messages) turn->add_answers(one.seq());
-    turn->set_reply_to(reply_target(messages.back()));
+    turn->set_reply_to(reply_target(session, messages.back()));
     if (state.directory.rules() < 3) return event;
     turn->set_user(user);
     set_route(routed.route, turn);

@@ -351,6 +351,8 @@ void Deliveries::apply(const Event& event) {
   } else if (event.has_notice_issued()) {
     begin(event, event.notice_issued().place(), event.notice_issued().reply_to());
     finish_notice(event);
+  } else if (event.has_place_moved()) {
+    move(event.place_moved());
   } else if (event.has_journal_restored()) {
     // Whatever of it was shown after the backup was made, nobody here knows.
     open_.clear();
@@ -372,6 +374,16 @@ void Deliveries::apply_skipped(const Event& chunk) {
   if (found == open_.end()) return;
   DeliveryState& state = found->second.state;
   state.set_last_chunk(std::max<Seq>(state.last_chunk(), chunk.seq()));
+}
+
+// Messages are numbered anew there, so nothing of it is shown.
+void Deliveries::move(const PlaceMoved& moved) {
+  for (auto& [source, delivery] : open_) {
+    if (delivery.state.place() != moved.from()) continue;
+    delivery.state.set_place(moved.to());
+    delivery.state.clear_parts();
+    delivery.state.clear_reply_to();
+  }
 }
 
 void Deliveries::settle_lost_posts() {

@@ -107,6 +107,7 @@ class Deliveries {
   void finish(Seq source, const Event& event);
   void finish_notice(const Event& event);
   void close_if_shown(std::map<Seq, Delivery>::iterator delivery);
+  void move(const PlaceMoved& moved);
   void settle_lost_posts();
   void apply_outcome(const Event& event);
   static Time quiet_until(const Delivery& delivery, const ChannelRules& rules);

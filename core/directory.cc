@@ -25,6 +25,7 @@ constexpr Duration kAbsence{3'600'000};
 Directory Directory::restore(DirectoryState state) {
   Directory directory;
   for (SessionRow& row : *state.mutable_sessions()) {
+    for (const std::string& before : row.places_before()) directory.places_[before] = row.id();
     directory.places_[row.place()] = row.id();
     directory.sessions_[row.id()] = std::move(row);
   }
@@ -71,7 +72,9 @@ void Directory::apply(const Event& event) {
   } else if (event.turn_started().preface().late_messages() > 0) {
     state_.set_late_turns(state_.late_turns() + 1);
   } else if (event.has_message_held()) {
-    come_back(event.time());
+    if (event.message_held().joins() == 0) come_back(event.time());
+  } else if (event.has_place_moved()) {
+    move(event.place_moved());
   } else if (event.has_recovery_asked()) {
     state_.set_recovery_asked(true);
   } else if (event.has_recovery_allowed()) {
@@ -167,6 +170,20 @@ void Directory::learn_from_call(const Event& event, SessionRow* row) {
   health_.apply(event, row->open_call().provider());
   beliefs_.apply(event, row->open_call());
   spending_.apply(event, state_.catalogue(), row);
+}
+
+// Whoever was spoken with there is spoken with here; what comes from there all the same finds the
+// way.
+void Directory::move(const PlaceMoved& moved) {
+  for (auto& [id, row] : sessions_) {
+    if (row.place() != moved.from()) continue;
+    row.add_places_before(moved.from());
+    row.set_place(moved.to());
+  }
+  if (const auto from = places_.find(moved.from()); from != places_.end()) {
+    places_.emplace(moved.to(), from->second);  // a place that was spoken in keeps its own
+  }
+  if (state_.owner_place() == moved.from()) state_.set_owner_place(moved.to());
 }
 
 // Messages that come late after a while without are another absence.
@@ -303,6 +320,10 @@ Seq subject_of(const Event& event) {
   if (event.has_delivery_failed()) return event.delivery_failed().source();
   if (event.has_run_checkpointed()) return event.run_checkpointed().turn();
   return turn_of(event);
+}
+
+const std::string& first_place(const SessionRow& row) {
+  return row.places_before().empty() ? row.place() : row.places_before(0);
 }
 
 std::string_view channel_of(std::string_view place) { return place.substr(0, place.find(':')); }

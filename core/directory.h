@@ -74,6 +74,7 @@ class Directory {
   void approve(const PairingApproved& approved);
   void revoke(std::int64_t user);
   void come_back(std::int64_t time);
+  void move(const PlaceMoved& moved);
   void calibrate(const std::string& model, std::uint64_t estimated, std::uint64_t reported);
 
   DirectoryState state_;
@@ -92,6 +93,9 @@ bool ends_turn(const Event& event);
 Seq ended_turn(const Event& event);
 // The turn or notice an event helps along or ends; 0 when it is about neither.
 Seq subject_of(const Event& event);
+
+// The place a session was opened or forked at, wherever it is now.
+const std::string& first_place(const SessionRow& row);
 
 // "telegram" of "telegram:12345/7".
 std::string_view channel_of(std::string_view place);

@@ -49,6 +49,7 @@ class Walk {
   void visit(const Event& event) {
     if (event.has_compaction_started()) compactions_.push_back(event);
     if (event.has_session_reset()) reset_ = event.seq();
+    if (event.has_place_moved()) forget_ids(event.place_moved().from());
     // What lies before a reset may be summarised behind it again.
     if (event.has_leaf_moved() || event.has_message_replaced()) reset_ = 0;
     if (event.has_reply_posted() && gone(event.reply_posted().source())) {
@@ -78,7 +79,7 @@ class Walk {
   void learn_ids(Seq newest_below) {
     for (Seq seq = newest_below; seq != 0 && ids_upto_ == 0;) {
       const std::optional<Event> event = history_.clear_event(seq);
-      if (!event || event->prev() >= seq) return;
+      if (!event || event->prev() >= seq || event->has_place_moved()) return;
       ids_upto_ = event->message_received().message_id();
       seq = event->prev();
     }
@@ -124,6 +125,12 @@ class Walk {
   [[nodiscard]] bool keeps(Seq first, Seq last) const {
     const auto next = std::upper_bound(kept_.begin(), kept_.end(), first);
     return next != kept_.end() && *next < last;
+  }
+  // Where the place moved, messages are numbered anew. It may be told more than once.
+  void forget_ids(const std::string& left) {
+    if (std::exchange(left_, left) == left) return;
+    message_ids_.clear();
+    ids_upto_ = 0;
   }
   void forget(Seq seq, Seq turn) { gone_.insert({seq, turn}); }
 
@@ -216,6 +223,7 @@ class Walk {
   std::set<std::pair<Seq, Seq>> gone_;  // event, its turn
   std::set<std::int64_t> message_ids_;  // by which the channel knows what goes
   std::int64_t ids_upto_ = 0;           // and all of these
+  std::string left_;                    // the place that was moved from last
   Seq reset_ = 0;
   std::vector<Event> compactions_;
   std::vector<Seq> kept_;

@@ -199,6 +199,10 @@ bool Gateway::known(const std::string& source, const std::string& id) {
 
 bool Gateway::place_in_session(Event* fact, Time now) {
   const std::string place = place_of(*fact);
+  if (fact->has_place_moved() && fact->session() == 0) {
+    const SessionRow* row = directory_.at(fact->place_moved().from());
+    if (row != nullptr) fact->set_session(row->id());
+  }
   if (!place.empty()) {
     const SessionRow* row = directory_.at(place);
     if (row == nullptr && !fact->has_message_received()) return true;
@@ -500,7 +504,7 @@ void Gateway::add_snapshots() {
                               directory_.seq(), directory_.save().SerializeAsString()});
   batch_.snapshots.push_back(work_snapshot());
   for (const auto& [id, row] : directory_.sessions()) {
-    batch_.refs.push_back({row.place(), id, row.head()});
+    batch_.refs.push_back({first_place(row), id, row.head()});
   }
   batch_.refs_upto = directory_.seq();
   snapshot_seq_ = directory_.seq();

@@ -354,6 +354,8 @@ ExternalId Laws::external(const RecordView& event) const {
       return external_of<ButtonPressed>(event);
     case Event::kMessageRefused:
       return external_of<MessageRefused>(event);
+    case Event::kPlaceMoved:
+      return external_of<PlaceMoved>(event);
     default:
       return {};
   }

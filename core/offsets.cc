@@ -37,6 +37,8 @@ void Offsets::apply(const Event& event) {
     note(event.button_pressed());
   } else if (event.has_message_refused()) {
     note(event.message_refused());
+  } else if (event.has_place_moved()) {
+    note(event.place_moved());
   } else if (event.has_updates_asked()) {
     rows_[event.updates_asked().source()].asked = from_milliseconds(event.time());
   }

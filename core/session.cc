@@ -446,6 +446,8 @@ void Session::apply(const Event& event) {
     follow_step(&state_, event);
   } else if (event.has_run_checkpointed()) {
     keep_checkpoint(&state_, event);
+  } else if (event.has_place_moved()) {
+    if (state_.place() == event.place_moved().from()) state_.set_place(event.place_moved().to());
   } else if (event.has_message_held()) {
     hold(&state_, event.message_held());
   } else if (event.deadline_passed().what() == kGathered) {

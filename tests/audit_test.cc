@@ -74,7 +74,8 @@ std::uint64_t inbound_of(const std::vector<Event>& events, std::size_t count) {
   for (std::size_t i = 0; i < std::min(count, events.size()); ++i) {
     const Event& event = events[i];
     inbound += event.has_message_received() || event.has_message_refused() ||
-                       event.has_message_edited() || event.has_button_pressed()
+                       event.has_message_edited() || event.has_button_pressed() ||
+                       event.place_moved().update_id() != 0
                    ? 1
                    : 0;
   }

@@ -189,6 +189,68 @@ TEST_CASE("a caption is the text of a file, and a file without one is named", "[
   CHECK(kind(R"("rich_message":{"blocks":[]})") == "message.rich_message");
 }
 
+TEST_CASE("a message says what it replies to, unless we said it, or what it quotes", "[telegram]") {
+  const auto quoted = [](std::string_view fields) {
+    const Content content = fact_of(private_message(fields)).content();
+    CHECK(content.text() == "translate this");
+    return content.quoted_name() + "|" + content.quoted();
+  };
+  const std::string words = R"("text":"translate this",)";
+  const std::string bo = R"({"message_id":3,"from":{"id":5,"first_name":"Bo"},)";
+  const std::string us = R"({"message_id":4,"from":{"id":42,"first_name":"Day"},)";
+  CHECK(quoted(words + R"("reply_to_message":)" + bo + R"("text":"Ich komme"})") == "Bo|Ich komme");
+  CHECK(quoted(words + R"("reply_to_message":)" + bo + R"("photo":[],"caption":"Da"})") == "Bo|Da");
+  CHECK(quoted(words + R"("reply_to_message":)" + us + R"("text":"Our words"})") == "|");
+  CHECK(quoted(words + R"("reply_to_message":)" + us + R"("text":"Our words"},)" +
+               R"("quote":{"text":"words"})") == "Day|words");
+  CHECK(quoted(words +
+               R"("reply_to_message":{"message_id":7,"text":"x","forum_topic_created":{}})") ==
+        "|");
+  CHECK(quoted(words +
+               R"("external_reply":{"origin":{"type":"channel","chat":{"title":"News"}}},)" +
+               R"("quote":{"text":"It rains"})") == "News|It rains");
+  std::string umlauts;
+  for (std::size_t i = 0; i <= kQuotedCharactersMax; ++i) umlauts += "\u00e4";
+  const std::string kept =
+      quoted(words + R"("reply_to_message":)" + bo + R"("text":")" + umlauts + R"("})");
+  CHECK(kept == "Bo|" + umlauts.substr(0, 2 * kQuotedCharactersMax) + "\u2026");
+}
+
+TEST_CASE("what is quoted is kept with the update alone, by which it is erased", "[telegram]") {
+  const std::string huge(telegram::kRawBytesMax, 'x');
+  const Fact fact = fact_of(private_message(
+      R"("text":"a","quote":{"text":"b"},"reply_to_message":{"message_id":1,"x":")" + huge +
+      "\"}"));
+  CHECK(fact.content().raw().empty());
+  CHECK(fact.content().quoted().empty());
+}
+
+TEST_CASE("new words keep what the message carries and quotes", "[telegram]") {
+  const Fact fact =
+      fact_of(R"({"update_id":12,"edited_message":{"message_id":51,"from":{"id":77,"is_bot":false,)"
+              R"("first_name":"Ann"},"chat":{"id":77,"type":"private"},"date":10,"edit_date":20,)"
+              R"("caption":"this?","photo":[{"file_id":"s"}],"quote":{"text":"b"}}})");
+  REQUIRE(fact.message_edited().attachments_size() == 1);
+  CHECK(fact.message_edited().attachments(0).unread());
+  CHECK(fact.content().quoted() == "b");
+}
+
+TEST_CASE("both service messages about a supergroup say the same", "[telegram]") {
+  const auto moved = [](std::string_view chat, std::string_view field) {
+    const Fact fact =
+        fact_of(R"({"update_id":5,"message":{"message_id":9,"from":{"id":8,"is_bot":true},)"s +
+                R"("sender_chat":{"id":-9},"chat":{"id":)" + std::string(chat) +
+                R"(,"type":"group"},"date":1,)" + std::string(field) + "}}");
+    CHECK(fact.place_moved().from() == "telegram:-500");
+    CHECK(fact.place_moved().to() == "telegram:-1001234");
+    CHECK(fact.place_moved().source() == "telegram:42");
+    CHECK(fact.place_moved().update_id() == 5);
+    return fact.place_moved().external_id();
+  };
+  CHECK(moved("-500", R"("migrate_to_chat_id":-1001234)") !=
+        moved("-1001234", R"("migrate_from_chat_id":-500)"));
+}
+
 TEST_CASE("an edit keeps its own time and words", "[telegram]") {
   const std::string update =
       R"({"update_id":12,"edited_message":{"message_id":51,"from":{"id":77,"is_bot":false,)"

@@ -148,6 +148,13 @@ TEST_CASE("refusals use the server's words", "[world]") {
               {{"chat_id", kChat}, {"text", "x"}, {"reply_parameters", {{"message_id", 9}}}}) ==
         "Bad Request: message to be replied not found");
   CHECK(words("sendSticker", json::object()) == "Not Found: method not found");
+  bot.api.say(-5, "hi", kStart);
+  bot.api.migrate(-5, -1005, kStart);
+  CHECK(words("sendMessage", {{"chat_id", -5}, {"text", "x"}}) ==
+        "Bad Request: group chat was upgraded to a supergroup chat");
+  CHECK(bot.call("sendMessage",
+                 {{"chat_id", -5}, {"text", "x"}})["parameters"]["migrate_to_chat_id"] == -1005);
+  CHECK(bot.call("sendMessage", {{"chat_id", -1005}, {"text", "x"}})["ok"] == true);
   bot.api.block(kChat);
   CHECK(words("sendMessage", {{"chat_id", kChat}, {"text", "x"}}) ==
         "Forbidden: bot was blocked by the user");

@@ -12,16 +12,20 @@ namespace {
 
 Time time_of(const Event& event) { return from_milliseconds(event.time()); }
 
-template <typename Inbound>
-Handled handled_of(const Event& event, const Inbound& inbound) {
+Handled handled_of(const Event& event, const std::string& place, std::int64_t user) {
   Handled handled;
   handled.seq = event.seq();
   handled.kind = kind_name(event);
   handled.time = handled.until = time_of(event);
   handled.session = event.session();
-  handled.place = inbound.place();
-  handled.user = inbound.user();
+  handled.place = place;
+  handled.user = user;
   return handled;
+}
+
+template <typename Inbound>
+Handled handled_of(const Event& event, const Inbound& inbound) {
+  return handled_of(event, inbound.place(), inbound.user());
 }
 
 KindSet kinds_of(std::initializer_list<int> numbers) {
@@ -48,7 +52,7 @@ KindSet Audit::kinds() {
                    Event::kCompactionFailed, Event::kNoticeIssued,    Event::kPostAttempted,
                    Event::kReplyPosted,      Event::kReplyEdited,     Event::kDeliveryDelayed,
                    Event::kDeliveryFailed,   Event::kStepCompleted,   Event::kStepStarted,
-                   Event::kMessageHeld,      Event::kQueueCleared});
+                   Event::kMessageHeld,      Event::kQueueCleared,    Event::kPlaceMoved});
 }
 
 KindSet Audit::kinds_before() {
@@ -127,6 +131,8 @@ void Audit::take_in(const Event& event) {
   } else if (event.has_button_pressed()) {
     handled = handled_of(event, event.button_pressed());
     handled.message_id = event.button_pressed().message_id();
+  } else if (event.has_place_moved() && event.place_moved().update_id() != 0) {
+    handled = handled_of(event, event.place_moved().from(), 0);
   } else {
     return;
   }

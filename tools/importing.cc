@@ -70,7 +70,7 @@ class Beside {
   [[nodiscard]] std::vector<Ref> refs() const {
     std::vector<Ref> refs;
     for (const auto& [id, row] : directory_.sessions())
-      refs.push_back({row.place(), id, row.head()});
+      refs.push_back({first_place(row), id, row.head()});
     return refs;
   }
 

@@ -23,7 +23,8 @@ bool Onlooker::is_answer_to_us(const TurnStarted& turn) const {
 
 void Onlooker::see(const Event& event, std::vector<News>* news) {
   if ((event.has_session_opened() && event.session_opened().place() == place_) ||
-      (event.has_session_forked() && event.session_forked().place() == place_)) {
+      (event.has_session_forked() && event.session_forked().place() == place_) ||
+      (event.has_place_moved() && event.place_moved().to() == place_)) {
     session_ = event.session();
   }
   if (session_ == 0 || event.session() != session_) return;

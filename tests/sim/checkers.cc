@@ -109,19 +109,22 @@ Wanted wanted_screens(const Evidence& evidence) {
   for (const auto& [part, times] : ambiguous_parts(evidence.events)) {
     if (times >= kAmbiguousPostsMax) wanted.given_up.insert(part.first);
   }
-  const auto want = [&](const std::string& place, Seq source, std::string_view text) {
+  const auto want = [&](const std::string& place, Seq source, std::string_view text,
+                        bool file = false) {
     if (wanted.given_up.contains(source)) return;
     if (forgotten(evidence, event_at(evidence, source).session(), source)) {
       ++wanted.forgotten[place];
       return;
     }
-    for (std::string_view part : split_text(text, world::BotApi::kTextCharactersMax)) {
+    const std::size_t most = file ? SIZE_MAX : world::BotApi::kTextCharactersMax;
+    for (std::string_view part : split_text(text, most)) {
       wanted.by_place[place].insert(trimmed(part));
     }
   };
   for (const Event& event : evidence.events) {
     if (event.has_notice_issued()) {
-      want(event.notice_issued().place(), event.seq(), event.content().text());
+      want(event.notice_issued().place(), event.seq(), event.content().text(),
+           !event.notice_issued().file_name().empty());
     }
     const auto [turn, text] = shown_end(event);
     if (turn == 0) continue;
@@ -317,10 +320,21 @@ Complaints screens_match(const Evidence& evidence) {
   Complaints complaints;
   Wanted wanted = wanted_screens(evidence);
   for (std::int64_t chat : evidence.bot.chats()) {
+    // What moved is looked at where it is now; there, what was half shown before is shown anew.
+    if (evidence.bot.moved_to(chat) != 0) continue;
     std::multiset<std::string> shown = shown_in(evidence, chat);
+    std::multiset<std::string> before;
+    if (const std::int64_t old = evidence.bot.came_from(chat); old != 0) {
+      before = shown_in(evidence, old);
+      wanted.by_place[place_of(chat)].merge(wanted.by_place[place_of(old)]);
+      wanted.forgotten[place_of(chat)] += wanted.forgotten[place_of(old)];
+      wanted.forgotten[place_of(chat)] += ambiguous_posts(evidence.events, place_of(old));
+    }
     for (const std::string& text : wanted.by_place[place_of(chat)]) {
       const auto found = shown.find(text);
-      if (found == shown.end()) {
+      if (const auto old = before.find(text); found == shown.end() && old != before.end()) {
+        before.erase(old);
+      } else if (found == shown.end()) {
         complaints.push_back("not shown in " + place_of(chat) + ": " + quoted(text));
       } else {
         shown.erase(found);
@@ -548,6 +562,7 @@ std::uint64_t extra_messages(const Evidence& evidence) {
   std::uint64_t extra = 0;
   for (std::int64_t chat : evidence.bot.chats()) {
     const std::size_t shown = shown_in(evidence, chat).size();
+    if (evidence.bot.moved_to(chat) != 0 || evidence.bot.came_from(chat) != 0) continue;
     const std::size_t asked =
         wanted.by_place[place_of(chat)].size() + wanted.forgotten[place_of(chat)];
     extra += shown > asked ? shown - asked : 0;

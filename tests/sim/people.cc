@@ -87,6 +87,10 @@ People::People(Chance chance, Tally& tally, Time start, Duration span)
   }
   if (chance_.per_thousand(300)) piece_share_ = chance_.below(500);
   for (std::int64_t chat = kFirstChat; chat < kFirstChat + kChats; ++chat) plan(chat, start, span);
+  if (chance_.per_thousand(400)) {
+    const Time at = start + Duration(chance_.between(0, span.count()));
+    actions_.push_back({at, kFirstChat + 1, Move::kMove, {}});
+  }
   std::ranges::stable_sort(actions_, {}, &Action::at);
 }
 
@@ -119,8 +123,12 @@ Time People::wake_at() const { return acted_ == actions_.size() ? kNever : actio
 void People::act(world::BotApi& bot, Time now) {
   now_ = now;
   while (wake_at() <= now) {
-    const Action& action = actions_[acted_++];
-    if (action.move == Move::kSay) {
+    Action action = actions_[acted_++];
+    if (const std::int64_t to = bot.moved_to(action.chat); to != 0) action.chat = to;
+    if (action.move == Move::kMove) {
+      ++tally_["a chat becomes another one"];
+      bot.migrate(action.chat, action.chat + kMovesBy, now);
+    } else if (action.move == Move::kSay) {
       say(bot, action);
     } else {
       edit(bot, action);
@@ -164,6 +172,7 @@ void People::edit(world::BotApi& bot, const Action& action) {
   };
   switch (action.move) {
     case Move::kSay:
+    case Move::kMove:
       return;
     case Move::kEditNewest:
       ++tally_["edits the newest message"];

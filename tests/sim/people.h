@@ -20,6 +20,7 @@ class People {
  public:
   static constexpr std::int64_t kFirstChat = 101;
   static constexpr std::int64_t kChats = 3;
+  static constexpr std::int64_t kMovesBy = 1'000;
 
   // `tally`, which must outlive them, counts their moves by name. They begin at `start` and are
   // done `span` later, or soon after.
@@ -40,6 +41,7 @@ class People {
     kEditTwice,      // two of them before anybody can have answered the first
     kDeliverTwice,   // the edit comes again under another number
     kKeepEveryWord,  // Telegram tells of changes that nobody sees
+    kMove,           // the chat becomes another one
   };
   struct Action {
     Time at{};

@@ -298,7 +298,8 @@ const ChatMessage& BotApi::write(std::int64_t chat, std::string_view text, Time 
 
 std::int64_t BotApi::say(std::int64_t chat, std::string_view text, Time now, std::int64_t user) {
   const ChatMessage& message = write(chat, text, now);
-  const Json update = {{"message", message_json(chat, message, user != 0 ? user : chat)}};
+  const Json update = {
+      {"message", message_json(chat, message, user != 0 ? user : writer_in(chat))}};
   push_update(update.dump(), now);
   return message.message_id;
 }
@@ -306,9 +307,9 @@ std::int64_t BotApi::say(std::int64_t chat, std::string_view text, Time now, std
 std::int64_t BotApi::say_in_reply(std::int64_t chat, std::string_view text, std::int64_t to,
                                   Time now) {
   const ChatMessage& message = write(chat, text, now);
-  Json json = message_json(chat, message, chat);
+  Json json = message_json(chat, message, writer_in(chat));
   if (const ChatMessage* quoted = find(chat, to); quoted != nullptr) {
-    json["reply_to_message"] = message_json(chat, *quoted, chat);
+    json["reply_to_message"] = message_json(chat, *quoted, writer_in(chat));
   }
   push_update(Json{{"message", json}}.dump(), now);
   return message.message_id;
@@ -319,9 +320,38 @@ void BotApi::edit(std::int64_t chat, std::int64_t message_id, std::string_view t
   if (message == nullptr) return;
   message->text = text;
   message->shown.push_back({now, message->text});
-  Json edited = message_json(chat, *message, chat);
+  Json edited = message_json(chat, *message, writer_in(chat));
   edited["edit_date"] = seconds(now);
   push_update(Json{{"edited_message", edited}}.dump(), now);
+}
+
+void BotApi::migrate(std::int64_t chat, std::int64_t to, Time now) {
+  moved_[chat] = to;
+  chats_[to];
+  ChatMessage service;
+  service.shown.push_back({now, {}});
+  Json told = message_json(chat, service, writer_in(chat));
+  told["migrate_to_chat_id"] = to;
+  push_update(Json{{"message", told}}.dump(), now);
+  told = message_json(to, service, writer_in(to));
+  told["migrate_from_chat_id"] = chat;
+  push_update(Json{{"message", told}}.dump(), now);
+}
+
+std::int64_t BotApi::moved_to(std::int64_t chat) const {
+  const auto found = moved_.find(chat);
+  return found == moved_.end() ? 0 : found->second;
+}
+
+std::int64_t BotApi::came_from(std::int64_t chat) const {
+  const auto found = std::find_if(moved_.begin(), moved_.end(),
+                                  [chat](const auto& one) { return one.second == chat; });
+  return found == moved_.end() ? 0 : found->first;
+}
+
+std::int64_t BotApi::writer_in(std::int64_t chat) const {
+  const std::int64_t before = came_from(chat);
+  return before == 0 ? chat : before;
 }
 
 void BotApi::remove(std::int64_t chat, std::int64_t message_id) {
@@ -408,6 +438,15 @@ BotApi::Answer BotApi::execute(const std::string& method, const Json& parameters
 std::optional<BotApi::Answer> BotApi::refuse_chat(std::int64_t chat) const {
   if (chat == 0) return refuse(400, "Bad Request: chat_id is empty");
   if (!chats_.contains(chat)) return refuse(400, "Bad Request: chat not found");
+  if (const std::int64_t to = moved_to(chat); to != 0) {
+    return Answer{400,
+                  Json{{"ok", false},
+                       {"error_code", 400},
+                       {"description", "Bad Request: group chat was upgraded to a supergroup chat"},
+                       {"parameters", {{"migrate_to_chat_id", to}}}}
+                      .dump(),
+                  {}};
+  }
   if (blocked_.contains(chat)) return refuse(403, "Forbidden: bot was blocked by the user");
   return std::nullopt;
 }

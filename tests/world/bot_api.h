@@ -84,6 +84,10 @@ class BotApi : public Server {
   void edit(std::int64_t chat, std::int64_t message_id, std::string_view text, Time now);
   void remove(std::int64_t chat, std::int64_t message_id);  // the bot's message, by the person
   void block(std::int64_t chat) { blocked_.insert(chat); }
+  // The group becomes a supergroup: both chats are told, and the first takes nothing any more.
+  void migrate(std::int64_t chat, std::int64_t to, Time now);
+  [[nodiscard]] std::int64_t moved_to(std::int64_t chat) const;   // 0: nowhere
+  [[nodiscard]] std::int64_t came_from(std::int64_t chat) const;  // 0: it was never another
   void forbid_files(std::int64_t chat) { without_files_.insert(chat); }
   // Any update, as JSON without update_id. Returns its id.
   std::int64_t push_update(std::string_view json, Time now);
@@ -157,6 +161,8 @@ class BotApi : public Server {
   const ChatMessage& write(std::int64_t chat, std::string_view text, Time now);
   ChatMessage* find(std::int64_t chat, std::int64_t message_id);
   Json message_json(std::int64_t chat, const ChatMessage& message, std::int64_t user) const;
+  // Who writes there when nobody is named.
+  [[nodiscard]] std::int64_t writer_in(std::int64_t chat) const;
 
   std::string token_;
   std::string bot_name_;
@@ -173,6 +179,7 @@ class BotApi : public Server {
 
   std::map<std::int64_t, std::vector<ChatMessage>> chats_;
   std::set<std::int64_t> blocked_;
+  std::map<std::int64_t, std::int64_t> moved_;
   std::set<std::int64_t> without_files_;
   std::map<std::int64_t, Time> flooded_until_;
 
