@@ -28,6 +28,7 @@ constexpr std::size_t kTitleBytesMax = 100;
 constexpr std::size_t kExportBytesMax = 512u << 10;
 constexpr std::string_view kExportName = "conversation.md";
 constexpr std::string_view kIdle = "idle";
+constexpr std::string_view kUndelivered = "undelivered";
 
 // "2026-02-03 04:05"
 std::string minute_text(std::int64_t milliseconds) {
@@ -170,6 +171,21 @@ std::string exported_entry(const Asked& wish, const Entry& entry) {
   return "\n\n## " + who + ", " + minute_text(event->time()) + "\n\n" + event->content().text();
 }
 
+// The first of a place since something was shown there, unless the owner sits there.
+Decisions tell_owner_undelivered(const State& state, const Session& session, const Event& event,
+                                 const Event& source) {
+  const SessionRow* row = state.directory.session(event.session());
+  const std::string owner = state.directory.owner_place();
+  const std::string& place = session.state().place();
+  const bool first = row != nullptr && row->undelivered() == 1;
+  if (state.directory.rules() < 3 || !first || owner.empty() || owner == place) return {};
+  const std::string what = source.has_turn_started() ? "An answer" : "A notice";
+  return {notice_at(state, owner,
+                    "⚠ " + what + " could not be posted at " + place + ": " +
+                        event.content().detail() + ". `daybook show` has it.",
+                    kUndelivered)};
+}
+
 }  // namespace
 
 Decisions answer_sessions(const State& state, const Session& session, const Event& message) {
@@ -302,17 +318,20 @@ Decisions answer_export(const State& state, const Session& session, const Event&
   return {std::move(exported)};
 }
 
-// Whoever asked for a file hears why none came.
+// Whoever asked for a file hears why none came, and the owner of a place that takes nothing.
 Decisions decide_undelivered(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   const DeliveryFailed& failed = event.delivery_failed();
   if (session == nullptr || failed.ambiguous()) return {};
   const std::optional<Event> source = state.history.clear_event(failed.source());
-  if (!source || source->notice_issued().file_name().empty()) return {};
-  return {notice(*session, nullptr,
-                 "⚠ The file could not be sent: " + event.content().detail() +
-                     ". `daybook export` has the conversation.",
-                 "undelivered")};
+  if (!source || source->notice_issued().topic() == kUndelivered) return {};
+  Decisions decisions = tell_owner_undelivered(state, *session, event, *source);
+  if (source->notice_issued().file_name().empty()) return decisions;
+  decisions.push_back(notice(*session, nullptr,
+                             "⚠ The file could not be sent: " + event.content().detail() +
+                                 ". `daybook export` has the conversation.",
+                             kUndelivered));
+  return decisions;
 }
 
 Decisions decide_deadline(const State& state, const Event& event) {

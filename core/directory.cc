@@ -133,6 +133,10 @@ void Directory::apply_to_session(const Event& event) {
     if (started.kind() == ANSWER) row.set_said(event.time());
   } else if (event.has_message_held()) {
     row.set_held(true);
+  } else if (event.has_reply_posted()) {
+    row.clear_undelivered();
+  } else if (event.has_delivery_failed()) {
+    if (!event.delivery_failed().ambiguous()) row.set_undelivered(row.undelivered() + 1);
   } else if (event.has_session_reset()) {
     if (!event.session_reset().waits_on()) row.clear_held();
     row.clear_said();
