@@ -70,6 +70,9 @@ TEST_CASE("both sides of a Telegram chat see what either says", "[chat]") {
 
 TEST_CASE("colours are for terminals that want them", "[chat]") {
   Chat chat;
+  // While it records, no two that look see the same.
+  chat.world.daemon().signal(SIGTERM);
+  REQUIRE(chat.world.daemon().wait() == 0);
   const std::vector<std::string> words = chat.words({"show", "telegram:"});
   const auto shown = [&](const std::string& no_colour) {
     Process process(words, chat.environment(no_colour), OnTerminal{});
