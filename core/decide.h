@@ -104,8 +104,8 @@ Decisions decide_restart(const State& state, const Event& event);
 Decisions decide_restored(const State& state, const Event& event);
 Decisions decide_settings(const State& state, const Event& event);
 // Of a turn under way: another attempt, whose event may yet be given a prompt of its own.
-Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before, const std::string& text,
-                   std::uint32_t rules);
+Event turn_retried(const State& state, const OpenTurn& turn, ErrorClass error, Time not_before,
+                   const std::string& text);
 // This model and what follows from it: its window, what a prompt may take, what its tokens are.
 void set_model(const State& state, const ResolvedModel& model, TurnStarted* turn);
 // Records how the prompt of an answer is made, as the choice of its policy. `ahead`: the session

@@ -236,7 +236,7 @@ Decisions fall_back(const State& state, const Session& session, const AttemptFai
   if (!next) return {};
   Decisions decisions;
   tell_owner(state, open.provider(), failed.error(), &decisions);
-  Event retried = turn_retried(open, failed.error(), state.now, text, state.directory.rules());
+  Event retried = turn_retried(state, open, failed.error(), state.now, text);
   if (next->rules() != 0) record_prompt(state, session, session.state(), &*next, &decisions);
   *retried.mutable_turn_retried()->mutable_prompt() = *std::move(next);
   decisions.push_back(std::move(retried));

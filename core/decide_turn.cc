@@ -119,8 +119,8 @@ Event steps_too_long(const State& state, const OpenTurn& turn, const AttemptFail
   return event;
 }
 
-Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before, const std::string& text,
-                   std::uint32_t rules) {
+Event turn_retried(const State& state, const OpenTurn& turn, ErrorClass error, Time not_before,
+                   const std::string& text) {
   Event event;
   event.set_session(turn.session());
   TurnRetried* body = event.mutable_turn_retried();
@@ -129,6 +129,7 @@ Event turn_retried(const OpenTurn& turn, ErrorClass error, Time not_before, cons
   body->set_last_chunk(turn.last_chunk());
   body->set_not_before(to_milliseconds(not_before));
   body->set_error(error);
+  const std::uint32_t rules = state.directory.rules();
   if (rules >= 3) body->set_tokens(estimate_tokens(text, rules));
   if (!text.empty()) event.mutable_content()->set_text(text);
   return event;
@@ -180,7 +181,9 @@ Decisions decide_interrupted(const State& state, const Session& session) {
                        "⚠ The gateway was restarted while this was being answered, and " + stop)};
   }
   if (cut_off.empty()) {
-    return {turn_retried(turn, ERROR_CLASS_UNSPECIFIED, state.now, text, state.directory.rules())};
+    // A pause that the provider asked for goes on.
+    const Time paused = counted ? from_milliseconds(turn.not_before()) : state.now;
+    return {turn_retried(state, turn, ERROR_CLASS_UNSPECIFIED, std::max(state.now, paused), text)};
   }
   Event abandoned = turn_abandoned(state, turn, text, cut_off.front().content().detail());
   abandoned.mutable_turn_abandoned()->set_restarts(restarts);
@@ -216,8 +219,7 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
     turn.set_results_left_out(std::max(results, turn.results_left_out()));
     const bool fits = plan_prompt(session.state(), &turn, state.history);
     if (!fits || turn.tokens() >= before.tokens()) continue;
-    Event event =
-        turn_retried(open, OVERFLOW, state.now, failed.content().text(), state.directory.rules());
+    Event event = turn_retried(state, open, OVERFLOW, state.now, failed.content().text());
     Decisions decisions;
     record_prompt(state, session, session.state(), &turn, &decisions);
     *event.mutable_turn_retried()->mutable_prompt() = std::move(turn);
@@ -467,7 +469,7 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
   if (worth_retrying(failed.error()) && !refused && !stopped && attempts < attempts_max) {
     const Duration delay =
         std::max(retry_delay(turn.seq(), turn.attempt(), attempts), Duration(failed.retry_after()));
-    return {turn_retried(turn, failed.error(), state.now + delay, text, state.directory.rules())};
+    return {turn_retried(state, turn, failed.error(), state.now + delay, text)};
   }
   Decisions again;
   if (failed.error() == OVERFLOW && !stopped) again = retry_shorter(state, *session, event);

@@ -35,14 +35,20 @@ void retry_open_turn(OpenTurn* turn, const Event& event) {
   turn->set_attempt_seq(event.seq());
   turn->set_not_before(retried.not_before());
   turn->set_last_chunk(0);
-  if (retried.error() == ERROR_CLASS_UNSPECIFIED) turn->set_restarts(turn->restarts() + 1);
+  const auto spend_no_attempt = [turn] {
+    turn->set_first_attempt(std::max(turn->first_attempt(), 1U) + 1);
+  };
+  if (retried.error() == ERROR_CLASS_UNSPECIFIED) {
+    // Nobody failed; how often that may happen is counted apart.
+    turn->set_restarts(turn->restarts() + 1);
+    spend_no_attempt();
+  }
   if (!retried.has_prompt()) return;
   turn->set_prompt(event.seq());
   const TurnStarted& anew = retried.prompt();
   if (anew.model() == turn->model() && anew.provider() == turn->provider()) {
     // Made shorter, as often as there is a shorter one; attempts are for what may pass.
-    if (retried.error() == OVERFLOW)
-      turn->set_first_attempt(std::max(turn->first_attempt(), 1U) + 1);
+    if (retried.error() == OVERFLOW) spend_no_attempt();
     return;
   }
   turn->set_model(anew.model());

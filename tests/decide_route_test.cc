@@ -410,4 +410,39 @@ TEST_CASE("attempts are counted from the first one with a model", "[route]") {
   CHECK(model_name("p", "m") == "p:m");
 }
 
+TEST_CASE("a restart inside a pause waits for the rest of it", "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.fail_status(RATE, 429, 60'000);
+  const std::int64_t until = story.turn().not_before();
+  REQUIRE(until == to_milliseconds(story.now) + 60'000);
+  story.commit();
+  story.now += Duration(10'000);
+  story.crash();
+  CHECK(story.turn().attempt() == 3);
+  CHECK(story.turn().not_before() == until);
+  // One that comes later goes on at once.
+  story.now += Duration(55'000);
+  story.crash();
+  CHECK(story.turn().not_before() == to_milliseconds(story.now));
+  story.check_again();
+}
+
+TEST_CASE("a restart spends none of the attempts of a model", "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.commit();
+  for (int restart = 0; restart < 4; ++restart) story.crash();
+  CHECK(attempts_of_model(story.turn()) == 1);
+  for (int failure = 0; failure < 3; ++failure) {
+    CHECK(story.asked() == "main:m");
+    story.fail_status(NETWORK, 0);
+    story.commit();
+    if (failure == 1) story.crash();
+  }
+  CHECK(story.asked() == "spare:s");
+  CHECK(attempts_of_model(story.turn()) == 1);
+  story.check_again();
+}
+
 }  // namespace daybook::decide_route_test
