@@ -81,6 +81,12 @@ Duration retry_delay(Seq turn, std::uint32_t attempt, std::uint32_t attempts) {
   return base + base * digest[0] / 2560;
 }
 
+// What it thought and asked tools for.
+std::uint32_t unseen_tokens(const State& state, Seq last_chunk) {
+  const std::uint32_t rules = state.directory.rules();
+  return rules < 3 ? 0 : estimate_tokens(unseen_so_far(last_chunk, state.history), rules);
+}
+
 // What was said stays, behind what an earlier turn had said of the same answer.
 template <typename Body>
 void keep_text(const State& state, const OpenTurn& turn, const std::string& said, Event* event,
@@ -91,6 +97,7 @@ void keep_text(const State& state, const OpenTurn& turn, const std::string& said
   if (whole.earlier_bytes > 0) {
     body->set_said_tokens(estimate_tokens(said, state.directory.rules()));
   }
+  body->set_unseen_tokens(unseen_tokens(state, turn.last_chunk()));
   event->mutable_content()->set_text(std::move(whole.text));
 }
 
@@ -107,6 +114,7 @@ Event turn_failed(const State& state, const OpenTurn& turn, const AttemptFailed&
   body->set_error(failed.error());
   body->set_status(failed.status());
   keep_text(state, turn, text, &event, body);
+  if (failed.usage().reported()) body->clear_unseen_tokens();
   const bool kept = !event.content().text().empty();
   event.mutable_content()->set_detail(failure_sentence(state, turn, failed, detail, kept));
   return event;
@@ -131,6 +139,7 @@ Event turn_retried(const State& state, const OpenTurn& turn, ErrorClass error, T
   body->set_error(error);
   const std::uint32_t rules = state.directory.rules();
   if (rules >= 3) body->set_tokens(estimate_tokens(text, rules));
+  body->set_unseen_tokens(unseen_tokens(state, turn.last_chunk()));
   if (!text.empty()) event.mutable_content()->set_text(text);
   return event;
 }

@@ -76,7 +76,10 @@ void complete_fact(Event* fact, const SessionState& session, std::uint32_t rules
   } else if (fact->has_attempt_failed()) {
     fact->mutable_attempt_failed()->set_last_chunk(last_chunk);
     if (rules < 3 || fact->content().erased()) return;
-    fact->mutable_attempt_failed()->set_tokens(estimate_tokens(fact->content().text(), rules));
+    AttemptFailed* failed = fact->mutable_attempt_failed();
+    failed->set_tokens(estimate_tokens(fact->content().text(), rules));
+    if (failed->usage().reported()) return;
+    failed->set_unseen_tokens(estimate_tokens(unseen_so_far(last_chunk, history), rules));
   } else if (is_step(*fact)) {
     if (fact->has_step_completed()) fact->mutable_step_completed()->set_last_chunk(last_chunk);
     complete_step_fact(fact, rules);

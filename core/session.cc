@@ -396,6 +396,19 @@ void apply_turn_end(SessionState* state, const Event& event) {
   }
 }
 
+// Of one attempt, the first one first.
+std::vector<Event> chunks_of(Seq last_chunk, History& history) {
+  std::vector<Event> chunks;
+  for (Seq seq = last_chunk; seq != 0;) {
+    std::optional<Event> event = history.event(seq);
+    if (!event || !event->has_chunk_received() || event->prev() >= seq) break;
+    seq = event->prev();
+    chunks.push_back(*std::move(event));
+  }
+  std::reverse(chunks.begin(), chunks.end());
+  return chunks;
+}
+
 }  // namespace
 
 void Session::apply(const Event& event) {
@@ -516,19 +529,22 @@ std::string_view text_prefix(std::string_view text, std::size_t bytes_max) {
 }
 
 std::string text_so_far(Seq last_chunk, History& history) {
-  std::vector<Event> chunks;
-  for (Seq seq = last_chunk; seq != 0;) {
-    std::optional<Event> event = history.event(seq);
-    if (!event || !event->has_chunk_received() || event->prev() >= seq) break;
-    seq = event->prev();
-    if (event->chunk_received().kind() == TEXT) chunks.push_back(*std::move(event));
-  }
   std::string text;
-  for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
-    text += chunk->content().text();
+  for (const Event& chunk : chunks_of(last_chunk, history)) {
+    if (chunk.chunk_received().kind() == TEXT) text += chunk.content().text();
   }
   text.resize(text_prefix(text, kAnswerBytesMax).size());
   return text;
+}
+
+std::string unseen_so_far(Seq last_chunk, History& history) {
+  std::string unseen;
+  for (const Event& chunk : chunks_of(last_chunk, history)) {
+    const Content& content = chunk.content();
+    if (chunk.chunk_received().kind() == REASONING) unseen += content.text();
+    if (chunk.chunk_received().kind() == TOOL_USE) unseen += content.name() + content.arguments();
+  }
+  return unseen;
 }
 
 }  // namespace daybook

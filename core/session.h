@@ -55,5 +55,7 @@ std::string_view text_prefix(std::string_view text, std::size_t bytes_max);
 // The text an attempt had given so far, cut at kAnswerBytesMax: its chunks from `last_chunk` back,
 // TEXT only, joined in order.
 std::string text_so_far(Seq last_chunk, History& history);
+// What else it had streamed, which nobody sees: thoughts, and names and arguments of tools.
+std::string unseen_so_far(Seq last_chunk, History& history);
 
 }  // namespace daybook

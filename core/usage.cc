@@ -65,7 +65,7 @@ Spent spent_by(const CallFacts& call, const Usage& usage, const CatalogueLoaded&
 
 std::optional<CallEnd> call_end(const Event& event) {
   const auto cut_short = [](const auto& body) {
-    return CallEnd{Usage(), body.last_chunk(), body.tokens(), false};
+    return CallEnd{Usage(), body.last_chunk(), body.tokens() + body.unseen_tokens(), false};
   };
   const auto ended = [](const auto& body, const Usage& usage, bool completed) {
     const bool apart = body.earlier_bytes() != 0 || body.said_tokens() != 0;
@@ -84,9 +84,14 @@ std::optional<CallEnd> call_end(const Event& event) {
     return end;
   }
   if (event.has_turn_retried()) return cut_short(event.turn_retried());
-  if (event.has_turn_failed()) return ended(event.turn_failed(), {}, false);
-  if (event.has_turn_cancelled()) return ended(event.turn_cancelled(), {}, false);
-  if (event.has_turn_abandoned()) return ended(event.turn_abandoned(), {}, false);
+  const auto given_up = [&](const auto& body) {
+    CallEnd end = ended(body, Usage(), false);
+    end.tokens += body.unseen_tokens();
+    return end;
+  };
+  if (event.has_turn_failed()) return given_up(event.turn_failed());
+  if (event.has_turn_cancelled()) return given_up(event.turn_cancelled());
+  if (event.has_turn_abandoned()) return given_up(event.turn_abandoned());
   return std::nullopt;
 }
 

@@ -2,8 +2,8 @@
 //
 // Law: the journal keeps what was reported and what was estimated apart, and so does every sum
 // here. A provider's own price goes before ours; ours is tokens times the catalogue's row in force
-// when the call ended. No row says what cached tokens cost: they count in full; nor what a dearer
-// tier for long prompts does: it is not known. Unreported thinking of what was cut short is free.
+// when the call ended. No row says what cached tokens cost: they count in full. What a provider does
+// not report of an answer that came whole, as what was thought for it, is not counted.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,8 @@ struct CallFacts {
 Spent spent_by(const CallFacts& call, const Usage& usage, const CatalogueLoaded& prices,
                bool recompute);
 
-// The end of a call of a model, as an event tells it: what was reported of it, and what the words
-// it showed come to by our estimate, without what it thought and which tools it asked for.
+// The end of a call of a model, as an event tells it: what was reported of it, and what its words
+// come to by our estimate; of one that was cut short, also what it thought and asked tools for.
 struct CallEnd {
   Usage usage;
   Seq last_chunk = 0;

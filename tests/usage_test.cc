@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/spending.h"
 #include "tests/story.h"
 #include "tests/telling.h"
 #include "tools/prices.h"
@@ -194,6 +195,53 @@ TEST_CASE("tokens and money say where they come from", "[usage]") {
   CHECK(price_text(spent) ==
         "$0.000222, $0.000217 of it as the provider said, 1 call without a price");
   CHECK(spent_json(spent)["unpriced_calls"] == 1);
+}
+
+// What nobody sees of an attempt.
+void stream_unseen(Telling* told) {
+  for (const ChunkKind kind : {REASONING, TOOL_USE}) {
+    Fact fact;
+    fact.mutable_chunk_received()->set_turn(told->running().seq());
+    fact.mutable_chunk_received()->set_attempt(told->running().attempt());
+    fact.mutable_chunk_received()->set_kind(kind);
+    fact.set_cause(told->running().attempt_seq());
+    if (kind == REASONING) fact.mutable_content()->set_text("one two three four");
+    if (kind == TOOL_USE) fact.mutable_content()->set_arguments(" five");
+    told->record(std::move(fact));
+  }
+}
+
+TEST_CASE("what an attempt thought and asked tools for counts when it was cut short", "[usage]") {
+  const std::string way = GENERATE("failed", "stopped", "crashed");
+  Telling told;
+  told.write("Tell me.", 501);
+  stream_unseen(&told);
+  told.chunk(told.running(), "word");
+  told.commit();
+  if (way == "failed") told.fail_attempt(STALLED, 0, 0, "");
+  if (way == "stopped") told.write("/stop", 502);
+  if (way == "crashed") told.crash();
+  const auto calls = calls_of(told);
+  REQUIRE(calls.size() == 1);
+  CHECK(calls[0].facts.output_tokens == (way == "failed" ? 5 : 6));  // that names no words
+  CHECK(spent_of(told.gateway->directory().spending().today(kEverybody, told.now)) ==
+        calls[0].spent);
+}
+
+TEST_CASE("where usage was reported nothing is estimated beside it", "[usage]") {
+  Telling told;
+  told.write("Tell me.", 501);
+  stream_unseen(&told);
+  Fact fact;
+  AttemptFailed* failed = fact.mutable_attempt_failed();
+  failed->set_turn(told.running().seq());
+  failed->set_attempt(1);
+  failed->set_error(REQUEST);
+  *failed->mutable_usage() = reported(31, 7);
+  told.record(std::move(fact));
+  CHECK(told.last("AttemptFailed").attempt_failed().unseen_tokens() == 0);
+  CHECK(told.last("TurnFailed").turn_failed().unseen_tokens() == 0);
+  CHECK(calls_of(told)[0].spent.output_tokens == 7);
 }
 
 }  // namespace daybook::usage_test
