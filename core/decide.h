@@ -133,7 +133,7 @@ Decisions fall_back(const State& state, const Session& session, const AttemptFai
 
 // decide_budget.cc: why no model is asked on this account today; empty: one may be.
 std::string budget_stop(const State& state, std::string_view place, std::int64_t user);
-std::string budget_stop(const State& state, const OpenTurn& turn);
+std::string budget_stop(const State& state, const OpenTurn& turn);  // with what it cost by now
 // What is to be said of budgets after an event that may have cost something.
 Decisions decide_spent(const State& state, const Event& event);
 Decisions answer_usage(const State& state, const Session& session, const Event& message);

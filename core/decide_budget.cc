@@ -10,6 +10,8 @@
 #include "core/money.h"
 #include "core/notation.h"
 #include "core/spending.h"
+#include "core/tokens.h"
+#include "core/usage.h"
 
 namespace daybook {
 
@@ -157,11 +159,25 @@ std::string owner_lines(const State& state) {
   return text;
 }
 
-}  // namespace
+// What the attempt under way comes to that no event has ended yet.
+std::uint64_t cost_by_now(const State& state, const OpenTurn& turn) {
+  const SessionRow* row = state.directory.session(turn.session());
+  const bool charged = row == nullptr || !row->has_open_call() || row->open_call().counted();
+  if (charged || turn.last_chunk() == 0) return 0;
+  const OpenCall& call = row->open_call();
+  CallFacts facts{call.provider(), call.model(), call.prompt_tokens(), 0};
+  for (const std::string& streamed : {text_so_far(turn.last_chunk(), state.history),
+                                      unseen_so_far(turn.last_chunk(), state.history)}) {
+    facts.output_tokens += estimate_tokens(streamed, state.directory.rules());
+  }
+  return spent_by(facts, Usage(), state.directory.catalogue(), false).nanodollars();
+}
 
-std::string budget_stop(const State& state, std::string_view place, std::int64_t user) {
+std::string stop_at(const State& state, std::string_view place, std::int64_t user,
+                    std::uint64_t by_now) {
   for (const Budget& budget : budgets_of(state, place, user)) {
-    const SpentSum today = state.directory.spending().today(budget.whose, state.now);
+    SpentSum today = state.directory.spending().today(budget.whose, state.now);
+    today.set_computed_nanodollars(today.computed_nanodollars() + by_now);
     if (nanodollars(today) < budget.limit) continue;
     const Time until = beginning_of(day_of(state.now) + 1);
     // What all spent is for the owner to know: /usage tells.
@@ -171,10 +187,16 @@ std::string budget_stop(const State& state, std::string_view place, std::int64_t
   return {};
 }
 
+}  // namespace
+
+std::string budget_stop(const State& state, std::string_view place, std::int64_t user) {
+  return stop_at(state, place, user, 0);
+}
+
 std::string budget_stop(const State& state, const OpenTurn& turn) {
   const std::optional<Event> recorded = state.history.clear_event(turn.seq());
   const std::int64_t user = recorded ? recorded->turn_started().user() : 0;
-  return budget_stop(state, turn.place(), user);
+  return stop_at(state, turn.place(), user, cost_by_now(state, turn));
 }
 
 Decisions decide_spent(const State& state, const Event& event) {

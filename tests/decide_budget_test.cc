@@ -271,4 +271,19 @@ TEST_CASE("a replay decides of budgets as it was decided", "[budget]") {
   CHECK(replayed->divergence == "");
 }
 
+TEST_CASE("what a crash cut off counts before anything is asked again", "[budget]") {
+  Money told(1'000'000);
+  told.spend(900'000);
+  told.write("more", ++told.message);
+  std::string words;
+  for (int word = 0; word < 400; ++word) words += "word ";
+  told.chunk(told.running(), words);
+  told.commit();
+  told.crash();
+  CHECK(told.idle());
+  const Event abandoned = told.last("TurnAbandoned");
+  CHECK(abandoned.content().detail().find("is spent") != std::string::npos);
+  CHECK(abandoned.content().text() == words);
+}
+
 }  // namespace daybook::decide_budget_test
