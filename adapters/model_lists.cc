@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -32,13 +33,13 @@ std::uint32_t first_tokens(std::initializer_list<JsonValue> values) {
 }
 
 // "0.000003", dollars a token. Below zero at OpenRouter's own routers: nobody knows.
-std::uint64_t nanodollars_of(const JsonValue& value) {
+std::optional<std::uint64_t> nanodollars_of(const JsonValue& value) {
   const std::string_view text = value.string_or("");
   double dollars = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), dollars);
   const double nanodollars = dollars * 1e9;
   const bool read = error == std::errc() && end == text.data() + text.size();
-  if (!read || !(nanodollars > 0) || nanodollars > kNanodollarsMax) return 0;
+  if (!read || !(nanodollars >= 0) || nanodollars > kNanodollarsMax) return std::nullopt;
   return static_cast<std::uint64_t>(std::llround(nanodollars));
 }
 
@@ -60,15 +61,17 @@ ModelRow row_of(const JsonValue& model) {
        model["max_input_tokens"], model["meta"]["n_ctx"], model["meta"]["n_ctx_train"]}));
   row.set_output_tokens(first_tokens({top["max_completion_tokens"], model["max_completion_tokens"],
                                       model["outputTokenLimit"], model["max_tokens"]}));
-  row.set_input_nanodollars(nanodollars_of(model["pricing"]["prompt"]));
-  row.set_output_nanodollars(nanodollars_of(model["pricing"]["completion"]));
+  const auto input = nanodollars_of(model["pricing"]["prompt"]);
+  const auto output = nanodollars_of(model["pricing"]["completion"]);
+  if (input) row.set_input_nanodollars(*input);
+  if (output) row.set_output_nanodollars(*output);
   row.set_id(std::string(id));
   return row;
 }
 
 bool same_row(const ModelRow& one, const ModelRow& other) {
   return one.context_tokens() == other.context_tokens() &&
-         one.output_tokens() == other.output_tokens() &&
+         one.output_tokens() == other.output_tokens() && names_price(one) == names_price(other) &&
          one.input_nanodollars() == other.input_nanodollars() &&
          one.output_nanodollars() == other.output_nanodollars();
 }

@@ -19,6 +19,10 @@ struct ShippedModel {
   std::uint32_t output_tokens;
   std::uint64_t input_nanodollars;  // per token; a dollar per million tokens is 1,000
   std::uint64_t output_nanodollars;
+  // For prompts of more than so many tokens; 0: the same.
+  std::uint32_t long_from_tokens = 0;
+  std::uint64_t long_input_nanodollars = 0;
+  std::uint64_t long_output_nanodollars = 0;
 };
 
 constexpr auto kShippedModels = std::to_array<ShippedModel>({
@@ -33,18 +37,18 @@ constexpr auto kShippedModels = std::to_array<ShippedModel>({
     {"anthropic/claude-sonnet-5", 1'000'000, 128'000, 2'000, 10'000},
     {"anthropic/claude-sonnet-4.6", 1'000'000, 128'000, 3'000, 15'000},
     {"anthropic/claude-sonnet-4.5", 200'000, 64'000, 3'000, 15'000},
-    {"anthropic/claude-haiku-5.5", 1'000'000, 128'000, 100, 500},
+    {"anthropic/claude-haiku-5.5", 1'000'000, 128'000, 100, 500, 100'000, 500, 2'500},
     {"anthropic/claude-haiku-4.5", 200'000, 64'000, 1'000, 5'000},
-    {"openai/gpt-6-astra", 1'050'000, 128'000, 10'000, 50'000},
-    {"openai/gpt-6.1-sol", 1'050'000, 128'000, 2'000, 10'000},
-    {"openai/gpt-6.1-terra", 1'050'000, 128'000, 1'000, 5'000},
-    {"openai/gpt-6-sol", 1'050'000, 128'000, 2'000, 10'000},
-    {"openai/gpt-6-luna", 1'050'000, 128'000, 100, 500},
-    {"openai/gpt-5.6-sol", 1'050'000, 128'000, 4'000, 20'000},
-    {"openai/gpt-5.6-terra", 1'050'000, 128'000, 2'000, 12'000},
-    {"openai/gpt-5.6-luna", 1'050'000, 128'000, 200, 1'200},
-    {"openai/gpt-5.5", 1'050'000, 128'000, 5'000, 30'000},
-    {"openai/gpt-5.4", 1'050'000, 128'000, 2'500, 15'000},
+    {"openai/gpt-6-astra", 1'050'000, 128'000, 10'000, 50'000, 272'000, 20'000, 75'000},
+    {"openai/gpt-6.1-sol", 1'050'000, 128'000, 2'000, 10'000, 272'000, 4'000, 15'000},
+    {"openai/gpt-6.1-terra", 1'050'000, 128'000, 1'000, 5'000, 272'000, 2'000, 7'500},
+    {"openai/gpt-6-sol", 1'050'000, 128'000, 2'000, 10'000, 272'000, 4'000, 15'000},
+    {"openai/gpt-6-luna", 1'050'000, 128'000, 100, 500, 272'000, 200, 750},
+    {"openai/gpt-5.6-sol", 1'050'000, 128'000, 4'000, 20'000, 272'000, 8'000, 30'000},
+    {"openai/gpt-5.6-terra", 1'050'000, 128'000, 2'000, 12'000, 272'000, 4'000, 18'000},
+    {"openai/gpt-5.6-luna", 1'050'000, 128'000, 200, 1'200, 272'000, 400, 1'800},
+    {"openai/gpt-5.5", 1'050'000, 128'000, 5'000, 30'000, 272'000, 10'000, 45'000},
+    {"openai/gpt-5.4", 1'050'000, 128'000, 2'500, 15'000, 272'000, 5'000, 22'500},
     {"openai/gpt-5.4-mini", 400'000, 128'000, 750, 4'500},
     {"openai/gpt-5.4-nano", 400'000, 128'000, 200, 1'250},
     {"openai/gpt-5.2", 400'000, 128'000, 1'750, 14'000},
@@ -61,15 +65,15 @@ constexpr auto kShippedModels = std::to_array<ShippedModel>({
     {"google/gemini-3.8-flash", 1'048'576, 65'536, 750, 3'750},
     {"google/gemini-3.5-flash", 1'048'576, 65'536, 1'500, 9'000},
     {"google/gemini-3.5-flash-lite", 1'048'576, 65'536, 300, 2'500},
-    {"google/gemini-3.1-pro-preview", 1'048'576, 65'536, 2'000, 12'000},
+    {"google/gemini-3.1-pro-preview", 1'048'576, 65'536, 2'000, 12'000, 200'000, 4'000, 18'000},
     {"google/gemini-3.1-flash-lite", 1'048'576, 65'536, 250, 1'500},
-    {"google/gemini-2.5-pro", 1'048'576, 65'536, 1'250, 10'000},
+    {"google/gemini-2.5-pro", 1'048'576, 65'536, 1'250, 10'000, 200'000, 2'500, 15'000},
     {"google/gemini-2.5-flash", 1'048'576, 65'536, 300, 2'500},
     {"google/gemini-2.5-flash-lite", 1'048'576, 65'536, 100, 400},
     {"deepseek/deepseek-flash", 1'000'000, 384'000, 300, 1'200},
     {"deepseek/deepseek-v4-pro", 1'000'000, 384'000, 1'320, 3'960},
-    {"x-ai/grok-4.7", 500'000, 500'000, 2'000, 6'000},
-    {"x-ai/grok-4.3", 1'000'000, 30'000, 1'250, 2'500},
+    {"x-ai/grok-4.7", 500'000, 500'000, 2'000, 6'000, 200'000, 4'000, 12'000},
+    {"x-ai/grok-4.3", 1'000'000, 30'000, 1'250, 2'500, 200'000, 2'500, 5'000},
     {"mistralai/mistral-large-4", 1'048'576, 262'144, 700, 2'100},
     {"mistralai/mistral-medium-3.5", 262'144, 262'144, 1'500, 7'500},
     {"mistralai/mistral-small-latest", 262'144, 256'000, 150, 600},
@@ -78,7 +82,7 @@ constexpr auto kShippedModels = std::to_array<ShippedModel>({
     {"moonshotai/kimi-k2.6", 262'144, 262'144, 950, 4'000},
     {"z-ai/glm-5.3", 1'000'000, 131'072, 1'400, 4'400},
     {"z-ai/glm-5.3-flash", 1'000'000, 131'072, 150, 500},
-    {"minimax/minimax-m3", 1'000'000, 524'288, 300, 1'200},
+    {"minimax/minimax-m3", 1'000'000, 524'288, 300, 1'200, 512'000, 600, 2'400},
     {"minimax/minimax-m3.1-flash", 1'000'000, 524'288, 150, 600},
     {"openai/gpt-oss-120b", 131'072, 65'536, 150, 600},
     {"openai/gpt-oss-20b", 131'072, 65'536, 75, 300},
@@ -99,13 +103,18 @@ const CatalogueLoaded& built_in_catalogue() {
       row.set_output_tokens(shipped.output_tokens);
       row.set_input_nanodollars(shipped.input_nanodollars);
       row.set_output_nanodollars(shipped.output_nanodollars);
+      if (shipped.long_from_tokens == 0) continue;
+      row.set_long_from_tokens(shipped.long_from_tokens);
+      row.set_long_input_nanodollars(shipped.long_input_nanodollars);
+      row.set_long_output_nanodollars(shipped.long_output_nanodollars);
     }
     return catalogue;
   }();
   return kCatalogue;
 }
 
-CatalogueLoaded catalogue_of(const CatalogueLoaded& recorded, const CatalogueLoaded& own) {
+CatalogueLoaded catalogue_of(const CatalogueLoaded& recorded, const CatalogueLoaded& own,
+                             const std::vector<std::string>& local) {
   CatalogueLoaded catalogue = built_in_catalogue();
   for (const ModelRow& row : recorded.rows()) {
     if (!row.source().empty() && row.source() != kOwnRows) *catalogue.add_rows() = row;
@@ -116,6 +125,7 @@ CatalogueLoaded catalogue_of(const CatalogueLoaded& recorded, const CatalogueLoa
     added.set_source(std::string(kOwnRows));
   }
   *catalogue.mutable_lists() = recorded.lists();
+  catalogue.mutable_local()->Assign(local.begin(), local.end());
   return catalogue;
 }
 

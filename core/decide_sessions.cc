@@ -145,6 +145,7 @@ std::string cost_text(const Asked& wish, const ConversationRow& row) {
     CallFacts call;
     call.provider = one.provider();
     call.model = one.model();
+    call.summed = true;
     sum.add(spent_by(call, one.usage(), wish.state.directory.catalogue(), false));
   }
   if (sum.unpriced_calls == sum.calls) return "no price is known";

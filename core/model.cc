@@ -102,10 +102,12 @@ int likeness_of(std::string_view one, std::string_view other) {
   return same_letters(own(one), own(other)) ? 1 : 0;
 }
 
+constexpr int kListWeight = 3;
+
 // Whom to believe first about a model of this provider; 0: nobody's words about it.
 int weight_of(const std::string& source, std::string_view provider) {
   if (source == kOwnRows) return 4;
-  if (source == provider) return 3;
+  if (source == provider) return kListWeight;
   if (source.empty()) return 2;
   return well_known_provider(source) != nullptr ? 1 : 0;
 }
@@ -283,19 +285,43 @@ std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_vie
     if (weight == 0 || !same_model(row.id(), model)) continue;
     found.push_back({{weight, likeness_of(row.id(), model)}, &row});
   }
-  if (found.empty()) return std::nullopt;
+  const auto& local = catalogue.local();
+  const bool at_home = std::find(local.begin(), local.end(), provider) != local.end();
+  if (found.empty() && !at_home) return std::nullopt;
   std::stable_sort(found.begin(), found.end(),
                    [](const Found& one, const Found& other) { return one.rank > other.rank; });
-  ModelRow whole = *found.front().row;
+  ModelRow whole;
+  // What others ask for a model is not what it costs on this machine.
+  const auto priced = std::find_if(found.begin(), found.end(), [&](const Found& one) {
+    return names_price(*one.row) && (!at_home || one.rank.first >= kListWeight);
+  });
+  if (priced != found.end()) {
+    whole = *priced->row;
+    whole.clear_context_tokens();
+    whole.clear_output_tokens();
+  } else if (at_home) {
+    whole.set_input_nanodollars(0);
+    whole.set_output_nanodollars(0);
+  }
+  whole.set_id(found.empty() ? std::string(model) : found.front().row->id());
+  whole.set_source(found.empty() ? std::string(provider) : found.front().row->source());
   for (const auto& [rank, row] : found) {
-    const bool priced = whole.input_nanodollars() > 0 || whole.output_nanodollars() > 0;
     if (whole.context_tokens() == 0) whole.set_context_tokens(row->context_tokens());
     if (whole.output_tokens() == 0) whole.set_output_tokens(row->output_tokens());
-    if (priced) continue;
-    whole.set_input_nanodollars(row->input_nanodollars());
-    whole.set_output_nanodollars(row->output_nanodollars());
   }
   return whole;
+}
+
+bool names_price(const ModelRow& row) {
+  return row.has_input_nanodollars() || row.has_output_nanodollars();
+}
+
+std::vector<std::string> local_providers(const SettingsLoaded& settings) {
+  std::vector<std::string> names;
+  for (const ProviderRow& provider : settings.providers()) {
+    if (small_and_local(provider)) names.push_back(provider.name());
+  }
+  return names;
 }
 
 std::string default_model(const std::vector<ProviderRow>& providers) {

@@ -36,9 +36,16 @@ Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded&
 
 // What is known of the model that a provider calls so, however it spells it: sizes and prices, each
 // from the settings, else from the provider's own list, else from anybody. nullopt: nothing is. A
-// list of a provider that the user named says something of that provider's models alone.
+// list of a provider that the user named says something of that provider's models alone. A model of
+// a provider on this machine costs what one of the first two says, else nothing.
 std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,
                                       const CatalogueLoaded& catalogue);
+
+// Whether it says what its model costs, be it nothing.
+bool names_price(const ModelRow& row);
+
+// The providers on this machine that the user named.
+std::vector<std::string> local_providers(const SettingsLoaded& settings);
 
 // The first usable provider's default: Gemini key, OpenRouter key, OpenAI key, else "echo".
 std::string default_model(const std::vector<ProviderRow>& providers);
@@ -47,8 +54,9 @@ std::string default_model(const std::vector<ProviderRow>& providers);
 const CatalogueLoaded& built_in_catalogue();
 
 // What a start finds in force: the rows that this program ships with, those that providers listed,
-// as the journal has them, and the user's own.
-CatalogueLoaded catalogue_of(const CatalogueLoaded& recorded, const CatalogueLoaded& own);
+// as the journal has them, and the user's own; and which providers are local.
+CatalogueLoaded catalogue_of(const CatalogueLoaded& recorded, const CatalogueLoaded& own,
+                             const std::vector<std::string>& local = {});
 
 // The same with what a provider lists now in place of what it listed before.
 CatalogueLoaded with_list(CatalogueLoaded catalogue, const std::string& provider,

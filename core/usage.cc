@@ -17,10 +17,16 @@ std::optional<std::uint64_t> computed_price(const CallFacts& call, const Spent& 
                                             const CatalogueLoaded& prices) {
   if (call.provider == "echo" || call.model.ends_with(kFree)) return 0;
   const std::optional<ModelRow> row = catalogue_row(call.provider, call.model, prices);
-  const bool priced = row && (row->input_nanodollars() > 0 || row->output_nanodollars() > 0);
-  if (!priced) return std::nullopt;
-  return spent.prompt_tokens * row->input_nanodollars() +
-         spent.output_tokens * row->output_nanodollars();
+  if (!row || !names_price(*row)) return std::nullopt;
+  const bool dear =
+      !call.summed && row->long_from_tokens() > 0 && spent.prompt_tokens > row->long_from_tokens();
+  const std::uint64_t input = dear && row->has_long_input_nanodollars()
+                                  ? row->long_input_nanodollars()
+                                  : row->input_nanodollars();
+  const std::uint64_t output = dear && row->has_long_output_nanodollars()
+                                   ? row->long_output_nanodollars()
+                                   : row->output_nanodollars();
+  return spent.prompt_tokens * input + spent.output_tokens * output;
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct CallFacts {
   std::string model;                // as the provider was told
   std::uint32_t prompt_tokens = 0;  // our estimates
   std::uint32_t output_tokens = 0;
+  bool summed = false;  // many calls: what a dearer tier for long prompts asks is left out
 };
 
 // `prices` instead of what the provider said it cost when `recompute`. "echo" is free.

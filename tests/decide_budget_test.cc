@@ -4,6 +4,7 @@
 #include "core/codec.h"
 #include "core/decide.h"
 #include "core/failure_text.h"
+#include "core/model.h"
 #include "core/money.h"
 #include "core/spending.h"
 #include "tests/telling.h"
@@ -284,6 +285,27 @@ TEST_CASE("what a crash cut off counts before anything is asked again", "[budget
   const Event abandoned = told.last("TurnAbandoned");
   CHECK(abandoned.content().detail().find("is spent") != std::string::npos);
   CHECK(abandoned.content().text() == words);
+}
+
+TEST_CASE("a server on this machine costs nothing, and /usage says so", "[budget]") {
+  Money told(1'000'000'000);
+  ProviderRow* near = told.rows.mutable_settings_loaded()->add_providers();
+  near->set_name("near");
+  near->set_kind("openai");
+  near->set_base_url("http://127.0.0.1:8080/v1");
+  near->set_usable(true);
+  told.rows.mutable_settings_loaded()->set_model("near:openai/gpt-oss-20b");
+  told.limit(1'000'000'000);
+  Fact prices;
+  *prices.mutable_catalogue_loaded() = catalogue_of(CatalogueLoaded(), CatalogueLoaded(),
+                                                    local_providers(told.rows.settings_loaded()));
+  told.record(std::move(prices));
+  told.write("hello", 501);
+  told.answer("well", 1'000'000, 1'000'000);
+  CHECK(told.count("BudgetSpent") == 0);
+  told.write("/usage", 502);
+  CHECK(told.said().find("out, " + money_text(0)) != std::string::npos);
+  CHECK(told.said().find("nobody knows") == std::string::npos);
 }
 
 }  // namespace daybook::decide_budget_test

@@ -33,7 +33,12 @@ TEST_CASE("sizes and prices are read as each server writes them", "[models]") {
   CHECK(rows[0].output_nanodollars() == 10'000);
   CHECK(rows[1].context_tokens() == 64'000);
   CHECK(rows[1].input_nanodollars() == 38);
-  CHECK(rows[1].output_nanodollars() == 0);  // -1: nobody knows
+  CHECK_FALSE(rows[1].has_output_nanodollars());  // -1: nobody knows
+  const auto free = rows_in(R"({"data":[{"id":"vendor/given","context_length":64000,
+      "pricing":{"prompt":"0","completion":"0"}}]})");
+  REQUIRE(free.size() == 1);
+  CHECK(names_price(free[0]));
+  CHECK(free[0].input_nanodollars() == 0);
 
   const auto gemini = rows_in(R"({"models":[{"name":"models/gemini-2.5-flash",
       "inputTokenLimit":1048576,"outputTokenLimit":65536}]})");

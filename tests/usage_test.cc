@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/model.h"
 #include "core/spending.h"
 #include "tests/story.h"
 #include "tests/telling.h"
@@ -195,6 +196,55 @@ TEST_CASE("tokens and money say where they come from", "[usage]") {
   CHECK(price_text(spent) ==
         "$0.000222, $0.000217 of it as the provider said, 1 call without a price");
   CHECK(spent_json(spent)["unpriced_calls"] == 1);
+}
+
+TEST_CASE("a price of 0 is a price: a row of one's own that names it goes before ours", "[usage]") {
+  const auto own = parse_prices("id=gpt-oss-20b input_nanodollars=0\n", "models");
+  REQUIRE(own);
+  const CatalogueLoaded prices = catalogue_of(CatalogueLoaded(), *own);
+  const CallFacts call{"attic", "openai/gpt-oss-20b", 0, 0};
+  CHECK(spent_by(call, reported(31, 7), built_in_catalogue(), false).nanodollars() > 0);
+  CHECK(spent_by(call, reported(31, 7), prices, false).nanodollars() == 0);
+  CHECK(spent_by(call, reported(31, 7), prices, false).unpriced_calls == 0);
+  // One that says nothing of a price leaves it to others.
+  const auto sizes = parse_prices("id=gpt-oss-20b context_tokens=8192\n", "models");
+  REQUIRE(sizes);
+  const CatalogueLoaded sized = catalogue_of(CatalogueLoaded(), *sizes);
+  CHECK(spent_by(call, reported(31, 7), sized, false).nanodollars() > 0);
+}
+
+TEST_CASE("what is on this machine is free, unless a row of one's own says otherwise", "[usage]") {
+  const CatalogueLoaded local = catalogue_of(CatalogueLoaded(), CatalogueLoaded(), {"attic"});
+  for (const char* model : {"openai/gpt-oss-20b", "unheard-of"}) {
+    const Spent spent = spent_by({"attic", model, 0, 0}, reported(31, 7), local, false);
+    CHECK(spent.nanodollars() == 0);
+    CHECK(spent.unpriced_calls == 0);
+  }
+  const CallFacts elsewhere{"openrouter", "openai/gpt-oss-20b", 0, 0};
+  CHECK(spent_by(elsewhere, reported(31, 7), local, false).nanodollars() > 0);
+  const auto own = parse_prices("id=gpt-oss-20b input_nanodollars=3\n", "models");
+  REQUIRE(own);
+  const CatalogueLoaded priced = catalogue_of(CatalogueLoaded(), *own, {"attic"});
+  CHECK(spent_by({"attic", "gpt-oss-20b", 0, 0}, reported(31, 7), priced, false).nanodollars() ==
+        93);
+}
+
+TEST_CASE("a prompt above the limit of a row costs what the row says of long ones", "[usage]") {
+  const auto prices = parse_prices(
+      "id=x input_nanodollars=2 output_nanodollars=3 long_from_tokens=100 "
+      "long_input_nanodollars=20 long_output_nanodollars=30\n",
+      "models");
+  REQUIRE(prices);
+  CallFacts call{"p", "x", 0, 0};
+  CHECK(spent_by(call, reported(100, 1), *prices, false).nanodollars() == 203);
+  CHECK(spent_by(call, reported(101, 1), *prices, false).nanodollars() == 2'050);
+  call.prompt_tokens = 101;
+  CHECK(spent_by(call, Usage(), *prices, true).nanodollars() == 2'020);
+  call.summed = true;  // of many calls nobody knows which were long
+  CHECK(spent_by(call, reported(1'000, 1), *prices, false).nanodollars() == 2'003);
+  const CallFacts haiku{"anthropic", "claude-haiku-5-5", 0, 0};
+  const Spent dear = spent_by(haiku, reported(150'000, 0), built_in_catalogue(), false);
+  CHECK(dear.nanodollars() == 150'000 * 500);
 }
 
 // What nobody sees of an attempt.

@@ -125,7 +125,7 @@ Result<void> Daemon::check() {
   if (auto loaded = load(); !loaded) return loaded;
   const Event facts = settings_loaded(settings_.values);
   const auto model = resolve_model(settings_.values.agent.model, facts.settings_loaded(),
-                                   catalogue_of(CatalogueLoaded(), own_models_));
+                                   catalogue_with(CatalogueLoaded()));
   if (!model) log_.log().warn("{}", model.error().message);
   const std::string& directory = settings_.values.journal.dir;
   if (access((directory + "/data.mdb").c_str(), F_OK) != 0) {
@@ -175,9 +175,14 @@ Result<void> Daemon::record_start() {
   return {};
 }
 
+CatalogueLoaded Daemon::catalogue_with(const CatalogueLoaded& recorded) const {
+  const Event settings = settings_loaded(settings_.values);
+  return catalogue_of(recorded, own_models_, local_providers(settings.settings_loaded()));
+}
+
 std::optional<Event> Daemon::catalogue_changed() const {
   const CatalogueLoaded& recorded = gateway_->directory().catalogue();
-  CatalogueLoaded rows = catalogue_of(recorded, own_models_);
+  CatalogueLoaded rows = catalogue_with(recorded);
   if (recorded.SerializeAsString() == rows.SerializeAsString()) return std::nullopt;
   Event fact;
   *fact.mutable_catalogue_loaded() = std::move(rows);
@@ -188,7 +193,7 @@ std::unique_ptr<Adapter> Daemon::make_model_lists() const {
   std::vector<ProviderSettings> asked;
   if (settings_.values.catalogue.refresh) asked = settings_.values.providers;
   return std::make_unique<ModelLists>(
-      asked, catalogue_of(gateway_->directory().catalogue(), own_models_),
+      asked, catalogue_with(gateway_->directory().catalogue()),
       [this](std::string_view sentence) { log_.log().warn("{}", sentence); });
 }
 

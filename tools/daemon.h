@@ -70,6 +70,8 @@ class Daemon final : public ControlHost {
   void connect_provider(const ProviderSettings& provider, std::vector<Adapter*>* adapters);
   void connect_telegram(std::vector<Adapter*>* adapters);
   // What is in force and not yet in the journal.
+  // What is recorded, with what the settings say now.
+  [[nodiscard]] CatalogueLoaded catalogue_with(const CatalogueLoaded& recorded) const;
   [[nodiscard]] std::optional<Event> catalogue_changed() const;
   [[nodiscard]] std::unique_ptr<Adapter> make_model_lists() const;
   void announce();

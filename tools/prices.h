@@ -4,8 +4,10 @@
 //   id=openai/gpt-4o context_tokens=128000 output_tokens=16384 input_nanodollars=2500
 //   output_nanodollars=10000                                (on the same line)
 //
-// Prices are nanodollars a token: a dollar per million tokens is 1000. What a row leaves out is 0;
-// '#' begins a comment.
+// Prices are nanodollars a token: a dollar per million tokens is 1000, and 0 is a price. A row with
+// neither of the two says nothing of a price. long_from_tokens=N long_input_nanodollars=N
+// long_output_nanodollars=N is what a call costs whose prompt has more than so many tokens. '#'
+// begins a comment.
 #pragma once
 
 #include <string>
