@@ -40,7 +40,17 @@ bool said_more(const TurnCompleted& completed) {
   return anything && completed.earlier_bytes() < kAnswerBytesMax;
 }
 
-std::string limit_text(const RunCheckpointed& checkpoint, const std::string& stop) {
+// Behind an answer that others wait for: then the leaf moves past it.
+constexpr std::string_view kPassed =
+    "What was written meanwhile is answered now; once that is taken back (/undo), /continue goes "
+    "on "
+    "from there.";
+
+bool others_wait(const State& state, const Session& session) {
+  return wrote_anew(state, session) || has_late(session.state());
+}
+
+std::string limit_text(const RunCheckpointed& checkpoint, const std::string& stop, bool passed) {
   std::string text = checkpoint.reason() == RunCheckpointed::OUTPUT
                          ? "The answer came to the model's output limit"
                          : "The answer used up its " + std::to_string(checkpoint.steps()) +
@@ -50,7 +60,8 @@ std::string limit_text(const RunCheckpointed& checkpoint, const std::string& sto
     text += checkpoint.resumes() == 1 ? "once" : std::to_string(checkpoint.resumes()) + " times";
   }
   if (!stop.empty()) text += ". Nothing more was asked: " + stop + " Then /continue goes on.";
-  return stop.empty() ? text + ". /continue goes on." : text;
+  if (!stop.empty()) return text;
+  return text + ". " + (passed ? std::string(kPassed) : "/continue goes on.");
 }
 
 }  // namespace
@@ -116,12 +127,9 @@ Decisions settle_cut_off(const State& state, const Session& session, const std::
     return {cut_off(true, "(The gateway was restarted here; the answer goes on below.)")};
   }
   if (recovery != "ask" && recovery != "continue") return {};
-  // Then the leaf moves past it.
-  const bool others_wait = wrote_anew(state, session) || has_late(session.state());
-  const std::string how =
-      others_wait ? "What was written meanwhile is answered now; once that is taken back (/undo), "
-                    "/continue goes on from there."
-                  : "/continue goes on from there, /retry asks once more.";
+  const std::string how = others_wait(state, session)
+                              ? std::string(kPassed)
+                              : "/continue goes on from there, /retry asks once more.";
   return {cut_off(false, "⚠ The gateway was restarted while this was being answered."),
           notice(session, nullptr, "An answer was cut off by a restart of the gateway. " + how,
                  "recovery")};
@@ -136,17 +144,18 @@ Decisions settle_limit(const State& state, const Session& session, const Event& 
       checkpoint_of(ended, turn, prompt_record(*asked), state.history);
   if (!checkpoint) return {};
   Decisions decisions = {*checkpoint};
-  // Whoever wrote meanwhile is answered, and can ask for more.
-  if (!session.state().waiting().empty()) return decisions;
   const TurnStarted& begun = turn.turn_started();
-  const bool wanted = begun.resumes() < state.directory.settings().auto_resume() &&
+  // Whoever wrote meanwhile is answered, and can ask for more.
+  const bool wanted = session.state().waiting().empty() &&
+                      begun.resumes() < state.directory.settings().auto_resume() &&
                       said_more(ended.turn_completed());
   const std::string stop = wanted ? budget_stop(state, begun.place(), begun.user()) : std::string();
   if (wanted && stop.empty()) {
     for (Event& one : go_on(session, ended, turn)) decisions.push_back(std::move(one));
   } else {
-    decisions.push_back(
-        notice(session, nullptr, limit_text(checkpoint->run_checkpointed(), stop), "continue"));
+    std::string text =
+        limit_text(checkpoint->run_checkpointed(), stop, others_wait(state, session));
+    decisions.push_back(notice(session, nullptr, std::move(text), "continue"));
   }
   return decisions;
 }

@@ -95,9 +95,9 @@ std::string with_sentence(const std::string& text, const std::string& sentence) 
 std::string answer_text(const Event& event, const std::string& text) {
   const TurnCompleted& completed = event.turn_completed();
   std::string answer = blank(text) ? "(The model gave an empty answer.)" : text;
-  if (completed.finish() == LENGTH) {
-    answer = blank(text) ? "(The model used up its length before it said anything.)"
-                         : with_sentence(text, "(Cut off at the length limit.)");
+  if (completed.finish() == LENGTH && blank(text)) {
+    // Of one that said something a notice tells, which knows how it may go on.
+    answer = "(The model used up its length before it said anything.)";
   } else if (completed.finish() == FILTERED) {
     const std::string& detail = event.content().detail();
     const std::string why = detail.empty() ? "." : ": " + detail + ".";

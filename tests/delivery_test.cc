@@ -180,7 +180,7 @@ TEST_CASE("an answer that is not whole says so", "[core]") {
     return screen.messages.begin()->second;
   };
   CHECK(shown(STOP, "one", "") == "one");
-  CHECK(shown(LENGTH, "one", "") == "one\n\n(Cut off at the length limit.)");
+  CHECK(shown(LENGTH, "one", "") == "one");  // a notice says so: decide_continue.cc
   CHECK(shown(LENGTH, "", "") == "(The model used up its length before it said anything.)");
   CHECK(shown(FILTERED, "one", "SAFETY") == "one\n\n(The provider broke it off: SAFETY.)");
   CHECK(shown(FILTERED, "one", "") == "one\n\n(The provider broke it off.)");

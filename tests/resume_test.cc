@@ -421,5 +421,25 @@ TEST_CASE("however answers end, the series is as long as the settings say", "[re
   CHECK(held);
 }
 
+TEST_CASE("an answer cut at its limit says so once, and how one goes on when others wait",
+          "[resume]") {
+  Run story(0);
+  story.say("count");
+  const Seq turn = story.turn().seq();
+  story.say("and what else?");
+  const Seq ended = story.run_out("one ");
+  CHECK(story.kinds_after(ended) == "RunCheckpointed NoticeIssued TurnStarted");
+  CHECK(story.notice() ==
+        "The answer came to the model's output limit. What was written meanwhile is answered now; "
+        "once that is taken back (/undo), /continue goes on from there.");
+  story.commit();
+  CHECK(story.gateway->work().deliveries.open().at(turn).text == "one ");
+  story.complete(story.turn(), "nothing");
+  story.say("/undo");
+  story.say("/continue");
+  CHECK(story.started().continues() == ended);
+  story.check_again();
+}
+
 }  // namespace
 }  // namespace daybook::resume_test
