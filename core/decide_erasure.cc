@@ -1,9 +1,13 @@
 // /erase in reply to a message: what it says goes, with its echoes; and what was being made of it
 // stops.
+#include <algorithm>
 #include <utility>
 
+#include "core/context.h"
 #include "core/decide_conversation.h"
 #include "core/erasure.h"
+#include "core/layout.h"
+#include "core/parts.h"
 
 namespace daybook {
 
@@ -34,6 +38,42 @@ Target find_target(const Session& session, const Event& asked, History& history)
   const std::optional<Event> shown = history.clear_event(source);
   const bool ours = shown && shown->session() == session.state().id();
   return {source, ours ? asker_of(*shown, history) : std::int64_t{0}};
+}
+
+// Of what a prompt is made of besides entries.
+std::vector<Seq> told_besides(const SessionState& talk, const OpenTurn& open,
+                              const TurnStarted& record) {
+  std::vector<Seq> told = {system_event(record), record.continues(), record.preface().goal()};
+  if (record.summary() != 0) told.push_back(talk.summary_text());
+  for (const ToldPart& part : told_parts(talk, record)) told.push_back(part.text);
+  for (const ToldBranch& branch : told_branches(talk, record)) told.push_back(branch.text);
+  for (const TaskRow& task : record.preface().tasks()) told.push_back(task.task());
+  for (const StepRow& step : open.steps()) {
+    for (const ToolCallRow& call : step.calls()) told.push_back(call.settled());
+  }
+  return told;
+}
+
+// Something of what the open turn's model is told is forgotten. As its session was when its prompt
+// was made: what is forgotten is no entry any more.
+bool was_told(const State& state, const OpenTurn& open, const SessionErased& erased) {
+  if (state.directory.rules() < 3 || covers(erased, open.seq())) return true;
+  const std::optional<Event> recorded = state.history.clear_event(open.prompt());
+  if (!recorded || prompt_record(*recorded).rules() == 0) return true;
+  const Result<Session> before =
+      Session::load(recorded->session(), recorded->prev(), 0, state.history);
+  if (!before) return true;
+  const SessionState& talk = before->state();
+  const TurnStarted& record = prompt_record(*recorded);
+  const std::vector<bool> taken = positions_of(talk, record.taken());
+  for (int position = 0; position < talk.entries_size(); ++position) {
+    if (!taken[static_cast<std::size_t>(position)]) continue;
+    if (covers(erased, talk.entries(position).seq())) return true;
+  }
+  const auto gone = [&erased](Seq seq) { return seq != 0 && covers(erased, seq); };
+  const std::vector<Seq> besides = told_besides(talk, open, record);
+  return std::any_of(besides.begin(), besides.end(), gone) ||
+         std::any_of(open.answers().begin(), open.answers().end(), gone);
 }
 
 std::string forgotten_text(bool answer) {
@@ -75,12 +115,14 @@ Decisions erase_replied(const State& state, const Session& session, const Event&
   return decisions;
 }
 
-// Whatever is being answered was asked with the words in its prompt.
+// What is under way was asked with words that are gone, or with a summary made of them. A summary
+// or a title of them is named by the erasure itself.
 Decisions decide_erased(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr || !session->busy()) return {};
   const SessionErased& erased = event.session_erased();
   const OpenTurn& open = session->state().open();
+  if (!was_told(state, open, erased)) return {};
   Decisions decisions = covers(erased, open.seq()) && open.answers_size() > 1
                             ? take_back_turn(state, *session, erased.answers(), &erased)
                             : cancel_turn(state, *session, erased.answers());
