@@ -124,14 +124,15 @@ Seq said_before(const SessionState& state, Seq leaf) {
   return leaf;
 }
 
-// Of what waits, the newest first; `left` is lowered by as many as there were.
+// Of what waits and was written before, the newest first; `left` is lowered by as many as there
+// were.
 Decisions take_back_waiting(const Asked& asked, int* left) {
   Decisions decisions;
   const auto& waiting = asked.tree().waiting();
   for (auto one = waiting.rbegin(); one != waiting.rend() && *left > 0; ++one) {
     const std::optional<Event> event = asked.state.history.clear_event(one->seq());
     const bool words = event && event->message_received().command().empty();
-    if (one->seq() == asked.message.seq() || !words) continue;
+    if (one->seq() >= asked.message.seq() || !words) continue;
     decisions.push_back(
         notice(asked.session, &*event, "Taken back before it was answered.", asked.topic));
     --*left;

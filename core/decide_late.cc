@@ -39,8 +39,8 @@ std::string late_sentence(const Preface& late, bool more) {
 // Whatever is not named here changes what comes behind it.
 bool acts_out_of_order(const Event& message) {
   constexpr std::string_view kAlways[] = {
-      "start",    "help",   "status",  "models", "whoami",  "search", "session",
-      "branches", "export", "context", "usage",  "recover", "erase",  kUnknownCommand};
+      "start",  "help",    "status", "models",  "whoami", "search", "session",      "branches",
+      "export", "context", "usage",  "recover", "erase",  "stop",   kUnknownCommand};
   constexpr std::string_view kAlone[] = {"model",  "provider", "thinking", "temperature",
                                          "system", "set",      "queue",    "sessions",
                                          "title",  "policy",   "goal",     "task"};

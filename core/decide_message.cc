@@ -108,11 +108,21 @@ Decisions answer_compact(const Order& asked) {
   return start_compaction(asked.state, asked.session, asked.message);
 }
 
-Decisions answer_stop(const Order& asked) {
-  if (answering(asked.session)) {
-    return cancel_turn(asked.state, asked.session, asked.message.seq());
+// When what runs now was asked for: what came late, when the last of it was written.
+Time asked_at(const State& state, const OpenTurn& open) {
+  const std::optional<Event> turn = state.history.clear_event(open.seq());
+  if (!turn) return {};
+  Time newest{};
+  if (turn->turn_started().preface().late_messages() == 0) return from_milliseconds(turn->time());
+  for (const Seq seq : open.answers()) {
+    const std::optional<Event> message = state.history.clear_event(seq);
+    if (message) newest = std::max(newest, written_at(*message));
   }
-  // What is not whole yet would run otherwise.
+  return newest;
+}
+
+// What was pasted and is not whole yet would run otherwise.
+Decisions stop_nothing(const Order& asked) {
   const SessionState& talk = asked.session.state();
   const bool pieces = talk.held_until() != 0 && !has_late(talk);
   const std::string dropped =
@@ -122,6 +132,21 @@ Decisions answer_stop(const Order& asked) {
   decisions.push_back(
       notice(asked.session, &asked.message, "Nothing is running." + dropped, "stop"));
   return decisions;
+}
+
+Decisions answer_stop(const Order& asked) {
+  if (!answering(asked.session)) return stop_nothing(asked);
+  const SettingsLoaded& settings = asked.state.directory.settings();
+  const bool late =
+      asked.rules() >= 3 && lateness(asked.message, Duration(settings.stale_after())).has_value();
+  const OpenTurn& open = asked.session.state().open();
+  if (late && written_at(asked.message) < asked_at(asked.state, open)) {
+    return asked.reply(
+        "This /stop was written before what runs now was asked for, so that goes on; another /stop "
+        "stops it.",
+        "stop");
+  }
+  return cancel_turn(asked.state, asked.session, asked.message.seq());
 }
 
 Decisions answer_whoami(const Order& asked) {

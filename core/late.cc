@@ -5,6 +5,12 @@
 
 namespace daybook {
 
+Time written_at(const Event& message) {
+  const std::int64_t date = message.has_message_edited() ? message.message_edited().edit_date()
+                                                         : message.message_received().date();
+  return from_milliseconds(date > 0 ? date * 1'000 : message.time());
+}
+
 std::optional<Duration> lateness(const Event& message, Duration stale_after) {
   const std::int64_t date = message.has_message_edited() ? message.message_edited().edit_date()
                                                          : message.message_received().date();

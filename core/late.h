@@ -8,7 +8,9 @@
 // Law: late messages of a conversation are settled in the order they were written, and a command
 // among them is one of them: what stands before it is answered first, and what stands behind it
 // finds what it changed. One that only shows something is answered at once, and so is /erase: no
-// model is to be told meanwhile. A command that came in time acts at once, too, except that it
+// model is to be told meanwhile; and /stop, which stops what runs in its place unless that was asked
+// for after it was written. /undo keeps its place: what it takes back is what stands before it. A
+// command that came in time acts at once, too, except that it
 // waits behind late commands, so that none of long ago has the last word; what stops or drops goes
 // before them all. Rejected: late commands that answer first what waits and then act at once; a
 // /reset would stop the answer to what was written before it.
@@ -38,6 +40,9 @@ inline constexpr std::size_t kPieceLettersMin = 4'000;
 
 // How late this message came; nullopt: in time, or nobody knows when it was written.
 std::optional<Duration> lateness(const Event& message, Duration stale_after);
+
+// When its writer sent it, in whole seconds; of one without a date, when it was recorded.
+Time written_at(const Event& message);
 
 // Late messages of this session wait.
 bool has_late(const SessionState& session);

@@ -254,5 +254,50 @@ TEST_CASE("in a group a budget that is spent refuses its own late messages alone
   CHECK(away.state(kGroup).waiting().empty());
 }
 
+TEST_CASE("a late /stop stops at once what runs, unless that was asked for later", "[late]") {
+  Away away;
+  away.write("question", 2 * kHour);
+  away.wait();
+  const Seq early = away.write("/stop", 3 * kHour);
+  CHECK(away.kinds_after(early) == "NoticeIssued");
+  CHECK(away.event(early + 1).content().text() ==
+        "This /stop was written before what runs now was asked for, so that goes on; another /stop "
+        "stops it.");
+  REQUIRE(away.state().has_open());
+  const Seq stop = away.write("/stop", kHour);
+  CHECK(away.kinds_after(stop) == "TurnCancelled");
+  CHECK_FALSE(away.state().has_open());
+  const Seq nothing = away.write("/stop", kHour);
+  CHECK(away.event(nothing + 1).content().text() == "Nothing is running.");
+  away.check_refold();
+  away.check_replay();
+}
+
+TEST_CASE("a late /stop goes by when what came in time was asked for", "[late]") {
+  Away away;
+  away.write("running", 0);
+  const Seq early = away.write("/stop", 2 * kHour);
+  CHECK(away.kinds_after(early) == "NoticeIssued");
+  REQUIRE(away.state().has_open());
+  away.now += Duration(3 * kHour);
+  const Seq stop = away.write("/stop", 2 * kHour);
+  CHECK(away.kinds_after(stop) == "TurnCancelled");
+}
+
+TEST_CASE("a late /undo keeps its place and takes back what stands before it", "[late]") {
+  Away away;
+  away.write("question", 3 * kHour);
+  away.wait();
+  const Seq undo = away.write("/undo", 2 * kHour);
+  CHECK(away.kinds_after(undo) == "MessageHeld");
+  away.write("another", 2 * kHour);
+  away.wait();
+  away.answer();
+  CHECK(away.last("LeafMoved").leaf_moved().why() == LeafMoved::UNDO);
+  CHECK(asked(away) == "another of echo");
+  CHECK(away.state().entries_size() == 1);
+  away.check_replay();
+}
+
 }  // namespace
 }  // namespace daybook::late_order_test
