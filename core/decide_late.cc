@@ -91,6 +91,14 @@ Preface lateness_of(const State& state, const Session& session,
   return late;
 }
 
+// The owner said so after it had come.
+bool released(const State& state, const Session& session) {
+  const Seq allowed = state.directory.state().recovery_allowed();
+  const auto& waiting = session.state().waiting();
+  return std::any_of(waiting.begin(), waiting.end(),
+                     [allowed](const Waiting& one) { return one.late() && one.seq() < allowed; });
+}
+
 struct Answered {
   Decisions decisions;
   std::size_t messages = 0;  // how many of them that settles
@@ -100,7 +108,7 @@ struct Answered {
 // One answer to the first of them: to all, or to half as many while they do not fit one prompt or
 // one of their writers has spent a budget.
 Answered answer_some(const State& state, const Session& session, std::vector<Event> messages) {
-  const std::size_t all = messages.size();
+  bool crowded = false;  // one prompt has no room for all
   while (true) {
     const Preface late = lateness_of(state, session, messages);
     Answered answered{start_answers(state, session, messages, late), messages.size()};
@@ -108,12 +116,13 @@ Answered answer_some(const State& state, const Session& session, std::vector<Eve
     answered.starts = std::any_of(made.begin(), made.end(),
                                   [](const Event& one) { return one.has_turn_started(); });
     if (answered.starts && late.late_messages() > 0) {
-      const std::string told = late_sentence(late, messages.size() < all);
+      const std::string told = late_sentence(late, crowded);
       answered.decisions.insert(answered.decisions.begin(), notice(session, nullptr, told, "late"));
     }
     const std::string topic = made.empty() ? "" : made.front().notice_issued().topic();
     const bool too_much = !answered.starts && (topic == "context" || topic == "budget");
     if (!too_much || messages.size() == 1) return answered;
+    crowded = crowded || topic == "context";
     messages.resize(messages.size() / 2);
   }
 }
@@ -208,7 +217,8 @@ Decisions settle_late(const State& state, const Session& session) {
   const DirectoryState& known = state.directory.state();
   const std::uint32_t most = state.directory.settings().recovery_turns();
   const std::string owner = state.directory.owner_place();
-  const bool asks = most != 0 && known.late_turns() >= most && !owner.empty();
+  const bool asks =
+      most != 0 && known.late_turns() >= most && !owner.empty() && !released(state, session);
   if (!asks || wrote_anew(state, session)) return answer_late(state, session);
   if (known.recovery_asked()) return {};
   Event asked;

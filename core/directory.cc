@@ -70,7 +70,9 @@ void Directory::apply(const Event& event) {
     state_.set_rules(event.gateway_started().rules());
     state_.set_erasable(event.gateway_started().erasable());
   } else if (event.turn_started().preface().late_messages() > 0) {
-    state_.set_late_turns(state_.late_turns() + 1);
+    // What the owner released asks for nothing more.
+    const bool released = event.turn_started().answers(0) < state_.recovery_allowed();
+    if (!released) state_.set_late_turns(state_.late_turns() + 1);
   } else if (event.has_message_held()) {
     if (event.message_held().joins() == 0) come_back(event.time());
   } else if (event.has_place_moved()) {
@@ -80,6 +82,7 @@ void Directory::apply(const Event& event) {
   } else if (event.has_recovery_allowed()) {
     state_.clear_late_turns();
     state_.clear_recovery_asked();
+    state_.set_recovery_allowed(event.seq());
   } else if (event.has_settings_loaded()) {
     state_.set_settings_seq(event.seq());
     *state_.mutable_settings() = event.settings_loaded();

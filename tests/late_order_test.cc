@@ -251,6 +251,10 @@ TEST_CASE("in a group a budget that is spent refuses its own late messages alone
   CHECK(answered.size() == 3);
   CHECK(answered.count(refused) == 0);
   CHECK(refusals(away)[refused] == 1);
+  // What a budget stops is not too much for one answer.
+  for (Seq seq = 1; seq <= away.log.last(); ++seq) {
+    CHECK(away.event(seq).content().text().find("than one answer") == std::string::npos);
+  }
   CHECK(away.state(kGroup).waiting().empty());
 }
 

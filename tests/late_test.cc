@@ -365,5 +365,37 @@ TEST_CASE("ages are told in the unit a person would use", "[late]") {
   CHECK(age_text(Duration(50 * kHour)) == "2 days");
 }
 
+TEST_CASE("what the owner released is not asked about again", "[late]") {
+  Away away(1);
+  away.write("question", 3 * kHour, 1);
+  away.wait();
+  for (const std::int64_t chat : {2, 3}) {
+    away.write("running", 0, chat);
+    away.write("late", 3 * kHour, chat);
+  }
+  away.wait();
+  const auto end = [&](std::int64_t chat) {
+    away.complete(away.turn("telegram:" + std::to_string(chat)), "yes");
+    away.commit();
+  };
+  end(2);
+  REQUIRE_FALSE(away.state(2).has_open());
+  const Seq asked = away.last("RecoveryAsked").seq();
+  away.write("/recover", 0);
+  CHECK(away.state(2).has_open());
+  end(3);
+  CHECK(away.state(3).has_open());
+  CHECK(away.last("RecoveryAsked").seq() == asked);
+  // Nor does it count when others come late.
+  away.write("question", 3 * kHour, 4);
+  away.wait();
+  CHECK(away.state(4).has_open());
+  away.write("question", 3 * kHour, 5);
+  away.wait();
+  CHECK_FALSE(away.state(5).has_open());
+  CHECK(away.last("RecoveryAsked").seq() > asked);
+  away.check_replay();
+}
+
 }  // namespace
 }  // namespace daybook::late_test
