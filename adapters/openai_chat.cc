@@ -24,7 +24,7 @@ Finish chat_finish(std::string_view reason) {
   }
   if (reason == "content_filter") return FILTERED;
   if (reason == "tool_calls" || reason == "function_call") return TOOL_CALLS;
-  return STOP;
+  return reason == "stop" ? STOP : FINISH_UNSPECIFIED;
 }
 
 bool broken_off(std::string_view reason) {
@@ -293,6 +293,10 @@ void ChatDecoder::finished(ondemand::value& value, Answer& answer) {
     return;
   }
   answer.finish = chat_finish(reason);
+  if (answer.finish == FINISH_UNSPECIFIED) {
+    answer.finish = STOP;
+    answer.odd_word = reason;
+  }
   if (answer.finish == FILTERED && answer.reason.empty()) answer.reason = reason;
 }
 

@@ -394,9 +394,8 @@ void Provider::complete(Attempt& attempt, Facts& facts) {
   Fact& fact = add_fact(attempt, facts);
   tell_answer(attempt, *fact.mutable_turn_completed());
   fact.mutable_content()->set_text(std::move(attempt.text));
-  if (refused) {
-    fact.mutable_content()->set_detail(clean_words(answer.reason, secrets_));
-  }
+  const std::string& word = refused ? answer.reason : answer.odd_word;
+  if (!word.empty()) fact.mutable_content()->set_detail(clean_words(word, secrets_));
 }
 
 void Provider::fail(Attempt& attempt, Trouble trouble, Facts& facts) {

@@ -142,6 +142,18 @@ TEST_CASE("usage, cost, model and id of the call are recorded", "[openai_chat]")
   REQUIRE(completed.tokens() == estimate_tokens(outcome.text));
 }
 
+TEST_CASE("a finish reason that nobody knows counts as the end, and its word is kept",
+          "[openai_chat]") {
+  for (const auto& [reason, kept] : {std::pair("eos_token", "eos_token"), std::pair("stop", "")}) {
+    Driver driver(openrouter());
+    const Outcome outcome = driver.stream(
+        "data: " + delta(R"("content":"So")", '"' + std::string(reason) + '"') + "\n\n");
+    REQUIRE(outcome.completed());
+    CHECK(outcome.end->turn_completed().finish() == STOP);
+    CHECK(outcome.end->content().detail() == kept);
+  }
+}
+
 TEST_CASE("a later finish reason does not change the first", "[openai_chat]") {
   Driver driver(openrouter());
   const Outcome outcome = driver.stream(recordings()[2].bytes);

@@ -69,7 +69,7 @@ class Telling : public Story {
   OpenTurn running() { return turn(kChat); }
 
   Seq answer(const std::string& text, std::uint64_t prompt_tokens = 0,
-             std::uint64_t output_tokens = 0) {
+             std::uint64_t output_tokens = 0, const std::string& odd_word = "") {
     const OpenTurn open = running();
     Fact fact;
     TurnCompleted* body = fact.mutable_turn_completed();
@@ -84,6 +84,7 @@ class Telling : public Story {
       body->mutable_usage()->set_output_tokens(output_tokens);
     }
     fact.mutable_content()->set_text(text);
+    if (!odd_word.empty()) fact.mutable_content()->set_detail(odd_word);
     return record(std::move(fact));
   }
 

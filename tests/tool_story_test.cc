@@ -146,7 +146,7 @@ void tell_of_money(Telling& told) {
   told.fail_attempt(AUTH, 401, 0, "no such key");
   told.pass(700);
   told.chunk(told.running(), "A book.");
-  told.answer("A book.", 31, 7);
+  told.answer("A book.", 31, 7, "eos_token");
   told.pass(1'000);
   told.write("And a ledger?", 502);
   told.pass(900);

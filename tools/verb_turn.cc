@@ -305,6 +305,9 @@ void print_text(const Tool& tool, const Told& told) {
   for (const Attempt& attempt : timeline.attempts()) {
     if (attempt.chunks > 0) print_named(tool, "stream", gap_text(attempt));
   }
+  if (timeline.end() != nullptr && timeline.end()->has_turn_completed()) {
+    print_named(tool, "finish", timeline.end()->content().detail());
+  }
   print_named(tool, "tokens", token_text(told.spent));
   print_named(tool, "money", price_text(told.spent));
   for (const Part& part : timeline.parts()) print_named(tool, "screen", part_text(part, began));
