@@ -219,7 +219,7 @@ TEST_CASE("who writes while it is being written ends the series, and is answered
   story.say("count");
   const Seq waits = story.say("and now?");
   const Seq ended = story.run_out("one ");
-  CHECK(story.kinds_after(ended) == "RunCheckpointed TurnStarted");
+  CHECK(story.kinds_after(ended) == "RunCheckpointed NoticeIssued TurnStarted");
   CHECK(story.turn().answers(0) == waits);
   story.check_again();
 }
