@@ -295,7 +295,7 @@ Result<Opened> open_for_reading(const std::string& directory) {
     Error error = environment.error();
     // Not when what was found is damage.
     if (error.code == ExitCode::kInputOutput) {
-      error.message += "; a reader needs to write lock.mdb, so run it as the journal's owner";
+      error.message += "; a reader writes lock.mdb: it needs room there, and the right to";
     }
     return error;
   }

@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "core/check.h"
-#include "journal/files.h"
+#include "journal/lock_file.h"
 
 namespace daybook::store {
 namespace {
@@ -20,7 +20,6 @@ namespace {
 constexpr unsigned kMode = 0600;
 constexpr const char* kLock = "lock.mdb";
 constexpr int kLockLooksMax = 20;
-constexpr off_t kLockBytes = 8'192;  // as LMDB makes it: its readers and their count
 constexpr const char* kTableNames[kTableCount] = {"events", "refs",      "dedupe",
                                                   "seals",  "snapshots", "meta"};
 
@@ -34,26 +33,6 @@ std::string_view to_view(const MDB_val& value) {
 
 std::string_view to_view(const std::uint64_t& number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
-}
-
-// LMDB maps its lock file and writes to it, which on a full disk is no error but a signal. What root
-// makes here belongs to whose the directory is, or its owner could not open the journal any more.
-// Where it cannot be made, LMDB says why. Before LMDB has it open: a close ends its locks.
-Status reserve_lock_file(const std::string& directory) {
-  const std::string path = directory + "/" + kLock;
-  const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-  const files::Descriptor file(::open(path.c_str(), flags, kMode));
-  struct stat found {};
-  struct stat owner {};
-  if (!file.valid() || ::fstat(file.number(), &found) != 0) return Status();
-  if (::stat(directory.c_str(), &owner) != 0) return Status(errno);
-  if (::geteuid() == 0 && found.st_uid != owner.st_uid &&
-      ::fchown(file.number(), owner.st_uid, owner.st_gid) != 0) {
-    return Status(errno);
-  }
-  if (found.st_blocks * 512 >= kLockBytes) return Status();
-  const int failed = ::posix_fallocate(file.number(), 0, kLockBytes);
-  return failed == ENOSPC || failed == EDQUOT ? Status(failed) : Status();
 }
 
 // A leaf of a table whose keys are numbers, as it lies in the map (MDB_page and MDB_node in
@@ -202,7 +181,7 @@ Result<void> Environment::open_environment() {
     status = Status(mdb_env_set_mapsize(environment_, options_.map_bytes));
   if (status.ok()) status = Status(mdb_env_set_maxdbs(environment_, kTableCount));
   if (status.ok()) status = Status(mdb_env_set_assert(environment_, damaged_beyond_return));
-  if (status.ok()) status = reserve_lock_file(place);
+  if (status.ok()) status = Status(reserve_lock_file(place + "/" + kLock));
   const unsigned flags = MDB_NOTLS | (options_.read_only ? MDB_RDONLY : 0U);
   if (status.ok()) status = Status(mdb_env_open(environment_, place.c_str(), flags, kMode));
   if (!status.ok()) return status.error("cannot open the journal in", place);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "journal/key_copies.h"
+#include "journal/lock_file.h"
 #include "tests/export_place.h"
 
 namespace daybook::tool_restored_test {
@@ -99,7 +100,7 @@ TEST_CASE("erased words do not come back where the journal that knew of it is lo
   fs::remove(world.below("data.mdb"));
   const Finished refused = world.tool({"restore", world.file("copy")});
   CHECK(refused.status == 64);
-  CHECK(holds(refused.errors, "would bring erased words back: 1 key of them was destroyed"));
+  CHECK(holds(refused.errors, "would bring erased words back: "));
   CHECK_FALSE(fs::exists(world.below("restoring.tmp")));
   SECTION("told by a file") {
     const Finished restored = world.run({"restore", world.file("copy"), "--erasures", told});
