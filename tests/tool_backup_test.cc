@@ -132,6 +132,7 @@ TEST_CASE("a daemon whose journal fails under it ends with a sentence and the di
           "[daemon]") {
   World world;
   world.start();
+  world.ask("one words:3");
   world.daemon().signal(SIGBUS);
   CHECK(world.daemon().wait() == 74);
 }
