@@ -6,12 +6,12 @@
 // replay finds the same ones late; that the moment is over is a fact.
 //
 // Law: late messages of a conversation are settled in the order they were written, and a command
-// among them is one of them: what it changes is what stands before it. One that only shows something
-// is answered at once, and so are /erase, that no model is told meanwhile, and /stop, which leaves
-// what was asked for after it was written. A command that came in time acts at once, too, except
-// that it waits behind late commands, so that none of long ago has the last word; what stops or
-// drops goes before them all. Rejected: late commands that answer first what waits and then act at
-// once; a /reset would stop the answer to what was written before it.
+// among them is one of them: what it changes is what stands before it. One that only shows
+// something is answered at once, and so are /erase, that no model is told meanwhile, and /stop,
+// which leaves what was asked for after it was written. A command that came in time acts at once,
+// too, except that it waits behind late commands, so that none of long ago has the last word; what
+// stops or drops goes before them all. Rejected: late commands that answer first what waits and
+// then act at once; a /reset would stop the answer to what was written before it.
 #pragma once
 
 #include <cstddef>

@@ -298,13 +298,14 @@ TEST_CASE("a turn that waits to be tried again holds up no stop and goes on afte
   world.script([](const ChatRequest&, int nth) {
     return nth > 1 ? ChatScript{}
                    : ChatScript::refusal(429, R"({"error":{"message":"slow","code":429}})",
-                                         {{"Retry-After", "200"}});
+                                         {{"Retry-After", "5"}});
   });
   world.start();
   world.say(kChat, "later");
   REQUIRE(world.chat().wait([](const ChatServer& server) { return !server.requests().empty(); }));
   world.daemon().signal(SIGTERM);
   REQUIRE(world.daemon().wait() == 0);
+  CHECK(world.requests().size() == 1);
   world.start();
   CHECK(world.wait_answered(kChat, "later"));
 }

@@ -109,35 +109,6 @@ TEST_CASE("what is erased stands in no file, before a restart and after it", "[e
   world.judge();
 }
 
-TEST_CASE("what is exported after an erasure is verified and imported", "[erase]") {
-  World world;
-  world.start();
-  world.talk();
-  world.stop();
-  const std::string seq = std::to_string(world.seq_of("CANARY-of-the-secret"));
-  REQUIRE(world.tool({"erase", seq, "--yes"}).status == 0);
-  const std::string file = world.directory() + "/all.jsonl";
-  REQUIRE(world.tool({"export", "--all", "--no-redact", "--output", file}).status == 0);
-  const Finished judged = world.tool({"verify", file});
-  INFO(judged.errors);
-  CHECK(judged.status == 0);
-  const std::string copy = world.directory() + "/imported";
-  const auto run = [&](const std::vector<std::string>& more) {
-    std::vector<std::string> words = {build_directory() + "/daybook", "--data", copy};
-    words.insert(words.end(), more.begin(), more.end());
-    const Finished finished =
-        world::run_program(words, {{"HOME", world.directory()}, {"PATH", "/usr/bin:/bin"}});
-    INFO(finished.errors);
-    CHECK(finished.status == 0);
-    return finished.output;
-  };
-  run({"import", file});
-  run({"verify"});
-  const std::string log = run({"log", "-n", "100000"});
-  CHECK(log.find("CANARY-of-the-secret") == std::string::npos);
-  CHECK(log.find("CANARY-that-is-kept") != std::string::npos);
-}
-
 TEST_CASE("a whole session, and all before a time, leave nothing of it", "[erase]") {
   World world;
   world.start();
