@@ -93,21 +93,6 @@ TEST_CASE("a late command that only shows something, or forgets, is answered at 
   CHECK(away.state().waiting_size() == 1);
 }
 
-TEST_CASE("what a late /undo takes back is not answered", "[late]") {
-  Away away;
-  away.write("one", 3 * kHour);
-  away.write("/undo", 2 * kHour);
-  const Seq two = away.write("two", 2 * kHour);
-  away.wait();
-  REQUIRE(away.state().has_open());
-  REQUIRE(away.turn(kChat).answers_size() == 1);
-  CHECK(away.turn(kChat).answers(0) == two);
-  away.answer();
-  CHECK_FALSE(away.state().has_open());
-  CHECK(away.state().waiting().empty());
-  away.check_replay();
-}
-
 TEST_CASE("a late command that nothing stands before acts at once", "[late]") {
   Away away;
   const Seq command = away.write("/model echo:slow", 3 * kHour);

@@ -309,30 +309,4 @@ TEST_CASE("a part that nobody was asked to tell is begun again", "[parts]") {
         chat.state().entries(0).seq());
 }
 
-TEST_CASE("a part that its beginnings tell no shorter is given up, and passed over", "[parts]") {
-  Chat chat;
-  const auto until_summary = [&] {
-    for (int i = 0; i < 40; ++i) {
-      chat.say(std::string(115, '?'));
-      chat.complete(chat.turn(), std::string(115, '!'));
-      if (chat.summarising()) return true;
-    }
-    return false;
-  };
-  REQUIRE(until_summary());
-  const CompactionStarted started = chat.last("CompactionStarted").compaction_started();
-  const Seq ended = chat.complete(chat.turn(), "");
-  CHECK(chat.kinds_after(ended) == "CompactionFailed");
-  const CompactionFailed failed = chat.last("CompactionFailed").compaction_failed();
-  CHECK(failed.fell_back_to() == "window");
-  CHECK(failed.first() == started.first());
-  CHECK(failed.last() == started.last());
-  REQUIRE(parts_of(chat.state()).size() == 1);
-  CHECK(parts_of(chat.state())[0].completed == 0);
-  REQUIRE(until_summary());
-  CHECK(chat.last("CompactionStarted").compaction_started().first() ==
-        chat.state().entries(16).seq());
-  chat.check_again();
-}
-
 }  // namespace daybook::parts_test
