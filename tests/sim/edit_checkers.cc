@@ -12,16 +12,23 @@
 namespace daybook::sim {
 namespace {
 
+// Where a message was written, and its number there: a chat that moves numbers anew.
+using Written = std::pair<std::string, std::int64_t>;
+
+Written written(const MessageReceived& message) { return {message.place(), message.message_id()}; }
+
+Written written(const MessageEdited& message) { return {message.place(), message.message_id()}; }
+
 // One session as far as its messages of words go.
 struct Talk {
-  std::map<std::int64_t, std::vector<Seq>> versions;  // by the message's number, the newest last
+  std::map<Written, std::vector<Seq>> versions;  // the newest last
   std::set<Seq> waiting;
   std::set<Seq> answered;  // whatever became of the answer, and on whatever branch
   Seq open = 0;
 };
 
-Seq counts_now(const Talk& talk, std::int64_t message_id) {
-  const auto versions = talk.versions.find(message_id);
+Seq counts_now(const Talk& talk, const Written& message) {
+  const auto versions = talk.versions.find(message);
   if (versions == talk.versions.end()) return 0;
   const auto newest = std::find_if(
       versions->second.rbegin(), versions->second.rend(),
@@ -39,7 +46,7 @@ void follow(const Event& event, Talk* talk) {
   if (event.has_turn_started()) talk->open = event.seq();
   if (ends_turn(event)) talk->open = 0;
   if (event.has_message_received() && event.message_received().command().empty()) {
-    talk->versions[event.message_received().message_id()].push_back(event.seq());
+    talk->versions[written(event.message_received())].push_back(event.seq());
     talk->waiting.insert(event.seq());
   }
   if (event.has_message_replaced()) {
@@ -101,8 +108,8 @@ Complaints edits_take_their_place(const Evidence& evidence) {
     const auto said = by_event.find(event.seq());
     if (!event.has_message_edited() || said == by_event.end()) continue;
     const std::string& text = said->second->text;
-    const Seq before = counts_now(talk, event.message_edited().message_id());
-    if (before != 0) talk.versions[event.message_edited().message_id()].push_back(event.seq());
+    const Seq before = counts_now(talk, written(event.message_edited()));
+    if (before != 0) talk.versions[written(event.message_edited())].push_back(event.seq());
     const auto replaced = replaced_by.find(event.seq());
     const Seq place = replaced == replaced_by.end() ? 0 : replaced->second;
     const bool asks = before != 0 && !text.starts_with('/') && by_event.at(before)->text != text;
