@@ -309,4 +309,41 @@ TEST_CASE("a part that nobody was asked to tell is begun again", "[parts]") {
         chat.state().entries(0).seq());
 }
 
+TEST_CASE("a part that its beginnings tell no shorter is given up, and passed over", "[parts]") {
+  Chat chat;
+  // Under rules of before signs counted for less than they do.
+  chat.rules = 2;
+  chat.commit();
+  chat.crash();
+  const auto exchange = [&] {
+    chat.say(std::string(264, '?'));
+    chat.complete(chat.turn(), std::string(264, '!'));
+  };
+  for (int i = 0; i < 10; ++i) exchange();
+  chat.rules = kRulesVersion;
+  chat.commit();
+  chat.crash();
+  const auto until_summary = [&] {
+    for (int i = 0; i < 40; ++i) {
+      exchange();
+      if (chat.summarising()) return true;
+    }
+    return false;
+  };
+  REQUIRE(until_summary());
+  const CompactionStarted started = chat.last("CompactionStarted").compaction_started();
+  const Seq ended = chat.complete(chat.turn(), "");
+  CHECK(chat.kinds_after(ended) == "CompactionFailed");
+  const CompactionFailed failed = chat.last("CompactionFailed").compaction_failed();
+  CHECK(failed.fell_back_to() == "window");
+  CHECK(failed.first() == started.first());
+  CHECK(failed.last() == started.last());
+  REQUIRE(parts_of(chat.state()).size() == 1);
+  CHECK(parts_of(chat.state())[0].completed == 0);
+  REQUIRE(until_summary());
+  CHECK(chat.last("CompactionStarted").compaction_started().first() ==
+        chat.state().entries(16).seq());
+  chat.check_again();
+}
+
 }  // namespace daybook::parts_test
