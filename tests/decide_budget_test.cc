@@ -301,10 +301,10 @@ TEST_CASE("a server on this machine costs nothing, and /usage says so", "[budget
                                                     local_providers(told.rows.settings_loaded()));
   told.record(std::move(prices));
   told.write("hello", 501);
-  told.answer("well", 1'000'000, 1'000'000);
+  told.answer("well", 10'000'000, 10'000'000);
   CHECK(told.count("BudgetSpent") == 0);
   told.write("/usage", 502);
-  CHECK(told.said().find("out, " + money_text(0)) != std::string::npos);
+  CHECK(told.said().find("out, " + money_text(0) + "\n") != std::string::npos);
   CHECK(told.said().find("nobody knows") == std::string::npos);
 }
 
