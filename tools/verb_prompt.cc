@@ -170,7 +170,10 @@ Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,
   const std::string_view bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
   const std::string& recorded = prompt_record(*turn).sha256();
   const bool same = bytes == recorded;
-  const bool erased = !same && has_erased_words(*prompt);
+  auto erasure = (*view)->newest(Event::kSessionErased, (*view)->log().last());
+  if (!erasure) return erasure.error();
+  const bool since = erasure->has_value() && (*erasure)->seq() > turn->seq();
+  const bool erased = !same && since && has_erased_words(*prompt);
   if (tool.json) {
     print_prompt_json(*turn, *prompt, hex(bytes), same, erased);
   } else {
