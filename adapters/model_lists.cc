@@ -65,6 +65,8 @@ ModelRow row_of(const JsonValue& model) {
   const auto output = nanodollars_of(model["pricing"]["completion"]);
   if (input) row.set_input_nanodollars(*input);
   if (output) row.set_output_nanodollars(*output);
+  const auto cached = nanodollars_of(model["pricing"]["input_cache_read"]);
+  if (cached) row.set_cached_nanodollars(*cached);
   row.set_id(std::string(id));
   return row;
 }
@@ -73,7 +75,9 @@ bool same_row(const ModelRow& one, const ModelRow& other) {
   return one.context_tokens() == other.context_tokens() &&
          one.output_tokens() == other.output_tokens() && names_price(one) == names_price(other) &&
          one.input_nanodollars() == other.input_nanodollars() &&
-         one.output_nanodollars() == other.output_nanodollars();
+         one.output_nanodollars() == other.output_nanodollars() &&
+         one.has_cached_nanodollars() == other.has_cached_nanodollars() &&
+         one.cached_nanodollars() == other.cached_nanodollars();
 }
 
 // What may be asked: it has a key if it needs one, and nobody on the way reads that.

@@ -47,6 +47,9 @@ error_code read_chat_details(ondemand::value& value, Usage& usage) {
     ondemand::field field;
     if (const error_code error = std::move(each).get(field)) return error;
     if (field.key() == "cached_tokens") usage.set_cached_tokens(json_count(field.value()));
+    if (field.key() == "cache_write_tokens") {
+      usage.set_cache_write_tokens(json_count(field.value()));
+    }
     if (field.key() == "reasoning_tokens") usage.set_reasoning_tokens(json_count(field.value()));
   }
   return SUCCESS;
@@ -404,6 +407,14 @@ std::size_t ChatDecoder::place_of(const ToolPiece& piece, Answer& answer) {
 
 std::string_view chat_role(Entry::Role role) { return role == Entry::USER ? "user" : "assistant"; }
 
+// Words, and behind them a mark to cache what is told up to their end.
+nlohmann::json marked_content(const std::string& text, const Prompt& prompt) {
+  nlohmann::json mark = {{"type", "ephemeral"}};
+  if (prompt.cache_minutes >= 60) mark["ttl"] = "1h";  // else five minutes
+  return nlohmann::json::array(
+      {{{"type", "text"}, {"text", text}, {"cache_control", std::move(mark)}}});
+}
+
 nlohmann::json chat_message(const PromptMessage& message) {
   if (!message.result_of.empty()) {
     return {{"role", "tool"}, {"tool_call_id", message.result_of}, {"content", message.text}};
@@ -476,8 +487,12 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
   if (!prompt.system.empty()) {
     messages.push_back({{"role", "system"}, {"content", prompt.system}});
   }
+  const bool marks = prompt.cache_minutes > 0;
+  if (marks && !messages.empty()) messages[0]["content"] = marked_content(prompt.system, prompt);
   for (const PromptMessage& message : *merged) {
     messages.push_back(chat_message(message));
+    const bool marked = marks && message.cache_mark && !message.text.empty();
+    if (marked) messages.back()["content"] = marked_content(message.text, prompt);
   }
   nlohmann::json body = {
       {"model", prompt.model}, {"messages", std::move(messages)}, {"stream", true}};

@@ -425,11 +425,15 @@ Fact Provider::failure(const Attempt& attempt, const Trouble& trouble) const {
 Result<std::vector<PromptMessage>> merged_messages(const Prompt& prompt) {
   std::vector<PromptMessage> merged;
   for (const PromptMessage& message : prompt.messages) {
-    if (message.text.empty() && message.plain()) continue;
+    if (message.text.empty() && message.plain()) {
+      if (!merged.empty()) merged.back().cache_mark |= message.cache_mark;
+      continue;
+    }
     const bool joins = !merged.empty() && merged.back().role == message.role && message.plain() &&
                        merged.back().plain();
     if (joins) {
       merged.back().text += "\n\n" + message.text;
+      merged.back().cache_mark = message.cache_mark;
     } else {
       merged.push_back(message);
     }

@@ -170,10 +170,14 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
                              const Words& words, const Said& said) {
   const Kept kept = kept_by(state, turn);
   std::string preface = preface_text(turn, history);
+  bool lasts = true;
+  std::size_t lasting = 0;
   lay_out(state, kept, [&](const Piece& piece) {
     if (!preface.empty() && is_own(turn, piece)) {
+      lasts = false;
       words(Entry::USER, std::exchange(preface, {}));
     }
+    if (lasts) ++lasting;
     if (piece.kind == Piece::Kind::kSummary) {
       words(Entry::USER, quoted_summary(state, history));
     } else if (piece.kind == Piece::Kind::kGap) {
@@ -195,7 +199,9 @@ Selection assemble_by_record(const SessionState& state, const TurnStarted& turn,
     words(Entry::ASSISTANT, history.text(turn.continues()));
     words(Entry::USER, go_on_text(turn, history));
   }
-  return selection_of(state, turn, kept);
+  Selection selection = selection_of(state, turn, kept);
+  selection.lasting = lasting;
+  return selection;
 }
 
 ToolRequest request_of(const Event& event) {
@@ -337,6 +343,28 @@ bool begins_like(const PromptMemo& memo, const SessionState& state, const TurnSt
   return true;
 }
 
+// What a provider keeps up to a mark, a later prompt reads that begins like it: so marks stand
+// behind what lasts. The next turn tells again what this one does but for its preface and its
+// steps; the next step of this turn tells all of it.
+void place_cache_marks(const TurnStarted& turn, std::size_t lasting, Prompt* prompt) {
+  prompt->cache_minutes = turn.cache_minutes();
+  if (turn.cache_minutes() == 0) return;
+  std::vector<PromptMessage>& messages = prompt->messages;
+  const auto mark = [&](std::size_t told) {
+    if (told > 0) messages[told - 1].cache_mark = true;
+  };
+  mark(lasting);
+  if (prompt->tools.empty()) return;
+  const auto last_step =
+      std::find_if(messages.rbegin(), messages.rend(),
+                   [](const PromptMessage& message) { return !message.requests.empty(); });
+  // Steps ask for tools; what stands before the last one was the step's own prompt.
+  if (last_step != messages.rend()) {
+    mark(static_cast<std::size_t>(messages.rend() - last_step) - 1);
+  }
+  if (!prompt->tools_closed) mark(messages.size());
+}
+
 void remember(const SessionState& state, const TurnStarted& turn, const Digest& system,
               std::size_t messages, const Sha256& hash, PromptMemo* memo) {
   *memo = {turn.model(),
@@ -471,6 +499,7 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
   built.prompt.tools_closed = turn.tools_closed();
   tell_steps(state, turn, history,
              [&](PromptMessage message) { built.prompt.messages.push_back(std::move(message)); });
+  if (turn.kind() == ANSWER) place_cache_marks(turn, built.selection.lasting, &built.prompt);
   return built;
 }
 

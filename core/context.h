@@ -43,6 +43,7 @@ struct PromptMessage {
   std::vector<ToolRequest> requests = {};  // of an answer that asked for tools
   std::string result_of = {};              // the id of the request whose result the text is
   std::string tool = {};                   // and its tool
+  bool cache_mark = false;                 // the prompt up to its end is worth keeping
 
   // Words and nothing else.
   [[nodiscard]] bool plain() const { return requests.empty() && result_of.empty(); }
@@ -59,6 +60,9 @@ struct Prompt {
   bool tools_closed = false;  // told of, because the messages use them, and not to be used
   std::string thinking;       // off, low, medium, high; empty: as it does by itself
   std::string temperature;    // "0.7"; empty: the same
+  // For so long a provider is asked to keep what stands up to each cache mark, of which the first
+  // is behind the system's words: at most four. 0: there are none.
+  std::uint32_t cache_minutes = 0;
 
   friend bool operator==(const Prompt&, const Prompt&) = default;
 };
@@ -86,6 +90,8 @@ struct Selection {
   std::uint32_t tokens = 0;  // estimate for the whole prompt
   std::uint32_t tokens_dropped = 0;
   std::string rule;  // what dropped them: "messages_max", "keep_last_8", ..., or empty
+  // Of the messages told, those from the first on that the next turn's prompt tells again.
+  std::size_t lasting = 0;
 };
 Selection select_entries(const SessionState& session, std::uint32_t system_tokens,
                          const Window& window);

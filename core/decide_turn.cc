@@ -249,6 +249,8 @@ void set_model(const State& state, const ResolvedModel& model, TurnStarted* turn
   if (turn->window_tokens() == 0) turn->set_window_tokens(Window().window_tokens);
   turn->set_budget(budget_of(*turn));
   turn->set_calibration(state.directory.calibration(turn->provider(), turn->model()));
+  const bool marks = turn->kind() == ANSWER && takes_cache_marks(model);
+  turn->set_cache_minutes(marks ? state.directory.settings().cache_minutes() : 0);
 }
 
 namespace {

@@ -50,17 +50,18 @@ int position_after(const SessionState& session, Seq entry) {
   return 0;
 }
 
+// Entries are looked at where a range begins or ends alone: long conversations have few of these.
 std::vector<Range> ranges_of(const SessionState& session, const std::vector<bool>& positions) {
   std::vector<Range> ranges;
   const Entry* const* entries = session.entries().data();
-  const int size = session.entries_size();
-  bool open = false;
-  for (int position = 0; position < size; ++position) {
-    const bool in = positions[static_cast<std::size_t>(position)];
-    const Seq seq = entries[position]->seq();
-    if (in && !open) ranges.emplace_back().set_first(seq);
-    if (in) ranges.back().set_last(seq);
-    open = in;
+  const auto size = static_cast<std::size_t>(session.entries_size());
+  const auto end = positions.begin() + static_cast<std::ptrdiff_t>(size);
+  for (auto at = std::find(positions.begin(), end, true); at != end;) {
+    const auto behind = std::find(at, end, false);
+    Range& range = ranges.emplace_back();
+    range.set_first(entries[at - positions.begin()]->seq());
+    range.set_last(entries[behind - positions.begin() - 1]->seq());
+    at = std::find(behind, end, true);
   }
   return ranges;
 }
@@ -68,17 +69,26 @@ std::vector<Range> ranges_of(const SessionState& session, const std::vector<bool
 std::vector<bool> positions_of(const SessionState& session,
                                const google::protobuf::RepeatedPtrField<Range>& ranges) {
   std::vector<bool> positions(static_cast<std::size_t>(session.entries_size()));
-  const Entry* const* entries = session.entries().data();
-  const int size = session.entries_size();
-  auto range = ranges.begin();
-  bool inside = false;
-  for (int position = 0; position < size && range != ranges.end(); ++position) {
-    const Seq seq = entries[position]->seq();
-    inside = inside || seq == range->first();
-    positions[static_cast<std::size_t>(position)] = inside;
-    if (!inside || seq != range->last()) continue;
-    inside = false;
-    ++range;
+  const auto& entries = session.entries();
+  auto begin = entries.begin();
+  for (auto range = ranges.begin(); range != ranges.end(); ++range) {
+    const auto is = [](Seq seq) {
+      return [seq](const Entry& entry) { return entry.seq() == seq; };
+    };
+    begin = std::find_if(begin, entries.end(), is(range->first()));
+    // The last range mostly ends with the conversation.
+    auto end = entries.end();
+    if (range + 1 == ranges.end()) {
+      const auto found =
+          std::find_if(entries.rbegin(), std::make_reverse_iterator(begin), is(range->last()));
+      if (found.base() != begin) end = found.base();
+    } else {
+      end = std::find_if(begin, entries.end(), is(range->last()));
+      if (end != entries.end()) ++end;
+    }
+    std::fill(positions.begin() + (begin - entries.begin()),
+              positions.begin() + (end - entries.begin()), true);
+    begin = end;
   }
   return positions;
 }

@@ -312,6 +312,11 @@ std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_vie
   return whole;
 }
 
+bool takes_cache_marks(const ResolvedModel& model) {
+  return model.provider == "openrouter" &&
+         (model.model.starts_with("anthropic/") || model.model.starts_with("~anthropic/"));
+}
+
 bool names_price(const ModelRow& row) {
   return row.has_input_nanodollars() || row.has_output_nanodollars();
 }

@@ -34,6 +34,10 @@ struct ResolvedModel {
 Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
                                     const CatalogueLoaded& catalogue);
 
+// Whether it is told by marks in the prompt how much of it to cache: Anthropic's models, to which
+// OpenRouter hands them on. Others cache by themselves; servers that know no marks may refuse them.
+bool takes_cache_marks(const ResolvedModel& model);
+
 // What is known of the model that a provider calls so, however it spells it: sizes and prices, each
 // from the settings, else from the provider's own list, else from anybody. nullopt: nothing is. A
 // list of a provider that the user named says something of that provider's models alone. A model of

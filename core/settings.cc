@@ -252,6 +252,11 @@ std::uint32_t chosen_count(const ChosenSettings& chosen, const std::string& key)
   return static_cast<std::uint32_t>(chosen_value<std::int64_t>(chosen, key));
 }
 
+std::uint32_t cache_minutes(std::string_view choice) {
+  if (choice == "off") return 0;
+  return choice == "1h" ? 60 : 5;
+}
+
 void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.model = chosen_value<std::string>(chosen, "agent.model");
   settings.agent.model_chosen = !settings.agent.model.empty();
@@ -271,6 +276,8 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.reset_threshold = chosen_count(chosen, "agent.reset_threshold");
   settings.agent.incremental_budget = chosen_count(chosen, "agent.incremental_budget");
   settings.agent.keep_last = chosen_count(chosen, "agent.keep_last");
+  settings.agent.cache_minutes =
+      cache_minutes(chosen_value<std::string>(chosen, "agent.prompt_cache"));
   settings.agent.fallbacks = chosen_value<std::vector<std::string>>(chosen, "agent.fallbacks");
   settings.agent.route = chosen_value<std::string>(chosen, "agent.route");
   settings.agent.recovery = chosen_value<std::string>(chosen, "agent.recovery");
@@ -429,6 +436,7 @@ Event settings_loaded(const Settings& settings) {
   body.set_reset_threshold(settings.agent.reset_threshold);
   body.set_incremental_budget(settings.agent.incremental_budget);
   body.set_keep_last(settings.agent.keep_last);
+  body.set_cache_minutes(settings.agent.cache_minutes);
   for (const std::string& model : settings.agent.fallbacks) body.add_fallbacks(model);
   body.set_route(settings.agent.route);
   body.set_recovery(settings.agent.recovery);

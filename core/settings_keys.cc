@@ -58,6 +58,8 @@ std::vector<SettingKey> agent_rows() {
       {"agent.policy", kChoice, setting_text(kDefaultPolicy), 0, 0,
        "full|window|legacy|reset|incremental", true,
        "what a prompt takes of a long conversation; /policy in a chat sets its own"},
+      {"agent.prompt_cache", kChoice, setting_text("5m"), 0, 0, "off|5m|1h", true,
+       "how long a provider that takes cache marks keeps what it read of a prompt"},
       {"agent.recovery", kChoice, setting_text("restart"), 0, 0, "restart|continue|ask", true,
        "what becomes of an answer that a restart of the gateway cut off"},
       {"agent.reset_threshold", kNumber, setting_number(kResetThreshold), 1'000, kTokensMost, "",

@@ -1,5 +1,6 @@
 #include "core/usage.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/directory.h"
@@ -26,7 +27,13 @@ std::optional<std::uint64_t> computed_price(const CallFacts& call, const Spent& 
   const std::uint64_t output = dear && row->has_long_output_nanodollars()
                                    ? row->long_output_nanodollars()
                                    : row->output_nanodollars();
-  return spent.prompt_tokens * input + spent.output_tokens * output;
+  // A dearer tier asks more for these in the same proportion.
+  std::uint64_t cached = row->has_cached_nanodollars() ? row->cached_nanodollars() : input;
+  if (dear && row->has_cached_nanodollars() && row->input_nanodollars() > 0) {
+    cached = cached * input / row->input_nanodollars();
+  }
+  const std::uint64_t kept = std::min(spent.cached_tokens, spent.prompt_tokens);
+  return (spent.prompt_tokens - kept) * input + kept * cached + spent.output_tokens * output;
 }
 
 }  // namespace

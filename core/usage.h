@@ -2,8 +2,9 @@
 //
 // Law: the journal keeps what was reported and what was estimated apart, and so does every sum
 // here. A provider's own price goes before ours; ours is tokens times the catalogue's row in force
-// when the call ended. No row says what cached tokens cost: they count in full. What a provider
-// does not report of an answer that came whole, as what was thought for it, is not counted.
+// when the call ended; what a provider takes for tokens that it caches (cache_write_tokens) is in
+// its own price alone. What it does not report of an answer that came whole, as what was thought
+// for it, is not counted.
 #pragma once
 
 #include <cstdint>

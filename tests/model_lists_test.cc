@@ -38,6 +38,10 @@ TEST_CASE("sizes and prices are read as each server writes them", "[models]") {
       "pricing":{"prompt":"0","completion":"0"}}]})");
   REQUIRE(free.size() == 1);
   CHECK(names_price(free[0]));
+  CHECK_FALSE(free[0].has_cached_nanodollars());
+  const auto caching = rows_in(R"({"data":[{"id":"vendor/keeps","context_length":64000,
+      "pricing":{"prompt":"0.000003","completion":"0.000015","input_cache_read":"0.0000003"}}]})");
+  CHECK(caching[0].cached_nanodollars() == 300);
   CHECK(free[0].input_nanodollars() == 0);
 
   const auto gemini = rows_in(R"({"models":[{"name":"models/gemini-2.5-flash",

@@ -52,7 +52,7 @@ std::vector<Recording> recordings() {
   const std::string usage =
       kHead + R"({"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],)" +
       R"("usage":{"prompt_tokens":14,"completion_tokens":9,"total_tokens":23,"cost":0.000118,)" +
-      R"("prompt_tokens_details":{"cached_tokens":3,"cache_write_tokens":0},)" +
+      R"("prompt_tokens_details":{"cached_tokens":3,"cache_write_tokens":5},)" +
       R"("completion_tokens_details":{"reasoning_tokens":4},)" +
       R"("cost_details":{"upstream_inference_cost":null}}})";
   return {
@@ -134,6 +134,7 @@ TEST_CASE("usage, cost, model and id of the call are recorded", "[openai_chat]")
   REQUIRE(completed.usage().prompt_tokens() == 14);
   REQUIRE(completed.usage().output_tokens() == 9);
   REQUIRE(completed.usage().cached_tokens() == 3);
+  REQUIRE(completed.usage().cache_write_tokens() == 5);
   REQUIRE(completed.usage().reasoning_tokens() == 4);
   REQUIRE(completed.usage().cost_nanodollars() == 118'000);
   REQUIRE(completed.model() == "anthropic/claude-x");

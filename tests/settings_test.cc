@@ -315,6 +315,7 @@ TEST_CASE("SettingsLoaded carries every setting that decisions and prompts read"
   CHECK(body.reset_threshold() == 32'000);
   CHECK(body.incremental_budget() == 16'000);
   CHECK(body.keep_last() == 8);
+  CHECK(body.cache_minutes() == 5);
   CHECK(body.fallbacks_size() == 0);
   CHECK(body.route() == "fixed");
   CHECK(body.recovery() == "restart");

@@ -247,6 +247,22 @@ TEST_CASE("a prompt above the limit of a row costs what the row says of long one
   CHECK(dear.nanodollars() == 150'000 * 500);
 }
 
+TEST_CASE("tokens that a provider had kept cost what its row says of them", "[usage]") {
+  const auto prices = parse_prices(
+      "id=x input_nanodollars=10 output_nanodollars=3 cached_nanodollars=1 long_from_tokens=100 "
+      "long_input_nanodollars=20\nid=y input_nanodollars=10\n",
+      "models");
+  REQUIRE(prices);
+  Usage usage = reported(100, 0);
+  usage.set_cached_tokens(90);
+  CHECK(spent_by({"p", "x", 0, 0}, usage, *prices, false).nanodollars() == 10 * 10 + 90);
+  CHECK(spent_by({"p", "y", 0, 0}, usage, *prices, false).nanodollars() == 1'000);
+  usage.set_prompt_tokens(101);  // where tokens cost twice as much, these do so too
+  CHECK(spent_by({"p", "x", 0, 0}, usage, *prices, false).nanodollars() == 11 * 20 + 90 * 2);
+  usage.set_cached_tokens(500);  // more than there are
+  CHECK(spent_by({"p", "x", 0, 0}, usage, *prices, false).nanodollars() == 101 * 2);
+}
+
 // What nobody sees of an attempt.
 void stream_unseen(Telling* told) {
   for (const ChunkKind kind : {REASONING, TOOL_USE}) {

@@ -6,8 +6,9 @@
 //
 // Prices are nanodollars a token: a dollar per million tokens is 1000, and 0 is a price. A row with
 // neither of the two says nothing of a price. long_from_tokens=N long_input_nanodollars=N
-// long_output_nanodollars=N is what a call costs whose prompt has more than so many tokens. '#'
-// begins a comment.
+// long_output_nanodollars=N is what a call costs whose prompt has more than so many tokens,
+// cached_nanodollars=N what a token of the prompt costs that the provider had kept. '#' begins a
+// comment.
 #pragma once
 
 #include <string>

@@ -86,6 +86,7 @@ void print_prompt_json(const Event& recorded, const Prompt& prompt, const std::s
           {{"id", request.id}, {"tool", request.tool}, {"arguments", request.arguments}});
     }
     if (!message.result_of.empty()) messages.back()["result_of"] = message.result_of;
+    if (message.cache_mark) messages.back()["cache_mark"] = true;
   }
   const TurnStarted& turn = prompt_record(recorded);
   print_json({{"turn", turn_with(recorded)},
@@ -97,6 +98,7 @@ void print_prompt_json(const Event& recorded, const Prompt& prompt, const std::s
               {"tokens", turn.tokens()},
               {"budget", turn.budget()},
               {"reused_tokens", turn.reused_tokens()},
+              {"cache_minutes", prompt.cache_minutes},
               {"system", prompt.system},
               {"messages", std::move(messages)},
               {"sha256", digest},
@@ -124,11 +126,16 @@ void print_prompt_text(const Tool& tool, const Event& recorded, const Prompt& pr
   std::string rules;
   for (const std::string& rule : started.provenance()) rules += (rules.empty() ? "" : ", ") + rule;
   if (!rules.empty()) print_line(dimmed(tool, "-- by " + rules));
-  print_line(dimmed(tool, "-- system"));
+  const auto marked = [&](bool mark) {
+    if (!mark) return std::string();
+    return ", and up to its end to be cached for " + std::to_string(prompt.cache_minutes) + " min";
+  };
+  print_line(dimmed(tool, "-- system" + marked(prompt.cache_minutes > 0)));
   print_line(terminal_text(prompt.system));
   for (const PromptMessage& message : prompt.messages) {
     const std::string of = message.result_of.empty() ? "" : " " + message.result_of;
-    print_line(dimmed(tool, "-- " + role_of(message) + terminal_text(of)));
+    print_line(
+        dimmed(tool, "-- " + role_of(message) + terminal_text(of) + marked(message.cache_mark)));
     if (message.plain() || !message.text.empty()) print_line(terminal_text(message.text));
     for (const ToolRequest& request : message.requests) {
       print_line(dimmed(tool, terminal_text("-- asks " + request.tool + " " + request.id)));

@@ -100,7 +100,7 @@ void print_origin(const Spent& sum, bool recomputed) {
   } else if (sum.calls > 0) {
     print_line(money_text(sum.said_nanodollars) + " as the providers said, " +
                money_text(sum.computed_nanodollars) +
-               " from the catalogue in force at the time, cached tokens in full.");
+               " from the catalogue in force at the time.");
   }
   if (sum.unpriced_calls > 0) {
     print_line(count_text(sum.unpriced_calls, "call") +
