@@ -384,7 +384,7 @@ std::vector<Fact> Control::say(Connection& connection, std::string_view place,
   std::int64_t user = 0;
   if (!own) {
     user = chat_of(place) > 0 ? chat_of(place) : directory.owner();
-    if (!directory.may_talk(channel, user)) return refused(kMayNotTalk, ExitCode::kUsage);
+    if (!directory.may_talk(place, user)) return refused(kMayNotTalk, ExitCode::kUsage);
     Fact quote;
     quote.set_session(row->id());
     quote.mutable_notice_issued()->set_place(std::string(place));

@@ -31,7 +31,7 @@ Fact refusal_of(const Fact& fact, const Inbound& inbound, MessageRefused::Reason
 
 Fact admitted(const Directory& directory, Fact fact) {
   const auto may_talk = [&](const auto& inbound) {
-    return directory.may_talk(channel_of(inbound.place()), inbound.user());
+    return directory.may_talk(inbound.place(), inbound.user());
   };
   if (fact.has_message_received() && !may_talk(fact.message_received())) {
     const bool group = fact.message_received().group();

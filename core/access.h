@@ -1,7 +1,8 @@
 // Who may talk: deny by default. A stranger's first message gives one notice with a pairing code,
 // good for an hour, and no model call; whoever runs the gateway approves the code.
 //
-// Allowed are numeric user ids alone: names can be re-assigned. Only the digest of a code is kept.
+// Allowed are numeric ids alone, of users and of groups with all who are in them: names can be
+// re-assigned. Only the digest of a code is kept.
 #pragma once
 
 #include <string>

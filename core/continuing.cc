@@ -45,6 +45,13 @@ Joined joined(const OpenTurn& turn, const std::string& said, History& history) {
   return {std::move(text), static_cast<std::uint32_t>(earlier)};
 }
 
+std::string said_last(const OpenTurn& turn, std::string said, History& history) {
+  const bool nothing = said.find_first_not_of(" \t\r\n") == std::string::npos;
+  if (!nothing || turn.kind() != ANSWER || turn.said() == 0) return said;
+  std::string before = history.text(turn.said());
+  return before == kErasedText ? said : before;
+}
+
 std::string_view own_text(const Event& ended) {
   std::size_t earlier = ended.turn_completed().earlier_bytes();
   if (ended.has_turn_failed()) earlier = ended.turn_failed().earlier_bytes();

@@ -32,6 +32,10 @@ struct Joined {
 };
 Joined joined(const OpenTurn& turn, const std::string& said, History& history);
 
+// What its attempt under way said; where that is nothing, the words of the newest one before it
+// that had any: people have read them.
+std::string said_last(const OpenTurn& turn, std::string said, History& history);
+
 // What the end of a turn says that is shown with it: without what an earlier turn said.
 std::string_view own_text(const Event& ended);
 

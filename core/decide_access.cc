@@ -37,7 +37,7 @@ bool told_of_text_alone(const State& state, const Event& event) {
   if (state.directory.rules() < 3 || refused.reason() != MessageRefused::UNSUPPORTED) return false;
   if (!kind.starts_with("message.") || kind == "message.service" || place.find(":-") != place.npos)
     return false;
-  if (!state.directory.may_talk(channel_of(place), refused.user())) return false;
+  if (!state.directory.may_talk(place, refused.user())) return false;
   const Seq oldest = event.seq() > kLookedBack ? event.seq() - kLookedBack : 1;
   for (Seq seq = event.seq() - 1; seq >= oldest; --seq) {
     const std::optional<Event> before = state.history.clear_event(seq);

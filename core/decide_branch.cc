@@ -11,6 +11,7 @@
 #include "core/context.h"
 #include "core/conversations.h"
 #include "core/decide_conversation.h"
+#include "core/late.h"
 #include "core/model.h"
 #include "core/notation.h"
 #include "core/tree.h"
@@ -135,7 +136,8 @@ Decisions take_back_waiting(const Asked& asked, int* left) {
     if (one->seq() >= asked.message.seq() || !words) continue;
     decisions.push_back(
         notice(asked.session, &*event, "Taken back before it was answered.", asked.topic));
-    --*left;
+    // Pieces of a long one go with the first of them.
+    if (one->joins() == 0 || one->joins() == one->seq()) --*left;
   }
   return decisions;
 }
@@ -146,6 +148,40 @@ Decisions stop_for_edit(const State& state, const Session& session, Seq edited, 
   const bool among = std::find(answers.begin(), answers.end(), edited) != answers.end();
   if (among && answers.size() > 1) return take_back_turn(state, session, by, nullptr);
   return cancel_turn(state, session, by);
+}
+
+// The messages of persons on the way; of those that are pieces of one, the first.
+std::vector<Seq> messages_of(const Asked& asked) {
+  std::vector<Seq> said;
+  const Entry* before = nullptr;
+  for (const Entry& entry : asked.tree().entries()) {
+    const bool follows = before != nullptr && before->role() == Entry::USER;
+    const bool joins =
+        follows && entry.role() == Entry::USER && is_piece(asked.state.history.text(before->seq()));
+    if (entry.role() == Entry::USER && !joins) said.push_back(entry.seq());
+    before = &entry;
+  }
+  return said;
+}
+
+// What was not asked, for want of something that may be there by now; a command asks no model.
+std::optional<Event> refused_message(const Asked& asked) {
+  const Seq refused = asked.tree().refused();
+  std::optional<Event> event =
+      refused == 0 ? std::nullopt : asked.state.history.clear_event(refused);
+  if (event && !event->message_received().command().empty()) event.reset();
+  return event;
+}
+
+Event replaced_by(const Session& session, Seq replaced, const Event& by) {
+  Event event;
+  event.set_session(session.state().id());
+  MessageReplaced* body = event.mutable_message_replaced();
+  body->set_replaced(replaced);
+  body->set_by(by.seq());
+  body->set_tokens(by.has_message_edited() ? by.message_edited().tokens()
+                                           : by.message_received().tokens());
+  return event;
 }
 
 Decisions go_to(const Asked& asked, Seq leaf) {
@@ -171,7 +207,8 @@ Seq find_said(const Session& session, std::int64_t message_id, Seq before, Histo
     if (!event.has_reply_posted()) {
       const bool waits = std::any_of(state.waiting().begin(), state.waiting().end(),
                                      [&](const Waiting& one) { return one.seq() == event.seq(); });
-      found = waits || find_entry(state, event.seq()) != nullptr ? event.seq() : 0;
+      const bool known = waits || find_entry(state, event.seq()) != nullptr;
+      found = known || event.seq() == state.refused() ? event.seq() : 0;
       return found != 0;
     }
     // What a turn said is the entry of the event that ended it: the first one after its beginning.
@@ -203,10 +240,7 @@ Decisions undo_messages(const State& state, const Session& session, const Event&
         asked.reply("Taken back, before it was answered: " + messages_text(*count) + "."));
     return decisions;
   }
-  std::vector<Seq> said;
-  for (const Entry& entry : asked.tree().entries()) {
-    if (entry.role() == Entry::USER) said.push_back(entry.seq());
-  }
+  const std::vector<Seq> said = messages_of(asked);
   const int there = static_cast<int>(said.size());
   if (there == 0 && left == *count) return {asked.reply("There is nothing to take back.")};
   if (left > there) {
@@ -242,12 +276,19 @@ Decisions redo_messages(const State& state, const Session& session, const Event&
 Decisions retry_answer(const State& state, const Session& session, const Event& message) {
   const Asked asked{state, session, message, "retry"};
   const Seq said = last_said(asked.tree());
-  if (said == 0) return {asked.reply("There is nothing to answer once more.")};
+  const std::optional<Event> refused = refused_message(asked);
+  if (said == 0 && !refused) return {asked.reply("There is nothing to answer once more.")};
   const Result<ResolvedModel> model = model_of(state, session, asked.arguments());
   if (!model) return {asked.reply(model.error().message + " Nothing was changed.")};
   const std::int64_t user = message.message_received().user();
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
     return {asked.reply("⚠ Nothing was sent: " + stop)};
+  }
+  if (refused) {
+    Event again = replaced_by(session, refused->seq(), *refused);
+    again.mutable_message_replaced()->set_answers(message.seq());
+    again.mutable_message_replaced()->set_model(asked.arguments());
+    return {std::move(again)};
   }
   Decisions decisions = moved(asked, said, LeafMoved::RETRY);
   decisions.back().mutable_leaf_moved()->set_model(asked.arguments());
@@ -356,23 +397,26 @@ Decisions decide_edited(const State& state, const Event& event) {
   const SessionState& talk = session->state();
   const bool entry = find_entry(talk, replaced) != nullptr;
   const bool elsewhere = is_elsewhere(talk, replaced);
+  if (elsewhere && (answering(*session) || talk.compacting() != 0 || talk.waiting_size() > 0)) {
+    return {notice(*session, nullptr,
+                   "What you edited was said in an earlier conversation, and this one is not "
+                   "answered yet. Edit it once more when it is, to go on there.",
+                   "edited")};
+  }
   Decisions decisions;
   if (entry && session->busy()) decisions = stop_for_edit(state, *session, replaced, event.seq());
-  if (elsewhere) {
-    for (Event& one : drop_waiting(state, *session, event)) decisions.push_back(std::move(one));
+  decisions.push_back(replaced_by(*session, replaced, event));
+  if (entry && lateness(event, Duration(state.directory.settings().stale_after()))) {
+    for (Event& one : hold_message(state, *session, event.seq())) {
+      decisions.push_back(std::move(one));
+    }
   }
-  Event fact;
-  fact.set_session(talk.id());
-  fact.mutable_message_replaced()->set_replaced(replaced);
-  fact.mutable_message_replaced()->set_by(event.seq());
-  fact.mutable_message_replaced()->set_tokens(edited.tokens());
-  decisions.push_back(std::move(fact));
   if (entry && position_after(talk, replaced) == 0) {
-    std::string told =
-        "What you edited was said on another branch: it goes on there. /branches shows the way "
-        "back.";
-    if (elsewhere) told += dropped_text(state, *session, event);
-    decisions.push_back(notice(*session, nullptr, std::move(told), "edited"));
+    decisions.push_back(
+        notice(*session, nullptr,
+               "What you edited was said on another branch: it goes on there. /branches shows "
+               "the way back.",
+               "edited"));
   }
   return decisions;
 }

@@ -70,7 +70,11 @@ Decisions continue_answer(const State& state, const Session& session, const Even
   const auto reply = [&](std::string text) -> Decisions {
     return {notice(session, &message, std::move(text), "continue")};
   };
-  if (answering(session)) return reply("An answer is under way; /stop stops it.");
+  if (answering(session)) {
+    const bool summary = session.state().open().kind() == SUMMARY;
+    return reply(std::string(summary ? "A summary is being made" : "An answer is under way") +
+                 "; /stop stops it.");
+  }
   const auto& entries = session.state().entries();
   const int size = entries.size();
   const bool answered = size >= 2 && entries[size - 1].role() == Entry::ASSISTANT &&

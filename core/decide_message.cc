@@ -1,6 +1,7 @@
 // What a message asks for. A command is answered by notices and state changes in the transaction of
 // its message; anything else becomes a turn.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/command.h"
@@ -134,6 +135,13 @@ Decisions stop_nothing(const Order& asked) {
   return decisions;
 }
 
+// Nobody waits for what becomes of it.
+bool began_by_itself(const State& state, const OpenTurn& open) {
+  const std::optional<Event> started =
+      open.kind() == SUMMARY ? state.history.clear_event(open.compaction()) : std::nullopt;
+  return started && started->compaction_started().answers() == 0;
+}
+
 Decisions answer_stop(const Order& asked) {
   if (!answering(asked.session)) return stop_nothing(asked);
   const SettingsLoaded& settings = asked.state.directory.settings();
@@ -146,7 +154,12 @@ Decisions answer_stop(const Order& asked) {
         "stops it.",
         "stop");
   }
-  return cancel_turn(asked.state, asked.session, asked.message.seq());
+  Decisions decisions = cancel_turn(asked.state, asked.session, asked.message.seq());
+  if (asked.rules() >= 3 && began_by_itself(asked.state, open)) {
+    decisions.push_back(notice(asked.session, &asked.message,
+                               "The summary that was being made is stopped.", "stop"));
+  }
+  return decisions;
 }
 
 Decisions answer_whoami(const Order& asked) {
@@ -301,7 +314,9 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
   if (held && !(has_late(session.state()) && wrote_anew(state, session))) return decisions;
   const bool gathers = words_came_late(state, session);
   bool gathered = false;
+  std::set<Seq> refused;
   for (int position = 0; position < session.state().waiting_size(); ++position) {
+    if (refused.contains(session.state().waiting(position).seq())) continue;
     const std::vector<Event> together = waiting_together(state, session, position);
     if (together.empty()) continue;
     // Late ones are answered with all others that wait for their first answer, before a command.
@@ -313,9 +328,12 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
     Decisions settled;
     if (late) settled = settle_late(state, session);
     if (!late && together.size() > 1) settled = start_answers(state, session, together, Preface());
-    // What is too much for one turn is answered one by one.
-    if (!late && !changes_conversation(settled)) {
-      settled = settle_message(state, session, together.front());
+    // Where one turn cannot answer all, it is one by one; where nobody can answer any, that is told
+    // once.
+    const bool whole = !settled.empty() && !settled.back().has_notice_issued();
+    if (!late && !whole) settled = settle_message(state, session, together.front());
+    for (const Event& one : together) {
+      if (whole) refused.insert(one.seq());
     }
     const bool changed =
         changes_conversation(settled) || (command && !only_tells(settled, together.front().seq()));

@@ -174,7 +174,9 @@ Decisions meet_busy(const State& state, const Session& session, const Event& mes
   const std::string mode = queue_mode(state, session);
   // What has said nothing yet has no piece to be cut at.
   const bool at_once = mode == "interrupt" || (mode == "steer" && open.last_chunk() == 0);
-  return at_once ? cut_turn(state, session, message.seq()) : Decisions();
+  // What will not be asked for want of money cuts nothing.
+  const bool paid = budget_stop(state, session.state().place(), writer_of(message)).empty();
+  return at_once && paid ? cut_turn(state, session, message.seq()) : Decisions();
 }
 
 Decisions decide_chunk(const State& state, const Event& event) {

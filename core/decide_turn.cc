@@ -9,6 +9,7 @@
 #include "core/decide_conversation.h"
 #include "core/failure_text.h"
 #include "core/health.h"
+#include "core/letters.h"
 #include "core/model.h"
 #include "core/open_turn.h"
 #include "core/policy.h"
@@ -89,8 +90,10 @@ std::uint32_t unseen_tokens(const State& state, Seq last_chunk) {
 
 // What was said stays, behind what an earlier turn had said of the same answer.
 template <typename Body>
-void keep_text(const State& state, const OpenTurn& turn, const std::string& said, Event* event,
+void keep_text(const State& state, const OpenTurn& turn, const std::string& now_said, Event* event,
                Body* body) {
+  const std::string said = said_last(turn, now_said, state.history);
+  body->set_kept(said != now_said);
   Joined whole = joined(turn, said, state.history);
   body->set_tokens(estimate_tokens(whole.text, state.directory.rules()));
   body->set_earlier_bytes(whole.earlier_bytes);
@@ -158,48 +161,6 @@ Event turn_abandoned(const State& state, const OpenTurn& turn, const std::string
 }
 
 namespace {
-
-// By id; as good as State::session() says.
-std::vector<const Session*> busy_sessions(const State& state) {
-  std::vector<const Session*> busy;
-  for (const auto& [id, row] : state.directory.sessions()) {
-    if (row.open_turn() == 0) continue;
-    const Session* session = state.session(id);
-    if (session != nullptr && session->busy()) busy.push_back(session);
-  }
-  return busy;
-}
-
-Decisions decide_interrupted(const State& state, const Session& session) {
-  if (Decisions cut = cut_interrupted(state, session); !cut.empty()) return cut;
-  const OpenTurn& turn = session.state().open();
-  const std::string text = text_so_far(turn.last_chunk(), state.history);
-  // Older rules counted every attempt as if a restart had made it.
-  const bool counted = state.directory.rules() >= 3;
-  const std::uint32_t restarts = counted ? turn.restarts() + 1 : turn.attempt();
-  if (restarts >= kRestartAttemptsMax) {
-    return {turn_abandoned(state, turn, text,
-                           "⚠ Given up: the gateway was restarted " + std::to_string(restarts) +
-                               " times while this was being answered. Write again to go on.")};
-  }
-  Decisions cut_off = settle_cut_off(state, session, text);
-  const std::string stop = budget_stop(state, turn);
-  if (cut_off.empty() && counted && !stop.empty()) {
-    return {
-        turn_abandoned(state, turn, text,
-                       "⚠ The gateway was restarted while this was being answered, and " + stop)};
-  }
-  if (cut_off.empty()) {
-    // A pause that the provider asked for goes on.
-    const Time paused = counted ? from_milliseconds(turn.not_before()) : state.now;
-    return {turn_retried(state, turn, ERROR_CLASS_UNSPECIFIED, std::max(state.now, paused), text)};
-  }
-  Event abandoned = turn_abandoned(state, turn, text, cut_off.front().content().detail());
-  abandoned.mutable_turn_abandoned()->set_restarts(restarts);
-  abandoned.mutable_turn_abandoned()->set_goes_on(cut_off.front().turn_abandoned().goes_on());
-  cut_off.front() = std::move(abandoned);
-  return cut_off;
-}
 
 // The provider found the prompt too long: the next attempt keeps less of it. Nothing: there is no
 // shorter one.
@@ -314,6 +275,22 @@ Waiting waiting_as(const Session& session, const Event& message) {
   return {};
 }
 
+bool of_one_writer(const std::vector<Event>& messages) {
+  return std::all_of(messages.begin(), messages.end(), [&](const Event& message) {
+    return writer_of(message) == writer_of(messages.front());
+  });
+}
+
+// Why they are not asked is told with the last of them.
+Event all_but_last(const Session& session, const std::vector<Event>& messages) {
+  Event event;
+  event.set_session(session.state().id());
+  for (std::size_t index = 0; index + 1 < messages.size(); ++index) {
+    event.mutable_queue_cleared()->add_dropped(messages[index].seq());
+  }
+  return event;
+}
+
 // Why not all of them can be answered.
 std::string stop_of_any(const State& state, const Session& session,
                         const std::vector<Event>& messages) {
@@ -363,11 +340,16 @@ Decisions start_answers(const State& state, const Session& session,
                         const std::vector<Event>& messages, const Preface& late) {
   const Waiting waiting = waiting_as(session, messages.front());
   const auto refuse = [&](const std::string& why, const std::string& topic) {
-    Decisions notices = not_asked(session, messages.front(), waiting, why, topic);
-    for (std::size_t index = 1; index < messages.size(); ++index) {
-      notices.push_back(notice(session, &messages[index], why, topic));
+    Decisions decisions;
+    const bool at_once = topic == "model" || (topic == "budget" && of_one_writer(messages));
+    for (const Event& message : messages) {
+      if (at_once && message.seq() != messages.back().seq()) continue;
+      for (Event& one : not_asked(session, message, waiting, why, topic)) {
+        decisions.push_back(std::move(one));
+      }
     }
-    return notices;
+    if (at_once && messages.size() > 1) decisions.push_back(all_but_last(session, messages));
+    return decisions;
   };
   const Result<ResolvedModel> model = model_of(state, session, waiting.model());
   if (!model) return refuse("⚠ " + model.error().message, "model");
@@ -466,6 +448,33 @@ Decisions cancel_turn(const State& state, const Session& session, Seq by) {
   return {std::move(event)};
 }
 
+namespace {
+
+// So many letters were read by somebody: they are not taken away for another attempt, which may
+// come to less.
+constexpr std::size_t kReadLetters = 200;
+
+bool was_read(const State& state, const OpenTurn& turn, std::string_view text) {
+  if (state.directory.rules() < 3 || turn.kind() != ANSWER) return false;
+  std::size_t letters = 0;
+  for (std::size_t at = 0; at < text.size() && letters < kReadLetters; ++letters) {
+    at += letter_at(text.substr(at)).bytes;
+  }
+  return letters == kReadLetters;
+}
+
+// A summary that began by itself, and somebody has written meanwhile: what can be made at once goes
+// before a better one.
+bool holds_up(const State& state, const Session& session) {
+  const OpenTurn& turn = session.state().open();
+  const bool waited_for = turn.kind() == SUMMARY && !session.state().waiting().empty();
+  if (state.directory.rules() < 3 || !waited_for) return false;
+  const std::optional<Event> started = state.history.clear_event(turn.compaction());
+  return started && started->compaction_started().answers() == 0;
+}
+
+}  // namespace
+
 Decisions decide_attempt_failed(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr || !session->busy()) return {};
@@ -477,14 +486,17 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
       state.directory.rules() < 3 ? turn.attempt() : attempts_of_model(turn);
   const bool refused = failed.retry_after() < 0 || Duration(failed.retry_after()) > kRetryAfterMax;
   const bool stopped = !budget_stop(state, turn).empty();
-  if (worth_retrying(failed.error()) && !refused && !stopped && attempts < attempts_max) {
+  const bool read = was_read(state, turn, text);
+  const bool again_at_all = !refused && !stopped && !read && !holds_up(state, *session);
+  if (worth_retrying(failed.error()) && again_at_all && attempts < attempts_max) {
     const Duration delay =
         std::max(retry_delay(turn.seq(), turn.attempt(), attempts), Duration(failed.retry_after()));
     return {turn_retried(state, turn, failed.error(), state.now + delay, text)};
   }
   Decisions again;
   if (failed.error() == OVERFLOW && !stopped) again = retry_shorter(state, *session, event);
-  if (again.empty() && !stopped) again = fall_back(state, *session, failed, event.seq(), text);
+  if (again.empty() && !stopped && !read)
+    again = fall_back(state, *session, failed, event.seq(), text);
   if (!again.empty()) return again;
   if (failed.error() == OVERFLOW && turn.steps_size() > 0) {
     return {steps_too_long(state, turn, failed, text)};
@@ -522,59 +534,6 @@ Decisions decide_turn_ended(const State& state, const Event& event) {
   if (turn) decisions = settle_limit(state, *session, event, *turn);
   if (!decisions.empty() && decisions.back().has_leaf_moved()) return decisions;
   for (Event& one : settle_ended(state, *session, event)) decisions.push_back(std::move(one));
-  return decisions;
-}
-
-Decisions decide_restart(const State& state, const Event& event) {
-  Decisions decisions;
-  if (!event.gateway_started().recovery()) return decisions;
-  for (const Session* session : busy_sessions(state)) {
-    const bool tools = session->state().open().using_tools();
-    Decisions settled =
-        tools ? settle_interrupted_tools(state, *session) : decide_interrupted(state, *session);
-    for (Event& one : settled) decisions.push_back(std::move(one));
-  }
-  return decisions;
-}
-
-Decisions decide_restored(const State& state, const Event&) {
-  Decisions decisions = drop_held(state);
-  for (const Session* session : busy_sessions(state)) {
-    const OpenTurn& turn = session->state().open();
-    Event event =
-        turn_abandoned(state, turn, text_so_far(turn.last_chunk(), state.history),
-                       "⚠ Given up: this was being answered when the backup was made that "
-                       "the journal was restored from.");
-    for (const Waiting& waiting : session->state().waiting()) {
-      event.mutable_turn_abandoned()->add_waited(waiting.seq());
-    }
-    decisions.push_back(std::move(event));
-  }
-  return decisions;
-}
-
-Decisions decide_settings(const State& state, const Event& event) {
-  Decisions decisions;
-  for (const Session* session : busy_sessions(state)) {
-    const OpenTurn& turn = session->state().open();
-    const auto& providers = event.settings_loaded().providers();
-    const bool usable =
-        std::any_of(providers.begin(), providers.end(), [&](const ProviderRow& row_of_provider) {
-          return row_of_provider.name() == turn.provider() && row_of_provider.usable();
-        });
-    if (usable) continue;
-    AttemptFailed failed;
-    failed.set_error(SETTINGS);
-    const std::string text = text_so_far(turn.last_chunk(), state.history);
-    Decisions again;
-    if (budget_stop(state, turn).empty()) {
-      again = fall_back(state, *session, failed, event.seq(), text);
-    }
-    if (again.empty()) {
-      again = {turn_failed(state, turn, failed, text, "the settings no longer name it")};
-    }
-    for (Event& one : again) decisions.push_back(std::move(one));
-  }
   return decisions;
 }
 

@@ -65,8 +65,10 @@ std::size_t cut_at(std::string_view text, std::size_t characters_max) {
   const std::string_view head = text.substr(0, end);
   for (const std::string_view mark : {"\n\n", "\n", ". ", " "}) {
     const std::size_t at = head.rfind(mark);
-    // A cut in the first half would waste a message.
-    if (at != head.npos && at >= end / 2) return at + mark.size();
+    // A cut in the first half would waste a message; one behind white space alone would make it the
+    // end of the part before, which stands already.
+    const bool useful = at != head.npos && at >= end / 2;
+    if (useful && !blank(head.substr(0, at))) return at + mark.size();
   }
   return end;
 }

@@ -274,13 +274,19 @@ const SessionRow* Directory::session(SessionId id) const {
   return found == sessions_.end() ? nullptr : &found->second;
 }
 
-bool Directory::may_talk(std::string_view channel, std::int64_t user) const {
+bool Directory::may_talk(std::string_view place, std::int64_t user) const {
+  const std::string_view channel = channel_of(place);
   if (channel == "console" || channel == "terminal") return true;
   if (user == 0) return false;
   const auto holds = [user](const auto& users) {
     return std::find(users.begin(), users.end(), user) != users.end();
   };
-  return user == owner() || holds(state_.allowed()) || holds(state_.settings().telegram_allow());
+  const auto& allow = state_.settings().telegram_allow();
+  const std::string_view chat = place.substr(0, place.find('/'));
+  const bool group = std::any_of(allow.begin(), allow.end(), [&](std::int64_t id) {
+    return id < 0 && chat == "telegram:" + std::to_string(id);
+  });
+  return group || user == owner() || holds(state_.allowed()) || holds(allow);
 }
 
 std::int64_t Directory::owner() const {

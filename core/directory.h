@@ -39,9 +39,9 @@ class Directory {
   [[nodiscard]] const SessionRow* session(SessionId id) const;
   [[nodiscard]] const std::map<SessionId, SessionRow>& sessions() const { return sessions_; }
 
-  // Access: allowed by settings, by pairing, or because the channel is this machine's own (console,
-  // terminal).
-  [[nodiscard]] bool may_talk(std::string_view channel, std::int64_t user) const;
+  // Access: allowed by settings, by pairing, because all of a group are, or because the channel is
+  // this machine's own (console, terminal).
+  [[nodiscard]] bool may_talk(std::string_view place, std::int64_t user) const;
   [[nodiscard]] std::int64_t owner() const;
   [[nodiscard]] std::string owner_place() const;
   [[nodiscard]] const PairingRow* pairing(std::int64_t user) const;

@@ -69,23 +69,28 @@ std::string failed_before(const State& state, const OpenTurn& turn) {
 
 std::string failure_sentence(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
                              const std::string& detail, bool kept) {
-  std::string sentence = "⚠ No " + std::string(kept ? "complete " : "") + "answer from " +
-                         turn.model() + ": " +
-                         reason_of(failed.error(), provider_name(turn), failed.status(), detail,
-                                   turn.steps_size() > 0, state.directory.rules());
-  if (quoted(failed.error(), failed.status(), detail, state.directory.rules())) {
+  const std::uint32_t rules = state.directory.rules();
+  // Of a summary or a title, why there is none: it stands in a sentence of theirs.
+  const bool answer = turn.kind() == ANSWER || rules < 3;
+  std::string sentence =
+      answer ? "⚠ No " + std::string(kept ? "complete " : "") + "answer from " + turn.model() + ": "
+             : std::string();
+  sentence += reason_of(failed.error(), provider_name(turn), failed.status(), detail,
+                        turn.steps_size() > 0, rules);
+  if (quoted(failed.error(), failed.status(), detail, rules)) {
     sentence += " It said: " + detail;
   }
-  const std::uint32_t attempts =
-      state.directory.rules() < 3 ? turn.attempt() : attempts_of_model(turn);
+  const std::uint32_t attempts = rules < 3 ? turn.attempt() : attempts_of_model(turn);
   if (attempts > 1) sentence += " Tried " + std::to_string(attempts) + " times.";
   if (const std::string others = failed_before(state, turn); !others.empty()) {
     sentence += " Before it " + others + " failed.";
   }
   if (const std::string stop = budget_stop(state, turn); !stop.empty())
     return sentence + " " + stop;
-  if (kept && state.directory.rules() >= 3) {
-    return sentence + " What came is kept above; /continue goes on from there.";
+  if (!answer) return sentence;
+  if (rules >= 3) {
+    return sentence + (kept ? " What came is kept above; /continue goes on from there."
+                            : " Your message is kept; /retry asks once more.");
   }
   sentence += kept ? " What came is kept above;" : " Your message is kept;";
   return sentence + " it is not retried. Write again to go on.";

@@ -41,6 +41,9 @@ void Offsets::apply(const Event& event) {
     note(event.place_moved());
   } else if (event.has_updates_asked()) {
     rows_[event.updates_asked().source()].asked = from_milliseconds(event.time());
+  } else if (event.has_updates_gap()) {
+    // It is told once, however often the next poll fails.
+    rows_[event.updates_gap().source()].asked = from_milliseconds(event.time());
   }
 }
 

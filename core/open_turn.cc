@@ -35,6 +35,7 @@ void retry_open_turn(OpenTurn* turn, const Event& event) {
   turn->set_attempt_seq(event.seq());
   turn->set_not_before(retried.not_before());
   turn->set_last_chunk(0);
+  if (retried.tokens() > 0) turn->set_said(event.seq());
   const auto spend_no_attempt = [turn] {
     turn->set_first_attempt(std::max(turn->first_attempt(), 1U) + 1);
   };

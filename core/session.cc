@@ -34,6 +34,18 @@ void add_entry(SessionState* state, Seq seq, Entry::Role role, std::uint32_t tok
   entry->set_conversation(state->conversation());
 }
 
+// It was not asked; /retry and new words ask it all the same.
+void settle_by_notice(SessionState* state, const NoticeIssued& notice) {
+  const std::string& topic = notice.topic();
+  const bool refuses = topic == "context" || topic == "budget" || topic == "model";
+  const auto& waiting = state->waiting();
+  const bool waits = std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
+    return one.seq() == notice.answers() && one.asked() == 0;
+  });
+  if (refuses && waits) state->set_refused(notice.answers());
+  settle_waiting(state, notice.answers());
+}
+
 void start_turn(SessionState* state, const Event& event) {
   const TurnStarted& started = event.turn_started();
   *state->mutable_open() = opened_turn(event);
@@ -44,6 +56,7 @@ void start_turn(SessionState* state, const Event& event) {
     state->set_anew(started.anew());
     state->clear_held_until();
     state->clear_idle_closed();
+    state->clear_refused();
   }
   for (const Seq message : started.answers()) {
     std::uint32_t tokens = 0;
@@ -224,6 +237,7 @@ void reset(SessionState* state, const Event& event) {
     state->clear_held_until();
   }
   state->clear_undone();
+  state->clear_refused();
   state->set_reset_at(event.seq());
   if (!reset.settings_too()) return;
   state->clear_model();
@@ -257,6 +271,7 @@ void follow_leaf(SessionState* state, const LeafMoved& moved) {
   if (!move_leaf(state, moved.to())) return;
   if (moved.to() != 0) enter_conversation(state, state->entries(0).conversation());
   state->clear_idle_closed();
+  state->clear_refused();
   if (moved.why() == LeafMoved::UNDO) {
     state->add_undone(before);
   } else if (moved.why() == LeafMoved::REDO) {
@@ -283,6 +298,13 @@ void replace_message(SessionState* state, const MessageReplaced& replaced) {
     edited.set_late(waiting.late());
     edited.set_joins(waiting.joins());
     waiting = edited;
+    return;
+  }
+  if (replaced.replaced() == state->refused()) {
+    state->clear_refused();
+    settle_waiting(state, replaced.answers());
+    edited.set_model(replaced.model());
+    *state->add_waiting() = std::move(edited);
     return;
   }
   const Entry* entry = find_entry(*state, replaced.replaced());
@@ -428,7 +450,7 @@ void Session::apply(const Event& event) {
   } else if (event.has_message_received()) {
     wait_last(&state_, event);
   } else if (event.has_notice_issued()) {
-    settle_waiting(&state_, event.notice_issued().answers());
+    settle_by_notice(&state_, event.notice_issued());
     if (event.notice_issued().topic() == "idle") state_.clear_idle_closed();
   } else if (event.has_session_named()) {
     name_conversation(&state_, event);

@@ -48,6 +48,7 @@ void start_step(OpenTurn* open, const Event& event) {
   open->set_prompt(event.seq());
   open->set_last_chunk(0);
   open->clear_not_before();
+  open->clear_said();
   open->clear_using_tools();
 }
 

@@ -99,6 +99,7 @@ std::optional<CallEnd> call_end(const Event& event) {
   if (event.has_turn_retried()) return cut_short(event.turn_retried());
   const auto given_up = [&](const auto& body) {
     CallEnd end = ended(body, Usage(), false);
+    if (body.kept()) end.tokens = 0;
     end.tokens += body.unseen_tokens();
     return end;
   };

@@ -308,4 +308,39 @@ TEST_CASE("a server on this machine costs nothing, and /usage says so", "[budget
   CHECK(told.said().find("nobody knows") == std::string::npos);
 }
 
+TEST_CASE("several that one turn would answer are refused once", "[budget]") {
+  Money money(1'000, 0);
+  money.rows.mutable_settings_loaded()->set_queue_mode("collect");
+  money.limit(1'000);
+  money.write("one", ++money.message);
+  money.write("two", ++money.message);
+  money.write("three", ++money.message);
+  const Seq spent = money.answer_for(2'000);
+  REQUIRE(money.idle());
+  int refusals = 0;
+  for (Seq seq = spent; seq <= money.log.last(); ++seq) {
+    refusals += money.event(seq).notice_issued().topic() == "budget" &&
+                money.event(seq).notice_issued().answers() != 0;
+  }
+  CHECK(refusals == 1);
+  CHECK(money.last("QueueCleared").queue_cleared().dropped_size() == 1);
+  CHECK(money.gateway->session(money.gateway->directory().at(Money::kChat)->id())
+            ->state()
+            .waiting()
+            .empty());
+}
+
+TEST_CASE("what will not be asked for want of money interrupts nothing", "[budget]") {
+  Money money(0, 1'000);
+  money.rows.mutable_settings_loaded()->set_queue_mode("interrupt");
+  money.limit(0, 1'000);
+  money.spend(2'000, 78);
+  money.write("one", ++money.message);
+  const Seq running = money.running().seq();
+  money.write("two", ++money.message, 78);
+  CHECK(money.running().seq() == running);
+  money.write("three", ++money.message);
+  CHECK(money.running().seq() != running);
+}
+
 }  // namespace daybook::decide_budget_test

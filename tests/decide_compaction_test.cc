@@ -275,5 +275,44 @@ TEST_CASE("two messages are made no shorter", "[core]") {
   CHECK(talk.kinds_after(failed) == "TurnFailed CompactionFailed CompactionCompleted NoticeIssued");
 }
 
+TEST_CASE("a summary that began by itself holds nobody up who has written meanwhile", "[core]") {
+  Talk talk;
+  talk.exchanges(4);
+  REQUIRE(talk.summarising());
+  const bool waits = GENERATE(true, false);
+  if (waits) talk.say("meanwhile");
+  const Seq failed = talk.fail(talk.turn(), STALLED);
+  CHECK(talk.kinds_after(failed) ==
+        (waits ? "TurnFailed CompactionFailed CompactionCompleted TurnStarted" : "TurnRetried"));
+}
+
+TEST_CASE("/stop of a summary that began by itself says so, and /continue says what it is",
+          "[core]") {
+  Talk talk;
+  talk.exchanges(4);
+  REQUIRE(talk.summarising());
+  talk.say("/continue");
+  CHECK(talk.last("NoticeIssued").content().text() == "A summary is being made; /stop stops it.");
+  talk.say("/stop");
+  CHECK_FALSE(talk.state().has_open());
+  CHECK(talk.last("NoticeIssued").content().text() ==
+        "The summary that was being made is stopped.");
+}
+
+TEST_CASE("why there is no summary is said in one sentence", "[core]") {
+  Talk talk(50, false);
+  for (const char* word : {"a", "b"}) {
+    talk.say(word);
+    talk.complete(talk.turn(), word);
+  }
+  talk.say("/compact");
+  REQUIRE(talk.summarising());
+  talk.fail(talk.turn(), AUTH);
+  const std::string told = talk.last("NoticeIssued").content().text();
+  CHECK(told.find("refused our key") != std::string::npos);
+  CHECK(told.find("No answer") == std::string::npos);
+  CHECK(told.find("Your message") == std::string::npos);
+}
+
 }  // namespace
 }  // namespace daybook::decide_compaction_test

@@ -49,15 +49,6 @@ struct Group : testing::Story {
     fact.mutable_content()->set_text(text);
     return gateway->record(std::move(fact), now);
   }
-  Seq edit(const std::string& text, std::int64_t user, std::int64_t message_id) {
-    Fact fact;
-    fact.mutable_message_edited()->set_place(kGroup);
-    fact.mutable_message_edited()->set_user(user);
-    fact.mutable_message_edited()->set_group(true);
-    fact.mutable_message_edited()->set_message_id(message_id);
-    fact.mutable_content()->set_text(text);
-    return gateway->record(std::move(fact), now);
-  }
   Seq answer(const std::string& place = kGroup, std::uint64_t nanodollars = 0) {
     const OpenTurn open = turn(place);
     Fact fact;
@@ -81,7 +72,7 @@ struct Group : testing::Story {
 
 TEST_CASE("who goes elsewhere drops the own words that wait; the others' are answered there",
           "[group]") {
-  const std::string way = GENERATE("/reset", "/forget", "/sessions 1", "/switch 1", "an edit");
+  const std::string way = GENERATE("/reset", "/forget", "/sessions 1", "/switch 1");
   Group group;
   group.write("boats", kOwner, 1);
   group.answer();
@@ -92,12 +83,7 @@ TEST_CASE("who goes elsewhere drops the own words that wait; the others' are ans
   const Seq hers = group.write("hello", kAnna);
   const Seq own = group.write("hello?", kOwner);
   const Seq his = group.write("good day", kBoris);
-  if (way == "an edit") {
-    group.edit("rafts", kOwner, 1);
-    group.answer();
-  } else {
-    group.write(way, kOwner);
-  }
+  group.write(way, kOwner);
   const auto dropped = group.last("QueueCleared").queue_cleared().dropped();
   CHECK(std::vector<Seq>(dropped.begin(), dropped.end()) == std::vector<Seq>{own});
   CHECK(group.turn(kGroup).answers(0) == hers);
@@ -191,6 +177,24 @@ TEST_CASE("/status tells guests that a provider rests, and the owner why", "[gro
   }
   group.write_alone("/status", kOwner);
   CHECK(group.says(" UTC (FUNDS, event "));
+}
+
+TEST_CASE("all of a group that is allowed may talk in it, and nowhere else", "[group]") {
+  constexpr std::int64_t kStranger = 9;
+  const auto heard = [](Group& story, const std::string& place) {
+    const Seq written = story.write_to(place, "hello", kStranger, 0);
+    return story.event(written).has_message_received();
+  };
+  Group closed;
+  CHECK_FALSE(heard(closed, kGroup));
+  Group open;
+  Fact fact = testing::Story::settings();
+  fact.mutable_settings_loaded()->add_telegram_allow(-100);
+  open.gateway->record(std::move(fact), open.now);
+  CHECK(heard(open, kGroup));
+  CHECK(heard(open, std::string(kGroup) + "/7"));  // a topic of it
+  CHECK_FALSE(heard(open, "telegram:-1001"));
+  CHECK_FALSE(heard(open, "telegram:9"));
 }
 
 }  // namespace

@@ -50,20 +50,15 @@ TEST_CASE("a branch of the same conversation takes along what waits", "[sessions
   CHECK(chat.told().find("waited") == std::string::npos);
 }
 
-TEST_CASE("an edit of what was said in another conversation goes there and leaves what waits",
-          "[sessions]") {
+TEST_CASE("an edit of what was said in another conversation goes there", "[sessions]") {
   Chat chat;
   chat.write("boats", 1);
   chat.complete(chat.turn(), "re: boats");
   chat.say("/thinking high");
   chat.say("/forget");
   chat.exchange("cars");
-  chat.say("and bikes?");
-  chat.say("hello");
   const Seq edited = chat.edit("rafts", 1);
-  CHECK(chat.kinds_after(edited) ==
-        "TurnCancelled QueueCleared MessageReplaced NoticeIssued TurnStarted");
-  CHECK(chat.told().ends_with(" 1 message that waited is not answered any more."));
+  CHECK(chat.kinds_after(edited) == "MessageReplaced NoticeIssued TurnStarted");
   CHECK(chat.turn().answers(0) == edited);
   CHECK(chat.last("TurnStarted").turn_started().thinking() == "high");
   chat.complete(chat.turn(), "re: rafts");

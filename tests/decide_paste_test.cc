@@ -194,5 +194,25 @@ TEST_CASE("a restored journal gives up what waited for more", "[paste]") {
   CHECK(desk.last("NoticeIssued").notice_issued().topic() == "late");
 }
 
+TEST_CASE("/undo takes all pieces back: they are one message", "[paste]") {
+  const bool answered = GENERATE(true, false);
+  Desk desk;
+  desk.write("before", 0);
+  desk.answer();
+  if (!answered) desk.write("running", 0);
+  desk.paste(piece());
+  desk.paste(piece());
+  desk.paste("the end");
+  desk.gather();
+  if (answered) desk.answer();
+  const int entries = desk.state().entries_size();
+  desk.write("/undo", 0);
+  CHECK(desk.state().waiting_size() == 0);
+  // Before it was answered, nothing of it was said yet.
+  CHECK(desk.state().entries_size() == (answered ? 2 : entries));
+  CHECK(entries == (answered ? 6 : 3));
+  desk.check_refold();
+}
+
 }  // namespace
 }  // namespace daybook::decide_paste_test

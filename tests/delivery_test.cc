@@ -441,6 +441,16 @@ TEST_CASE("parts joined give the text, fit the limit, and never cut a code point
   });
 }
 
+TEST_CASE("white space that a part begins with is not cut off to end the part before", "[core]") {
+  const std::string text = "one two \n\n\n\n\n\nb";
+  const auto before = split_text(text, 9);
+  const std::string longer = text + "end. ";
+  const auto after = split_text(longer, 9);
+  REQUIRE(before.size() == 2);
+  REQUIRE(after.size() > 2);
+  CHECK(before[0] == after[0]);
+}
+
 TEST_CASE("text that grows never moves an earlier cut", "[core]") {
   rc::check("stable", [] {
     const auto words = *rc::gen::container<std::vector<std::string>>(

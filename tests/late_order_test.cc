@@ -174,12 +174,13 @@ TEST_CASE("a late command waits for the owner with the words before it", "[late]
   away.check_replay();
 }
 
-// How often each message was refused.
+// How often each message was refused, by itself or with the one behind it.
 std::map<Seq, int> refusals(Away& away) {
   std::map<Seq, int> told;
   for (Seq seq = 1; seq <= away.log.last(); ++seq) {
     const Event event = away.event(seq);
     if (event.content().text().starts_with("⚠")) ++told[event.notice_issued().answers()];
+    for (const Seq dropped : event.queue_cleared().dropped()) ++told[dropped];
   }
   return told;
 }

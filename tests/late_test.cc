@@ -397,5 +397,23 @@ TEST_CASE("what the owner released is not asked about again", "[late]") {
   away.check_replay();
 }
 
+TEST_CASE("new words of an answered message that come late are answered as late ones", "[late]") {
+  Away away;
+  away.write("is the shop open?", 0);
+  away.answer();
+  away.now += Duration(5 * kHour);
+  const Seq edited = away.edit("is the shop open on Sunday?", 3 * kHour);
+  CHECK(away.kinds_after(edited) == "MessageReplaced MessageHeld");
+  const Seq more = away.write("hello?", 2 * kHour);
+  CHECK(away.kinds_after(more) == "MessageHeld");
+  away.wait();
+  const Event started = away.last("TurnStarted");
+  REQUIRE(started.turn_started().answers_size() == 2);
+  CHECK(started.turn_started().answers(0) == edited);
+  CHECK(started.turn_started().preface().late_messages() == 2);
+  away.check_refold();
+  away.check_replay();
+}
+
 }  // namespace
 }  // namespace daybook::late_test

@@ -73,6 +73,19 @@ TEST_CASE("a source is asked whenever it answers, and having nothing moves no of
   CHECK(Offsets::restore(state).asked("telegram:1") == from_milliseconds(90));
 }
 
+TEST_CASE("a gap is told once, however often the process starts before a poll succeeds", "[core]") {
+  Offsets offsets;
+  offsets.apply(heard(1, 5));
+  Event gap = at(2, 500);
+  gap.mutable_updates_gap()->set_source("telegram:1");
+  gap.mutable_updates_gap()->set_last_asked(10);
+  offsets.apply(gap);
+  WorkState state;
+  offsets.save(&state);
+  CHECK(Offsets::restore(state).asked("telegram:1") == from_milliseconds(500));
+  CHECK(offsets.last("telegram:1")->update_id == 5);
+}
+
 TEST_CASE("offsets restored from a snapshot are the offsets that were saved", "[core]") {
   Offsets offsets;
   offsets.apply(heard(3, 5));

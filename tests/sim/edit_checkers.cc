@@ -81,6 +81,15 @@ bool stops_what_runs(const Event& event, Seq replaced, const Talk& talk, const E
          event.turn_cancelled().waits_again_size() == answers.size();
 }
 
+// It was said in an earlier conversation, and the present one is not done: that is told alone.
+bool told_alone(const Event& edit, Seq before, const Talk& talk, const Evidence& evidence) {
+  const bool busy = talk.open != 0 || !talk.waiting.empty();
+  const auto told = [&](const Event& event) {
+    return event.notice_issued().topic() == "edited" && event.cause() == edit.seq();
+  };
+  return busy && !talk.waiting.contains(before) && std::ranges::any_of(evidence.events, told);
+}
+
 }  // namespace
 
 Complaints edits_take_their_place(const Evidence& evidence) {
@@ -114,6 +123,7 @@ Complaints edits_take_their_place(const Evidence& evidence) {
     const Seq place = replaced == replaced_by.end() ? 0 : replaced->second;
     const bool asks = before != 0 && !text.starts_with('/') && by_event.at(before)->text != text;
     if (place == (asks ? before : 0)) continue;
+    if (place == 0 && told_alone(event, before, talk, evidence)) continue;
     complaints.push_back("edit " + std::to_string(event.seq()) + " took the place of event " +
                          std::to_string(place) + ", not of " + std::to_string(asks ? before : 0));
   }
