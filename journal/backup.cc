@@ -196,27 +196,6 @@ Result<std::uint64_t> epoch_of(Environment& environment) {
   return whole ? record::load_u64(**epoch) : 1;
 }
 
-// The newest event up to which both have one chain: seals that are equal vouch for all before.
-Result<Seq> common_upto(Environment& one, Environment& other) {
-  Reading mine(one);
-  Reading theirs(other);
-  const Result<Seq> last = mine.last();
-  if (!last) return last.error();
-  Seq low = 0;
-  for (Seq high = *last; low < high;) {
-    const Seq middle = low + (high - low + 1) / 2;
-    const auto seal = mine.seal_at(middle);
-    if (!seal) return seal.error();
-    const auto same = seal->has_value() ? theirs.seal_at((*seal)->last) : seal;
-    // Theirs may lie in a segment that is out of reach: then no more than what lies before.
-    const bool equal = seal->has_value() && same && same->has_value() &&
-                       (*seal)->last == (*same)->last && (*seal)->digest == (*same)->digest;
-    if (equal) low = (*seal)->last;
-    if (!equal) high = middle - 1;
-  }
-  return low;
-}
-
 bool is_of_a_copy(const std::string& name) {
   constexpr std::array kNames = {files::kData, "lock.mdb", files::kSealKey, files::kKeys};
   const bool named =

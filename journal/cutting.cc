@@ -134,4 +134,24 @@ Result<void> cut_behind(Environment& environment, std::uint32_t format, Seq upto
   return removed ? take_out_of_segments(environment, format, upto) : removed;
 }
 
+Result<Seq> common_upto(Environment& one, Environment& other) {
+  Reading mine(one);
+  Reading theirs(other);
+  const Result<Seq> last = mine.last();
+  if (!last) return last.error();
+  Seq low = 0;
+  for (Seq high = *last; low < high;) {
+    const Seq middle = low + (high - low + 1) / 2;
+    const auto seal = mine.seal_at(middle);
+    if (!seal) return seal.error();
+    const auto same = seal->has_value() ? theirs.seal_at((*seal)->last) : seal;
+    // Theirs may lie in a segment that is out of reach: then no more than what lies before.
+    const bool equal = seal->has_value() && same && same->has_value() &&
+                       (*seal)->last == (*same)->last && (*seal)->digest == (*same)->digest;
+    if (equal) low = (*seal)->last;
+    if (!equal) high = middle - 1;
+  }
+  return low;
+}
+
 }  // namespace daybook

@@ -1,4 +1,4 @@
-// A journal that is put back only up to some event: what lies behind it, taken out of a draft.
+// Where two histories of one journal part, and what lies behind an event taken out of a draft.
 #pragma once
 
 #include <cstdint>
@@ -12,5 +12,8 @@ namespace daybook {
 // Removes all behind `upto`, which ends a commit. What is archived is written back first, since a
 // history that is cut may end inside it; `format` is the journal's with nothing archived.
 Result<void> cut_behind(store::Environment& environment, std::uint32_t format, Seq upto);
+
+// The newest event up to which both have one chain: seals that are equal vouch for all before.
+Result<Seq> common_upto(store::Environment& one, store::Environment& other);
 
 }  // namespace daybook
