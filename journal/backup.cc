@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "journal/cutting.h"
+#include "journal/key_copies.h"
 #include "journal/key_file.h"
 #include "journal/layout.h"
 #include "journal/lmdb_log.h"
@@ -248,7 +249,9 @@ Result<bool> copy_all(const std::string& directory, const std::string& draft,
     if (!done) return done.error();
     const Result<std::vector<KeyId>> after = destroyed_of(directory);
     if (!after) return after.error();
-    if (*after == *before) return true;
+    if (*after != *before) continue;
+    done = destroy_due(draft, key_draft);
+    return done ? Result<bool>(true) : done.error();
   }
   return Error{"something is erased again and again while it is copied: try again later",
                ExitCode::kBusy};

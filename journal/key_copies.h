@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/log.h"
+#include "core/result.h"
 #include "journal/crypto.h"
 #include "journal/store.h"
 
@@ -15,5 +17,14 @@ namespace daybook {
 // after a restore one id may name two keys. A store that cannot be written to is left as it is.
 store::Status destroy_in_copies(const std::string& directory, std::string_view journal_id,
                                 const std::vector<KeyId>& ids);
+
+// In the store at `keys`, the copy's own: what the events of the copied journal in `directory` ask
+// to be destroyed, and nobody has done yet.
+Result<void> destroy_due(const std::string& directory, const std::string& keys);
+
+// In another journal, as far as it has one history with that in `directory`: the keys of these
+// words. One that nobody can read is left as it is.
+Result<void> destroy_in_history(const std::string& directory, const std::string& other,
+                                std::vector<Erased> words);
 
 }  // namespace daybook

@@ -68,6 +68,12 @@ Error KeyRing::missing(SessionId session, KeyId id) const {
           ExitCode::kDamaged};
 }
 
+void KeyRing::treat_as_destroyed(std::vector<KeyId> ids) {
+  const std::lock_guard lock(mutex_);
+  to_be_destroyed_ = std::move(ids);
+  ciphers_.clear();
+}
+
 Result<bool> KeyRing::unlock(SessionId session, KeyId id, Seq seq, std::string& content) {
   const std::lock_guard lock(mutex_);
   auto found = ciphers_.find(id);
@@ -88,6 +94,9 @@ Result<std::optional<Key>> KeyRing::disclose(SessionId session, KeyId id) {
 }
 
 Result<std::optional<Key>> KeyRing::working_key_of(SessionId session, KeyId id) {
+  if (std::binary_search(to_be_destroyed_.begin(), to_be_destroyed_.end(), id)) {
+    return std::optional<Key>();
+  }
   const Result<KeyEntry> entry = file_.read(id);
   if (!entry) return entry.error();
   if (entry->kind == KeyEntry::Kind::kDestroyed) return std::optional<Key>();

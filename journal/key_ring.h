@@ -50,6 +50,9 @@ class KeyRing {
 
   // ---- any thread
 
+  // From now on these count as destroyed: they are to be, and nobody has done it yet.
+  void treat_as_destroyed(std::vector<KeyId> ids);  // ascending
+
   // Decrypts in place. False: the key was destroyed. An Error when it cannot be had.
   Result<bool> unlock(SessionId session, KeyId id, Seq seq, std::string& content);
   // The working key itself, for who hands the words on: it unlocks what `id` locks, nothing else.
@@ -119,8 +122,9 @@ class KeyRing {
   std::unordered_map<KeyId, crypto::Salt> salts_;
   std::unordered_map<SessionId, SessionKey> sessions_;
   std::unordered_map<KeyId, std::unique_ptr<crypto::Cipher>> ciphers_;  // to unlock with
-  KeyId learnt_ = 0;                   // of the file: runs and sessions up to here are known
-  std::vector<KeyId> half_destroyed_;  // by who died over it; a writer finishes it when it opens
+  KeyId learnt_ = 0;                    // of the file: runs and sessions up to here are known
+  std::vector<KeyId> to_be_destroyed_;  // ascending
+  std::vector<KeyId> half_destroyed_;   // by who died over it; a writer finishes it when it opens
 
   std::atomic<std::uint64_t> run_ = 0;
   KeyId run_id_ = 0;

@@ -310,6 +310,15 @@ Seq LmdbReader::last() const {
   return last ? *last : 0;
 }
 
+Result<void> LmdbReader::treat_as_erased(std::vector<Erased> words) {
+  if (opened_.keys == nullptr) return {};
+  Result<std::vector<KeyId>> keys = reading_.keys_of(std::move(words));
+  if (!keys) return keys.error();
+  to_be_destroyed_ = *std::move(keys);
+  opened_.keys->treat_as_destroyed(to_be_destroyed_);
+  return {};
+}
+
 bool LmdbReader::replaced() const {
   const store::Environment& environment = *opened_.environment;
   return files::another_lies_at(environment.directory() + "/" + files::kData,

@@ -167,6 +167,10 @@ class LmdbReader final : public Log {
     return {opened_.environment->used_bytes(), opened_.environment->map_bytes()};
   }
 
+  // Reads these words as erased from now on, though their keys are still there. The next call says
+  // it anew.
+  Result<void> treat_as_erased(std::vector<Erased> words);
+
   // Valid while this object lives.
   [[nodiscard]] StoredReading stored() { return StoredReading(*opened_.environment); }
   // The key of one turn or event, to be handed on with its words; nullopt: they are in clear, or
@@ -185,7 +189,9 @@ class LmdbReader final : public Log {
                               const PieceVisitor& visitor) {
     const KeyMaker keys = [this]() -> Result<std::unique_ptr<KeyRing>> {
       if (opened_.keys == nullptr) return std::unique_ptr<KeyRing>();
-      return KeyRing::open(opened_.environment->directory(), opened_.journal_id, false);
+      auto ring = KeyRing::open(opened_.environment->directory(), opened_.journal_id, false);
+      if (ring) (*ring)->treat_as_destroyed(to_be_destroyed_);
+      return ring;
     };
     return scan_pieces(*opened_.environment, keys, first, last, kinds, threads, visitor);
   }
@@ -193,6 +199,7 @@ class LmdbReader final : public Log {
  private:
   Opened opened_;
   mutable Reading reading_;
+  std::vector<KeyId> to_be_destroyed_;
 };
 
 }  // namespace daybook

@@ -345,6 +345,11 @@ Result<void> Examination::judge_keys() {
     Result<std::vector<KeyId>> done = keys_of(true);
     if (!done) return done.error();
     erasures = {*std::move(asked), *std::move(done)};
+    if (erasures->asked.size() > erasures->done.size()) {
+      found_.notes.push_back(
+          "An erasure was ordered that nothing says is carried out: the keys of its words may "
+          "still be there. Start the gateway, or repeat the erasure.");
+    }
   }
   if (keys_) {
     const auto finding = keys_->finish(erasures ? &*erasures : nullptr);

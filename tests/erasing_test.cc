@@ -32,6 +32,32 @@ TEST_CASE("words are found at any offset of any file, across blocks too", "[eras
   }
 }
 
+TEST_CASE("what erasures name is read once, however many sessions lie over each other",
+          "[erasing]") {
+  std::vector<Event> erasures(3);
+  const auto name = [&](std::size_t which, SessionId session, Seq first, Seq last) {
+    erasures[which].set_session(session);
+    Range* range = erasures[which].mutable_session_erased()->add_ranges();
+    range->set_first(first);
+    range->set_last(last);
+  };
+  name(0, 4, 4, 100);
+  name(0, 4, 200, 210);
+  name(1, 5, 5, 99);
+  name(1, 5, 120, 130);
+  name(2, 4, 90, 110);
+  name(2, 4, 205, 206);
+  const NamedEvents named(erasures);
+  using Stretches = std::vector<NamedEvents::Stretch>;
+  CHECK(named.stretches() == Stretches{{4, 110}, {120, 130}, {200, 210}});
+  for (const Seq seq : {4, 100, 110, 200, 210}) CHECK(named.hold(4, seq));
+  for (const Seq seq : {3, 111, 125, 199, 211}) CHECK_FALSE(named.hold(4, seq));
+  CHECK(named.hold(5, 120));
+  CHECK_FALSE(named.hold(5, 100));
+  CHECK_FALSE(named.hold(6, 50));
+  CHECK(NamedEvents({}).stretches().empty());
+}
+
 TEST_CASE("an order names what it takes, or says why it cannot", "[erasing]") {
   testing::Story story;
   const Seq said = story.say("hello there");

@@ -90,7 +90,8 @@ TEST_CASE("what is erased stands in no file, before a restart and after it", "[e
     CHECK(erased.status == 0);
     CHECK(erased.output.find("Erased: 1 message, 1 answer; words of ") != std::string::npos);
     CHECK(erased.output.find("are in none of the ") != std::string::npos);
-    CHECK(world.tool({"erase", seq, "--yes"}).output == "Nothing is left there to erase.\n");
+    CHECK(world.tool({"erase", seq, "--yes"})
+              .output.starts_with("Nothing is left there to erase: the words of "));
     world.judge();
     world.stop();
   }

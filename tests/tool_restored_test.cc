@@ -10,11 +10,14 @@
 #include "journal/key_copies.h"
 #include "journal/lock_file.h"
 #include "tests/export_place.h"
+#include "tools/erasing.h"
+#include "tools/tool.h"
 
 namespace daybook::tool_restored_test {
 
 using testing::holds;
 using testing::lines_of;
+using testing::read_file;
 using testing::Talks;
 using world::Finished;
 
@@ -201,5 +204,149 @@ TEST_CASE("a reader's lock file takes its room at once and is the owner's", "[jo
   CHECK(found.st_blocks * 512 >= 8'192);
   CHECK(found.st_uid == (root ? kOther : ::geteuid()));
 }
+
+// As a process leaves it that died before it destroyed the keys: the order is durable, no more.
+void order_erasure(const Restored& world, const std::string& message) {
+  LmdbLog::Options options = world.place.options();
+  auto log = LmdbLog::open(std::move(options));
+  REQUIRE(log);
+  auto gateway = Gateway::open(**log);
+  REQUIRE(gateway);
+  const auto facts = plan_erasures(**gateway, **log, {.event = std::stoull(message)});
+  REQUIRE(facts);
+  for (const Event& fact : *facts) (*gateway)->record(fact, wall_clock());
+  (*gateway)->flush();
+}
+
+TEST_CASE("what is ordered to be erased is read by nobody, though its keys are there", "[erase]") {
+  Restored world;
+  const std::string lighthouse = world.message("lighthouse");
+  order_erasure(world, lighthouse);
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"log", "-n", "1000"},
+        {"log", "-n", "1000", "--json"},
+        {"show", "console:local"},
+        {"turn", "console:local"},
+        {"search", "lighthouse"},
+        {"prompt", "console:local"},
+        {"export", "--all", "--format", "jsonl", "--no-redact"},
+        {"export", "console:local", "--format", "md"}}) {
+    const Finished read = world.tool(verb);
+    INFO(verb[0] << ": " << read.output << read.errors);
+    CHECK_FALSE(holds(read.output, "lighthouse"));
+    CHECK_FALSE(holds(read.output, "Genoa"));
+  }
+  CHECK(holds(world.logged(), "other room"));
+  // Its words key is not handed on either.
+  const std::string all = world.exported({"--all", "--format", "jsonl", "--no-redact"});
+  for (const std::string& line : lines_of(all)) {
+    const auto event = nlohmann::json::parse(line);
+    if (event.value("erased", false)) CHECK_FALSE(event.contains("words_key"));
+  }
+  CHECK(world.verify(all) == 0);
+  world.run({"replay", "--check"});
+}
+
+TEST_CASE("who is asked tells that an erasure is due, and how it is carried out", "[erase]") {
+  Restored world;
+  const std::string lighthouse = world.message("lighthouse");
+  order_erasure(world, lighthouse);
+  CHECK(holds(world.run({"verify"}).errors, "An erasure was ordered that nothing says"));
+  const Finished doctor = world.tool({"doctor", "--offline"});
+  CHECK(doctor.status == 1);
+  CHECK(holds(doctor.output, "bad   1 erasure was ordered, and the keys of its words are not"));
+  const Finished audit = world.tool({"audit"});
+  CHECK(audit.status == 1);
+  CHECK(holds(audit.errors, "1 erasure was ordered"));
+  const auto orders = [&] {
+    return lines_of(world.run({"log", "--json", "--kind", "SessionErased"}).output).size();
+  };
+  SECTION("the same is asked for again") {
+    const Finished erased = world.run({"erase", lighthouse, "--yes"});
+    CHECK(holds(erased.output, "Erased: 1 message, 1 answer"));
+    CHECK(orders() == 1);
+  }
+  SECTION("something else is") {
+    const std::string words = world.message("other room");
+    CHECK(holds(world.run({"erase", words, "--yes"}).output, "Erased: 2 messages, 2 answers"));
+    CHECK(orders() == 2);
+  }
+  const std::string again = world.run({"erase", lighthouse, "--yes"}).output;
+  CHECK(holds(again, "Nothing is left there to erase: the words of "));
+  CHECK_FALSE(holds(world.run({"verify"}).errors, "ordered"));
+  CHECK_FALSE(holds(world.tool({"doctor", "--offline"}).output, "ordered"));
+}
+
+TEST_CASE("a backup has no words of what is due, and is sound", "[erase]") {
+  Restored world;
+  order_erasure(world, world.message("lighthouse"));
+  world.run({"backup", world.file("copy")});
+  // Not even for who looks at the keys themselves.
+  auto copy = LmdbReader::open(world.file("copy"));
+  REQUIRE(copy);
+  std::size_t erased = 0;
+  REQUIRE((*copy)->scan(1, (*copy)->last(), all_kinds(), [&](const Record& record) {
+    CHECK_FALSE(holds(record.content, "lighthouse"));
+    erased += record.erased ? 1 : 0;
+    return true;
+  }));
+  copy->reset();
+  CHECK(erased > 0);
+  world.run({"verify"}, world.file("copy"));
+  world.run({"restore", world.file("copy")});
+  CHECK_FALSE(holds(world.logged(), "lighthouse"));
+  CHECK(holds(world.logged(world.below("replaced")), "[erased]"));
+  world.run({"audit"});
+}
+
+TEST_CASE("what erase says is gone is held against every copy below, words or not", "[erase]") {
+  Restored world;
+  const std::string lighthouse = world.message("lighthouse");
+  const std::string keys = read_file(world.below("keys"));
+  world.run({"erase", lighthouse, "--yes"});
+  fs::create_directory(world.below("kept"));
+  for (const char* name : {"data.mdb", "seal.key"}) {
+    fs::copy(world.below(name), world.below("kept/") + name);
+  }
+  std::ofstream(world.below("kept/keys"), std::ios::binary) << keys;
+  const Finished again = world.tool({"erase", lighthouse, "--yes"});
+  CHECK(again.status == 65);
+  CHECK(holds(again.errors, "can still be read in " + world.below("kept")));
+  fs::remove_all(world.below("kept"));
+  const Finished json = world.run({"erase", lighthouse, "--yes", "--json"});
+  CHECK(nlohmann::json::parse(json.output)["erased"] == 0);
+  CHECK(nlohmann::json::parse(json.output)["erased_before"] > 0);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("on a full disk erase says how far it came, and the repeat does the rest", "[erase]") {
+  Restored world;
+  const std::string lighthouse = world.message("lighthouse");
+  const auto erase_on_full_disk = [&](const std::string& commits) {
+    return world::run_program(
+        {build_directory() + "/daybook", "--data", world.data(), "erase", lighthouse, "--yes"},
+        {{"HOME", world.directory.path()},
+         {"LD_PRELOAD", build_directory() + "/libbroken_disk.so"},
+         {"FULL_DISK", commits}});
+  };
+  SECTION("the keys are destroyed, and nothing says so yet") {
+    const Finished full = erase_on_full_disk("0");
+    CHECK(full.status == 74);
+    CHECK(holds(full.errors, "the disk is full: the erasure is ordered and its words are not"));
+    CHECK_FALSE(holds(world.logged(), "lighthouse"));
+    CHECK(world.tool({"audit"}).status == 1);
+    CHECK(
+        holds(world.run({"erase", lighthouse, "--yes"}).output, "Nothing is left there to erase"));
+  }
+  SECTION("all is done but the sign-off") {
+    const Finished full = erase_on_full_disk("1");
+    INFO(full.errors);
+    CHECK(full.status == 0);
+    CHECK(holds(full.output, "Erased: 1 message, 1 answer"));
+  }
+  CHECK_FALSE(holds(world.tool({"audit"}).errors, "ordered"));
+  world.run({"verify"});
+}
+#endif
 
 }  // namespace daybook::tool_restored_test

@@ -146,6 +146,9 @@ void examine_clock(Time newest, Time now, const Findings& findings) {
 }
 
 void examine_contents(JournalView& view, const Findings& findings) {
+  if (const std::size_t due = view.erasures_due().size(); due > 0) {
+    findings(bad(erasures_due_text(due), kErasuresDueRemedy));
+  }
   examine_tail(view.log(), findings);
   examine_map(view.log(), findings);
   examine_snapshots(view.log(), findings);

@@ -5,11 +5,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "core/codec.h"
 #include "core/erasure.h"
-#include "journal/lmdb_log.h"
+#include "journal/files.h"
+#include "tools/progress.h"
 
 namespace daybook {
 namespace {
@@ -25,15 +28,40 @@ Event fact_of(SessionId session, SessionErased erased) {
   return fact;
 }
 
+// Chunks in a segment that is out of reach are left out: what locks them locks their answer's end.
+class WithinReach final : public History {
+ public:
+  WithinReach(Gateway& gateway, Log& log) : gateway_(gateway), log_(log) {}
+
+  std::optional<Event> event(Seq seq) override { return gateway_.event(seq); }
+  std::optional<Event> clear_event(Seq seq) override {
+    const auto record = log_.get_clear(seq);
+    if (!record && record.error().code == ExitCode::kInputOutput) return std::nullopt;
+    return gateway_.clear_event(seq);
+  }
+  Result<std::vector<Event>> chain(Seq head, Seq until) override {
+    return gateway_.chain(head, until);
+  }
+
+ private:
+  Gateway& gateway_;
+  Log& log_;
+};
+
 // The newest event before that time; times never run backwards.
 Result<Seq> newest_before(Log& log, std::int64_t time) {
   Seq low = 0;
   for (Seq high = log.last(); low < high;) {
     const Seq middle = low + (high - low + 1) / 2;
-    const auto record = log.get(middle);
-    if (!record) return record.error();
+    // A chunk may be out of reach; then whatever comes next tells the time.
+    std::optional<Record> record;
+    const Result<void> read = log.scan(middle, high, all_but_chunks(), [&](const Record& next) {
+      record = next;
+      return false;
+    });
+    if (!read) return read.error();
     // What is in flight is younger than anything asked for.
-    const bool earlier = record->has_value() && to_milliseconds((*record)->time) < time;
+    const bool earlier = record && to_milliseconds(record->time) < time;
     if (earlier) low = middle;
     if (!earlier) high = middle - 1;
   }
@@ -80,26 +108,28 @@ Result<std::vector<Event>> before(Gateway& gateway, Log& log, std::int64_t time)
   if (!upto) return upto.error();
   Result<std::vector<Event>> facts = outside_sessions(gateway, log, *upto);
   if (!facts) return facts;
+  WithinReach history(gateway, log);
   for (const auto& [id, row] : gateway.directory().sessions()) {
     const Seq from = std::max<Seq>(id, row.erased_upto() + 1);
     if (from > *upto || newest_of(row) < from) continue;
-    auto erased = plan_erasure(row, {.from = from, .upto = *upto}, gateway);
+    auto erased = plan_erasure(row, {.from = from, .upto = *upto}, history);
     if (!erased) return erased.error();
     facts->push_back(fact_of(id, std::move(erased).value()));
   }
   return facts;
 }
 
-Result<std::vector<Event>> whole_session(Gateway& gateway, SessionId id) {
+Result<std::vector<Event>> whole_session(Gateway& gateway, Log& log, SessionId id) {
   const SessionRow* row = gateway.directory().session(id);
   if (row == nullptr) {
     return Error{"there is no session " + std::to_string(id) + "; `daybook sessions` lists them",
                  ExitCode::kUsage};
   }
-  return erasure_facts(gateway.directory(), *row, {.from = id, .upto = newest_of(*row)}, gateway);
+  WithinReach history(gateway, log);
+  return erasure_facts(gateway.directory(), *row, {.from = id, .upto = newest_of(*row)}, history);
 }
 
-Result<std::vector<Event>> one_event(Gateway& gateway, Seq seq) {
+Result<std::vector<Event>> one_event(Gateway& gateway, Log& log, Seq seq) {
   const auto event = gateway.clear_event(seq);
   if (!event) return Error{"there is no event " + std::to_string(seq), ExitCode::kUsage};
   const SessionRow* row = gateway.directory().session(event->session());
@@ -109,7 +139,63 @@ Result<std::vector<Event>> one_event(Gateway& gateway, Seq seq) {
                      "--before takes the rest",
                  ExitCode::kUsage};
   }
-  return erasure_facts(gateway.directory(), *row, {.subject = seq}, gateway);
+  WithinReach history(gateway, log);
+  return erasure_facts(gateway.directory(), *row, {.subject = seq}, history);
+}
+
+// What is not there any more, or cannot be asked, is left out.
+std::uint64_t bytes_below(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code failed;
+  for (std::filesystem::recursive_directory_iterator entry(directory, failed), end;
+       !failed && entry != end; entry.increment(failed)) {
+    std::error_code unknown;
+    const std::uint64_t size = entry->is_regular_file(unknown) ? entry->file_size(unknown) : 0;
+    if (!unknown) bytes += size;
+  }
+  return bytes;
+}
+
+using Stretch = NamedEvents::Stretch;
+
+// In order, and none of them touches another.
+void join(std::vector<Stretch>* stretches) {
+  std::sort(stretches->begin(), stretches->end(),
+            [](const Stretch& one, const Stretch& other) { return one.first < other.first; });
+  std::vector<Stretch> joined;
+  for (const Stretch& one : *stretches) {
+    if (joined.empty() || one.first > joined.back().last + 1) {
+      joined.push_back(one);
+    } else {
+      joined.back().last = std::max(joined.back().last, one.last);
+    }
+  }
+  *stretches = std::move(joined);
+}
+
+// Locked, as they lie there; nullopt: there is no such event.
+Result<std::optional<StoredRecord>> locked_words(LmdbReader& log, Seq seq) {
+  std::optional<StoredRecord> found;
+  if (seq > log.last()) return found;
+  const Result<void> read = log.stored().events(seq, seq, [&](const StoredEvent& stored) {
+    if (auto decoded = stored.decode()) found = *std::move(decoded);
+    return false;
+  });
+  if (!read) return read.error();
+  return found;
+}
+
+Result<bool> same_words(LmdbReader& journal, LmdbReader& copy, Seq seq) {
+  const auto theirs = locked_words(copy, seq);
+  if (!theirs || !*theirs) return theirs ? Result<bool>(false) : theirs.error();
+  const auto ours = locked_words(journal, seq);
+  if (!ours || !*ours) return ours ? Result<bool>(false) : ours.error();
+  const bool same =
+      (*ours)->key == (*theirs)->key && (*ours)->record.content == (*theirs)->record.content;
+  if (!same || (*theirs)->record.content.empty()) return false;
+  const auto record = copy.get(seq);
+  if (!record) return record.error();
+  return record->has_value() && !(*record)->erased;
 }
 
 std::uint64_t first_eight(std::string_view bytes) {
@@ -121,11 +207,31 @@ std::uint64_t first_eight(std::string_view bytes) {
 }  // namespace
 
 Result<std::vector<Event>> plan_erasures(Gateway& gateway, Log& log, const ErasureOrder& order) {
-  if (order.session != 0) return whole_session(gateway, order.session);
-  if (order.event != 0) return one_event(gateway, order.event);
+  if (order.session != 0) return whole_session(gateway, log, order.session);
+  if (order.event != 0) return one_event(gateway, log, order.event);
   if (order.before > 0) return before(gateway, log, order.before);
   return Error{"say what is to be erased: a session, an event, or all before a time",
                ExitCode::kUsage};
+}
+
+NamedEvents::NamedEvents(const std::vector<Event>& erasures) {
+  for (const Event& erasure : erasures) {
+    for (const Range& range : erasure.session_erased().ranges()) {
+      by_session_[erasure.session()].push_back({range.first(), range.last()});
+      stretches_.push_back({range.first(), range.last()});
+    }
+  }
+  for (auto& [session, ranges] : by_session_) join(&ranges);
+  join(&stretches_);
+}
+
+bool NamedEvents::hold(SessionId session, Seq seq) const {
+  const auto found = by_session_.find(session);
+  if (found == by_session_.end()) return false;
+  const auto next =
+      std::upper_bound(found->second.begin(), found->second.end(), seq,
+                       [](Seq wanted, const Stretch& one) { return wanted < one.first; });
+  return next != found->second.begin() && seq <= std::prev(next)->last;
 }
 
 void Residue::expect_gone(std::string_view words, Seq event) {
@@ -148,38 +254,11 @@ const Residue::Sample* Residue::find_in(std::string_view bytes) const {
   return nullptr;
 }
 
-Result<bool> Residue::holds(Log& log, Seq seq) const {
-  const auto record = log.get(seq);
-  if (!record) return record.error();
-  if (!record->has_value() || (*record)->erased) return false;
-  return find_in((*record)->content) != nullptr;
-}
-
-Result<std::vector<Residue::Found>> Residue::readable_below(const std::string& directory,
-                                                            const std::vector<Seq>& seqs) const {
-  std::vector<Found> found;
-  std::error_code failed;
-  for (std::filesystem::recursive_directory_iterator entry(directory, failed), end;
-       !failed && entry != end; entry.increment(failed)) {
-    if (entry.depth() == 0 || entry->path().filename() != files::kData) continue;
-    const std::string place = entry->path().parent_path();
-    const auto log = LmdbReader::open(place);
-    if (!log) continue;  // nobody reads it
-    for (const Seq seq : seqs) {
-      const auto held = holds(**log, seq);
-      if (held && !*held) continue;
-      found.push_back({place, seq});
-      break;
-    }
-  }
-  if (failed) return Error{"cannot read " + directory, ExitCode::kInputOutput};
-  return found;
-}
-
 Result<Residue::Search> Residue::search(const std::string& directory) const {
   Search search;
   std::error_code failed;
   std::string block;
+  Progress progress("looking for the words", bytes_below(directory));
   for (std::filesystem::recursive_directory_iterator entry(directory, failed), end;
        !failed && entry != end; entry.increment(failed)) {
     if (!entry->is_regular_file(failed) || failed) continue;
@@ -195,6 +274,7 @@ Result<Residue::Search> Residue::search(const std::string& directory) const {
       file.read(block.data() + kept, kBlockBytes);
       block.resize(kept + static_cast<std::size_t>(file.gcount()));
       search.bytes += static_cast<std::uint64_t>(file.gcount());
+      progress.reached(search.bytes);
       if (const Sample* sample = find_in(block); sample != nullptr) {
         search.found.push_back({entry->path().string(), sample->event});
         break;
@@ -203,6 +283,28 @@ Result<Residue::Search> Residue::search(const std::string& directory) const {
   }
   if (failed) return Error{"cannot read " + directory, ExitCode::kInputOutput};
   return search;
+}
+
+Result<std::vector<Residue::Found>> readable_below(LmdbReader& journal,
+                                                   const std::string& directory,
+                                                   const std::vector<Seq>& seqs) {
+  std::vector<Residue::Found> found;
+  std::error_code failed;
+  for (std::filesystem::recursive_directory_iterator entry(directory, failed), end;
+       !failed && entry != end; entry.increment(failed)) {
+    if (entry.depth() == 0 || entry->path().filename() != files::kData) continue;
+    const std::string place = entry->path().parent_path();
+    const auto copy = LmdbReader::open(place);
+    if (!copy) continue;  // nobody reads it
+    for (const Seq seq : seqs) {
+      const auto same = same_words(journal, **copy, seq);
+      if (same && !*same) continue;
+      found.push_back({place, seq});
+      break;
+    }
+  }
+  if (failed) return Error{"cannot read " + directory, ExitCode::kInputOutput};
+  return found;
 }
 
 }  // namespace daybook

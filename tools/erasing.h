@@ -10,6 +10,7 @@
 #include "core/gateway.h"
 #include "core/log.h"
 #include "core/result.h"
+#include "journal/lmdb_log.h"
 
 namespace daybook {
 
@@ -24,6 +25,26 @@ struct ErasureOrder {
 // time also goes what strangers were called and told; the system prompt is a setting and stays.
 // `log` is the gateway's. An Error says why it cannot be done.
 Result<std::vector<Event>> plan_erasures(Gateway& gateway, Log& log, const ErasureOrder& order);
+
+// What erasures name, as stretches of the journal to be read: an event lies in one at most, however
+// many sessions' ranges reach over it.
+class NamedEvents {
+ public:
+  explicit NamedEvents(const std::vector<Event>& erasures);
+
+  struct Stretch {
+    Seq first = 0;
+    Seq last = 0;
+
+    friend bool operator==(const Stretch&, const Stretch&) = default;
+  };
+  [[nodiscard]] const std::vector<Stretch>& stretches() const { return stretches_; }
+  [[nodiscard]] bool hold(SessionId session, Seq seq) const;
+
+ private:
+  std::unordered_map<SessionId, std::vector<Stretch>> by_session_;  // ascending, apart
+  std::vector<Stretch> stretches_;                                  // the same
+};
 
 // Words that must be nowhere. Of each the first kSampleBytes are looked for, at any offset of any
 // file; fewer than kSampleBytesMin cannot be told from chance.
@@ -44,12 +65,8 @@ class Residue {
     std::size_t files = 0;
     std::uint64_t bytes = 0;
   };
-  // Every regular file below the directory.
+  // Every regular file below the directory. Who waits sees how far it is.
   [[nodiscard]] Result<Search> search(const std::string& directory) const;
-  // In journals below the directory, which hold keys of their own: those of these events whose
-  // words can still be read there.
-  [[nodiscard]] Result<std::vector<Found>> readable_below(const std::string& directory,
-                                                          const std::vector<Seq>& seqs) const;
 
  private:
   struct Sample {
@@ -57,9 +74,14 @@ class Residue {
     Seq event = 0;
   };
   [[nodiscard]] const Sample* find_in(std::string_view bytes) const;
-  [[nodiscard]] Result<bool> holds(Log& log, Seq seq) const;
 
   std::unordered_map<std::uint64_t, std::vector<Sample>> samples_;  // by their first eight bytes
 };
+
+// Journals below that of `journal`, which hold keys of their own: where one of these events of it
+// can still be read, one for each. Asks no words: the same record with its key is the same words.
+Result<std::vector<Residue::Found>> readable_below(LmdbReader& journal,
+                                                   const std::string& directory,
+                                                   const std::vector<Seq>& seqs);
 
 }  // namespace daybook

@@ -24,7 +24,21 @@ Result<std::unique_ptr<JournalView>> JournalView::open(const std::string& direct
   auto gateway = Gateway::open(*view->log_);
   if (!gateway) return gateway.error();
   view->gateway_ = std::move(gateway).value();
+  if (auto found = view->find_erasures_due(); !found) return found.error();
   return view;
+}
+
+Result<void> JournalView::find_erasures_due() {
+  std::vector<Erased> words;
+  for (const Seq seq : gateway_->work().erasures) {
+    auto erasure = event(seq);
+    if (!erasure) return erasure.error();
+    for (const Range& range : erasure->session_erased().ranges()) {
+      words.push_back({erasure->session(), range.first(), range.last()});
+    }
+    erasures_due_.push_back(std::move(erasure).value());
+  }
+  return words.empty() ? Result<void>() : log_->treat_as_erased(std::move(words));
 }
 
 Result<std::unique_ptr<JournalView>> JournalView::open(const Tool& tool) {
@@ -159,6 +173,12 @@ Result<std::optional<Event>> JournalView::newest(std::uint8_t kind, Seq upto) {
     last = first - 1;
   }
   return found;
+}
+
+std::string erasures_due_text(std::size_t count) {
+  const bool one = count == 1;
+  return std::to_string(count) + (one ? " erasure was" : " erasures were") +
+         " ordered, and the keys of " + (one ? "its" : "their") + " words are not destroyed yet";
 }
 
 Result<void> scan_in_steps(Log& log, Seq first, Seq last, const KindSet& kinds, Progress* progress,

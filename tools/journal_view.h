@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/gateway.h"
 #include "core/log.h"
@@ -30,6 +31,10 @@ class JournalView {
   // Folded up to the head of the moment it was opened.
   [[nodiscard]] Gateway& gateway() { return *gateway_; }
   [[nodiscard]] const std::string& directory() const { return directory_; }
+
+  // SessionErased whose keys are not known to be destroyed: what they name is read as erased all
+  // the same. Due as long as no gateway and no `daybook erase` has seen to it.
+  [[nodiscard]] const std::vector<Event>& erasures_due() const { return erasures_due_; }
 
   // A session's id, its place, or the beginning of exactly one place.
   Result<SessionId> find_session(std::string_view text);
@@ -55,11 +60,18 @@ class JournalView {
 
  private:
   JournalView() = default;
+  Result<void> find_erasures_due();
 
   std::string directory_;
   std::unique_ptr<LmdbReader> log_;
   std::unique_ptr<Gateway> gateway_;
+  std::vector<Event> erasures_due_;
 };
+
+// "1 erasure was ordered, and the keys of its words are not destroyed yet"
+std::string erasures_due_text(std::size_t count);
+inline constexpr const char* kErasuresDueRemedy =
+    "start daybookd, or repeat `daybook erase`: either destroys them";
 
 // Log::scan with progress, which may be null, between its steps.
 Result<void> scan_in_steps(Log& log, Seq first, Seq last, const KindSet& kinds, Progress* progress,

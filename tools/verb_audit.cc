@@ -167,7 +167,13 @@ class Printer final : public AuditReader {
   const bool quiet_;
 };
 
-void print_sum(const Tool& tool, const AuditSum& sum, bool running, Duration patience) {
+struct Verdict {
+  AuditSum sum;
+  std::size_t erasures_due = 0;
+};
+
+void print_sum(const Tool& tool, const Verdict& verdict, bool running, Duration patience) {
+  const AuditSum& sum = verdict.sum;
   if (tool.json) {
     JsonLine outcomes = JsonLine::object();
     for (const auto& [kind, count] : sum.outcomes) outcomes[kind] = count;
@@ -179,6 +185,7 @@ void print_sum(const Tool& tool, const AuditSum& sum, bool running, Duration pat
                 {"ambiguous", sum.ambiguous},
                 {"gaps", sum.gaps},
                 {"restarts", sum.crashes},
+                {"erasures_due", verdict.erasures_due},
                 {"running", running},
                 {"patience_ms", patience.count()},
                 {"spent", spent_json(sum.spent)}});
@@ -196,6 +203,7 @@ void print_sum(const Tool& tool, const AuditSum& sum, bool running, Duration pat
              count_text(sum.ambiguous, "ambiguous post") + ", " + count_text(sum.gaps, "gap") +
              ", " + count_text(sum.crashes, "restart") + " without a stop");
   if (sum.spent.calls > 0) print_line(token_text(sum.spent) + "; " + price_text(sum.spent));
+  if (verdict.erasures_due > 0) print_line(red(tool, erasures_due_text(verdict.erasures_due)));
 }
 
 Result<void> read_into(Audit& audit, JournalView& view, Seq first, Seq last, const KindSet& kinds) {
@@ -250,11 +258,16 @@ Result<void> run_audit(const Tool& tool, const AuditOptions& options) {
     const SessionRow* row = directory.session(session);
     return row == nullptr ? Seq{0} : row->open_turn();
   };
-  const AuditSum sum = audit.finish(end);
-  print_sum(tool, sum, end.running, end.patience);
-  if (sum.unaccounted == 0) return {};
-  return Error{count_text(sum.unaccounted, "message") + " of the journal in " +
-                   (*view)->directory() + " cannot be accounted for" +
+  const Verdict verdict{audit.finish(end), (*view)->erasures_due().size()};
+  const AuditSum& sum = verdict.sum;
+  print_sum(tool, verdict, end.running, end.patience);
+  const std::string due = verdict.erasures_due == 0
+                              ? std::string()
+                              : erasures_due_text(verdict.erasures_due) + ": " + kErasuresDueRemedy;
+  if (sum.unaccounted == 0 && due.empty()) return {};
+  if (sum.unaccounted == 0) return Error{due, ExitCode::kFinding};
+  return Error{(due.empty() ? "" : due + "; ") + count_text(sum.unaccounted, "message") +
+                   " of the journal in " + (*view)->directory() + " cannot be accounted for" +
                    (end.running ? ", and more than " + duration_text(end.patience) +
                                       " have passed or nothing will follow"
                                 : "; start daybookd, which takes up what is open"),

@@ -8,6 +8,7 @@
 #include "tools/figures.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
+#include "tools/progress.h"
 #include "tools/terminal.h"
 #include "tools/tool.h"
 #include "tools/writing.h"
@@ -24,11 +25,13 @@ struct EraseArguments {
 // What goes, counted, and the words that must be nowhere afterwards.
 struct Inventory {
   std::vector<Event> facts;
+  std::size_t due = 0;     // erasures that were ordered before
+  bool news = false;       // more is asked for than was before
   std::size_t events = 0;  // with words
   std::size_t messages = 0;
   std::size_t answers = 0;
   std::size_t summaries = 0;
-  std::vector<Seq> seqs;
+  std::vector<Seq> seqs;  // with words, or with such as are erased
   Residue words;
 };
 
@@ -66,9 +69,10 @@ void count_event(const Event& event, Inventory* inventory) {
     ++(event.turn_started().kind() == ANSWER ? inventory->answers : inventory->summaries);
   }
   const Content& content = event.content();
-  if (!event.has_content() || content.erased()) return;
-  ++inventory->events;
+  if (!event.has_content()) return;
   inventory->seqs.push_back(event.seq());
+  if (content.erased()) return;
+  ++inventory->events;
   for (const std::string* words :
        {&content.text(), &content.raw(), &content.detail(), &content.quoted()}) {
     inventory->words.expect_gone(*words, event.seq());
@@ -78,22 +82,36 @@ void count_event(const Event& event, Inventory* inventory) {
   inventory->words.expect_gone(content.arguments(), event.seq());
 }
 
+// What is asked for, and what was and is still due: both go.
 Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
   Inventory inventory;
   auto facts = plan_erasures(view.gateway(), view.log(), order);
   if (!facts) return facts.error();
   inventory.facts = std::move(facts).value();
-  for (const Event& fact : inventory.facts) {
-    for (const Range& range : fact.session_erased().ranges()) {
-      // Chunks that are archived out of reach: what is said of their answers is said in the end.
-      const bool reaches = view.log().warnings().empty();
-      const KindSet kinds = reaches ? all_kinds() : all_but_chunks();
-      auto seen = view.events(range.first(), range.last(), kinds, [&](const Event& event) {
-        if (event.session() == fact.session()) count_event(event, &inventory);
-        return true;
-      });
-      if (!seen) return seen.error();
-    }
+  std::vector<Event> all = view.erasures_due();
+  inventory.due = all.size();
+  const NamedEvents due(all);
+  all.insert(all.end(), inventory.facts.begin(), inventory.facts.end());
+  // The keys of what is due may be there, and so its words.
+  if (auto shown = view.log().treat_as_erased({}); !shown) return shown.error();
+  // Chunks that are archived out of reach: what is said of their answers is said in the end.
+  const bool reaches = view.log().warnings().empty();
+  const KindSet kinds = reaches ? all_kinds() : all_but_chunks();
+  const NamedEvents named(all);
+  std::uint64_t total = 0;
+  for (const auto& stretch : named.stretches()) total += stretch.last - stretch.first + 1;
+  Progress progress("reading what goes", total);
+  std::uint64_t before = 0;
+  for (const auto& stretch : named.stretches()) {
+    auto seen = view.events(stretch.first, stretch.last, kinds, [&](const Event& event) {
+      progress.reached(before + event.seq() - stretch.first);
+      if (!named.hold(event.session(), event.seq())) return true;
+      inventory.news = inventory.news || !due.hold(event.session(), event.seq());
+      count_event(event, &inventory);
+      return true;
+    });
+    if (!seen) return seen.error();
+    before += stretch.last - stretch.first + 1;
   }
   return inventory;
 }
@@ -116,6 +134,7 @@ Result<void> confirm(const EraseArguments& arguments, const Inventory& inventory
                  ExitCode::kUsage};
   }
   print_line("This erases " + inventory_text(inventory) + ".");
+  if (inventory.due > 0) print_line(erasures_due_text(inventory.due) + ": this does it.");
   for (const Event& fact : inventory.facts) {
     const bool forked = arguments.before.empty() && &fact != &inventory.facts.front();
     if (forked) print_line("Session " + std::to_string(fact.session()) + " reads it as a fork.");
@@ -126,15 +145,16 @@ Result<void> confirm(const EraseArguments& arguments, const Inventory& inventory
   return Error{"nothing was erased", ExitCode::kUsage};
 }
 
-Result<void> carry_out(const std::string& directory, const ErasureOrder& order) {
+Result<void> carry_out(const std::string& directory, const ErasureOrder& order, bool news) {
   auto told = ask_daemon(directory, {{"verb", "erase"},
                                      {"session", order.session},
                                      {"event", order.event},
                                      {"before", order.before}});
   if (!told) return told.error();
   if (told->has_value()) return {};
+  using Facts = Result<std::vector<Event>>;
   auto recorded = record_all_offline(directory, false, [&](Gateway& gateway, LmdbLog& log) {
-    return plan_erasures(gateway, log, order);
+    return news ? plan_erasures(gateway, log, order) : Facts(std::vector<Event>());
   });
   if (!recorded) return recorded.error();
   return {};
@@ -143,19 +163,21 @@ Result<void> carry_out(const std::string& directory, const ErasureOrder& order) 
 Result<Residue::Search> prove(const std::string& directory, const Inventory& inventory) {
   auto view = JournalView::open(directory);
   if (!view) return view.error();
+  if (auto shown = (*view)->log().treat_as_erased({}); !shown) return shown.error();
   for (const Seq seq : inventory.seqs) {
     auto event = (*view)->event(seq);
     if (!event) return event.error();
     if (event->content().erased()) continue;
     return Error{"event " + std::to_string(seq) + " can still be read", ExitCode::kInternal};
   }
-  auto readable = inventory.words.readable_below(directory, inventory.seqs);
+  auto readable = readable_below((*view)->log(), directory, inventory.seqs);
   if (!readable) return readable.error();
   if (!readable->empty()) {
     return Error{"words of event " + std::to_string(readable->front().event) +
                      " can still be read in " + readable->front().file + ": delete it",
                  ExitCode::kDamaged};
   }
+  if (inventory.events == 0) return Residue::Search();
   auto search = inventory.words.search(directory);
   if (!search) return search;
   if (search->found.empty()) return search;
@@ -165,6 +187,33 @@ Result<Residue::Search> prove(const std::string& directory, const Inventory& inv
                    ": an unknown command of an older version, or a copy of our own making; "
                    "records never change, so only a new journal is without them",
                ExitCode::kDamaged};
+}
+
+void tell(const Tool& tool, const std::string& directory, const Inventory& inventory,
+          const Residue::Search& search) {
+  const bool nothing = inventory.events == 0;
+  if (tool.json) {
+    print_json({{"erased", inventory.events},
+                {"messages", nothing ? 0 : inventory.messages},
+                {"answers", nothing ? 0 : inventory.answers},
+                {"summaries", nothing ? 0 : inventory.summaries},
+                {"sessions", nothing ? 0 : inventory.facts.size()},
+                {"erased_before", inventory.seqs.size() - inventory.events},
+                {"files_searched", search.files},
+                {"bytes_searched", search.bytes}});
+    return;
+  }
+  if (nothing && inventory.seqs.empty()) {
+    print_line("Nothing is left there to erase.");
+  } else if (nothing) {
+    print_line("Nothing is left there to erase: the words of " +
+               count_text(inventory.seqs.size(), "event") + " are gone, and no copy below " +
+               terminal_text(directory) + " has them.");
+  } else {
+    print_line("Erased: " + inventory_text(inventory) + ".");
+    print_line("Their words are in none of the " + count_text(search.files, "file") + " of " +
+               terminal_text(directory) + ".");
+  }
 }
 
 Result<void> run_erase(const Tool& tool, const EraseArguments& arguments) {
@@ -182,28 +231,17 @@ Result<void> run_erase(const Tool& tool, const EraseArguments& arguments) {
   if (!order) return order.error();
   auto inventory = take_inventory(**view, *order);
   if (!inventory) return inventory.error();
-  if (inventory->events == 0) {
-    print_line("Nothing is left there to erase.");
-    return {};
+  const bool nothing = inventory->events == 0;
+  if (!nothing) {
+    if (auto sure = confirm(arguments, *inventory); !sure) return sure;
   }
-  if (auto sure = confirm(arguments, *inventory); !sure) return sure;
   view->reset();
-  if (auto done = carry_out(*directory, *order); !done) return done;
+  if (!nothing || inventory->due > 0) {
+    if (auto done = carry_out(*directory, *order, inventory->news); !done) return done;
+  }
   auto search = prove(*directory, *inventory);
   if (!search) return search.error();
-  if (tool.json) {
-    print_json({{"erased", inventory->events},
-                {"messages", inventory->messages},
-                {"answers", inventory->answers},
-                {"summaries", inventory->summaries},
-                {"sessions", inventory->facts.size()},
-                {"files_searched", search->files},
-                {"bytes_searched", search->bytes}});
-    return {};
-  }
-  print_line("Erased: " + inventory_text(*inventory) + ".");
-  print_line("Their words are in none of the " + count_text(search->files, "file") + " of " +
-             terminal_text(*directory) + ".");
+  tell(tool, *directory, *inventory, *search);
   return {};
 }
 

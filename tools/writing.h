@@ -21,7 +21,7 @@ Result<Event> record_offline(const std::string& directory, bool create,
                              bool encrypt = true);
 
 // Several facts, the same way; what they ask to be destroyed is destroyed when it returns. Nothing
-// is recorded when `make` names none.
+// is recorded when `make` names none and no erasure was due before.
 Result<std::vector<Event>> record_all_offline(
     const std::string& directory, bool create,
     const std::function<Result<std::vector<Event>>(Gateway&, LmdbLog&)>& make, bool encrypt = true);
