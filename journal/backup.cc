@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -271,6 +272,19 @@ Result<void> refuse_other_use(const std::string& directory) {
                ExitCode::kUsage};
 }
 
+// 0 of "replaced", 1 of "replaced-1"; nullopt: it is no such path.
+std::optional<std::uint64_t> replaced_number(const std::string& path) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  const std::string beginning = std::string(Restoration::kReplaced) + "-";
+  if (name == Restoration::kReplaced) return 0;
+  std::uint64_t number = 0;
+  const char* const end = name.data() + name.size();
+  const bool named = name.starts_with(beginning);
+  const auto read = std::from_chars(name.data() + (named ? beginning.size() : 0), end, number);
+  const bool whole = named && read.ec == std::errc() && read.ptr == end;
+  return whole ? std::optional(number) : std::nullopt;
+}
+
 struct Copy {
   std::string directory;
   std::string place;
@@ -328,6 +342,20 @@ Result<BackupReport> back_up(const std::string& directory, const std::string& in
   return report;
 }
 
+std::vector<std::string> replaced_journals(const std::string& directory) {
+  std::vector<std::string> found;
+  const auto names = files::names_in(directory, Restoration::kReplaced);
+  if (!names) return found;
+  for (const std::string& name : *names) {
+    const std::string path = directory + "/" + name;
+    if (replaced_number(path) && files::exists(path + "/" + files::kData)) found.push_back(path);
+  }
+  std::sort(found.begin(), found.end(), [](const std::string& one, const std::string& other) {
+    return replaced_number(one) < replaced_number(other);
+  });
+  return found;
+}
+
 Result<std::unique_ptr<Restoration>> Restoration::prepare(const Options& options) {
   Result<void> done = files::check_file(options.backup + "/" + files::kData, 1);
   if (done) done = refuse_other_use(options.directory);
@@ -335,19 +363,35 @@ Result<std::unique_ptr<Restoration>> Restoration::prepare(const Options& options
   if (!done) return done.error();
   Result<files::Descriptor> lock = files::lock_directory(options.directory);
   if (!lock) return lock.error();
-  const std::string aside = options.directory + "/" + kReplaced;
-  const bool two = files::exists(options.directory + "/" + files::kData) &&
-                   files::exists(aside + "/" + files::kData);
-  if (two) {
-    return Error{aside + " holds the journal that an earlier restore replaced: remove it first",
-                 ExitCode::kUsage};
-  }
   auto restoration = std::make_unique<Restoration>(options, std::move(*lock));
-  done = restoration->copy();
+  done = restoration->choose_aside();
+  if (done) done = restoration->copy();
   if (done) done = restoration->compare();
   if (done) done = restoration->cut_and_raise();
   if (!done) return done.error();
   return restoration;
+}
+
+// A free place behind all others, or the one that an attempt took which died after it had moved
+// data.mdb. If it died before, its new head stands before the old data.mdb: the old one comes back.
+Result<void> Restoration::choose_aside() {
+  const std::string place = options_.directory + "/";
+  const bool in_place = files::exists(place + files::kData);
+  const auto names = files::names_in(options_.directory, kReplaced);
+  if (!names) return names.error();
+  std::uint64_t number = 0;
+  for (const std::string& name : *names) {
+    const auto taken = replaced_number(name);
+    const std::string there = place + name + "/";
+    const bool used = files::exists(there + files::kData) || files::exists(there + files::kKeys);
+    if (taken && used) number = std::max(number, *taken + (in_place ? 1 : 0));
+  }
+  aside_ = place + kReplaced + (number == 0 ? "" : "-" + std::to_string(number));
+  if (!in_place || !interrupted_restore(options_.directory)) return {};
+  const auto old_head = files::read_small(aside_ + "/" + files::kHead);
+  if (!old_head) return old_head.error();
+  if (*old_head) return files::replace(options_.directory, files::kHead, **old_head);
+  return remove_file(place + files::kHead);
 }
 
 Restoration::~Restoration() {
@@ -358,9 +402,13 @@ Result<void> Restoration::copy() {
   const std::string& from = options_.backup;
   Result<void> done = files::remove_flat(draft());
   if (done) done = files::prepare_directory(draft(), true);
-  for (const char* name : {files::kData, files::kSealKey, files::kHead}) {
-    const bool needed = name != files::kHead || files::exists(from + "/" + name);
+  // The head first: data.mdb without one is what finish() leaves when it dies.
+  const bool headed = files::exists(from + "/" + files::kHead);
+  if (done && !headed) done = files::replace(draft(), files::kHead, files::format_head({}));
+  for (const char* name : {files::kHead, files::kData, files::kSealKey}) {
+    const bool needed = name != files::kHead || headed;
     if (done && needed) done = copy_file(from + "/" + name, draft() + "/" + name);
+    if (done && name == files::kHead) done = files::sync_directory(draft());
   }
   const auto segments = files::names_in(from, files::kSegmentPrefix);
   if (!segments) return segments.error();
@@ -394,7 +442,7 @@ Result<void> Restoration::refuse_without_keys() const {
 
 Result<std::size_t> Restoration::keys_brought_back() const {
   std::string old = options_.directory + "/" + files::kKeys;
-  if (!files::exists(old)) old = options_.directory + "/" + kReplaced + "/" + files::kKeys;
+  if (!files::exists(old)) old = aside_ + "/" + files::kKeys;
   // What a journal that can be read tells of is done again.
   if (replaced_ || !files::exists(old)) return std::size_t{0};
   Result<Opened> opened = open_for_reading(draft());
@@ -426,13 +474,12 @@ Result<void> Restoration::compare() {
   if (!epoch) return epoch.error();
   epoch_ = *epoch + 1;
   format_ = mine->format & ~layout::kFormatArchived;
-  const std::string aside = options_.directory + "/" + kReplaced;
   const bool in_place = files::exists(options_.directory + "/" + files::kData);
-  if (!in_place && files::exists(aside + "/" + files::kData)) {
+  if (!in_place && files::exists(aside_ + "/" + files::kData)) {
     Result<void> moved = move_aside();
     if (!moved) return moved;
   }
-  const std::string place = in_place ? options_.directory : aside;
+  const std::string place = in_place ? options_.directory : aside_;
   if (!files::exists(place + "/" + files::kData)) return {};
   Result<Opened> theirs = open_for_reading(place);
   // It may be why a backup is put back.
@@ -494,11 +541,10 @@ Result<void> Restoration::cut_and_raise() {
 // finds, and a further attempt goes on from wherever this one was.
 Result<void> Restoration::finish() {
   const std::string& directory = options_.directory;
-  const std::string aside = directory + "/" + kReplaced;
   const std::string head = directory + "/" + files::kHead;
-  const std::string old_head = aside + "/" + files::kHead;
+  const std::string old_head = aside_ + "/" + files::kHead;
   finishing_ = true;
-  Result<void> done = files::prepare_directory(aside, true);
+  Result<void> done = files::prepare_directory(aside_, true);
   const bool first_time = files::exists(directory + "/" + files::kData);
   if (done && first_time) done = remove_file(old_head);
   if (done && first_time && files::exists(head)) done = copy_file(head, old_head);
@@ -512,9 +558,10 @@ Result<void> Restoration::finish() {
   for (const char* name : {files::kSealKey, files::kKeys, files::kData}) {
     if (done) done = put(name);
   }
+  if (done) done = files::sync_directory(draft());
   if (done) done = files::remove_flat(draft());
   // Nothing was replaced: an empty directory tells nobody anything.
-  if (done) ::rmdir(aside.c_str());
+  if (done) ::rmdir(aside_.c_str());
   return done;
 }
 
@@ -523,14 +570,13 @@ Result<void> Restoration::finish() {
 Result<void> Restoration::move_aside() {
   const std::string& directory = options_.directory;
   const std::string place = directory + "/";
-  const std::string aside = place + kReplaced;
-  const std::string there = aside + "/";
+  const std::string there = aside_ + "/";
   // Segments stay: their names tell them apart, and the journal aside finds them there.
   for (const std::string name : {files::kData, "lock.mdb", files::kKeys, files::kSealKey}) {
     const std::string old = place + name;
     if (!files::exists(old) || files::exists(there + name)) continue;
     Result<void> done = files::move_into_place(old, there + name);
-    if (done) done = files::sync_directory(aside);
+    if (done) done = files::sync_directory(aside_);
     if (done) done = files::sync_directory(directory);
     if (!done) return done;
   }

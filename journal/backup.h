@@ -33,11 +33,14 @@ struct BackupReport {
 Result<BackupReport> back_up(const std::string& directory, const std::string& into,
                              const std::string& keys, const VerifyProgress& progress = {});
 
+// The directories of journals that restores replaced, the newest last.
+std::vector<std::string> replaced_journals(const std::string& directory);
+
 // A journal on its way back: a whole one in a directory inside the target's, not yet in place.
 class Restoration {
  public:
   static constexpr const char* kDraft = "restoring.tmp";
-  // What was in place before, and is kept.
+  // What was in place before, and is kept: of the first restore. That of the next is `replaced-1`.
   static constexpr const char* kReplaced = "replaced";
 
   struct Options {
@@ -65,6 +68,8 @@ class Restoration {
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
   // The directory of the journal it replaces; nullopt: there is none that can be read.
   [[nodiscard]] const std::optional<std::string>& replaced() const { return replaced_; }
+  // Where it is kept, or what was of it.
+  [[nodiscard]] const std::string& aside() const { return aside_; }
   // Up to here both have the same events; 0 when nothing is replaced.
   [[nodiscard]] Seq common() const { return common_; }
 
@@ -78,6 +83,7 @@ class Restoration {
  private:
   Result<void> copy();
   [[nodiscard]] Result<void> refuse_without_keys() const;
+  Result<void> choose_aside();
   Result<void> compare();
   Result<void> find_cut();
   Result<void> cut_and_raise();
@@ -85,6 +91,7 @@ class Restoration {
   Result<void> put(const char* name);
 
   Options options_;
+  std::string aside_;
   bool finishing_ = false;
   files::Descriptor lock_;
   Seq upto_ = 0;

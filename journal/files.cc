@@ -284,6 +284,8 @@ Result<void> remove_flat(const std::string& directory) {
   DIR* const list = ::fdopendir(opened);
   if (list == nullptr) return system_error("remove", directory, errno);
   int failure = 0;
+  // First, and durably: whatever is left without it is no journal.
+  if (::unlinkat(opened, kData, 0) == 0 && ::fsync(opened) != 0) failure = errno;
   while (const dirent* entry = ::readdir(list)) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;

@@ -162,6 +162,25 @@ void look_around(Opened& opened, const std::string& directory) {
 
 }  // namespace
 
+std::optional<Error> interrupted_restore(const std::string& directory) {
+  const std::string draft = directory + "/" + Restoration::kDraft + "/";
+  const std::string data = directory + "/" + files::kData;
+  // The draft's head leaves it first, and data.mdb last.
+  const bool midway = files::exists(draft + files::kData) && !files::exists(draft + files::kHead);
+  if (!midway && files::exists(data)) return std::nullopt;
+  const std::vector<std::string> replaced = replaced_journals(directory);
+  // Or the attempt to run it again came to nothing.
+  const bool before = files::exists(directory + "/" + files::kHead) && !replaced.empty();
+  if (!midway && !before) return std::nullopt;
+  // As long as data.mdb is in place, it is what was there before.
+  const bool moved = !files::exists(data) && !replaced.empty();
+  const std::string kept = moved ? ", and what it replaces in " + replaced.back() : "";
+  return Error{"a restore into " + directory + " was interrupted; nothing is lost: what it puts " +
+                   "back is in " + (midway ? draft : "the backup") + kept +
+                   "; unless it is still running, run the same `daybook restore` again",
+               ExitCode::kInputOutput};
+}
+
 Result<Genesis> new_genesis(bool encrypt) {
   const Result<std::string> key = files::random_bytes(kSealKeyFileBytes);
   if (!key) return key.error();
@@ -255,6 +274,7 @@ Result<Opened> open_for_writing(const std::string& directory, std::size_t map_by
   Result<files::Descriptor> lock = files::lock_directory(directory);
   if (!lock) return lock.error();
   opened.lock = std::move(*lock);
+  if (const auto interrupted = interrupted_restore(directory)) return *interrupted;
   done = create_if_absent(directory, create, encrypt);
   if (!done) return done.error();
   done = files::remove_flat(directory + "/" + files::kCreating);
@@ -288,6 +308,7 @@ Result<Opened> open_for_reading(const std::string& directory) {
   Opened opened;
   Result<void> done = files::prepare_directory(directory, false);
   if (!done) return done.error();
+  if (const auto interrupted = interrupted_restore(directory)) return *interrupted;
   done = create_if_absent(directory, false, false);
   if (!done) return done.error();
   Result<std::unique_ptr<Environment>> environment = Environment::open({directory, 0, true, false});

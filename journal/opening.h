@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ Result<void> make_journal(const std::string& directory, const Genesis& genesis);
 // `encrypt`: of a journal that is made; one that is there stays what it is.
 Result<Opened> open_for_writing(const std::string& directory, std::size_t map_bytes, bool create,
                                 bool encrypt = true);
+
+// Of a restore that died, until it is run again: neither journal is in place whole.
+std::optional<Error> interrupted_restore(const std::string& directory);
 
 // The last kPreflightEvents events, their seals, and the head. kDamaged says what is wrong.
 Result<void> examine_tail(Opened& opened, const std::string& directory);

@@ -29,6 +29,7 @@ class Examination {
       : options_(options), data_(options.directory + "/" + files::kData) {}
 
   Result<Verification> run() {
+    if (const auto interrupted = interrupted_restore(options_.directory)) return *interrupted;
     if (!files::exists(data_)) return open_for_reading(options_.directory).error();
     for (const auto step :
          {&Examination::judge_file, &Examination::open, &Examination::judge_pages,

@@ -164,7 +164,7 @@ TEST_CASE("what is replaced is kept, and it is known how far both are one", "[ba
   }
   CHECK(sound_events(world.place.directory()) == 20);
   CHECK(sound_events(world.place.directory() + "/" + Restoration::kReplaced) == 30);
-  CHECK_FALSE(Restoration::prepare({world.copy, "", world.place.directory(), 0}));
+  CHECK(world.prepare(world.place.directory())->aside() == world.place.directory() + "/replaced-1");
   fs::remove_all(world.place.directory() + "/" + Restoration::kReplaced);
   world.write(21, 1, 1);
   CHECK(world.prepare(world.place.directory())->epoch() == 3);

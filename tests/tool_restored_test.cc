@@ -117,6 +117,9 @@ TEST_CASE("erased words do not come back where the journal that knew of it is lo
     CHECK(holds(world.logged(), "lighthouse"));
   }
   world.run({"verify"});
+  // What was lost has left its keys there: the next one is kept elsewhere, with its own.
+  world.run({"restore", world.file("copy")});
+  CHECK(holds(world.logged(world.below("replaced-1")), "other room"));
 }
 
 TEST_CASE("erasures of another journal, or such as cannot be read, destroy nothing", "[restore]") {
@@ -348,5 +351,86 @@ TEST_CASE("on a full disk erase says how far it came, and the repeat does the re
   world.run({"verify"});
 }
 #endif
+
+TEST_CASE("a restore that was interrupted is told as one, and nothing is lost", "[restore]") {
+  const int renames = GENERATE(1, 2, 3, 4, 5, 6);
+  INFO(renames);
+  Restored world;
+  const std::string before = world.logged();
+  world.run({"backup", world.file("copy")});
+  // As finish() leaves it that dies there.
+  fs::copy(world.file("copy"), world.below("restoring.tmp"));
+  fs::create_directory(world.below("replaced"));
+  fs::copy(world.below("head"), world.below("replaced/head"));
+  fs::remove(world.below("lock.mdb"));
+  const std::vector<std::pair<std::string, std::string>> way = {
+      {"restoring.tmp/head", "head"},
+      {"data.mdb", "replaced/data.mdb"},
+      {"keys", "replaced/keys"},
+      {"seal.key", "replaced/seal.key"},
+      {"restoring.tmp/seal.key", "seal.key"},
+      {"restoring.tmp/keys", "keys"}};
+  for (int i = 0; i < renames; ++i) {
+    fs::rename(world.below(way[static_cast<std::size_t>(i)].first),
+               world.below(way[static_cast<std::size_t>(i)].second));
+  }
+  const std::string sentence =
+      "a restore into " + world.data() + " was interrupted; nothing is lost";
+  for (const char* verb : {"log", "verify", "status", "backup", "export"}) {
+    std::vector<std::string> words = {verb};
+    if (words[0] == "backup") words.push_back(world.file("other"));
+    if (words[0] == "export") words.push_back("--all");
+    const Finished read = world.tool(words);
+    INFO(verb << ": " << read.errors);
+    CHECK(read.status == 74);
+    CHECK(holds(read.errors, sentence));
+  }
+  const Finished doctor = world.tool({"doctor", "--offline"});
+  CHECK(doctor.status == 1);
+  CHECK(holds(doctor.output, "bad   " + sentence));
+  CHECK_FALSE(holds(doctor.output, "there is no journal"));
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--check"}}) {
+    std::vector<std::string> words = {build_directory() + "/daybookd", "--data", world.data()};
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished daemon = world::run_program(words, {{"HOME", world.directory.path()}});
+    INFO(daemon.errors);
+    CHECK(daemon.status == 74);
+    CHECK(holds(daemon.output + daemon.errors, sentence));
+  }
+  // A repeat that comes to nothing makes it no worse.
+  CHECK(world.tool({"restore", world.file("copy"), "--until", "1"}).status == 64);
+  const Finished still = world.tool({"log", "-n", "1000"});
+  CHECK((renames == 1 ? still.output == before : holds(still.errors, "was interrupted")));
+  world.run({"restore", world.file("copy")});
+  world.run({"verify"});
+  CHECK(holds(world.logged(), "lighthouse"));
+  CHECK(world.logged(world.below("replaced")) == before);
+  CHECK_FALSE(fs::exists(world.below("replaced-1")));
+}
+
+TEST_CASE("every restore keeps what it replaces, and a wrong one is undone", "[restore]") {
+  Restored world;
+  world.run({"backup", world.file("copy")});
+  const std::string before = world.logged();
+  world.run({"restore", world.file("copy"), "--until", "6"});
+  CHECK_FALSE(holds(world.logged(), "last words"));
+  const std::string first = world.below("replaced");
+  const Finished undone = world.run({"restore", first});
+  CHECK(holds(undone.output, "is kept in " + world.below("replaced-1")));
+  CHECK(holds(world.logged(), "last words"));
+  CHECK(world.logged(first) == before);
+  CHECK_FALSE(holds(world.logged(world.below("replaced-1")), "last words"));
+  world.run({"restore", world.file("copy")});
+  const std::string doctor = world.tool({"doctor", "--offline"}).output;
+  for (const char* name : {"replaced", "replaced-1", "replaced-2"}) {
+    CHECK(holds(doctor, world.below(name) + " holds the journal that a restore replaced"));
+    CHECK(holds(world.logged(world.below(name)), "lighthouse"));
+  }
+  world.run({"erase", world.message("lighthouse"), "--yes"});
+  for (const char* name : {"replaced", "replaced-1", "replaced-2"}) {
+    CHECK_FALSE(holds(world.logged(world.below(name)), "lighthouse"));
+  }
+  world.run({"verify"});
+}
 
 }  // namespace daybook::tool_restored_test

@@ -128,6 +128,7 @@ Result<void> Daemon::check() {
                                    catalogue_with(CatalogueLoaded()));
   if (!model) log_.log().warn("{}", model.error().message);
   const std::string& directory = settings_.values.journal.dir;
+  if (const auto interrupted = interrupted_restore(directory)) return *interrupted;
   if (access((directory + "/data.mdb").c_str(), F_OK) != 0) {
     log_.log().info("the settings are good; {} holds no journal yet", directory);
     return {};

@@ -120,15 +120,15 @@ void examine_files(const std::string& directory, const Findings& findings) {
     findings(note(directory + "/" + files::kCreating + " was left over by a crash",
                   "daybookd removes it when it starts"));
   }
-  if (files::exists(directory + "/" + Restoration::kDraft)) {
+  const bool draft = files::exists(directory + "/" + Restoration::kDraft);
+  if (draft && !interrupted_restore(directory)) {
     findings(bad(directory + "/" + Restoration::kDraft +
                      " was left over by a restore that was cut short: words and their keys",
                  "daybookd removes it when it starts; or run `daybook restore BACKUP` again"));
   }
-  if (files::exists(directory + "/" + Restoration::kReplaced)) {
-    findings(note(
-        directory + "/" + Restoration::kReplaced + " holds the journal that a restore replaced",
-        "delete it when you have no more use for it"));
+  for (const std::string& replaced : replaced_journals(directory)) {
+    findings(note(replaced + " holds the journal that a restore replaced",
+                  "delete it when you have no more use for it"));
   }
   examine_space(directory, findings);
 }

@@ -234,7 +234,8 @@ void tell(const Tool& tool, const Restoration& restoration, const std::string& d
                 {"epoch", restoration.epoch()},
                 {"erasures", known.again},
                 {"erasures_unknown", !restoration.replaced() && !from_file},
-                {"replaced", restoration.replaced().has_value()}});
+                {"replaced", restoration.replaced().has_value()},
+                {"kept_in", restoration.replaced() ? restoration.aside() : ""}});
     return;
   }
   print_line("Restored " + count_text(restoration.upto(), "event") + " to " +
@@ -245,8 +246,8 @@ void tell(const Tool& tool, const Restoration& restoration, const std::string& d
                (known.again == 1 ? "was" : "were") + " done again.");
   }
   if (restoration.replaced()) {
-    print_line("The journal it replaces is kept in " + terminal_text(directory) + "/" +
-               Restoration::kReplaced + ": delete it when you have no more use for it.");
+    print_line("The journal it replaces is kept in " + terminal_text(restoration.aside()) +
+               ": `daybook restore` puts it back; delete it when you have no more use for it.");
   }
   const std::string told = restoration.replaced() ? "the replaced journal" : "";
   const std::string both =

@@ -58,7 +58,8 @@ class Report {
 };
 
 void examine_journal(const std::string& directory, const Findings& findings) {
-  if (!files::exists(directory + "/" + files::kData)) {
+  if (!files::exists(directory + "/" + files::kData) &&
+      !files::exists(directory + "/" + files::kHead)) {
     findings(
         note("there is no journal in " + directory + " yet", "daybookd makes it at its start"));
     return;
