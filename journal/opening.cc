@@ -222,7 +222,7 @@ Result<void> make_journal(const std::string& directory, const Genesis& genesis) 
     if (done) done = files::move_into_place(draft + "/" + name, directory + "/" + name);
     if (done) done = files::sync_directory(directory);
   }
-  return done;
+  return done ? files::remove_flat(draft) : done;
 }
 
 Result<void> examine_tail(Opened& opened, const std::string& directory) {

@@ -433,4 +433,27 @@ TEST_CASE("every restore keeps what it replaces, and a wrong one is undone", "[r
   world.run({"verify"});
 }
 
+TEST_CASE("a key store that is not whole is imported with nothing, and leaves nothing",
+          "[export]") {
+  Restored world;
+  const std::string all = world.exported({"--all", "--format", "jsonl", "--no-redact"});
+  const std::string path = world.directory.write("all.jsonl", all);
+  const std::string keys = read_file(world.below("keys"));
+  const std::string into = world.file("imported");
+  REQUIRE(keys.size() > 600);
+  for (const std::size_t bytes : {100u, 300u, 600u}) {
+    INFO(bytes);
+    const std::string cut = world.directory.write("cut", keys.substr(0, bytes));
+    const Finished refused = world.tool({"import", path, "--keys", cut}, into);
+    CHECK(refused.status == 64);
+    CHECK(holds(refused.errors, cut + " is not the whole key store of this journal: at event "));
+    CHECK(lines_of(refused.errors).size() == 1);
+    CHECK_FALSE(fs::exists(into + "/data.mdb"));
+    CHECK_FALSE(fs::exists(into + "/creating.tmp"));
+  }
+  world.run({"import", path, "--keys", world.below("keys")}, into);
+  CHECK_FALSE(fs::exists(into + "/creating.tmp"));
+  world.run({"verify"}, into);
+}
+
 }  // namespace daybook::tool_restored_test

@@ -1,11 +1,13 @@
 #include "tools/importing.h"
 
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <utility>
 
 #include "core/codec.h"
 #include "core/directory.h"
+#include "journal/key_check.h"
 #include "journal/key_file.h"
 #include "journal/layout.h"
 #include "journal/rebuild.h"
@@ -52,14 +54,17 @@ Result<Genesis> genesis_of(const ImportRequest& request, const ExportHead& head,
   return genesis;
 }
 
-// What is kept beside the events, made again from them.
+// What is kept beside the events, made again from them; and their keys, looked for.
 class Beside {
  public:
+  explicit Beside(std::optional<KeyCheck> keys) : keys_(std::move(keys)) {}
+
   Result<std::vector<ExternalId>> take(const std::vector<StoredEvent>& stored) {
     std::vector<ExternalId> externals;
     for (const StoredEvent& one : stored) {
       const auto record = one.decode();
       if (!record) return record.error();
+      if (keys_ && record->key != 0) keys_->hear(one.seq, record->record.session, record->key);
       const auto event = clear_from_record(record->record);
       if (!event) return event.error();
       directory_.apply(*event);
@@ -73,14 +78,33 @@ class Beside {
       refs.push_back({first_place(row), id, row.head()});
     return refs;
   }
+  [[nodiscard]] Result<void> refuse_other_keys(const std::string& path) {
+    if (!keys_) return {};
+    const auto finding = keys_->finish(nullptr);
+    if (!finding) return finding.error();
+    if (!finding->has_value()) return {};
+    return Error{path + " is not the whole key store of this journal: at event " +
+                     std::to_string((*finding)->seq) + ", " + (*finding)->what,
+                 ExitCode::kUsage};
+  }
 
  private:
+  std::optional<KeyCheck> keys_;
   Directory directory_;
 };
 
-Result<Seq> add_all(const ImportRequest& request, const std::string& seal_key,
-                    Rebuilder& rebuilder) {
-  Beside beside;
+Result<std::optional<KeyCheck>> keys_of(const ImportRequest& request, const ExportHead& head) {
+  if (!layout::is_locked(head.identity.format)) return std::optional<KeyCheck>();
+  auto keys = KeyCheck::open(request.keys, head.identity.id);
+  if (!keys) return keys.error();
+  return std::optional<KeyCheck>(std::move(keys).value());
+}
+
+Result<Seq> add_all(const ImportRequest& request, const ExportHead& head,
+                    const std::string& seal_key, Rebuilder& rebuilder) {
+  auto keys = keys_of(request, head);
+  if (!keys) return keys.error();
+  Beside beside(std::move(keys).value());
   ExportCheck::Options options;
   if (!seal_key.empty()) options.seal_key = seal_key;
   options.on_commit = [&](const std::vector<StoredEvent>& events) -> Result<void> {
@@ -93,6 +117,7 @@ Result<Seq> add_all(const ImportRequest& request, const std::string& seal_key,
   if (auto checked = check_export(request.file, check, request.progress); !checked) {
     return checked.error();
   }
+  if (auto whole = beside.refuse_other_keys(request.keys); !whole) return whole.error();
   if (auto finished = rebuilder.finish(beside.refs()); !finished) return finished.error();
   return check.events();
 }
@@ -114,7 +139,7 @@ Result<Seq> import_journal(const ImportRequest& request) {
   Seq events = 0;
   const auto made = rebuild_journal(request.directory, std::move(genesis).value(),
                                     [&](Rebuilder& rebuilder) -> Result<void> {
-                                      auto added = add_all(request, seal_key, rebuilder);
+                                      auto added = add_all(request, *head, seal_key, rebuilder);
                                       if (!added) return added.error();
                                       events = *added;
                                       return {};
