@@ -550,6 +550,9 @@ Result<void> Restoration::finish() {
   if (done && first_time && files::exists(head)) done = copy_file(head, old_head);
   if (done) done = put(files::kHead);
   if (done) done = move_aside();
+  for (const std::string& other : replaced_journals(directory)) {
+    if (done && !forgotten_.empty()) done = destroy_in_history(draft(), other, forgotten_);
+  }
   const auto segments = files::names_in(draft(), files::kSegmentPrefix);
   if (!segments) return segments.error();
   for (const std::string& name : *segments) {

@@ -11,8 +11,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/log.h"
 #include "core/result.h"
 #include "core/types.h"
 #include "journal/files.h"
@@ -77,7 +79,10 @@ class Restoration {
   // erasures of which nobody told. To be asked when the known ones are done again.
   [[nodiscard]] Result<std::size_t> keys_brought_back() const;
 
-  // Puts it in place; what was there moves to `replaced`. The draft is closed by then.
+  // These go from every journal that was replaced as well, when it is put in place.
+  void forget(std::vector<Erased> words) { forgotten_ = std::move(words); }
+
+  // Puts it in place; what was there moves to aside(). The draft is closed by then.
   Result<void> finish();
 
  private:
@@ -99,6 +104,7 @@ class Restoration {
   std::uint64_t epoch_ = 0;
   std::uint32_t format_ = 0;  // with nothing archived
   std::optional<std::string> replaced_;
+  std::vector<Erased> forgotten_;
 };
 
 }  // namespace daybook

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -105,6 +106,20 @@ std::optional<Head> parse_fields(std::string_view text) {
   return head;
 }
 
+// Whose it is and what opens it again, as the end of a sentence; nothing where that is not known.
+std::string remedy_of_denial(const std::string& path) {
+  struct stat file {};
+  struct stat directory {};
+  const bool known = ::lstat(path.c_str(), &file) == 0 && S_ISREG(file.st_mode) &&
+                     ::stat(parent_of(path).c_str(), &directory) == 0;
+  if (!known) return {};
+  if (file.st_uid == ::geteuid()) return "; run chmod 600 " + path;
+  const std::string owner = user_name(directory.st_uid);
+  const std::string belongs = "; it belongs to " + user_name(file.st_uid);
+  if (file.st_uid == directory.st_uid) return belongs + ": run as that user";
+  return belongs + ", and its directory to " + owner + ": run chown " + owner + " " + path;
+}
+
 }  // namespace
 
 Descriptor::~Descriptor() {
@@ -118,9 +133,15 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   return *this;
 }
 
+std::string user_name(std::uint32_t user) {
+  const passwd* const found = ::getpwuid(user);
+  return found != nullptr ? found->pw_name : std::to_string(user);
+}
+
 Error system_error(std::string_view what, const std::string& path, int error_number) {
   std::string message = "cannot ";
   message.append(what).append(" ").append(path).append(": ").append(std::strerror(error_number));
+  if (error_number == EACCES) message += remedy_of_denial(path);
   return {message, ExitCode::kInputOutput};
 }
 
@@ -195,9 +216,7 @@ Result<void> check_file(const std::string& path, std::uint64_t bytes_min) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return system_error("read", path, errno);
   if (!S_ISREG(found.st_mode)) return foreign(path, "is not a regular file");
-  if (found.st_uid != ::geteuid() && ::geteuid() != 0) {
-    return foreign(path, "belongs to another user: run as that user");
-  }
+  if (found.st_uid != ::geteuid() && ::geteuid() != 0) return system_error("use", path, EACCES);
   if ((found.st_mode & kOthers) != 0) {
     return foreign(path, "can be read by other users: run chmod 600 on it");
   }

@@ -50,7 +50,10 @@ class Descriptor {
   int number_;
 };
 
-// "cannot <what> <path>: <errno's text>", ExitCode::kInputOutput.
+// "daybook", or "1000" where it has no name.
+std::string user_name(std::uint32_t user);
+// "cannot <what> <path>: <errno's text>", ExitCode::kInputOutput. Where permission is denied,
+// whose the file is and how that is mended.
 Error system_error(std::string_view what, const std::string& path, int error_number);
 
 // A directory that is ours. With `create` it and its parents are made where they are missing, and

@@ -314,8 +314,8 @@ Result<Opened> open_for_reading(const std::string& directory) {
   Result<std::unique_ptr<Environment>> environment = Environment::open({directory, 0, true, false});
   if (!environment) {
     Error error = environment.error();
-    // Not when what was found is damage.
-    if (error.code == ExitCode::kInputOutput) {
+    // Not when what was found is damage, or a remedy is named.
+    if (error.code == ExitCode::kInputOutput && error.message.find("; ") == std::string::npos) {
       error.message += "; a reader writes lock.mdb: it needs room there, and the right to";
     }
     return error;

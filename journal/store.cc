@@ -100,6 +100,7 @@ bool Status::map_full() const { return code_ == MDB_MAP_FULL; }
 bool Status::map_resized() const { return code_ == MDB_MAP_RESIZED; }
 bool Status::no_space() const { return code_ == ENOSPC || code_ == EDQUOT; }
 bool Status::input_output() const { return code_ == EIO; }
+bool Status::denied() const { return code_ == EACCES; }
 bool Status::segment_lost() const { return code_ == kSegmentLost; }
 std::string Status::text() const {
   if (code_ != kSegmentLost) return mdb_strerror(code_);
@@ -184,7 +185,8 @@ Result<void> Environment::open_environment() {
   if (status.ok()) status = Status(reserve_lock_file(place + "/" + kLock));
   const unsigned flags = MDB_NOTLS | (options_.read_only ? MDB_RDONLY : 0U);
   if (status.ok()) status = Status(mdb_env_open(environment_, place.c_str(), flags, kMode));
-  if (!status.ok()) return status.error("cannot open the journal in", place);
+  if (!status.ok())
+    return status.denied() ? denied() : status.error("cannot open the journal in", place);
 
   // LMDB opens it without O_CLOEXEC; a child program must not hold the journal.
   if (::fcntl(descriptor(), F_SETFD, FD_CLOEXEC) != 0) {
@@ -208,6 +210,14 @@ Result<void> Environment::open_environment() {
   CHECK(mdb_env_stat(environment_, &stat) == 0, "an open environment can be asked");
   page_bytes_ = stat.ms_psize;
   return {};
+}
+
+// LMDB does not say which file it was.
+Error Environment::denied() const {
+  std::string path = options_.directory + "/" + kLock;
+  const bool lock = ::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) != 0;
+  if (!lock || errno != EACCES) path = options_.directory + "/" + files::kData;
+  return files::system_error("open", path, EACCES);
 }
 
 // Touching a page beyond the end of a cut file would kill the process.

@@ -45,6 +45,7 @@ class [[nodiscard]] Status {
   [[nodiscard]] bool damaged() const;       // never continue
   [[nodiscard]] bool no_space() const;      // ENOSPC, EDQUOT
   [[nodiscard]] bool input_output() const;  // EIO, which a full disk may also give
+  [[nodiscard]] bool denied() const;        // EACCES
   [[nodiscard]] bool segment_lost() const;  // Segments::trouble() may know more
   [[nodiscard]] std::string text() const;
 
@@ -109,6 +110,7 @@ class Environment {
   Result<void> open_environment();
   Status open_tables();
   [[nodiscard]] bool lock_fits() const;
+  [[nodiscard]] Error denied() const;
   Result<void> refuse_cut_file() const;
   void stop();
 

@@ -105,6 +105,16 @@ TEST_CASE("what a crash left over is told", "[doctor]") {
   CHECK(patient.files().says("note: " + patient.file("creating.tmp") + " was left over"));
 }
 
+TEST_CASE("a file of another owner than the journal's is bad", "[doctor]") {
+  if (::geteuid() != 0) return;  // nobody else can give a file away
+  const Patient patient;
+  REQUIRE(::chown(patient.file("head").c_str(), 65'534, 65'534) == 0);
+  const Told told = patient.files();
+  CHECK(told.bad);
+  CHECK(told.says("head belongs to " + files::user_name(65'534) + ", and the journal to root -> "));
+  CHECK(told.says("-> chown root " + patient.file("head")));
+}
+
 TEST_CASE("a clock behind the newest event is bad", "[doctor]") {
   const Time newest = from_milliseconds(1'700'000'000'000);
   Told told;

@@ -433,6 +433,58 @@ TEST_CASE("every restore keeps what it replaces, and a wrong one is undone", "[r
   world.run({"verify"});
 }
 
+TEST_CASE("erasures that a file tells of go from every journal that was replaced", "[restore]") {
+  Restored world;
+  world.run({"backup", world.file("copy")});
+  const std::string elsewhere = world.file("elsewhere");
+  world.run({"restore", world.file("copy")}, elsewhere);
+  world.run({"erase", world.message("lighthouse"), "--yes"}, elsewhere);
+  const std::string told = world.directory.write(
+      "told", world.run({"log", "--json", "--kind", "SessionErased"}, elsewhere).output);
+  world.run({"restore", world.file("copy")});
+  world.run({"restore", world.file("copy"), "--erasures", told});
+  for (const char* name : {"", "replaced", "replaced-1"}) {
+    INFO(name);
+    CHECK_FALSE(holds(world.logged(world.below(name)), "lighthouse"));
+    CHECK(holds(world.logged(world.below(name)), "other room"));
+  }
+  world.run({"verify"});
+}
+
+TEST_CASE("who may not open a file hears whose it is, and what opens it", "[journal]") {
+  Restored world;
+  world.run({"log"});
+  const bool root = ::geteuid() == 0;
+  const std::string place = fs::path(world.data()).parent_path();
+  const auto give = [&](const std::string& path, uid_t user) {
+    if (root) REQUIRE(::chown(path.c_str(), user, user) == 0);
+  };
+  constexpr uid_t kOther = 65'534;
+  give(place, kOther);
+  for (const auto& entry : fs::recursive_directory_iterator(place)) give(entry.path(), kOther);
+  for (const char* name : {"lock.mdb", "data.mdb", "keys", "daemon.lock"}) {
+    INFO(name);
+    const std::string path = world.below(name);
+    const bool reads = std::string_view(name) != "daemon.lock";
+    give(path, 0);
+    fs::permissions(path, root ? fs::perms(0600) : fs::perms(0000));
+    if (root) REQUIRE(::seteuid(kOther) == 0);
+    const auto reader = LmdbReader::open(world.data());
+    const auto writer = LmdbLog::open(world.place.options());
+    if (root) REQUIRE(::seteuid(0) == 0);
+    const std::string remedy = root ? "it belongs to root, and its directory to " +
+                                          files::user_name(kOther) + ": run chown " +
+                                          files::user_name(kOther) + " " + path
+                                    : "run chmod 600 " + path;
+    CHECK_FALSE(writer);
+    if (!writer) CHECK(holds(writer.error().message, remedy));
+    CHECK(reader.has_value() != reads);
+    if (!reader) CHECK(holds(reader.error().message, remedy));
+    give(path, kOther);
+    fs::permissions(path, fs::perms(0600));
+  }
+}
+
 TEST_CASE("a key store that is not whole is imported with nothing, and leaves nothing",
           "[export]") {
   Restored world;

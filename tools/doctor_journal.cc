@@ -27,18 +27,28 @@ std::string octal(mode_t mode) {
   return text.data();
 }
 
+void examine_owner(const std::string& path, uid_t owner, const Findings& findings) {
+  struct stat directory {};
+  if (::stat(path.substr(0, path.rfind('/')).c_str(), &directory) != 0) return;
+  if (owner == directory.st_uid) return;
+  const std::string wanted = files::user_name(directory.st_uid);
+  findings(bad(path + " belongs to " + files::user_name(owner) + ", and the journal to " + wanted,
+               "chown " + wanted + " " + path));
+}
+
 // False when it is not there.
 bool examine_mode(const std::string& path, mode_t wanted, const Findings& findings) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return false;
   if (S_ISLNK(found.st_mode)) {
     findings(bad(path + " is a symbolic link", "put the thing itself in its place"));
-  } else if (found.st_uid != ::geteuid() && ::geteuid() != 0) {
-    findings(bad(path + " belongs to another user", "run as that user, or chown it"));
+  } else if (S_ISDIR(found.st_mode) && found.st_uid != ::geteuid() && ::geteuid() != 0) {
+    findings(bad(path + " belongs to " + files::user_name(found.st_uid), "run as that user"));
   } else if ((found.st_mode & 077) != 0) {
     findings(bad(path + " is open to other users (mode " + octal(found.st_mode) + ")",
                  "chmod " + octal(wanted) + " " + path));
   }
+  if (S_ISREG(found.st_mode)) examine_owner(path, found.st_uid, findings);
   return true;
 }
 

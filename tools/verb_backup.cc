@@ -203,8 +203,19 @@ bool names_same(const Event& one, const Event& other) {
                     });
 }
 
-// The restored journal's own erasures are carried out again, since its keys may be older than it.
-Result<std::vector<Event>> facts_of(const Restoration& restoration, Known* known, Log& log) {
+std::vector<Erased> words_of(const std::vector<Event>& erasures) {
+  std::vector<Erased> words;
+  for (const Event& erasure : erasures) {
+    for (const Range& range : erasure.session_erased().ranges()) {
+      words.push_back({erasure.session(), range.first(), range.last()});
+    }
+  }
+  return words;
+}
+
+// The restored journal's own erasures are carried out again, since its keys may be older than it,
+// and so may be those of what it replaces.
+Result<std::vector<Event>> facts_of(Restoration& restoration, Known* known, Log& log) {
   std::vector<Event> facts(1);
   facts[0].mutable_journal_restored()->set_epoch(restoration.epoch());
   facts[0].mutable_journal_restored()->set_upto(restoration.upto());
@@ -224,6 +235,7 @@ Result<std::vector<Event>> facts_of(const Restoration& restoration, Known* known
     facts.push_back(fact);
     ++known->again;
   }
+  restoration.forget(words_of(*own));
   return facts;
 }
 
