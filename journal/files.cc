@@ -188,10 +188,15 @@ Result<Descriptor> lock_directory(const std::string& directory) {
     const ssize_t size = ::pread(lock.number(), pid.data(), pid.size(), 0);
     std::string holder(pid.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
     holder = holder.substr(0, holder.find('\n'));
+    const auto name = read_small("/proc/" + holder + "/comm");
+    std::string program =
+        name && *name ? (*name)->substr(0, (*name)->find('\n')) : "another program";
     if (holder.empty()) holder = "unknown";
-    return Error{"another daemon (pid " + holder + ") holds the journal " + directory +
-                     "; stop it first or choose another directory",
-                 ExitCode::kBusy};
+    const bool tool = program == "daybook";
+    return Error{
+        program + " (pid " + holder + ") holds the journal " + directory + "; " +
+            (tool ? "try again when it is done" : "stop it first or choose another directory"),
+        ExitCode::kBusy};
   }
   if (::ftruncate(lock.number(), 0) != 0) return system_error("write", path, errno);
   const Result<void> written = write_all(lock.number(), path, std::to_string(::getpid()) + "\n");

@@ -134,6 +134,9 @@ Result<JournalIdentity> StoredReading::identity() {
                      " does not say which one it is: restore it from a backup",
                  ExitCode::kDamaged};
   }
+  const auto created_seal = reading.meta(layout::kMetaCreatedSeal);
+  if (!created_seal) return created_seal.error();
+  identity.created_seal = created_seal->value_or("");
   identity.created = from_milliseconds(static_cast<std::int64_t>(record::load_u64(**created)));
   identity.epoch = record::load_u64(**epoch);
   identity.format = record::load_u32(**format) & ~layout::kFormatArchived;

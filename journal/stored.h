@@ -51,7 +51,8 @@ struct JournalIdentity {
   std::string id;  // 16 bytes
   Time created{};
   std::uint64_t epoch = 0;
-  std::uint32_t format = 0;  // journal/layout.h
+  std::uint32_t format = 0;    // journal/layout.h
+  std::string created_seal{};  // 32 bytes; empty: made before there was one
 };
 
 class StoredReading {

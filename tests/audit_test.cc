@@ -1,6 +1,7 @@
 // The audit accounts for everything in every simulated world, and for nothing that is not there.
 #include "tools/audit.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "core/codec.h"
@@ -417,6 +418,23 @@ TEST_CASE("from a time on, what came before is neither told nor counted", "[audi
   CHECK(all.sum.ambiguous == 1);
   CHECK(all.sum.crashes == 1);
   CHECK(all.sum.spent.computed_nanodollars > 0);
+}
+
+TEST_CASE("what one event ends is told of in the order of the journal", "[audit]") {
+  Telling told;
+  told.write("One.", 502);
+  const Seq waits = told.write("Two.", 503);
+  const Seq command = told.write("/help", 504);  // answered while the other still waits
+  told.answer("Yes.");
+  told.answer("Yes, too.");
+  Fact restored;
+  restored.mutable_journal_restored()->set_epoch(2);
+  restored.mutable_journal_restored()->set_upto(told.log.last());
+  told.record(std::move(restored));
+  const Audited all = audited(events_of(told));
+  CHECK(all.heard.of(waits).outcome == "TurnCompleted");
+  CHECK(all.heard.of(command).outcome == "NoticeIssued");
+  CHECK(std::ranges::is_sorted(all.heard.handled, {}, &Handled::seq));
 }
 
 }  // namespace daybook::audit_test

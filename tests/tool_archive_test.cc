@@ -30,7 +30,7 @@ TEST_CASE("archived chunks read as before, in every verb, and the daemon goes on
   ask("two words:30");
   const Finished busy = world.tool({"archive", "--before", "0s", into});
   CHECK(busy.status == 75);
-  CHECK(busy.errors.find("stop it while chunks are archived") != std::string::npos);
+  CHECK(busy.errors.ends_with("; stop it first or choose another directory\n"));
   stop();
 
   const auto outputs = [&] {
@@ -83,6 +83,34 @@ TEST_CASE("archived chunks read as before, in every verb, and the daemon goes on
   CHECK(doctor.output.find(into + "/chunks-") != std::string::npos);
   CHECK(world.tool({"sessions"}).status == 0);
   CHECK(world.tool({"archive", "--before", "never", into}).status == 64);
+}
+
+TEST_CASE("what is erased while its chunks are out of reach is erased there, too", "[archive]") {
+  DaemonWorld world(build_directory());
+  world.start();
+  for (const char* text : {"one words:30", "two words:30"}) {
+    world.say(DaemonWorld::kUser, text);
+    REQUIRE(world.wait_answered(DaemonWorld::kUser, text));
+  }
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  const std::string into = world.directory() + "/archive";
+  REQUIRE(world.tool({"archive", "--before", "0s", into}).status == 0);
+  const std::string line =
+      world.tool({"log", "--json", "--kind", "MessageReceived", "-n", "1"}).output;
+  const std::string seq = std::to_string(std::stoull(line.substr(line.find(':') + 1)));
+  fs::rename(into, into + "-away");
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"erase", seq, "--yes"}, {"erase", "--before", "0s", "--yes"}}) {
+    const Finished erased = world.tool(verb);
+    INFO(verb[1] << ": " << erased.errors);
+    CHECK(erased.status == 0);
+  }
+  fs::rename(into + "-away", into);
+  CHECK(world.tool({"verify"}).status == 0);
+  const std::string chunks = world.tool({"log", "--kind", "ChunkReceived", "-n", "1000"}).output;
+  CHECK(chunks.find("[erased]") != std::string::npos);
+  CHECK(chunks.find("word") == std::string::npos);
 }
 
 }  // namespace daybook::tool_archive_test

@@ -522,4 +522,21 @@ TEST_CASE("withholding judges a turn by all its chunks, and only that turn", "[e
   CHECK(other.content().text() == "plain");
 }
 
+TEST_CASE("when the journal was made is vouched for by its key", "[export]") {
+  Talks talks;
+  for (const char* scope : {"--all", "console:local"}) {
+    std::string text = talks.exported({scope, "--format", "jsonl"});
+    CHECK(talks.verify(text, {"--seal-key", talks.key()}) == 0);
+    CHECK_FALSE(holds(talks.said, "vouches"));
+    const std::size_t at = text.find("\"created\":") + 10;
+    text[at] = text[at] == '1' ? '2' : '1';
+    CHECK(talks.verify(text, {"--seal-key", talks.key()}) == 65);
+    CHECK(holds(talks.said, "line 1: the seal of when the journal was made does not match"));
+    const std::size_t seal = text.find("\"created_seal\":");
+    text.erase(seal, text.find(',', seal) + 1 - seal);
+    CHECK(talks.verify(text, {"--seal-key", talks.key()}) == 0);
+    CHECK(holds(talks.said, "nothing vouches for when the journal was made"));
+  }
+}
+
 }  // namespace daybook::tool_export_test

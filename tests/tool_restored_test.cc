@@ -508,4 +508,16 @@ TEST_CASE("a key store that is not whole is imported with nothing, and leaves no
   world.run({"verify"}, into);
 }
 
+TEST_CASE("no example for training has words that were erased", "[export]") {
+  Restored world;
+  const auto examples = [&] {
+    return world.run({"export", "console:local", "--format", "openai"}).output;
+  };
+  REQUIRE(holds(examples(), "lighthouse"));
+  world.run({"erase", world.message("lighthouse"), "--yes"});
+  CHECK_FALSE(holds(examples(), "erased"));
+  CHECK_FALSE(holds(examples(), "Genoa"));
+  CHECK(holds(examples(), "Now it is dark."));
+}
+
 }  // namespace daybook::tool_restored_test

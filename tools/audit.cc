@@ -110,6 +110,11 @@ void Audit::apply(const Event& event) {
     take_in(event);
   }
   close_shown();
+  hand_over();
+}
+
+void Audit::hand_over() {
+  for (const auto& [seq, handled] : std::exchange(told_, {})) reader_.on_handled(handled);
 }
 
 void Audit::take_in(const Event& event) {
@@ -378,7 +383,7 @@ void Audit::tell(Seq message) {
   } else if (!handled.open.empty()) {
     ++sum_.open;
   }
-  if (asked || !handled.open.empty() || handled.given_up) reader_.on_handled(handled);
+  if (asked || !handled.open.empty() || handled.given_up) told_.emplace(handled.seq, handled);
   tell_others(handled);
 }
 
@@ -434,6 +439,7 @@ AuditSum Audit::finish(const End& end) {
     judge(&found->second, end);
     tell(seq);
   }
+  hand_over();
   return std::move(sum_);
 }
 

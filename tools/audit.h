@@ -2,9 +2,9 @@
 // screen twice, every gap, every start that no stop came before.
 //
 // Law: one pass, and no memory but of what is open. A message is told of when all that was owed for
-// it is done, so rows come in the order in which things were finished; what is still open comes at
-// the end and is judged there. Screens are judged by the fold that pays them (core/delivery.h), not
-// by a second idea of what "shown" means.
+// it is done, so rows come in the order in which things were finished, what one event finished in
+// the order of the journal; what is still open comes at the end and is judged there. Screens are
+// judged by the fold that pays them (core/delivery.h), not by a second idea of what "shown" means.
 #pragma once
 
 #include <functional>
@@ -126,6 +126,7 @@ class Audit {
   void settle(Seq message, const Event& by);
   void tell(Seq message);
   void tell_others(const Handled& handled);
+  void hand_over();
   void judge(Handled* handled, const End& end);
   Handled* owner_of(Seq source);
 
@@ -135,6 +136,7 @@ class Audit {
   Deliveries owed_;
   UsageFold usage_;
   bool running_ = false;
+  std::map<Seq, Handled> told_;               // by the event that is applied
   std::map<Seq, Handled> open_;               // by message, or by the notice that none asked for
   Seq edited_ = 0;                            // MessageEdited, of which nothing has followed yet
   std::map<Seq, Seq> again_;                  // message -> the /retry that asks it once more

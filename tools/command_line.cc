@@ -1,6 +1,8 @@
 // The library knows what was wrong and says it in its own words; here the words are ours.
 #include "tools/command_line.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <vector>
 
@@ -46,6 +48,12 @@ std::vector<std::string> options_of(const ChosenVerb& command, const CLI::App& a
   return names;
 }
 
+std::string upper_case(std::string word) {
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+  return word;
+}
+
 // Those that --help lists.
 std::vector<std::string> verbs_of(const CLI::App& app) {
   std::vector<std::string> names;
@@ -61,12 +69,30 @@ std::string with_nearest(const std::string& sentence, const std::string& word,
   return sentence + (close.empty() ? "" : "; did you mean " + close + "?");
 }
 
+// What was meant by an option that there is not; empty: nobody knows.
+std::string meant_by(const std::string& name, const ChosenVerb& command, const CLI::App& app) {
+  std::vector<std::string> same_letter;
+  for (const CLI::Option* option : command.verb->get_options()) {
+    if (option->get_positional() && "--" + option->get_name() == name) {
+      return "`" + app.get_name() + " " + command.words + upper_case(option->get_name()) + "`";
+    }
+    for (const std::string& known : option->get_lnames()) {
+      if (name.size() == 2 && known.front() == name[1]) same_letter.push_back("--" + known);
+    }
+  }
+  // One letter is never close to another.
+  if (name.size() == 2) return same_letter.size() == 1 ? same_letter.front() : std::string();
+  return nearest(name, options_of(command, app));
+}
+
 // A word that fits nowhere.
 std::string stray(const std::string& word, const ChosenVerb& command, const CLI::App& app) {
   const std::string shown = escaped(word, kShownBytesMax);
   if (word.starts_with("-")) {
     const std::string name = word.substr(0, word.find('='));
-    return with_nearest(command.has_no("option " + shown), name, options_of(command, app));
+    const std::string meant = meant_by(name, command, app);
+    const std::string sentence = command.has_no("option " + shown);
+    return meant.empty() ? sentence : sentence + "; did you mean " + meant + "?";
   }
   const auto verbs = verbs_of(*command.verb);
   if (verbs.empty()) return command.has_no("use for \"" + shown + "\"");

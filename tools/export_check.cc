@@ -77,6 +77,7 @@ Result<void> ExportCheck::take(std::string_view line) {
   if (auto* head = std::get_if<ExportHead>(&*read)) {
     if (head_) return wrong("a second export begins in it");
     head_ = std::move(*head);
+    if (auto made = judge_created(); !made) return made;
     const std::string wanted = options_.checkpoint ? options_.checkpoint->journal_id : "";
     if (wanted.empty() || wanted == head_->identity.id) return {};
     return wrong("the checkpoint was taken of another journal, " + hex(wanted));
@@ -85,6 +86,17 @@ Result<void> ExportCheck::take(std::string_view line) {
   if (auto* event = std::get_if<ExportEvent>(&*read)) return take_event(std::move(*event));
   if (const auto* commit = std::get_if<ExportCommit>(&*read)) return take_commit(*commit);
   return take_end(std::get<ExportEnd>(*read));
+}
+
+Result<void> ExportCheck::judge_created() const {
+  const JournalIdentity& told = head_->identity;
+  if (!options_.seal_key || told.created_seal.empty()) return {};
+  const Digest expected = layout::created_seal(
+      *options_.seal_key, told.id, static_cast<std::uint64_t>(to_milliseconds(told.created)));
+  if (told.created_seal == view(expected)) return {};
+  return wrong(
+      "the seal of when the journal was made does not match: one of them was changed, or "
+      "the key is another journal's");
 }
 
 Result<void> ExportCheck::take_event(ExportEvent event) {

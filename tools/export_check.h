@@ -49,6 +49,7 @@ class ExportCheck {
  private:
   Result<void> take_event(ExportEvent event);
   Result<void> judge_record(const ExportEvent& event);
+  Result<void> judge_created() const;
   Result<void> judge_epoch() const;
   Result<void> judge_chain(const ExportJson& fields, Seq seq);
   Result<void> take_commit(const ExportCommit& commit);

@@ -78,6 +78,8 @@ Result<ExportLine> read_head(const Json& object) {
   }
   head.identity = {*journal, from_milliseconds(static_cast<std::int64_t>(*created)), *epoch,
                    static_cast<std::uint32_t>(*format)};
+  head.identity.created_seal =
+      bytes_from_hex(text_in(object, "created_seal").value_or("")).value_or("");
   head.session = number_in(object, "session").value_or(0);
   head.place = text_in(object, "place").value_or("");
   return ExportLine(std::move(head));
@@ -168,9 +170,12 @@ std::string write_line(const ExportHead& head) {
   Json object = {{"export", kMark},
                  {"scope", head.whole ? "journal" : "session"},
                  {"journal", hex(head.identity.id)},
-                 {"created", to_milliseconds(head.identity.created)},
-                 {"epoch", head.identity.epoch},
-                 {"format", head.identity.format}};
+                 {"created", to_milliseconds(head.identity.created)}};
+  if (!head.identity.created_seal.empty()) {
+    object["created_seal"] = hex(head.identity.created_seal);
+  }
+  object["epoch"] = head.identity.epoch;
+  object["format"] = head.identity.format;
   if (!head.whole) {
     object["session"] = head.session;
     object["place"] = head.place;

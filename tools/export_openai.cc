@@ -2,7 +2,9 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "core/context.h"
 #include "core/told.h"
@@ -28,11 +30,13 @@ class ExampleWriter {
   }
 
  private:
-  Result<std::string> words_of(Seq seq) {
+  // nullopt: they were erased, and what stands in their place is no example of anything.
+  Result<std::optional<std::string>> words_of(Seq seq) {
     const auto event = view_.event(seq);
     if (!event) return event.error();
+    if (event->content().erased()) return std::optional<std::string>();
     const std::string text = told_text(*event);
-    return redactor_ == nullptr ? text : redactor_->clean(text);
+    return std::optional(redactor_ == nullptr ? text : redactor_->clean(text));
   }
 
   Result<void> take(const Event& event) {
@@ -49,22 +53,36 @@ class ExampleWriter {
 
   Result<void> add(const TurnStarted& turn, Seq answer) {
     if (system_event(turn) != system_) finish();
+    auto said = said_in(turn, answer);
+    if (!said) return said.error();
+    // What follows was said behind words that are gone.
+    if (said->empty()) finish();
+    if (said->empty()) return {};
     if (messages_.empty() && turn.settings() != 0) {
       auto system = words_of(system_event(turn));
       if (!system) return system.error();
       system_ = system_event(turn);
-      if (!system->empty()) push("system", *system);
+      if (*system && !(*system)->empty()) push("system", **system);
     }
-    for (const Seq asked : turn.answers()) {
-      auto words = words_of(asked);
-      if (!words) return words.error();
-      push("user", *words);
+    for (std::size_t i = 0; i < said->size(); ++i) {
+      push(i + 1 < said->size() ? "user" : "assistant", (*said)[i]);
     }
-    auto words = words_of(answer);
-    if (!words) return words.error();
-    push("assistant", *words);
     answered_ = true;
     return {};
+  }
+
+  // What it answers, and the answer; nothing where any of it was erased.
+  Result<std::vector<std::string>> said_in(const TurnStarted& turn, Seq answer) {
+    std::vector<Seq> seqs(turn.answers().begin(), turn.answers().end());
+    seqs.push_back(answer);
+    std::vector<std::string> said;
+    for (const Seq seq : seqs) {
+      auto words = words_of(seq);
+      if (!words) return words.error();
+      if (!*words) return std::vector<std::string>();
+      said.push_back(**std::move(words));
+    }
+    return said;
   }
 
   void push(const char* role, const std::string& text) {

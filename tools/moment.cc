@@ -41,7 +41,13 @@ Result<Seq> find_message(JournalView& view, SessionId session, std::int64_t mess
 
 Result<Seq> moment_in(JournalView& view, std::string_view text, SessionId session) {
   const Seq last = view.log().last();
-  if (const Seq seq = parse_seq(text); seq != 0) return std::min(seq, last);
+  if (const Seq seq = parse_seq(text); seq > last) {
+    return Error{"there is no event " + std::to_string(seq) + "; the journal in " +
+                     view.directory() + " ends at " + std::to_string(last),
+                 ExitCode::kUsage};
+  } else if (seq != 0) {
+    return seq;
+  }
   if (const std::int64_t message = message_number(text); message != 0) {
     if (session != 0) return find_message(view, session, message);
     return Error{"message " + std::to_string(message) + " of which session? Write telegram:12345@" +

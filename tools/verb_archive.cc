@@ -51,11 +51,7 @@ Result<void> run_archive(const Tool& tool, const std::string& into, const std::s
   Phases phases;
   const auto archived = archive({*directory, place.string(), *upto, std::ref(phases)});
   phases.end();
-  if (!archived) {
-    Error error = archived.error();
-    if (error.code == ExitCode::kBusy) error.message += "; stop it while chunks are archived";
-    return error;
-  }
+  if (!archived) return archived.error();
   if (tool.json) {
     print_json({{"chunks", archived->chunks},
                 {"segment", archived->path},

@@ -102,10 +102,12 @@ void add_diff(CLI::App& app, Tool& tool) {
                "daybook diff 42 57; daybook diff telegram:12345@1d telegram:12345");
   const auto from = std::make_shared<std::string>();  // lives as long as the callback
   const auto to = std::make_shared<std::string>();
-  verb->add_option("from", *from,
+  verb->add_option("one", *from,
                    "a turn's number (or any of its events), SESSION@MOMENT, or a session")
       ->required();
-  verb->add_option("to", *to, "likewise")->required();
+  verb->add_option("other", *to,
+                   "what it is compared with: likewise a turn, SESSION@MOMENT, or a session")
+      ->required();
   verb->add_flag("--json", tool.json, "one JSON object a line");
   verb->callback([&tool, from, to] {
     tool.chosen = [&tool, from, to] { return run_diff(tool, *from, *to); };

@@ -53,6 +53,9 @@ void print_verdict(const Tool& tool, const ExportCheck& check, bool sealed, bool
         "other sessions' commits lie between, so that whole commits at the end could be missing "
         "unseen; export with --chain to close that");
   }
+  if (sealed && check.head().identity.created_seal.empty()) {
+    print_line("nothing vouches for when the journal was made");
+  }
   if (!sealed) {
     print_line(
         "the seals were not checked: give the journal's key with --seal-key FILE. Without it, "
