@@ -45,7 +45,7 @@ RecordView ClearBlock::at(std::size_t index) const {
           item.session,
           item.cause,
           item.prev,
-          std::string_view(bytes_).substr(item.offset, item.size),
+          {bytes_.data() + item.offset, item.size},
           {}};
 }
 

@@ -43,19 +43,30 @@ void store_number(HeaderBytes& header, std::size_t at, std::uint64_t value) {
   std::memcpy(header.data() + at, &value, kBytes);
 }
 
+// The caller has looked at the length.
+template <typename Number>
+Number load(std::string_view value, std::size_t at) {
+  Number number = 0;
+  std::memcpy(&number, value.data() + at, sizeof number);
+  return number;
+}
+
 // Reads 8 bytes and masks: every field wider than a byte ends at least 8 bytes after its start or
 // is the last one.
 std::uint64_t load_masked(std::string_view value, std::size_t at, std::uint64_t mask) {
-  std::uint64_t number = 0;
-  std::memcpy(&number, value.data() + at, sizeof number);
-  return number & mask;
+  return load<std::uint64_t>(value, at) & mask;
 }
 
 // Of a value without its seal. The key is folded in afterwards: a second call for its 8 bytes would
 // cost as much as the first.
 std::uint32_t crc_of(std::uint64_t key, std::string_view value) {
   const auto fold = static_cast<std::uint32_t>(key ^ key >> 32);
-  return crc32c(value.substr(kVersionAt)) ^ fold;
+  value.remove_prefix(kVersionAt);
+  return crc32c(value) ^ fold;
+}
+
+bool ends_with_seal(std::string_view value) {
+  return value.size() >= kHeaderBytes + kSealBytes && (value[kFlagsAt] & kSealed) != 0;
 }
 
 std::uint64_t distance(Seq seq, Seq earlier) {
@@ -132,16 +143,11 @@ bool has_crc_instruction() {
 
 __attribute__((target("sse4.2"))) std::uint32_t crc_of_short(std::string_view bytes,
                                                              std::uint32_t crc) {
-  const char* at = bytes.data();
-  const char* const end = at + bytes.size();
   std::uint64_t sum = crc;
-  std::uint64_t word = 0;
-  for (; end - at >= 8; at += 8) {
-    std::memcpy(&word, at, 8);
-    sum = _mm_crc32_u64(sum, word);
-  }
+  std::size_t at = 0;
+  for (; bytes.size() - at >= 8; at += 8) sum = _mm_crc32_u64(sum, load<std::uint64_t>(bytes, at));
   auto rest = static_cast<std::uint32_t>(sum);
-  for (; at != end; ++at) rest = _mm_crc32_u8(rest, static_cast<std::uint8_t>(*at));
+  for (; at < bytes.size(); ++at) rest = _mm_crc32_u8(rest, load<std::uint8_t>(bytes, at));
   return rest;
 }
 
@@ -224,7 +230,7 @@ Seq prev_of(Seq seq, std::string_view value) {
 }
 
 KeyId key_id_of(std::string_view value) {
-  return value.size() < kHeaderBytes ? 0 : load_u32(value.substr(kKeyIdAt));
+  return value.size() < kHeaderBytes ? 0 : load<KeyId>(value, kKeyIdAt);
 }
 
 void encode(const Record& event, Encoded& into, const KeyUse& key) {
@@ -299,12 +305,14 @@ CommitEnd end_commit(const Encoded& events) {
 }
 
 std::string_view seal_in(std::string_view value) {
-  if (value.size() < kHeaderBytes + kSealBytes) return {};
-  return (value[kFlagsAt] & kSealed) == 0 ? "" : value.substr(value.size() - kSealBytes);
+  if (!ends_with_seal(value)) return {};
+  value.remove_prefix(value.size() - kSealBytes);
+  return value;
 }
 
 std::string_view without_seal(std::string_view value) {
-  return value.substr(0, value.size() - seal_in(value).size());
+  if (ends_with_seal(value)) value.remove_suffix(kSealBytes);
+  return value;
 }
 
 void SingleHashes::add(std::size_t slot, std::uint64_t key, std::string_view value, bool keyed,
@@ -351,8 +359,8 @@ Decoder::Answer Decoder::finish(std::string_view body) {
   if (length_bytes == 0) return damaged("its length cannot be read");
   body.remove_prefix(length_bytes);
   if (clear_bytes > body.size()) return damaged("it is shorter than it says");
-  event_.clear = body.substr(0, clear_bytes);
-  event_.content = body.substr(clear_bytes);
+  event_.clear = {body.data(), clear_bytes};
+  event_.content = {body.data() + clear_bytes, body.size() - clear_bytes};
   next_part_ = 0;
   return Answer::kDone;
 }
@@ -362,9 +370,10 @@ Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value) {
   if (value.size() > kValueBytesMax) return damaged("it is too long");
   const auto flags = static_cast<std::uint8_t>(value[kFlagsAt]);
   const bool sealed = (flags & kSealed) != 0;
-  if (sealed && seal_in(value).empty()) return damaged("its seal is cut");
-  value = without_seal(value);
-  if (load_u32(value) != crc_of(key, value)) return damaged("its checksum does not match");
+  if (sealed && !ends_with_seal(value)) return damaged("its seal is cut");
+  if (sealed) value.remove_suffix(kSealBytes);
+  if (load<std::uint32_t>(value, kCrcAt) != crc_of(key, value))
+    return damaged("its checksum does not match");
   const bool newer =
       value[kVersionAt] != kVersion || (flags & ~(kContinued | kContinuation | kSealed)) != 0;
   if (newer) return damaged("it was written by a newer version");
@@ -373,6 +382,7 @@ Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value) {
   if (!in_order) return damaged("one of its parts is missing");
 
   const Seq seq = seq_of(key);
+  const auto key_id = load<KeyId>(value, kKeyIdAt);
   if (!open()) {
     const std::uint64_t prev = load_masked(value, kPrevAt, kMaskU40);
     const std::uint64_t cause = load_masked(value, kCauseAt, kMaskU40);
@@ -385,16 +395,16 @@ Decoder::Answer Decoder::feed(std::uint64_t key, std::string_view value) {
     event_.session = load_masked(value, kSessionAt, kMaskU40);
     event_.prev = prev == 0 ? 0 : seq - prev;
     event_.cause = cause == 0 ? 0 : seq - cause;
-    key_id_ = load_u32(value.substr(kKeyIdAt));
-  } else if (event_.seq != seq || key_id_ != load_u32(value.substr(kKeyIdAt))) {
+    key_id_ = key_id;
+  } else if (event_.seq != seq || key_id_ != key_id) {
     return damaged("one of its parts is missing");
   }
 
-  const std::string_view part = value.substr(kHeaderBytes);
+  value.remove_prefix(kHeaderBytes);
   const bool more = (flags & kContinued) != 0;
-  if (!open() && !more) return finish(part);
+  if (!open() && !more) return finish(value);
   if (next_part_ == 0) body_.clear();
-  body_.append(part);
+  body_.append(value);
   if (!more) return finish(body_);
   if (++next_part_ == kPartsMax) return damaged("it has too many parts");
   return Answer::kMore;
