@@ -63,6 +63,7 @@ constexpr std::uint16_t kIntegerKeys = 8;
 constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 constexpr int kDepthMax = 32;
 constexpr std::uint64_t kProgressPages = 4'096;
+constexpr std::size_t kCacheLineBytes = 64;
 
 constexpr std::size_t kNodeHeaderBytes = 8;
 constexpr std::size_t kNodeFlagsAt = 4;
@@ -230,26 +231,29 @@ class TreeWalk {
       return false;
     }
     const std::size_t count = (lower - kPageHeaderBytes) / 2;
+    // From its end on, as nodes lie, a page comes slowly out of memory.
+    for (std::size_t at = 0; at < page_bytes_; at += kCacheLineBytes)
+      __builtin_prefetch(bytes + at);
     // What the last key was, and one; the first may be what the parent says.
     std::uint64_t least = place.low.empty() ? 0 : load<std::uint64_t>(place.low, 0);
-    std::size_t taken = 0;
+    // Each node begins below the one before it and ends where that one begins.
+    std::size_t end = page_bytes_;
     bool sane = true;
     for (std::size_t i = 0; i < count && sane; ++i) {
       const std::size_t at = load_at<std::uint16_t>(bytes + kPageHeaderBytes + 2 * i);
-      if (at < upper || at + kNumberNodeBytes > page_bytes_) return false;
+      if (at + kNumberNodeBytes > end) return false;
       const std::size_t value_bytes = load_at<std::uint32_t>(bytes + at);
       // Flags, and bytes of the key.
       const auto shape = load_at<std::uint32_t>(bytes + at + kNodeFlagsAt);
       const auto key = load_at<std::uint64_t>(bytes + at + kNodeHeaderBytes);
       const std::size_t size = (kNumberNodeBytes + value_bytes + 1) & ~std::size_t{1};
-      sane = at % 2 == 0 && shape == kNumberNodeShape && at + size <= page_bytes_ && key >= least &&
-             key != kNoPage;
+      sane = at + size == end && shape == kNumberNodeShape && key >= least && key != kNoPage;
       least = key + 1;
-      taken += size;
+      end = at;
     }
     const bool below = place.high.empty() || least <= load<std::uint64_t>(place.high, 0);
     nodes = {count, 0};
-    return sane && below && taken == page_bytes_ - upper;
+    return sane && below && end == upper;
   }
 
   // Offsets, sizes and keys of a page; afterwards node() may be asked.
