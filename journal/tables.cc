@@ -1,11 +1,13 @@
-// One walk over each table, a transaction a block, and a look-up for each event that says who sent
-// it.
+// One walk over each table, a transaction a block. Rows are looked up one by one only when they are
+// known to be wrong, to tell which.
 #include "journal/tables.h"
 
 #include <algorithm>
 
+#include "journal/crypto.h"
 #include "journal/layout.h"
 #include "journal/record.h"
+#include "journal/stored.h"
 
 namespace daybook {
 namespace {
@@ -22,7 +24,10 @@ std::string seq_text(Seq seq) { return std::to_string(seq); }
 }  // namespace
 
 TableCheck::TableCheck(store::Environment& environment, RecordJudge* judge, Seq since)
-    : environment_(environment), reading_(environment), judge_(judge), since_(since) {}
+    : environment_(environment), reading_(environment), judge_(judge), since_(since) {
+  const crypto::Salt salt = crypto::random_salt();
+  salted_.update({reinterpret_cast<const char*>(salt.data()), salt.size()});
+}
 
 void TableCheck::begin() {
   Result<Log::Refs> refs = reading_.refs();
@@ -35,24 +40,15 @@ void TableCheck::begin() {
 
 std::string TableCheck::hear(const RecordView& event) {
   std::string complaint = judge_->judge(event);
-  const bool chunk = event.kind == layout::kArchivedKind;  // from inside, and most of them
-  if (complaint.empty() && !chunk) complaint = judge_external(judge_->external(event));
   if (!complaint.empty()) return complaint;
+  const bool chunk = event.kind == layout::kArchivedKind;  // from inside, and most of them
+  const ExternalId external = chunk ? ExternalId() : judge_->external(event);
+  if (!external.id.empty()) {
+    add(layout::dedupe_key(external.source, external.id), external.seq, heard_);
+  }
   if (event.seq == refs_.upto && since_ == 0 && refs_complaint_.empty())
     refs_complaint_ = compare_refs();
   return complaint;
-}
-
-std::string TableCheck::judge_external(const ExternalId& external) {
-  if (external.id.empty()) return {};
-  ++externals_;
-  const auto found = reading_.find(layout::dedupe_key(external.source, external.id));
-  if (!found) return found.error().message;
-  if (!found->has_value()) {
-    return "its external id is missing from the dedupe table: its update would be taken for new";
-  }
-  if (**found == external.seq) return {};
-  return "the dedupe table says that its update is event " + seq_text(**found);
 }
 
 // At the event up to which they are correct.
@@ -113,9 +109,9 @@ std::string TableCheck::copy_out(Table table, const std::string& after, Entries&
 }
 
 std::optional<TableCheck::Finding> TableCheck::finish(Seq last) {
-  std::string complaint = judge_dedupe(last);
+  std::string complaint = rows_complaint_;
   if (complaint.empty()) complaint = judge_meta();
-  if (!complaint.empty()) return Finding{std::move(complaint), false};
+  if (!complaint.empty()) return Finding{std::move(complaint)};
   complaint = judge_refs(last);
   if (!complaint.empty()) return Finding{std::move(complaint), true};
   return judge_snapshots();
@@ -136,21 +132,56 @@ std::string TableCheck::judge_refs(Seq last) {
   return {};
 }
 
-std::string TableCheck::judge_dedupe(Seq last) {
-  std::uint64_t rows = 0;
+void TableCheck::add(std::string_view key, Seq seq, Rows& into) const {
+  Sha256 hash = salted_;
+  record::hash_part(hash, seq, key);
+  const Digest digest = hash.finish();
+  for (std::size_t i = 0; i < digest.size(); ++i) into.sum[i] ^= digest[i];
+  ++into.count;
+}
+
+std::optional<TableCheck::Finding> TableCheck::judge_externals(Seq last) {
+  Rows rows;
   const auto judge_row = [&](std::string_view key, std::string_view value, Seq newest) {
     if (key.size() != layout::kDedupeKeyBytes || value.size() != sizeof(Seq)) {
       return std::string("an entry of the dedupe table has another size");
     }
     const Seq seq = record::load_u64(value);
-    if (seq > since_ && seq <= last) ++rows;
+    if (seq > since_ && seq <= last) add(key, seq, rows);
     if (seq >= 1 && seq <= newest) return std::string();
     return "an entry of the dedupe table names event " + seq_text(seq) + ", which is not there";
   };
-  std::string complaint = each_entry(Table::kDedupe, judge_row);
-  if (!complaint.empty() || judge_ == nullptr || rows == externals_) return complaint;
-  // Every event that was heard has its entry, so what is more is surplus.
-  return name_surplus(last);
+  rows_complaint_ = each_entry(Table::kDedupe, judge_row);
+  if (judge_ == nullptr || rows == heard_) return std::nullopt;
+  std::optional<Finding> lost = find_lost(last);
+  // Where every event that was heard has its row, what is more is surplus.
+  if (!lost && rows_complaint_.empty()) rows_complaint_ = name_surplus(last);
+  return lost;
+}
+
+std::optional<TableCheck::Finding> TableCheck::find_lost(Seq last) {
+  std::optional<Finding> lost;
+  const auto look = [&](const StoredEvent& stored) {
+    const Result<StoredRecord> event = stored.decode();
+    std::string complaint =
+        event ? judge_external(judge_->external(view_of(event->record))) : event.error().message;
+    if (!complaint.empty()) lost = Finding{std::move(complaint), false, stored.seq};
+    return !lost;
+  };
+  const Result<void> read = StoredReading(environment_).events(since_ + 1, last, look);
+  if (!read) lost = Finding{read.error().message, false, last};
+  return lost;
+}
+
+std::string TableCheck::judge_external(const ExternalId& external) {
+  if (external.id.empty()) return {};
+  const auto found = reading_.find(layout::dedupe_key(external.source, external.id));
+  if (!found) return found.error().message;
+  if (!found->has_value()) {
+    return "its external id is missing from the dedupe table: its update would be taken for new";
+  }
+  if (**found == external.seq) return {};
+  return "the dedupe table says that its update is event " + seq_text(**found);
 }
 
 std::string TableCheck::name_surplus(Seq last) {

@@ -3,7 +3,8 @@
 //
 // Law: a row that is missing, surplus or wrong is told, and so is whether a start and an orderly
 // stop of the gateway would write it anew. begin() before the events are walked, hear() for each of
-// them in order, finish() afterwards; a writer may add to all of them meanwhile.
+// them in order, the others afterwards; a writer may add to all of them meanwhile.
+// Rejected: looking up each event's row; that costs more than all else that is done with the event.
 #pragma once
 
 #include <functional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "core/judge.h"
+#include "core/sha256.h"
 #include "journal/reading.h"
 #include "journal/store.h"
 
@@ -24,6 +26,7 @@ class TableCheck {
   struct Finding {
     std::string what;  // as a sentence without its end
     bool rewritten = false;
+    Seq seq = 0;  // the event whose row it is; 0: none's
   };
 
   // `judge` knows what events mean; without one (null) only what a row says of itself is judged.
@@ -33,7 +36,11 @@ class TableCheck {
   void begin();
   // What is wrong with this event; empty: nothing.
   std::string hear(const RecordView& event);
-  // `last`: the last event heard. nullopt: all is well.
+  // Both after the last event, `last`, was heard. nullopt: all is well.
+  //
+  // The first event whose external id does not lead to it.
+  std::optional<Finding> judge_externals(Seq last);
+  // Afterwards: whatever else is wrong.
   std::optional<Finding> finish(Seq last);
 
  private:
@@ -46,12 +53,22 @@ class TableCheck {
   // Judges one entry; the first complaint ends it.
   using Judge = std::function<std::string(std::string_view key, std::string_view value, Seq last)>;
 
+  // Rows of the dedupe table, in whatever order: how many, and the sum of their hashes. What makes
+  // these differ is drawn anew each time, so that nobody can make other rows with the same sum.
+  struct Rows {
+    std::uint64_t count = 0;
+    Digest sum{};
+
+    friend bool operator==(const Rows&, const Rows&) = default;
+  };
+
+  void add(std::string_view key, Seq seq, Rows& into) const;
   std::string each_entry(store::Table table, const Judge& judge);
   std::string copy_out(store::Table table, const std::string& after, Entries& into);
   std::string judge_external(const ExternalId& external);
+  std::optional<Finding> find_lost(Seq last);
   std::string compare_refs() const;
   std::string judge_refs(Seq last);
-  std::string judge_dedupe(Seq last);
   std::string judge_meta();
   std::string name_surplus(Seq last);
   Result<ExternalId> external_at(Seq seq);
@@ -64,7 +81,9 @@ class TableCheck {
 
   Log::Refs refs_;
   std::string refs_complaint_;
-  std::uint64_t externals_ = 0;  // heard
+  Sha256 salted_;
+  Rows heard_;  // that the events heard say
+  std::string rows_complaint_;
 };
 
 }  // namespace daybook

@@ -295,7 +295,12 @@ Result<void> Examination::judge_chain() {
   sweep_options.progress = [this, &last](Seq covered) {
     if (options_.progress) options_.progress("verifying events", covered, std::max(covered, *last));
   };
-  const Swept swept = sweep(*opened_->environment, sweep_options);
+  Swept swept = sweep(*opened_->environment, sweep_options);
+  const auto lost = tables_ ? tables_->judge_externals(swept.covered) : std::nullopt;
+  if (lost) {
+    swept.covered = lost->seq - 1;
+    swept.damage = ChainWalk::Damage{lost->seq, lost->what};
+  }
   found_.events = swept.covered - from_.last;
   found_.seals = swept.seals;
   found_.sound_upto = swept.covered;

@@ -128,7 +128,12 @@ TEST_CASE("a dedupe row that is missing, wrong or surplus is told", "[journal]")
   SECTION("under another name") {
     row_of(dedupe, key)->first[0] = static_cast<char>(row_of(dedupe, key)->first[0] ^ 1);
   }
-  bad = 31;
+  SECTION("in the place of another's") {
+    std::swap(row_of(dedupe, key)->second,
+              row_of(dedupe, layout::dedupe_key("telegram", "21"))->second);
+    bad = 21;
+    what = "its update is event 31";
+  }
   SECTION("surplus") {
     dedupe.emplace_back(layout::dedupe_key("telegram", "new"), bytes_of(31));
     bad = 0;
