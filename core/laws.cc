@@ -195,11 +195,11 @@ void Laws::begin_attempt(Talk* talk, Seq seq, std::uint32_t attempt) {
 }
 
 std::string Laws::judge_started(const RecordView& event, Talk* talk) {
-  const auto started = parse<TurnStarted>(event.clear);
-  if (!started) return kNoBody;
+  const auto size = static_cast<int>(event.clear.size());
+  if (!started_.ParseFromArray(event.clear.data(), size)) return kNoBody;
   if (talk == nullptr) return "it is a turn of no session";
   if (talk->turn != 0) return "it begins while turn " + text_of(talk->turn) + " is open";
-  for (const Seq message : started->answers()) {
+  for (const Seq message : started_.answers()) {
     if (message >= event.seq) return "it answers event " + text_of(message) + ", which came later";
   }
   talk->turn_known = true;

@@ -89,6 +89,8 @@ class Laws final : public RecordJudge {
   std::array<Talk*, 64> recent_{};
   // Turns and notices with their sessions, ascending.
   std::vector<std::pair<Seq, SessionId>> sources_;
+  // The one that was read last, read into again: the largest of all bodies.
+  TurnStarted started_;
   // By the SessionErased that asked.
   std::map<Seq, std::vector<Erasure>> erasures_;
 };
