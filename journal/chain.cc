@@ -47,10 +47,13 @@ std::optional<ChainWalk::Damage> ChainWalk::step(Seq until, bool& end) {
   const auto more = [&] { return decoder_.open() || (next_ != stop_after && next_ - 1 != until); };
   status = events.seek(record::key_of(next_));
   for (; status.ok() && !damage && more(); status = events.next()) {
-    const bool keyed = events.key().data() + events.key().size() == events.value().data();
-    damage = take_value(events.number(), events.value(), keyed);
+    const std::string_view value = events.value();
+    const bool keyed = events.key().data() + events.key().size() == value.data();
+    damage = take_value(events.number(), value, keyed);
     if (damage || decoder_.open()) continue;
-    damage = take_seal(next_ - 1, record::seal_in(events.value()), seals, seal_found);
+    const std::string_view seal = record::seal_in(value);
+    const bool none = seal.empty() && seal_found.not_found();
+    if (!none) damage = take_seal(next_ - 1, seal, seals, seal_found);
   }
   // What lies before the damage comes first.
   singles_.finish(hashes_);
