@@ -233,7 +233,7 @@ class TreeWalk {
     const std::size_t count = (lower - kPageHeaderBytes) / 2;
     // From its end on, as nodes lie, a page comes slowly out of memory.
     for (std::size_t at = 0; at < page_bytes_; at += kCacheLineBytes)
-      __builtin_prefetch(bytes + at);
+      __builtin_prefetch(bytes + at, 0, 2);
     // What the last key was, and one; the first may be what the parent says.
     std::uint64_t least = place.low.empty() ? 0 : load<std::uint64_t>(place.low, 0);
     // Each node begins below the one before it and ends where that one begins.
