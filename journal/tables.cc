@@ -41,14 +41,16 @@ void TableCheck::begin() {
 std::string TableCheck::hear(const RecordView& event) {
   std::string complaint = judge_->judge(event);
   if (!complaint.empty()) return complaint;
-  const bool chunk = event.kind == layout::kArchivedKind;  // from inside, and most of them
-  const ExternalId external = chunk ? ExternalId() : judge_->external(event);
-  if (!external.id.empty()) {
-    add(layout::dedupe_key(external.source, external.id), external.seq, heard_);
-  }
+  // Chunks, nine in ten, come from inside.
+  if (event.kind != layout::kArchivedKind) hear_external(judge_->external(event));
   if (event.seq == refs_.upto && since_ == 0 && refs_complaint_.empty())
     refs_complaint_ = compare_refs();
   return complaint;
+}
+
+void TableCheck::hear_external(const ExternalId& external) {
+  if (external.id.empty()) return;
+  add(layout::dedupe_key(external.source, external.id), external.seq, heard_);
 }
 
 // At the event up to which they are correct.

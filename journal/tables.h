@@ -65,6 +65,7 @@ class TableCheck {
   void add(std::string_view key, Seq seq, Rows& into) const;
   std::string each_entry(store::Table table, const Judge& judge);
   std::string copy_out(store::Table table, const std::string& after, Entries& into);
+  void hear_external(const ExternalId& external);
   std::string judge_external(const ExternalId& external);
   std::optional<Finding> find_lost(Seq last);
   std::string compare_refs() const;
