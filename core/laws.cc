@@ -54,7 +54,11 @@ std::string Laws::judge(const RecordView& event) {
 // The session it belongs to; null: none is known. One that began before the first event is made up.
 Laws::Talk* Laws::talk_of(SessionId id) {
   Talk*& recent = recent_[id % recent_.size()];
-  if (recent != nullptr && recent->id == id) return recent;
+  if (recent == nullptr || recent->id != id) recent = find_talk(id);
+  return recent;
+}
+
+Laws::Talk* Laws::find_talk(SessionId id) {
   auto found = talks_.find(id);
   if (found == talks_.end() && id < first_ && id != 0) {
     found = talks_.try_emplace(id).first;
@@ -62,9 +66,7 @@ Laws::Talk* Laws::talk_of(SessionId id) {
     found->second.head_known = false;
     found->second.turn_known = false;
   }
-  if (found == talks_.end()) return nullptr;
-  recent = &found->second;
-  return recent;
+  return found == talks_.end() ? nullptr : &found->second;
 }
 
 std::string Laws::judge_chunk(const RecordView& event) {

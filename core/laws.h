@@ -75,6 +75,7 @@ class Laws final : public RecordJudge {
   std::string judge_delivery(const RecordView& event, const Talk* talk) const;
 
   Talk* talk_of(SessionId id);
+  Talk* find_talk(SessionId id);
   std::string belongs(Talk* talk, Seq turn, std::uint32_t attempt, Seq last_chunk) const;
   static std::string ends_with(const Talk& talk, Seq last_chunk);
   void begin_attempt(Talk* talk, Seq seq, std::uint32_t attempt);

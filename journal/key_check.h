@@ -53,6 +53,7 @@ class KeyCheck {
 
   KeyCheck(std::string path, KeyFile file) : path_(std::move(path)), file_(std::move(file)) {}
 
+  void hear_new(Seq seq, SessionId session, KeyId key);
   [[nodiscard]] Result<Contents> look() const;
   void tell(Seq seq, std::string what);
   [[nodiscard]] bool exists(KeyId key);
