@@ -4,7 +4,7 @@
 // Law: a row that is missing, surplus or wrong is told, and so is whether a start and an orderly
 // stop of the gateway would write it anew. begin() before the events are walked, hear() for each of
 // them in order, the others afterwards; a writer may add to all of them meanwhile.
-// Rejected: looking up each event's row; that costs more than all else that is done with the event.
+// Rejected: looking up the row of each event; that takes longer than hashing the event does.
 #pragma once
 
 #include <functional>
