@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "core/codec.h"
@@ -130,8 +131,28 @@ Duration interval_of(const DeliveryState& state, const ChannelRules& rules) {
 
 struct Owed {
   Time from{};
-  int rank = 0;  // lower goes first
+  int rank = 0;        // lower goes first
+  bool posts = false;  // some of it is not on the screen at all yet
   DeliveryAction action;
+};
+
+bool is_post(DeliveryAction::Kind kind) {
+  return kind == DeliveryAction::Kind::kAttempt || kind == DeliveryAction::Kind::kPost;
+}
+
+// What a chat is told it is told in order: while some of what is whole is still to be posted,
+// nothing later is. A post that is given up or refused ends its delivery.
+class Order {
+ public:
+  // Asked of the deliveries by age. True: this must wait for an older one.
+  bool holds(const DeliveryState& state, const Owed& owed) {
+    const bool held = is_post(owed.action.kind) && posting_.contains(state.place());
+    if (state.finished() && owed.posts) posting_.insert(state.place());
+    return held;
+  }
+
+ private:
+  std::set<std::string_view> posting_;  // places
 };
 
 Owed post_of(const Deliveries::Delivery& delivery, std::uint32_t index, const PartState& part) {
@@ -165,6 +186,13 @@ Time edit_from(const Deliveries::Delivery& delivery, const PartState& part, bool
   return std::max(from_milliseconds(part.shown_at()) + wait, from_milliseconds(part.not_before()));
 }
 
+// Whether one of the parts from `index` on has no message yet.
+bool posts_from(const DeliveryState& state, std::uint32_t index, std::size_t parts) {
+  if (static_cast<std::size_t>(state.parts_size()) < parts) return true;
+  return std::any_of(state.parts().begin() + static_cast<int>(index), state.parts().end(),
+                     [](const PartState& part) { return part.message_id() == 0; });
+}
+
 // The first thing this delivery owes and from when; nullopt: nothing until an event comes.
 std::optional<Owed> next_owed(const Deliveries::Delivery& delivery, const ChannelRules& rules) {
   const DeliveryState& state = delivery.state;
@@ -182,11 +210,13 @@ std::optional<Owed> next_owed(const Deliveries::Delivery& delivery, const Channe
     const std::uint32_t characters = count_characters(text);
     if (part.message_id() == 0) {
       owed = post_of(delivery, index, part);
+      owed->posts = part.delays() < kHoldingDelaysMax;
     } else if (part.digest() != digest) {
       owed.emplace();
       owed->action.kind = DeliveryAction::Kind::kEdit;
       owed->rank = state.finished() ? 0 : 2;
       owed->from = edit_from(delivery, part, complete, characters, rules);
+      owed->posts = posts_from(state, index, texts.size());
     } else {
       continue;
     }
@@ -453,11 +483,12 @@ std::optional<DeliveryAction> Deliveries::due(
     std::string_view channel, const ChannelRules& rules, Time now,
     const std::function<bool(std::string_view place)>& busy) const {
   std::optional<Owed> best;
+  Order order;
   for (const auto& [source, delivery] : open_) {
     if (channel_of(delivery.state.place()) != channel || busy(delivery.state.place())) continue;
     if (quiet_until(delivery, rules) > now) continue;
     std::optional<Owed> owed = next_owed(delivery, rules);
-    if (!owed || owed->from > now) continue;
+    if (!owed || order.holds(delivery.state, *owed) || owed->from > now) continue;
     if (!best || owed->rank < best->rank) best = std::move(owed);
   }
   if (!best) return std::nullopt;
@@ -479,13 +510,14 @@ Time Deliveries::quiet_until(const Delivery& delivery, const ChannelRules& rules
 
 Time Deliveries::wake_at(std::string_view channel, const ChannelRules& rules, Time now) const {
   Time earliest = kNever;
+  Order order;
   for (const auto& [source, delivery] : open_) {
     if (channel_of(delivery.state.place()) != channel) continue;
     const Time quiet = quiet_until(delivery, rules);
     if (quiet > now) {
       earliest = std::min(earliest, quiet);
     } else if (const auto owed = next_owed(delivery, rules); owed) {
-      earliest = std::min(earliest, owed->from);
+      if (!order.holds(delivery.state, *owed)) earliest = std::min(earliest, owed->from);
     }
   }
   return earliest;

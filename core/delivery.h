@@ -25,6 +25,9 @@
 namespace daybook {
 
 inline constexpr std::uint32_t kAmbiguousPostsMax = 3;
+// For so many delays in a row, two hours of an outage, a post holds back later ones of its place.
+// One that can never leave must not silence a chat.
+inline constexpr std::uint32_t kHoldingDelaysMax = 240;
 // What the DeliveryFailed of a kGiveUp says.
 inline constexpr std::string_view kGivenUpDetail =
     "given up: every post of it ended without an answer, so it may be on the screen";
@@ -82,7 +85,8 @@ class Deliveries {
   void read_growing(History& history);
 
   // The most urgent thing owed at places of this channel ("telegram"), among places for which
-  // `busy` is false: whole answers first, then first posts, then growth. nullopt: nothing now.
+  // `busy` is false: whole answers first, then first posts, then growth. Nothing is posted to a
+  // place where a post of something older that is whole is still owed. nullopt: nothing now.
   [[nodiscard]] std::optional<DeliveryAction> due(
       std::string_view channel, const ChannelRules& rules, Time now,
       const std::function<bool(std::string_view place)>& busy) const;

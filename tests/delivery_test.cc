@@ -368,6 +368,112 @@ TEST_CASE("a delayed post waits and needs a new attempt", "[core]") {
   CHECK(screen.due()->attempt == 2);
 }
 
+// How the first post of a delivery may end without being known to be on the screen.
+Event delayed_post(Event event, Seq source, std::int64_t not_before, bool ambiguous) {
+  DeliveryDelayed* delayed = event.mutable_delivery_delayed();
+  delayed->set_source(source);
+  delayed->set_post(true);
+  delayed->set_not_before(not_before);
+  delayed->set_ambiguous(ambiguous);
+  return event;
+}
+
+TEST_CASE("a post that waits holds back later ones of its chat, and of no other", "[core]") {
+  for (const bool ambiguous : {false, true}) {
+    INFO(ambiguous);
+    Screen screen;
+    const Seq first = screen.apply(told::notice_issued(screen.next(), kPlace, "first"));
+    screen.apply(told::notice_issued(screen.next(), kPlace, "second"));
+    screen.carry_out(*screen.due());
+    screen.apply(delayed_post(screen.next(), first, 5'000, ambiguous));
+    screen.apply(told::notice_issued(screen.next(), "telegram:8", "other"));
+    std::vector<std::string> order;
+    while (const auto action = screen.due()) {
+      if (action->kind == Kind::kPost) order.push_back(action->text);
+      screen.carry_out(*action);
+    }
+    CHECK(order == std::vector<std::string>{"other"});
+    const Time wake = screen.deliveries.wake_at("telegram", kRules, from_milliseconds(screen.now));
+    CHECK(wake == from_milliseconds(5'000));
+    screen.now = 5'000;
+    while (const auto action = screen.due()) {
+      if (action->kind == Kind::kPost) order.push_back(action->text);
+      screen.carry_out(*action);
+    }
+    CHECK(order == std::vector<std::string>{"other", "first", "second"});
+    CHECK(screen.deliveries.open().empty());
+  }
+}
+
+TEST_CASE("what is refused or given up holds nothing back any more", "[core]") {
+  for (const bool refused : {true, false}) {
+    INFO(refused);
+    Screen screen;
+    const Seq first = screen.apply(told::notice_issued(screen.next(), kPlace, "first"));
+    screen.apply(told::notice_issued(screen.next(), kPlace, "second"));
+    for (std::uint32_t post = 1; post <= kAmbiguousPostsMax; ++post) {
+      screen.now = 10'000 * post;
+      REQUIRE(screen.due());
+      CHECK(screen.due()->source == first);
+      screen.carry_out(*screen.due());
+      if (!refused) {
+        screen.apply(delayed_post(screen.next(), first, screen.now + 10'000, true));
+        continue;
+      }
+      Event failed = screen.next();
+      failed.mutable_delivery_failed()->set_source(first);
+      screen.apply(std::move(failed));
+      break;
+    }
+    screen.settle();
+    REQUIRE(screen.messages.size() == 1);
+    CHECK(screen.messages.begin()->second == "second");
+    CHECK(screen.deliveries.open().empty());
+  }
+}
+
+TEST_CASE("a post that can never leave does not silence its chat", "[core]") {
+  Screen screen;
+  const Seq first = screen.apply(told::notice_issued(screen.next(), kPlace, "first"));
+  screen.apply(told::notice_issued(screen.next(), kPlace, "second"));
+  for (std::uint32_t delay = 0; delay < kHoldingDelaysMax; ++delay) {
+    REQUIRE(screen.due());
+    REQUIRE(screen.due()->source == first);
+    screen.carry_out(*screen.due());
+    screen.apply(delayed_post(screen.next(), first, screen.now + 30'000, false));
+    if (delay + 1 < kHoldingDelaysMax) REQUIRE_FALSE(screen.due());
+    screen.now += delay + 1 < kHoldingDelaysMax ? 30'000 : 0;
+  }
+  REQUIRE(screen.due());
+  CHECK(screen.due()->text == "second");
+}
+
+TEST_CASE("all of an answer stands above what is said after it, which an edit needs not wait for",
+          "[core]") {
+  Screen screen;
+  const Seq turn = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+  screen.apply(told::chunk(screen.next(), turn, 1, std::string(4'000, 'x')));
+  screen.carry_out(*screen.due());
+  screen.carry_out(*screen.due());
+  screen.apply(told::turn_completed(screen.next(), turn, std::string(5'000, 'x')));
+  screen.apply(told::notice_issued(screen.next(), kPlace, "said after it"));
+  CHECK_FALSE(screen.due());
+  screen.settle();
+  REQUIRE(screen.messages.size() == 3);
+  CHECK(screen.messages.at(101) == std::string(904, 'x'));
+  CHECK(screen.messages.at(102) == "said after it");
+  const Seq next = screen.apply(told::turn_started(screen.next(), kPlace, 0));
+  screen.apply(told::chunk(screen.next(), next, 1, "Once"));
+  screen.settle();
+  const Seq late = screen.apply(told::notice_issued(screen.next(), kPlace, "late"));
+  screen.carry_out(*screen.due());
+  screen.apply(delayed_post(screen.next(), late, screen.now + 60'000, false));
+  screen.apply(told::turn_completed(screen.next(), next, "Once upon a time"));
+  screen.now += 1'000;
+  REQUIRE(screen.due());
+  CHECK(screen.due()->kind == Kind::kEdit);
+}
+
 TEST_CASE("whole answers go before first posts, and those before growth", "[core]") {
   Screen screen;
   const Seq growing = screen.apply(told::turn_started(screen.next(), "telegram:1", 0));

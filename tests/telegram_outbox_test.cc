@@ -398,6 +398,29 @@ TEST_CASE("a chat that is limited hears nothing before its time, others go on", 
   }
 }
 
+TEST_CASE("what is said in a chat stands there in the order it was said", "[telegram]") {
+  for (const bool ambiguous : {false, true}) {
+    INFO(ambiguous);
+    Hand hand;
+    hand.introduce();
+    hand.notice("telegram:77", "first");
+    hand.notice("telegram:77", "second");
+    hand.turn();
+    hand.break_off(hand.take("sendMessage"), ambiguous);
+    CHECK(hand.count("sendMessage") == 0);
+    // Nothing is looked for meanwhile.
+    CHECK(hand.telegram.wake_at(hand.now) == hand.now + (ambiguous ? 3s : 1s));
+    hand.notice("telegram:78", "other");
+    hand.turn();
+    CHECK(Hand::body(hand.take("sendMessage"))["text"] == "other");
+    hand.pass(3s);
+    const Call first = hand.take("sendMessage");
+    CHECK(Hand::body(first)["text"] == "first");
+    hand.succeed(first, {{"message_id", 60}});
+    CHECK(Hand::body(hand.take("sendMessage"))["text"] == "second");
+  }
+}
+
 TEST_CASE("several limited chats mean that the whole bot is", "[telegram]") {
   Hand hand;
   hand.introduce();
