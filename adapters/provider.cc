@@ -12,6 +12,7 @@
 #include "adapters/openai_chat.h"
 #include "adapters/wire/utf8.h"
 #include "core/check.h"
+#include "core/session.h"
 #include "core/tokens.h"
 
 namespace daybook {
@@ -154,7 +155,7 @@ Call Provider::call_for(ProviderRequest request, Attempt attempt, bool thinks) {
   http.deadlines.idle = slow ? kSilenceSlow : kIdle;
   http.deadlines.total = kTotal;
   http.pool = "provider " + settings_.name;
-  http.body_bytes_max = kBodyBytesMax;
+  http.body_bytes_max = kStreamBytesMax;
   http.stream = true;
   attempt.decoder = dialect_->decoder();
   const CallId id = next_call_++;
@@ -238,6 +239,10 @@ void Provider::on_body(Attempt& attempt, const std::string& bytes, Facts& facts)
     const bool whole = succeeded(attempt.status) && !attempt.doubtful;
     const std::size_t most = whole ? kBodyBytesMax : kErrorBodyBytesMax;
     const std::size_t room = most - std::min(most, attempt.body.size());
+    if (whole && bytes.size() > room) {
+      const std::string limit = std::to_string(kBodyBytesMax);
+      return fail(attempt, {PEER, 0, 0, "the answer is longer than " + limit + " bytes"}, facts);
+    }
     attempt.body.append(bytes, 0, room);
   }
   if (!attempt.streaming) return;
@@ -284,6 +289,10 @@ void Provider::on_failure(Attempt& attempt, const ReplyFailed& failure, Time now
     fail(attempt, http_trouble(attempt.status, attempt.headers, attempt.body, now), facts);
     return;
   }
+  const bool whole = attempt.answer.finish != FINISH_UNSPECIFIED;
+  if (failure.reason == ReplyFailed::Reason::kTooLarge && attempt.began && !whole) {
+    return cut_off(attempt, facts);
+  }
   settle(attempt, {class_of_failure(failure.reason, attempt.began), 0, 0, failure.detail}, facts);
 }
 
@@ -293,21 +302,31 @@ void Provider::decode(Attempt& attempt, std::string_view data, Facts& facts) {
   add_chunks(attempt, facts);
   if (attempt.answer.trouble) {
     fail(attempt, *attempt.answer.trouble, facts);
+  } else if (attempt.full) {
+    cut_off(attempt, facts);
   } else if (attempt.answer.ended && attempt.answer.finish != FINISH_UNSPECIFIED) {
     complete(attempt, facts);
   }
 }
 
+// False: there is no room for any of it.
+bool Provider::take_in(Attempt& attempt, Delta& delta) {
+  if (attempt.full) return false;
+  std::size_t room = kAnswerBytesMax;  // of one event
+  if (delta.kind == TEXT) room = kAnswerBytesMax - attempt.text.size();
+  if (delta.kind == REASONING) room = std::min(room, kReasoningBytesMax - attempt.reasoning_bytes);
+  attempt.full = delta.text.size() > room;
+  if (attempt.full) delta.text.resize(text_prefix(delta.text, room).size());
+  if (attempt.full && delta.text.empty()) return false;
+  if (delta.kind == TEXT) attempt.text += delta.text;
+  if (delta.kind == REASONING) attempt.reasoning_bytes += delta.text.size();
+  attempt.began = true;
+  return true;
+}
+
 void Provider::add_chunks(Attempt& attempt, Facts& facts) {
   for (Delta& delta : deltas_) {
-    const std::size_t before = delta.kind == TEXT ? attempt.text.size() : 0;
-    if (before + delta.text.size() > kAnswerBytesMax) {
-      attempt.answer.trouble = Trouble{
-          PEER, 0, 0, "the answer is longer than " + std::to_string(kAnswerBytesMax) + " bytes"};
-      break;
-    }
-    attempt.began = true;
-    if (delta.kind == TEXT) attempt.text += delta.text;
+    if (!take_in(attempt, delta)) break;
     Fact& fact = add_fact(attempt, facts);
     ChunkReceived& chunk = *fact.mutable_chunk_received();
     if (delta.kind == TOOL_USE) {
@@ -377,6 +396,7 @@ void Provider::complete(Attempt& attempt, Facts& facts) {
   attempt.decoder->finish(deltas_);
   add_chunks(attempt, facts);
   if (attempt.answer.trouble) return fail(attempt, *attempt.answer.trouble, facts);
+  if (attempt.full) attempt.answer.finish = LENGTH;
   const Answer& answer = attempt.answer;
   const bool refused = answer.finish == FILTERED || !answer.reason.empty();
   if (refused && attempt.text.empty()) {
@@ -396,6 +416,17 @@ void Provider::complete(Attempt& attempt, Facts& facts) {
   fact.mutable_content()->set_text(std::move(attempt.text));
   const std::string& word = refused ? answer.reason : answer.odd_word;
   if (!word.empty()) fact.mutable_content()->set_detail(clean_words(word, secrets_));
+}
+
+// It is longer than we take. What came of it is an answer and may be gone on with; to ask again
+// would cost the same once more.
+void Provider::cut_off(Attempt& attempt, Facts& facts) {
+  attempt.answer.finish = LENGTH;
+  attempt.answer.reason.clear();
+  attempt.answer.odd_word = "it is longer than this program takes";
+  attempt.answer.uses.clear();
+  complete(attempt, facts);
+  attempt.stage = Stage::kBroken;
 }
 
 void Provider::fail(Attempt& attempt, Trouble trouble, Facts& facts) {

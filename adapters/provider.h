@@ -84,9 +84,14 @@ class Provider final : public Adapter {
   // For both, where it thinks or is one's own server, which may load the model first.
   static constexpr Duration kSilenceSlow{600'000};
   static constexpr Duration kTotal{1'800'000};
+  // Of a stream nothing is gathered but its words, which a chunk wraps in hundreds of bytes each.
+  static constexpr std::size_t kStreamBytesMax = 256u << 20;
+  // Of an answer that is no stream.
   static constexpr std::size_t kBodyBytesMax = 16u << 20;
-  // All words of an answer; one event must hold them.
+  // All words of an answer, which one event must hold, and all that was thought before. One that
+  // comes to a limit ends there, as one that came to its length.
   static constexpr std::size_t kAnswerBytesMax = 512u << 10;
+  static constexpr std::size_t kReasoningBytesMax = 4u << 20;
 
   // References must outlive it. Settings that cannot work become failed attempts, not a crash.
   Provider(ProviderSettings settings, std::unique_ptr<Dialect> dialect, const Work& work,
@@ -122,6 +127,8 @@ class Provider final : public Adapter {
     std::unique_ptr<StreamDecoder> decoder;
     Answer answer;
     std::string text;
+    std::size_t reasoning_bytes = 0;
+    bool full = false;  // more came than is taken
   };
   using Facts = std::vector<Fact>;
 
@@ -138,6 +145,8 @@ class Provider final : public Adapter {
   void on_failure(Attempt& attempt, const ReplyFailed& failure, Time now, Facts& facts);
   void decode(Attempt& attempt, std::string_view data, Facts& facts);
   void add_chunks(Attempt& attempt, Facts& facts);
+  static bool take_in(Attempt& attempt, Delta& delta);
+  void cut_off(Attempt& attempt, Facts& facts);
   void complete(Attempt& attempt, Facts& facts);
   void complete_step(Attempt& attempt, Facts& facts);
   Fact& add_fact(const Attempt& attempt, Facts& facts) const;

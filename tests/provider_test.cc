@@ -37,7 +37,7 @@ TEST_CASE("a turn is due once, as one call that follows the settings", "[provide
   REQUIRE(http.pool == "provider openrouter");
   REQUIRE(http.stream);
   REQUIRE_FALSE(http.repeatable);
-  REQUIRE(http.body_bytes_max == 16u << 20);
+  REQUIRE(http.body_bytes_max == Provider::kStreamBytesMax);
   REQUIRE(http.deadlines.first_byte == std::chrono::seconds(120));
   REQUIRE(http.deadlines.idle == std::chrono::seconds(90));
   REQUIRE(http.deadlines.total == std::chrono::minutes(30));
@@ -240,8 +240,7 @@ TEST_CASE("a connection's failure has a class of its own", "[provider]") {
        {Case{Reason::kResolve, NETWORK, TRUNCATED}, Case{Reason::kConnect, NETWORK, TRUNCATED},
         Case{Reason::kTls, NETWORK, TRUNCATED}, Case{Reason::kClosed, NETWORK, TRUNCATED},
         Case{Reason::kStalled, STALLED, STALLED}, Case{Reason::kProtocol, PEER, PEER},
-        Case{Reason::kTooLarge, PEER, PEER}, Case{Reason::kRefused, SETTINGS, SETTINGS},
-        Case{Reason::kUntrusted, UNSAFE, UNSAFE}}) {
+        Case{Reason::kRefused, SETTINGS, SETTINGS}, Case{Reason::kUntrusted, UNSAFE, UNSAFE}}) {
     Driver driver(remote());
     const ReplyFailed failed{one.reason, true, "plain words"};
     const Outcome before = driver.stream("", 1, failed);
@@ -449,23 +448,83 @@ TEST_CASE("an error wrapped in an error is unwrapped", "[provider]") {
   REQUIRE(outcome.end->content().detail() == "prompt is too long");
 }
 
-TEST_CASE("an answer longer than an event may hold fails as the peer's fault", "[provider]") {
+// What came of an answer that was longer than we take.
+void expect_cut(const Outcome& outcome, const std::string& text) {
+  REQUIRE(outcome.completed());
+  CHECK(outcome.end->turn_completed().finish() == LENGTH);
+  CHECK(outcome.text == text);
+  CHECK(outcome.end->content().text() == text);
+}
+
+TEST_CASE("an answer longer than an event may hold ends at its length", "[provider]") {
   Driver driver(remote());
   const std::string half(Provider::kAnswerBytesMax / 2, 'a');
-  Outcome outcome = driver.stream(delta(half) + delta(half) + delta("b") + kStop);
-  REQUIRE(outcome.end.has_value());
-  REQUIRE_FALSE(outcome.completed());
-  REQUIRE(outcome.failed().error() == PEER);
-  REQUIRE(outcome.end->content().detail().find("longer than 524288 bytes") != std::string::npos);
-  REQUIRE(outcome.text.size() == Provider::kAnswerBytesMax);
-  REQUIRE(outcome.end->content().text().size() == Provider::kAnswerBytesMax);
-  const std::string whole(Provider::kAnswerBytesMax + 1, 'a');
-  outcome = driver.answer(
-      {200, {{"content-type", "application/json"}}},
-      R"({"choices":[{"message":{"content":")" + whole + R"("},"finish_reason":"stop"}]})");
-  REQUIRE(outcome.end.has_value());
-  REQUIRE(outcome.failed().error() == PEER);
-  REQUIRE(outcome.text.empty());
+  expect_cut(driver.stream(delta(half) + delta(half) + delta("b") + kStop), half + half);
+  // The rest is neither waited for nor paid.
+  CHECK(std::holds_alternative<Cancel>(*driver.due()));
+  CHECK(driver.adapter->idle());
+  const std::string whole = half + half.substr(1) + "\u20ac";
+  expect_cut(driver.answer({200, {{"content-type", "application/json"}}},
+                           R"({"choices":[{"message":{"content":")" + whole +
+                               R"("},"finish_reason":"stop"}]})"),
+             half + half.substr(1));
+}
+
+TEST_CASE("a stream may be far longer than what it says", "[provider]") {
+  Driver driver(remote());
+  const std::string padding(400, 'x');
+  std::string body;
+  for (int token = 0; token < 40'000; ++token) {
+    body += R"(data: {"id":")" + padding +
+            R"(","choices":[{"delta":{"reasoning":"ab"}}]})"
+            "\n\n";
+  }
+  REQUIRE(body.size() > 16u << 20);
+  const Outcome outcome = driver.stream(body + delta("Said.") + kStop, 65'536);
+  REQUIRE(outcome.completed());
+  CHECK(outcome.end->turn_completed().finish() == STOP);
+  CHECK(outcome.text == "Said.");
+  CHECK(outcome.reasoning.size() == 80'000);
+}
+
+TEST_CASE("a stream over its limit ends with what came of it", "[provider]") {
+  using Reason = ReplyFailed::Reason;
+  Driver driver(remote());
+  const ReplyFailed failed{Reason::kTooLarge, true, "too long"};
+  expect_cut(driver.stream(delta("Some"), SIZE_MAX, failed), "Some");
+  const std::string called =
+      R"(data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":)"
+      R"({"name":"journal_search","arguments":"{"}}]}}]})"
+      "\n\n";
+  driver.prompts.value.tools = tools();
+  expect_cut(driver.stream(delta("Some") + called, SIZE_MAX, failed), "Some");
+  const Outcome silent = driver.stream(": ping\n\n", SIZE_MAX, failed);
+  CHECK(silent.failed().error() == PEER);
+}
+
+TEST_CASE("thoughts are bounded apart from what is said", "[provider]") {
+  Driver driver(remote());
+  const std::string thought(Provider::kAnswerBytesMax, 't');
+  const std::string event = R"(data: {"choices":[{"delta":{"reasoning":")" + thought + "\"}}]}\n\n";
+  std::string body;
+  for (std::size_t bytes = 0; bytes < Provider::kReasoningBytesMax; bytes += thought.size()) {
+    body += event;
+  }
+  const Outcome whole = driver.stream(body + delta("Said.") + kStop);
+  REQUIRE(whole.completed());
+  CHECK(whole.end->turn_completed().finish() == STOP);
+  CHECK(whole.reasoning.size() == Provider::kReasoningBytesMax);
+  const Outcome more = driver.stream(body + event + delta("Said.") + kStop);
+  expect_cut(more, "");
+  CHECK(more.reasoning.size() == Provider::kReasoningBytesMax);
+}
+
+TEST_CASE("an answer that is no stream is gathered up to a limit", "[provider]") {
+  Driver driver(remote());
+  const std::string body(Provider::kBodyBytesMax + 1, ' ');
+  const Outcome outcome = driver.answer({200, {{"content-type", "application/json"}}}, body);
+  CHECK(outcome.failed().error() == PEER);
+  CHECK(outcome.end->content().detail().find("longer than 16777216 bytes") != std::string::npos);
 }
 
 }  // namespace daybook::provider_test
