@@ -20,7 +20,9 @@
 
 namespace daybook {
 
-inline constexpr std::size_t kJsonDepthMax = 64;
+// A kilobyte or two of a reader's memory. A rich message of 16 levels comes to 70 by itself, and one
+// that it replies to may be such, too (Bot API, RichBlock).
+inline constexpr std::size_t kJsonDepthMax = 1'024;
 inline constexpr std::size_t kJsonBytesMax = 16u << 20;
 
 // One value, or the absence of one: a question asked of the wrong type or of a missing field

@@ -143,7 +143,8 @@ std::vector<Fact> Telegram::ended(CallId call, Answer answer, Time now) {
 
 std::vector<Fact> Telegram::poll_ended(const Answer& answer, Time now) {
   if (answer.failure && answer.failure->reason == ReplyFailed::Reason::kTooLarge) {
-    return heard(poll_.unreadable("they are larger than this program takes", {}, self_, now));
+    return heard(
+        poll_.unreadable("they are larger than this program takes", answer.body, self_, now));
   }
   JsonValue result;
   const Outcome outcome = classify(answer, &result);

@@ -91,7 +91,7 @@ std::vector<ReadUpdate> Poll::finished(const Outcome& outcome, const JsonValue& 
   failures_ = 0;
   alone_failures_ = 0;
   conflicts_ = 0;
-  limit_ = kPollLimit;
+  ask_for_more();
   if (read.empty()) {
     nothing_at_ = now;
     // A server that does not wait must not be asked in a circle.
@@ -108,6 +108,9 @@ void Poll::remember(std::int64_t last_update_id, Time now) {
   batch_ = Batch{work_.offsets.last(api_.source()), last_update_id, now};
 }
 
+// Those behind an update that could not be read may be many, and another one among them.
+void Poll::ask_for_more() { limit_ = std::min(2 * limit_, kPollLimit); }
+
 std::vector<ReadUpdate> Poll::unreadable(std::string_view why, std::string_view body,
                                          const Self& self, Time now) {
   call_ = 0;
@@ -118,16 +121,20 @@ std::vector<ReadUpdate> Poll::unreadable(std::string_view why, std::string_view 
     warn_("Telegram's update " + std::to_string(*id) + " cannot be read and is passed over");
     failures_ = 0;
     alone_failures_ = 0;
-    limit_ = kPollLimit;
+    ask_for_more();
     pause(kPollPauseMin, now);
     remember(*id, now);
     std::vector<ReadUpdate> read;
     read.push_back(unreadable_update(*id, self));
     return read;
   }
-  // One update may be what cannot be read: fewer at a time leave it alone at last.
-  limit_ = std::max(1, limit_ / 2);
-  pause(with_jitter(back_off(failures_, kPollPauseMin, kPollPauseMax), failures_), now);
+  // One update may be what cannot be read, and everybody waits behind it: it is found soon. Where no
+  // number is found it is asked for until Telegram drops it, ever more slowly: an offset that was
+  // guessed could confirm what nobody has read.
+  limit_ = 1;
+  const std::uint32_t lasting = failures_ - std::min(failures_, kAloneFailuresMax);
+  const Duration wait = back_off(lasting, kPollPauseMin, kPollPauseMax);
+  pause(lasting > 0 ? with_jitter(wait, failures_) : wait, now);
   if (failures_ == 3) warn_("Telegram's updates cannot be read: " + std::string(why));
   return {};
 }

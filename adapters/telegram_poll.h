@@ -52,9 +52,10 @@ class Poll {
   std::vector<ReadUpdate> finished(const Outcome& outcome, const JsonValue& updates,
                                    const std::vector<std::string_view>& raw, const Self& self,
                                    Time now);
-  // An answer of a good status that is no Bot API answer, or one that our limits refuse: ask for
-  // less, later. One update that alone cannot be read kAloneFailuresMax times is passed over, if
-  // `body` tells its number.
+  // An answer of a good status that is no Bot API answer, or one that our limits refuse, of which
+  // `body` is the beginning: ask for one update at a time, and for more again where that can be
+  // read. One that alone cannot be read kAloneFailuresMax times is passed over, if `body` tells its
+  // number.
   std::vector<ReadUpdate> unreadable(std::string_view why, std::string_view body, const Self& self,
                                      Time now);
 
@@ -65,6 +66,7 @@ class Poll {
   std::optional<Fact> asked_or_gap(Time now);
   void pause(Duration least, Time now);
   void remember(std::int64_t last_update_id, Time now);
+  void ask_for_more();
 
   Api& api_;
   const Work& work_;

@@ -64,7 +64,7 @@ struct HttpCall {
   // response byte
   bool repeatable = false;
   std::size_t body_bytes_max = 16u << 20;
-  // hand over body bytes as they come; else once, whole, before ReplyEnd
+  // hand over body bytes as they come; else once: all, or what there is of one that is kTooLarge
   bool stream = false;
 };
 

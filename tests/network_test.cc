@@ -259,7 +259,7 @@ TEST_CASE("an answer over the limit is too large, said or counted", "[network]")
     peer.read_request();
     peer.send(chunked ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n"
                         "6\r\n123456\r\n"
-                      : "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n");
+                      : "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n12345123456");
     peer.wait_for_end();
   });
   World world;
@@ -270,6 +270,7 @@ TEST_CASE("an answer over the limit is too large, said or counted", "[network]")
   REQUIRE(story.failed);
   CHECK(story.failure.reason == Reason::kTooLarge);
   CHECK(story.failure.handed_over);
+  CHECK(story.body() == "1234512345");
 }
 
 TEST_CASE("an answer that is not HTTP is a protocol failure", "[network]") {

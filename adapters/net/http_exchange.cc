@@ -161,7 +161,6 @@ void HttpExchange::on_bytes(std::string_view bytes) {
 // False: the exchange is over.
 bool HttpExchange::take_piece(http::Piece piece) {
   if (auto* head = std::get_if<http::Head>(&piece)) {
-    if (head->body_bytes > call_.body_bytes_max) return too_large();
     host_.reply(id_, ReplyHead{head->status, std::move(head->headers)});
   } else if (const auto* body = std::get_if<http::Body>(&piece)) {
     return take_body(body->bytes);
@@ -170,13 +169,12 @@ bool HttpExchange::take_piece(http::Piece piece) {
 }
 
 bool HttpExchange::take_body(std::string_view bytes) {
-  body_bytes_ += bytes.size();
-  if (body_bytes_ > call_.body_bytes_max) return too_large();
-  body_ += bytes;
-  return true;
-}
-
-bool HttpExchange::too_large() {
+  const std::size_t room = call_.body_bytes_max - body_bytes_;
+  body_ += bytes.substr(0, room);
+  body_bytes_ += std::min(bytes.size(), room);
+  if (bytes.size() <= room) return true;
+  // Its beginning may tell what it is.
+  pass_on_body();
   fail(ReplyFailed::Reason::kTooLarge,
        "the answer is longer than " + std::to_string(call_.body_bytes_max) + " bytes");
   return false;

@@ -64,7 +64,6 @@ class HttpExchange : public Connection::Owner {
   void stalled();
   bool take_piece(http::Piece piece);
   bool take_body(std::string_view bytes);
-  bool too_large();
   void pass_on_body();
   void finish();
   void fail(ReplyFailed::Reason reason, std::string_view what);

@@ -193,7 +193,6 @@ bool ResponseReader::Parser::decide_framing() {
   }
   framing_ = codings > 0 ? Framing::kChunked : Framing::kLength;
   left_ = length.value_or(0);
-  head_.body_bytes = left_;
   return true;
 }
 

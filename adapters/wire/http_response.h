@@ -20,7 +20,6 @@ namespace daybook::http {
 struct Head {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-  std::uint64_t body_bytes = 0;  // what Content-Length promises; 0 when chunked or without body
 
   friend bool operator==(const Head&, const Head&) = default;
 };
