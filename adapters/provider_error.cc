@@ -188,12 +188,37 @@ bool overflows(const PeerError& error, int status) {
   return said || means_overflow(error.message);
 }
 
+// Of a pattern a star stands for anything.
+bool matches(std::string_view text, std::string_view pattern) {
+  while (true) {
+    const std::size_t star = pattern.find('*');
+    const std::size_t at = text.find(pattern.substr(0, star));
+    if (at == std::string_view::npos) return false;
+    if (star == std::string_view::npos) return true;
+    text.remove_prefix(at + star);
+    pattern.remove_prefix(star + 1);
+  }
+}
+
+// What is wrong is the model that was asked for, not the key: others may be asked. OpenAI names it
+// so; how others word it is a guess.
+bool about_the_model(const PeerError& error, const std::string& message) {
+  constexpr std::string_view kPatterns[] = {
+      "access to model",   "access to the model", "access model",
+      "permission*model",  "model*not found",     "model*does not exist",
+      "model*not allowed", "not allowed*model",   "model*not enabled"};
+  return has_word(error, {"model_not_found"}) ||
+         std::any_of(std::begin(kPatterns), std::end(kPatterns),
+                     [&](std::string_view pattern) { return matches(message, pattern); });
+}
+
 ErrorClass class_of_403(const PeerError& error) {
   const std::string message = lower_case(error.message);
   const bool refused = error.moderation || class_of_words(error) == REFUSED ||
                        message.find("moderation") != std::string::npos ||
                        message.find("flagged") != std::string::npos;
-  return refused ? REFUSED : AUTH;
+  if (refused) return REFUSED;
+  return about_the_model(error, message) ? REQUEST : AUTH;
 }
 
 // A daily quota is a rate, too: no money is missing, only the day is too short.
@@ -248,6 +273,12 @@ std::int64_t wait_of(const PeerError& error, ErrorClass error_class,
   return std::clamp(wait.value_or(Duration(0)), Duration(0), kRetryWaitMax).count();
 }
 
+// A model that this key may not ask is none for us, as with a 404: its turn goes on with another
+// one, and nobody else's is touched.
+int status_of(ErrorClass error_class, int status) {
+  return error_class == REQUEST && status == 403 ? 404 : status;
+}
+
 std::string words_of(const PeerError& error, int status) {
   if (!error.message.empty()) return error.message;
   if (!error.words.empty()) return error.words.front();
@@ -255,7 +286,7 @@ std::string words_of(const PeerError& error, int status) {
   return "HTTP status " + std::to_string(status) + " without words";
 }
 
-// Patterns in lower case; a star stands for anything. Vendors as of 2026: OpenAI, Anthropic,
+// Patterns in lower case. Vendors as of 2026: OpenAI, Anthropic,
 // Google, xAI, Groq, Together, Mistral, Kimi, Qwen, MiniMax, Z.ai, Bedrock, LiteLLM, llama.cpp,
 // LM Studio, Ollama.
 constexpr std::array<std::string_view, 22> kOverflowPatterns = {
@@ -282,17 +313,6 @@ constexpr std::array<std::string_view, 22> kOverflowPatterns = {
     "too large for model with*maximum context length",
     "range of input length should be",
 };
-
-bool matches(std::string_view text, std::string_view pattern) {
-  while (true) {
-    const std::size_t star = pattern.find('*');
-    const std::size_t at = text.find(pattern.substr(0, star));
-    if (at == std::string_view::npos) return false;
-    if (star == std::string_view::npos) return true;
-    text.remove_prefix(at + star);
-    pattern.remove_prefix(star + 1);
-  }
-}
 
 void remove_secret(std::string_view secret, std::string* text) {
   constexpr std::string_view kMark = "[secret]";
@@ -356,7 +376,7 @@ Trouble http_trouble(int status, const HeaderList& headers, std::string_view bod
   unwrap_message(*error);
   Trouble trouble;
   trouble.error = class_of(*error, status);
-  trouble.status = status;
+  trouble.status = status_of(trouble.error, status);
   trouble.retry_after = wait_of(*error, trouble.error, retry_after(headers, now));
   if (header_value(headers, "x-should-retry") == "false") trouble.retry_after = -1;
   trouble.detail = words_of(*error, status);
@@ -375,7 +395,7 @@ std::optional<Trouble> body_trouble(std::string_view json) {
   if (trouble.error == ERROR_CLASS_UNSPECIFIED) {
     trouble.error = error->status == 0 && error->words.empty() ? PEER : OVERLOAD;
   }
-  trouble.status = error->status;
+  trouble.status = status_of(trouble.error, error->status);
   trouble.retry_after = wait_of(*error, trouble.error, std::nullopt);
   trouble.detail = words_of(*error, 0);
   return trouble;

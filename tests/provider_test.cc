@@ -340,6 +340,25 @@ TEST_CASE("the words of an error refine its class", "[provider]") {
   });
 }
 
+TEST_CASE("a model that a key may not ask is like one that is not there", "[provider]") {
+  const std::string openai =
+      R"({"error":{"message":"Project `p` does not have access to model `gpt-5`",)"
+      R"("type":"invalid_request_error","param":null,"code":"model_not_found"}})";
+  for (const std::string& body :
+       {openai, code_body("model_not_found"), message_body("You have no access to the model x."),
+        message_body("You do not have permission to use this model."),
+        message_body("Model gpt-5 does not exist or you may not use it")}) {
+    INFO(body);
+    Driver driver(remote());
+    const Outcome outcome = driver.status(403, body);
+    CHECK(outcome.failed().error() == REQUEST);
+    CHECK(outcome.failed().status() == 404);
+  }
+  expect({{403, message_body("Your key was revoked."), {}, AUTH},
+          {403, code_body("permission_denied"), {}, AUTH},
+          {403, message_body("The model's input was flagged: not allowed"), {}, REFUSED}});
+}
+
 TEST_CASE("the provider's wait is passed on, whatever its spelling", "[provider]") {
   const std::string words = message_body("Rate limit. Please try again in 6m0s.");
   expect({
