@@ -259,15 +259,11 @@ ErrorClass class_of(const PeerError& error, int status) {
   return status >= 300 ? SETTINGS : class_of_words(error);
 }
 
-// Google's own client gives up for the day when told to wait longer than this.
-constexpr Duration kWaitWorthwhile{300'000};
-
 std::int64_t wait_of(const PeerError& error, ErrorClass error_class,
                      std::optional<Duration> from_headers) {
-  if (error.per_day) return -1;
+  if (error.per_day) return kNotToday;
   if (from_headers && from_headers->count() > 0) return from_headers->count();
   if (error_class != RATE && error_class != OVERLOAD) return 0;
-  if (error.retry && *error.retry > kWaitWorthwhile) return -1;
   auto wait = error.retry ? error.retry : retry_in_words(error.message);
   if (!wait && error.per_minute) wait = std::chrono::minutes(1);
   return std::clamp(wait.value_or(Duration(0)), Duration(0), kRetryWaitMax).count();
@@ -378,7 +374,8 @@ Trouble http_trouble(int status, const HeaderList& headers, std::string_view bod
   trouble.error = class_of(*error, status);
   trouble.status = status_of(trouble.error, status);
   trouble.retry_after = wait_of(*error, trouble.error, retry_after(headers, now));
-  if (header_value(headers, "x-should-retry") == "false") trouble.retry_after = -1;
+  const bool not_again = header_value(headers, "x-should-retry") == "false";
+  if (not_again && trouble.retry_after != kNotToday) trouble.retry_after = kNotThisRequest;
   trouble.detail = words_of(*error, status);
   if (status >= 300 && status < 400) {
     trouble.detail = "the provider redirects to another address; correct base_url in the settings";

@@ -15,6 +15,7 @@
 
 #include "adapters/retry_after.h"
 #include "core/events.pb.h"
+#include "core/health.h"
 #include "core/secret.h"
 #include "core/types.h"
 
@@ -26,7 +27,7 @@ inline constexpr std::size_t kErrorBodyBytesMax = 64u << 10;
 struct Trouble {
   ErrorClass error = ERROR_CLASS_UNSPECIFIED;
   std::int32_t status = 0;       // HTTP status, 0: none
-  std::int64_t retry_after = 0;  // milliseconds; 0: not said; -1: never
+  std::int64_t retry_after = 0;  // milliseconds; 0: not said; else kNotToday, kNotThisRequest
   std::string detail;            // the peer's words, not yet cleaned
 };
 

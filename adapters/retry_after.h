@@ -26,8 +26,8 @@ std::string_view header_value(const HeaderList& headers, std::string_view name);
 // IMF-fixdate, RFC 850 or asctime; absent if it is none of them. Two-digit years are 1970 to 2069.
 std::optional<Time> parse_http_date(std::string_view text);
 
-// "34s", "34.07s", "512ms", "6m0s", "1h2m3s". Not clamped above, because a wait beyond the limit
-// means something to Gemini; absurd numbers stop at a year.
+// "34s", "34.07s", "512ms", "6m0s", "1h2m3s". Not clamped above; absurd numbers stop at a
+// year.
 std::optional<Duration> parse_duration(std::string_view text);
 
 // The value of a Retry-After header: seconds or a date. `date` is the response's Date header.

@@ -18,7 +18,7 @@ Duration doubled(Duration base, std::uint32_t times, Duration most) {
 Duration rest_after(const AttemptFailed& failed, std::uint32_t failures) {
   const ErrorClass error = failed.error();
   if (failed.retry_after() > 0) return std::min(Duration(failed.retry_after()), kAskedRestMax);
-  if (error == FUNDS || failed.retry_after() < 0) return kFundsRest;
+  if (error == FUNDS || failed.retry_after() == kNotToday) return kFundsRest;
   if (needs_somebody(error)) return kKeyRest;
   if (error == RATE) return doubled(kRateRest, failures - 1, kRateRestMax);
   if (failures < kBrokenAfter) return Duration(0);
@@ -105,7 +105,8 @@ void Health::fail(const Event& event, const std::string& provider) {
   row.set_event(event.seq());
   row.set_trial(0);
   const Duration rest = rest_after(failed, row.failures());
-  row.set_asked_for(failed.retry_after() != 0 || failed.error() == RATE);
+  const bool asked = failed.retry_after() > 0 || failed.retry_after() == kNotToday;
+  row.set_asked_for(asked || failed.error() == RATE);
   if (rest > Duration(0)) row.set_until(event.time() + rest.count());
 }
 

@@ -10,6 +10,7 @@
 // say.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,6 +33,10 @@ inline constexpr Duration kRateRestMax{300'000};
 inline constexpr Duration kKeyRest{600'000};
 inline constexpr Duration kFundsRest{3'600'000};
 inline constexpr Duration kAskedRestMax{86'400'000};
+
+// What a failed attempt says in place of a pause: for today, or that it need not be tried again.
+inline constexpr std::int64_t kNotToday = -1;
+inline constexpr std::int64_t kNotThisRequest = -2;
 
 class Health {
  public:

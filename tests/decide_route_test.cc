@@ -65,6 +65,16 @@ TEST_CASE("a provider that asks for too long a pause is not waited for", "[route
   CHECK(story.asked() == "spare:s");
 }
 
+TEST_CASE("who does not want one request again is asked the next one", "[route]") {
+  TwoModels story;
+  story.say("hello");
+  story.fail_status(OVERLOAD, 503, kNotThisRequest);
+  CHECK(story.asked() == "spare:s");
+  story.complete(story.turn(), "well");
+  story.say("again");
+  CHECK(story.asked() == "main:m");
+}
+
 TEST_CASE("each model has its own attempts, none is asked twice, and then the turn has failed",
           "[route]") {
   TwoModels story({"spare:s", "main:m", "nobody:x", "main:other", "spare:s"});

@@ -51,6 +51,20 @@ TEST_CASE("the pause that a provider asks for goes before any other", "[health]"
   CHECK(obstacle_text(*obstacle, OVERLOAD) == "rests until 00:16:43 UTC (OVERLOAD, event 102)");
 }
 
+TEST_CASE("no to one request is no pause, no for today is one", "[health]") {
+  Doctor busy;
+  busy.fail(OVERLOAD, kNotThisRequest);
+  CHECK(busy.free());
+  busy.fail(RATE, kNotThisRequest);
+  CHECK(busy.free_after() == 10);
+  for (int i = 0; i < 3; ++i) busy.fail(OVERLOAD, kNotThisRequest);
+  CHECK(busy.health.obstacle(kProvider, busy.now)->why() == PassedModel::BROKEN);
+  Doctor spent;
+  spent.fail(RATE, kNotToday);
+  CHECK(spent.free_after() == kFundsRest.count() / 1'000);
+  CHECK(spent.health.obstacle(kProvider, spent.now)->why() == PassedModel::RESTS);
+}
+
 TEST_CASE("one that limits our rate rests longer each time, up to a limit", "[health]") {
   Doctor doctor;
   std::vector<std::int64_t> rests;

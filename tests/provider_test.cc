@@ -375,7 +375,8 @@ TEST_CASE("the provider's wait is passed on, whatever its spelling", "[provider]
       {429, "", {{"retry-after", "whenever"}}, RATE, 0},
       {503, "", {{"retry-after", "2"}}, OVERLOAD, 2'000},
       {429, words, {}, RATE, 360'000},
-      {503, "", {{"x-should-retry", "false"}}, OVERLOAD, -1},
+      {503, "", {{"x-should-retry", "false"}}, OVERLOAD, kNotThisRequest},
+      {429, "", {{"x-should-retry", "false"}, {"retry-after", "9"}}, RATE, kNotThisRequest},
   });
 }
 
