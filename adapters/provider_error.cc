@@ -180,6 +180,13 @@ ErrorClass class_of_words(const PeerError& error) {
   return ERROR_CLASS_UNSPECIFIED;
 }
 
+// Words that look like an overflow and are none. `text` is in lower case.
+bool speaks_of_rate(std::string_view text) {
+  return text.find("rate limit") != std::string_view::npos ||
+         text.find("too many requests") != std::string_view::npos ||
+         text.starts_with("throttling error:") || text.starts_with("service unavailable:");
+}
+
 bool overflows(const PeerError& error, int status) {
   if (status == 401 || status == 402 || status == 403 || status == 429) return false;
   if (has_word(error, {"rate_limit"})) return false;
@@ -251,7 +258,8 @@ ErrorClass class_of(const PeerError& error, int status) {
     case 499:
       return OVERLOAD;
     case 413:
-      return has_word(error, {"rate_limit"}) ? RATE : OVERFLOW;
+      // Whatever its code says: a request that is over a limit by itself is so after any wait.
+      return speaks_of_rate(lower_case(error.message)) ? RATE : OVERFLOW;
     default:
       break;
   }
@@ -352,11 +360,7 @@ std::string escape_controls(std::string_view text) {
 bool means_overflow(std::string_view message) {
   const std::string lower = lower_case(message);
   const std::string_view text = lower;
-  const bool excluded = text.find("rate limit") != std::string_view::npos ||
-                        text.find("too many requests") != std::string_view::npos ||
-                        text.starts_with("throttling error:") ||
-                        text.starts_with("service unavailable:");
-  if (excluded) return false;
+  if (speaks_of_rate(text)) return false;
   const bool generic = text.find("too many tokens") != std::string_view::npos ||
                        text.find("token limit exceeded") != std::string_view::npos;
   return generic || std::any_of(kOverflowPatterns.begin(), kOverflowPatterns.end(),

@@ -326,6 +326,10 @@ TEST_CASE("the words of an error refine its class", "[provider]") {
   const std::string in_flight = R"({"limit_source":"openrouter_in_flight_budget"})";
   const std::string flagged = R"({"reasons":["violence"],"flagged_input":"x"})";
   const std::string too_long = R"({"error_type":"context_length_exceeded"})";
+  // As remembered of Groq's free tier: the request by itself is over what a minute allows.
+  const std::string groq =
+      R"({"error":{"message":"Request too large for model `m` on tokens per minute (TPM): )"
+      R"(Limit 6000, Requested 9000","type":"tokens","code":"rate_limit_exceeded"}})";
   expect({
       {402, code_body("x", in_flight), {{"retry-after", "3"}}, RATE, 3'000},
       {403, code_body("x", flagged), {}, REFUSED},
@@ -334,7 +338,9 @@ TEST_CASE("the words of an error refine its class", "[provider]") {
       {400, code_body("x", too_long), {}, OVERFLOW},
       {429, code_body("insufficient_quota"), {}, FUNDS},
       {429, message_body("Rate limit: too many tokens"), {}, RATE},
-      {413, code_body("rate_limit_exceeded"), {}, RATE},
+      {413, code_body("rate_limit_exceeded"), {}, OVERFLOW},
+      {413, groq, {}, OVERFLOW},
+      {413, message_body("Rate limit reached, too many tokens"), {}, RATE},
       {400, R"({"object":"error","message":"prompt is too long","code":400})", {}, OVERFLOW},
       {422, R"({"detail":[{"loc":["body"],"msg":"field required"}]})", {}, REQUEST},
   });
