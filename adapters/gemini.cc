@@ -3,6 +3,7 @@
 // of them.
 #include "adapters/gemini.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -17,8 +18,15 @@ Finish gemini_finish(std::string_view reason) {
   if (reason.empty() || reason == "FINISH_REASON_UNSPECIFIED") return FINISH_UNSPECIFIED;
   if (reason == "STOP") return STOP;
   if (reason == "MAX_TOKENS") return LENGTH;
-  // SAFETY, RECITATION, BLOCKLIST, OTHER and their like: the provider did not say all it would.
+  // SAFETY, RECITATION, BLOCKLIST and their like: the provider did not say all it would.
   return FILTERED;
+}
+
+// The model's or its server's mistake (Gemini API, FinishReason). That of OTHER is a guess.
+bool stumbles(std::string_view reason) {
+  constexpr std::string_view kReasons[] = {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL",
+                                           "TOO_MANY_TOOL_CALLS", "MALFORMED_RESPONSE", "OTHER"};
+  return std::find(std::begin(kReasons), std::end(kReasons), reason) != std::end(kReasons);
 }
 
 class GeminiDecoder final : public StreamDecoder {
@@ -147,6 +155,7 @@ error_code GeminiDecoder::candidate(ondemand::object& object, Output output) {
   }
   if (answer.finish != FINISH_UNSPECIFIED) return SUCCESS;
   answer.finish = gemini_finish(reason);
+  answer.stumbled = stumbles(reason);
   if (answer.finish == FILTERED) answer.reason = words.empty() ? reason : reason + ": " + words;
   return SUCCESS;
 }

@@ -401,7 +401,7 @@ void Provider::complete(Attempt& attempt, Facts& facts) {
   const bool refused = answer.finish == FILTERED || !answer.reason.empty();
   if (refused && attempt.text.empty()) {
     const std::string why = answer.reason.empty() ? "the provider filtered it" : answer.reason;
-    fail(attempt, {REFUSED, 0, 0, why}, facts);
+    fail(attempt, {answer.stumbled ? PEER : REFUSED, 0, 0, why}, facts);
     return;
   }
   const bool says_nothing = attempt.text.empty() && !answer.uses.empty();

@@ -42,6 +42,7 @@ struct Delta {
 struct Answer {
   Finish finish = FINISH_UNSPECIFIED;  // set: the provider says that it is whole
   std::string reason;                  // its own word for a finish that needs one, or a refusal
+  bool stumbled = false;               // what `reason` names is nobody's will: a try may go well
   std::string odd_word;                // for a finish that we do not know and take for STOP
   bool ended = false;                  // nothing more will come, whatever the connection does
   Usage usage;

@@ -103,6 +103,24 @@ TEST_CASE("every finish reason has a meaning", "[gemini]") {
   REQUIRE(finish_of("FINISH_REASON_UNSPECIFIED") == FINISH_UNSPECIFIED);
 }
 
+TEST_CASE("who stumbles before the first word is asked again, who refuses is not", "[gemini]") {
+  const auto failed = [](const std::string& reason) {
+    Driver driver(gemini());
+    const Outcome outcome = driver.stream(finish_event("\"finishReason\":\"" + reason + "\""));
+    REQUIRE(outcome.end.has_value());
+    CHECK(outcome.end->content().detail() == reason);
+    return outcome.failed().error();
+  };
+  for (const auto* reason : {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL",
+                             "TOO_MANY_TOOL_CALLS", "MALFORMED_RESPONSE", "OTHER"}) {
+    CHECK(failed(reason) == PEER);
+  }
+  for (const auto* reason : {"SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT",
+                             "SPII", "IMAGE_SAFETY", "NEW_REASON"}) {
+    CHECK(failed(reason) == REFUSED);
+  }
+}
+
 TEST_CASE("a candidate without content still finishes", "[gemini]") {
   Driver driver(gemini());
   REQUIRE(driver.stream(finish_event(R"("finishReason":"MAX_TOKENS")")).completed());
