@@ -43,6 +43,15 @@ Fact failed(const DeliveryAction& action, const Outcome& outcome, bool ambiguous
   return fact;
 }
 
+Fact withdrawn(const DeliveryAction& action) {
+  Fact fact;
+  fact.set_cause(action.source);
+  fact.mutable_delivery_delayed()->set_source(action.source);
+  fact.mutable_delivery_delayed()->set_part(action.part);
+  fact.mutable_delivery_delayed()->set_post(true);
+  return fact;
+}
+
 Fact given_up(const DeliveryAction& action) {
   Outcome outcome;
   outcome.detail = kGivenUpDetail;
@@ -130,6 +139,7 @@ std::optional<Due> Outbox::due_delivery(const Moment& moment) {
     auto action = work_.deliveries.due(kChannel, how, moment.now, busy);
     if (!action) return std::nullopt;
     if (action->kind == Kind::kGiveUp) return given_up(*action);
+    if (action->kind == Kind::kWithdraw) return withdrawn(*action);
     if (action->kind != Kind::kAttempt) return carry_out(std::move(*action), moment.now);
     const Attempt attempt{action->source, action->part, action->attempt};
     const auto known = attempts_.find(action->place);

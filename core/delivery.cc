@@ -230,9 +230,10 @@ std::optional<Owed> next_owed(const Deliveries::Delivery& delivery, const Channe
   for (int index = static_cast<int>(texts.size());
        !owed && state.finished() && index < state.parts_size(); ++index) {
     const PartState& part = state.parts(index);
-    if (part.gone() || (part.message_id() == 0 && !part.attempted())) continue;
+    const bool there = part.message_id() != 0;
+    if (part.gone() || (!there && !part.attempted())) continue;
     owed.emplace();
-    owed->action.kind = DeliveryAction::Kind::kDelete;
+    owed->action.kind = there ? DeliveryAction::Kind::kDelete : DeliveryAction::Kind::kWithdraw;
     owed->action.part = static_cast<std::uint32_t>(index);
     owed->action.message_id = part.message_id();
     owed->from = from_milliseconds(part.not_before());
@@ -346,7 +347,7 @@ void Deliveries::close_if_shown(std::map<Seq, Delivery>::iterator delivery) {
   std::string_view rest = delivery->second.text;
   for (const PartState& part : state.parts()) {
     if (part.gone()) continue;
-    // A surplus part that was never posted owes nothing.
+    // A surplus part that was never posted owes nothing, once that is sure.
     if (part.message_id() == 0 && !part.attempted() && blank(rest)) continue;
     if (part.message_id() == 0 || rest.empty()) return;
     const std::size_t cut = prefix_of(rest, part.characters());

@@ -41,7 +41,11 @@ struct Screen {
       return;
     }
     Event event = next();
-    if (action.kind == Kind::kGiveUp) {
+    if (action.kind == Kind::kWithdraw) {
+      event.mutable_delivery_delayed()->set_source(action.source);
+      event.mutable_delivery_delayed()->set_part(action.part);
+      event.mutable_delivery_delayed()->set_post(true);
+    } else if (action.kind == Kind::kGiveUp) {
       event.mutable_delivery_failed()->set_source(action.source);
       event.mutable_delivery_failed()->set_part(action.part);
     } else if (action.kind == Kind::kPost) {
@@ -52,6 +56,7 @@ struct Screen {
       event.mutable_reply_posted()->set_digest(action.digest);
       event.mutable_reply_posted()->set_characters(action.characters);
     } else {
+      REQUIRE(action.message_id != 0);
       const bool gone = action.kind == Kind::kDelete;
       if (gone) {
         messages.erase(action.message_id);

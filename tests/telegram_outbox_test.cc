@@ -338,6 +338,52 @@ TEST_CASE("a surplus message is deleted, and one deleted already is as good", "[
   }
 }
 
+TEST_CASE("a post that never left and is not wanted any more asks for nothing", "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  const Seq turn = hand.start_turn("telegram:77");
+  hand.turn();
+  const Call typing = hand.take("sendChatAction");
+  hand.chunk(turn, "Once upon");
+  hand.commit(std::get<Fact>(*hand.telegram.due(Moment{hand.now, true, true})));
+  hand.refuse(typing, 429, "Too Many", {{"retry_after", 7}});
+  Fact retried;
+  retried.mutable_turn_retried()->set_turn(turn);
+  retried.mutable_turn_retried()->set_attempt(2);
+  hand.commit(std::move(retried));
+  Fact cut;
+  cut.mutable_turn_cancelled()->set_turn(turn);
+  cut.mutable_turn_cancelled()->set_for_message(99);
+  hand.commit(std::move(cut));
+  hand.pass(7s);
+  CHECK(hand.count("deleteMessage") == 0);
+  CHECK(hand.count("sendMessage") == 0);
+  CHECK(hand.recorded.back().delivery_delayed().post());
+  CHECK(hand.work.deliveries.open().empty());
+  CHECK(hand.telegram.idle());
+}
+
+TEST_CASE("a post under way that is not wanted any more is deleted when it is there",
+          "[telegram]") {
+  Hand hand;
+  hand.introduce();
+  const Seq turn = hand.start_turn("telegram:77");
+  hand.chunk(turn, "Once upon");
+  hand.turn();
+  const Call post = hand.take("sendMessage");
+  Fact retried;
+  retried.mutable_turn_retried()->set_turn(turn);
+  retried.mutable_turn_retried()->set_attempt(2);
+  hand.commit(std::move(retried));
+  Fact cut;
+  cut.mutable_turn_cancelled()->set_turn(turn);
+  cut.mutable_turn_cancelled()->set_for_message(99);
+  hand.commit(std::move(cut));
+  hand.pass(1s);
+  hand.succeed(post, {{"message_id", 60}});
+  CHECK(Hand::body(hand.take("deleteMessage"))["message_id"] == 60);
+}
+
 TEST_CASE("a message that cannot be deleted stays, and the answer counts as shown", "[telegram]") {
   Hand hand;
   hand.introduce();
