@@ -20,8 +20,8 @@
 
 namespace daybook {
 
-// A kilobyte or two of a reader's memory. A rich message of 16 levels comes to 70 by itself, and one
-// that it replies to may be such, too (Bot API, RichBlock).
+// Some ten kilobytes of a reader's memory. A rich message of 16 levels, each a list in an item of a
+// list, comes to more than 64 by itself (Bot API, RichBlock).
 inline constexpr std::size_t kJsonDepthMax = 1'024;
 inline constexpr std::size_t kJsonBytesMax = 16u << 20;
 

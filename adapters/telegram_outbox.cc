@@ -204,7 +204,7 @@ std::optional<Due> Outbox::due_button(const Moment& moment) {
 }
 
 std::optional<Due> Outbox::due_typing(const Moment& moment) {
-  for (const std::string& name : work_.deliveries.silent_places(kChannel)) {
+  for (const std::string& name : silent_places()) {
     const auto chat = parse_place(name);
     if (!chat || held(name, moment.now)) continue;
     Place& place = places_[name];
@@ -218,7 +218,41 @@ std::optional<Due> Outbox::due_typing(const Moment& moment) {
   return std::nullopt;
 }
 
+// Where somebody waits for an answer, be it behind a summary that nobody asked for.
+std::vector<std::string> Outbox::silent_places() const {
+  std::vector<std::string> places = work_.deliveries.silent_places(kChannel);
+  for (const auto& [seq, turn] : work_.calls.open()) {
+    const auto found = waiting_.find(turn.session());
+    if (turn.kind() == SUMMARY && found != waiting_.end()) places.push_back(found->second.place);
+  }
+  return places;
+}
+
+void Outbox::note_message(const Event& event) {
+  const auto runs = [this](SessionId session) {
+    const auto& open = work_.calls.open();
+    return std::any_of(open.begin(), open.end(),
+                       [&](const auto& one) { return one.second.session() == session; });
+  };
+  std::erase_if(waiting_, [&](const auto& one) { return !runs(one.first); });
+  const MessageReceived& message = event.message_received();
+  const bool waits = message.command().empty() && channel_of(message.place()) == kChannel;
+  if (waits && runs(event.session())) waiting_[event.session()] = {event.seq(), message.place()};
+}
+
+void Outbox::note_answered(const Event& event) {
+  const auto found = waiting_.find(event.session());
+  if (found == waiting_.end()) return;
+  const auto& answers = event.turn_started().answers();
+  const bool answered = std::any_of(answers.begin(), answers.end(),
+                                    [&](Seq seq) { return seq >= found->second.message; });
+  if (answered) waiting_.erase(found);
+}
+
 void Outbox::on_event(const Event& event) {
+  if (event.body_case() == Event::kMessageReceived) note_message(event);
+  if (event.body_case() == Event::kTurnStarted) note_answered(event);
+  if (event.body_case() == Event::kQueueCleared) waiting_.erase(event.session());
   if (event.body_case() == Event::kPostAttempted) {
     const PostAttempted& body = event.post_attempted();
     const Attempt attempt{body.source(), body.part(), body.attempt()};
@@ -390,7 +424,7 @@ Time Outbox::wake_at(Time now) const {
     if (!waiting) break;
     consider(place.limited_until);
   }
-  for (const std::string& name : work_.deliveries.silent_places(kChannel)) {
+  for (const std::string& name : silent_places()) {
     const auto found = places_.find(name);
     if (found != places_.end()) consider(found->second.typed_at + kTypingEvery);
   }

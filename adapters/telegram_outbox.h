@@ -1,10 +1,11 @@
 // What we do in chats: posts, edits, deletions, "typing", answers to buttons. Carries out what
 // core/delivery.h says is owed.
 //
-// Law: one call per chat at a time, at most kCallsPerSecond over all chats, none to a chat before
-// the time that Telegram named. Every call that carries an answer ends in exactly one fact;
-// "typing" and button answers end in none. What is kept here (back-off, pacing) may be lost without
-// harm: what is owed stands in the journal.
+// Law: one delivery per chat at a time, beside which "typing" alone may still be under way; at most
+// kCallsPerSecond over all chats; none to a chat before the time that Telegram named. Every call
+// that carries an answer ends in exactly one fact; "typing" and button answers end in none. What is
+// kept here (back-off, pacing, who waits) may be lost without harm: what is owed stands in the
+// journal.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "adapters/telegram_api.h"
 #include "adapters/telegram_codec.h"
@@ -89,6 +91,10 @@ class Outbox {
   Fact settle(const DeliveryAction& action, const Outcome& outcome, Place& place, Time now);
   void limit(const std::string& name, Place& place, Duration pause, Time now);
 
+  void note_message(const Event& event);
+  void note_answered(const Event& event);
+  [[nodiscard]] std::vector<std::string> silent_places() const;
+
   [[nodiscard]] ChannelRules rules(bool hurry) const;
   [[nodiscard]] bool paced_out(Time now) const;
   [[nodiscard]] bool held(std::string_view name, Time now) const;
@@ -104,6 +110,12 @@ class Outbox {
   std::map<std::string, Attempt, std::less<>> attempts_;  // facts handed out and not yet heard of
   std::set<Seq> without_reply_;   // sources whose message to reply to is gone
   std::set<Seq> without_thread_;  // sources whose topic is gone
+  // The newest message that came while a turn of its session ran, until it is answered.
+  struct Waiting {
+    Seq message = 0;
+    std::string place;
+  };
+  std::map<SessionId, Waiting> waiting_;
   std::deque<std::string> buttons_;
   std::deque<Time> recent_;  // the last kCallsPerSecond calls
   Time global_hold_{};

@@ -128,9 +128,9 @@ std::vector<ReadUpdate> Poll::unreadable(std::string_view why, std::string_view 
     read.push_back(unreadable_update(*id, self));
     return read;
   }
-  // One update may be what cannot be read, and everybody waits behind it: it is found soon. Where no
-  // number is found it is asked for until Telegram drops it, ever more slowly: an offset that was
-  // guessed could confirm what nobody has read.
+  // One update may be what cannot be read, and everybody waits behind it: it is found soon. Where
+  // no number is found it is asked for until Telegram drops it, ever more slowly: an offset that
+  // was guessed could confirm what nobody has read.
   limit_ = 1;
   const std::uint32_t lasting = failures_ - std::min(failures_, kAloneFailuresMax);
   const Duration wait = back_off(lasting, kPollPauseMin, kPollPauseMax);

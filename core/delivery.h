@@ -56,8 +56,8 @@ struct DeliveryAction {
     kEdit,     // make `message_id` show `text`
     kDelete,   // remove `message_id`: the text became shorter
     kGiveUp,   // record DeliveryFailed{source, part, ambiguous}, kGivenUpDetail
-    // record DeliveryDelayed{source, part, post}: it was attempted, did not leave, and is not wanted
-    // any more. One that did leave ends by its own outcome, before the place is asked about.
+    // record DeliveryDelayed{source, part, post}: it was attempted, never left, and is not wanted
+    // any more. One that left ends by its own outcome, before the place is asked about.
     kWithdraw,
   };
   Kind kind = Kind::kPost;

@@ -407,19 +407,6 @@ TEST_CASE("a message that cannot be deleted stays, and the answer counts as show
   CHECK(hand.count("sendMessage") == 1);
 }
 
-TEST_CASE("typing ends with its turn, though nothing was said", "[telegram]") {
-  Hand hand;
-  hand.introduce();
-  const Seq turn = hand.start_turn("telegram:77");
-  hand.turn();
-  hand.succeed(hand.take("sendChatAction"), true);
-  hand.complete(turn, "");
-  hand.turn();
-  hand.succeed(hand.take("sendMessage"), {{"message_id", 60}});
-  hand.pass(60s);
-  CHECK(hand.count("sendChatAction") == 0);
-}
-
 // ---- limits
 
 TEST_CASE("a chat that is limited hears nothing before its time, others go on", "[telegram]") {
@@ -505,7 +492,7 @@ TEST_CASE("never more than 28 calls in any second", "[telegram]") {
   CHECK(sent.back() - sent.front() <= 4s);
 }
 
-TEST_CASE("a chat has one call at a time", "[telegram]") {
+TEST_CASE("a chat has one delivery at a time", "[telegram]") {
   Hand hand;
   hand.introduce();
   hand.notice("telegram:77", "first");
@@ -518,26 +505,6 @@ TEST_CASE("a chat has one call at a time", "[telegram]") {
 }
 
 // ---- courtesies
-
-TEST_CASE("a silent turn shows typing until its text comes", "[telegram]") {
-  Hand hand;
-  hand.introduce();
-  const Seq turn = hand.start_turn("telegram:77/5");
-  hand.turn();
-  const Call typing = hand.take("sendChatAction");
-  CHECK(Hand::body(typing) == Json::parse(telegram::typing_body({77, 5})));
-  CHECK(hand.refuse(typing, 400, "Bad Request: whatever").empty());
-  CHECK(hand.telegram.wake_at(hand.now) == hand.now + 4'500ms);
-  hand.pass(4'499ms);
-  CHECK(hand.count("sendChatAction") == 0);
-  hand.pass(1ms);
-  CHECK(hand.break_off(hand.take("sendChatAction"), true).empty());
-  hand.chunk(turn, "Here");
-  hand.turn();
-  hand.succeed(hand.take("sendMessage"), {{"message_id", 60}});
-  hand.pass(10s);
-  CHECK(hand.count("sendChatAction") == 0);
-}
 
 TEST_CASE("a pressed button is answered once its event is durable", "[telegram]") {
   Hand hand;
