@@ -449,11 +449,17 @@ std::string_view chat_family(const Prompt& prompt) {
   return whole.substr(whole.rfind('/') + 1);
 }
 
-// Models that think refuse every temperature but 1; GPT-6 takes it while it does not think.
+// "o1", "o3-mini" and their like, before GPT-5.
+bool of_o_series(std::string_view model) {
+  return model.starts_with("o1") || model.starts_with("o3") || model.starts_with("o4");
+}
+
+// Models that think refuse every temperature but 1; GPT-6 takes it while it does not think. That
+// those of the o series refuse it, too, is a guess.
 bool takes_temperature(const Prompt& prompt) {
   const std::string_view model = chat_family(prompt);
   if (model.starts_with("gpt-6")) return prompt.thinking == "off";
-  return !model.starts_with("gpt-5");
+  return !model.starts_with("gpt-5") && !of_o_series(model);
 }
 
 // Mistral refuses the field, OpenRouter ignores it; both tell of usage unasked.
@@ -473,7 +479,7 @@ std::string chat_effort(const Prompt& prompt) {
   }
   if (prompt.thinking != "off") return prompt.thinking;
   // Models before GPT-5.1 cannot leave it altogether.
-  if (model.starts_with("o1") || model.starts_with("o3") || model.starts_with("o4")) return "low";
+  if (of_o_series(model)) return "low";
   const bool first = model.starts_with("gpt-5") && !model.starts_with("gpt-5.");
   return first ? "minimal" : "none";
 }

@@ -102,9 +102,11 @@ void read_error_object(element from, PeerError& error) {
   }
   element metadata;
   if (from["metadata"].get(metadata) == simdjson::SUCCESS) read_metadata(metadata, error);
-  simdjson::dom::array details;
-  if (from["details"].get_array().get(details) == simdjson::SUCCESS) {
-    for (element detail : details) read_google_detail(detail, error);
+  element details;
+  simdjson::dom::array rows;
+  if (from["details"].get(details) == simdjson::SUCCESS) add_word(details, "error_code", error);
+  if (from["details"].get_array().get(rows) == simdjson::SUCCESS) {
+    for (element detail : rows) read_google_detail(detail, error);
   }
   read_detail(from, error);
 }
@@ -228,6 +230,9 @@ ErrorClass class_of_403(const PeerError& error) {
   return about_the_model(error, message) ? REQUEST : AUTH;
 }
 
+// Of an account that is not used up, but may not spend more (Anthropic).
+bool spent(const PeerError& error) { return has_word(error, {"enforced_spend_limit_reached"}); }
+
 // A daily quota is a rate, too: no money is missing, only the day is too short.
 ErrorClass class_of_429(const PeerError& error) {
   const bool funds = has_word(error, {"insufficient_quota", "billing_error", "quota_exhausted"});
@@ -242,6 +247,7 @@ ErrorClass class_of_400(const PeerError& error) {
 }
 
 ErrorClass class_of(const PeerError& error, int status) {
+  if (spent(error)) return FUNDS;
   if (overflows(error, status)) return OVERFLOW;
   if (status >= 500) return OVERLOAD;
   switch (status) {

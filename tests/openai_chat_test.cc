@@ -397,6 +397,10 @@ TEST_CASE("no model is told a temperature that it refuses", "[openai_chat]") {
   REQUIRE(told("gpt-6-sol", "off"));
   REQUIRE_FALSE(told("gpt-6-sol", ""));
   REQUIRE_FALSE(told("openai/gpt-5-mini", "off"));
+  for (const char* model : {"o1", "o1-pro", "openai/o3", "o3-mini", "o4-mini"}) {
+    REQUIRE_FALSE(told(model, "low"));
+  }
+  REQUIRE(told("o-new", ""));
 }
 
 TEST_CASE("thoughts in the text are no text, however they are cut", "[openai_chat]") {

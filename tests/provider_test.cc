@@ -324,6 +324,9 @@ TEST_CASE("every status has its class", "[provider]") {
 
 TEST_CASE("the words of an error refine its class", "[provider]") {
   const std::string in_flight = R"({"limit_source":"openrouter_in_flight_budget"})";
+  const std::string spent =
+      R"({"type":"error","error":{"type":"invalid_request_error","message":"x",)"
+      R"("details":{"error_code":"enforced_spend_limit_reached"}}})";
   const std::string flagged = R"({"reasons":["violence"],"flagged_input":"x"})";
   const std::string too_long = R"({"error_type":"context_length_exceeded"})";
   // As remembered of Groq's free tier: the request by itself is over what a minute allows.
@@ -333,6 +336,8 @@ TEST_CASE("the words of an error refine its class", "[provider]") {
   expect({
       {402, code_body("x", in_flight), {{"retry-after", "3"}}, RATE, 3'000},
       {403, code_body("x", flagged), {}, REFUSED},
+      {400, spent, {}, FUNDS},
+      {429, spent, {}, FUNDS},
       {403, code_body("x", R"({"error_type":"content_policy_violation"})"), {}, REFUSED},
       {400, code_body("context_length_exceeded"), {}, OVERFLOW},
       {400, code_body("x", too_long), {}, OVERFLOW},
