@@ -327,7 +327,8 @@ nlohmann::json gemini_parts(const PromptMessage& message, bool signatures) {
           {"name", request.tool},
           {"args", nlohmann::json::parse(sent_arguments(request), nullptr, false)}}}};
     const bool first = &request == &message.requests.front();
-    if (!request.token.empty()) {
+    // What begins so is another provider's: a signature is base64.
+    if (!request.token.empty() && !request.token.starts_with('{')) {
       part["thoughtSignature"] = request.token;
     } else if (signatures && first) {
       part["thoughtSignature"] = kForeignSignature;

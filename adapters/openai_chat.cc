@@ -18,6 +18,9 @@ namespace ondemand = simdjson::ondemand;
 using simdjson::error_code;
 using simdjson::SUCCESS;
 
+constexpr auto kRepaired = nlohmann::json::error_handler_t::replace;
+constexpr const char* kThoughtsKey = "reasoning_content";
+
 Finish chat_finish(std::string_view reason) {
   for (const std::string_view full : {"length", "max_tokens", "model_length"}) {
     if (reason == full) return LENGTH;
@@ -169,7 +172,8 @@ void ThoughtTags::finish(std::string* reasoning, std::string* text) const {
 
 class ChatDecoder final : public StreamDecoder {
  public:
-  explicit ChatDecoder(JsonBuffer& buffer) : buffer_(buffer) {}
+  ChatDecoder(JsonBuffer& buffer, bool thoughts_wanted)
+      : buffer_(buffer), thoughts_wanted_(thoughts_wanted) {}
 
   void decode(std::string_view data, std::vector<Delta>& deltas, Answer& answer) override;
   void finish(std::vector<Delta>& deltas) override;
@@ -185,8 +189,11 @@ class ChatDecoder final : public StreamDecoder {
   error_code tool_call(ondemand::object& object, std::vector<Delta>& deltas, Answer& answer);
   std::size_t place_of(const ToolPiece& piece, Answer& answer);
   void finished(ondemand::value& reason, Answer& answer);
+  void keep_thoughts(const std::string& more, Answer& answer);
 
   JsonBuffer& buffer_;
+  const bool thoughts_wanted_;  // with what it asked for
+  std::string thoughts_;
   JsonText text_;
   JsonText reasoning_;
   ThoughtTags tags_;
@@ -331,9 +338,20 @@ error_code ChatDecoder::delta(ondemand::value& value, std::vector<Delta>& deltas
     if (error != SUCCESS) return error;
   }
   tags_.sort(&reasoning.text, &text.text);
+  if (thoughts_wanted_) keep_thoughts(reasoning.text, answer);
   if (!reasoning.text.empty()) deltas.push_back(std::move(reasoning));
   if (!text.text.empty()) deltas.push_back(std::move(text));
   return SUCCESS;
+}
+
+// What is too long to be kept is better missing than cut.
+void ChatDecoder::keep_thoughts(const std::string& more, Answer& answer) {
+  if (thoughts_.size() <= kToolTokenBytesMax) thoughts_ += more;
+  const bool known = more.empty() && !answer.uses.empty() && !answer.uses.front().token.empty();
+  if (answer.uses.empty() || thoughts_.empty() || known) return;
+  std::string& token = answer.uses.front().token;
+  token = nlohmann::json{{kThoughtsKey, thoughts_}}.dump(-1, ' ', false, kRepaired);
+  if (token.size() > kToolTokenBytesMax) token.clear();
 }
 
 error_code ChatDecoder::tool_calls(ondemand::value& value, std::vector<Delta>& deltas,
@@ -415,13 +433,28 @@ nlohmann::json marked_content(const std::string& text, const Prompt& prompt) {
       {{{"type", "text"}, {"text", text}, {"cache_control", std::move(mark)}}});
 }
 
-nlohmann::json chat_message(const PromptMessage& message) {
+// Within a turn the thoughts of its steps go with what these asked for: else DeepSeek refuses the
+// next one. Another provider's token is none of ours.
+void add_thoughts(const PromptMessage& message, nlohmann::json* sent) {
+  const auto token = nlohmann::json::parse(message.requests.front().token, nullptr, false);
+  if (token.is_object() && token.contains(kThoughtsKey)) {
+    (*sent)[kThoughtsKey] = token[kThoughtsKey];
+  }
+}
+
+bool wants_thoughts(const ProviderSettings& settings) {
+  const auto url = parse_url(settings.base_url);
+  return url && url->origin.host.ends_with("deepseek.com");
+}
+
+nlohmann::json chat_message(const PromptMessage& message, bool thoughts_wanted) {
   if (!message.result_of.empty()) {
     return {{"role", "tool"}, {"tool_call_id", message.result_of}, {"content", message.text}};
   }
   nlohmann::json sent = {{"role", chat_role(message.role)}, {"content", message.text}};
   if (message.requests.empty()) return sent;
   if (message.text.empty()) sent["content"] = nullptr;
+  if (thoughts_wanted) add_thoughts(message, &sent);
   for (const ToolRequest& request : message.requests) {
     sent["tool_calls"].push_back(
         {{"id", request.id},
@@ -493,10 +526,11 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
   if (!prompt.system.empty()) {
     messages.push_back({{"role", "system"}, {"content", prompt.system}});
   }
+  const bool thoughts_wanted = wants_thoughts(settings_);
   const bool marks = prompt.cache_minutes > 0;
   if (marks && !messages.empty()) messages[0]["content"] = marked_content(prompt.system, prompt);
   for (const PromptMessage& message : *merged) {
-    messages.push_back(chat_message(message));
+    messages.push_back(chat_message(message, thoughts_wanted));
     const bool marked = marks && message.cache_mark && !message.text.empty();
     if (marked) messages.back()["content"] = marked_content(message.text, prompt);
   }
@@ -519,7 +553,7 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
   if (temperature && takes_temperature(prompt)) body["temperature"] = *temperature;
   ProviderRequest request;
   request.target = "/chat/completions";
-  request.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  request.body = body.dump(-1, ' ', false, kRepaired);
   request.headers.push_back({"Content-Type", Secret("application/json")});
   request.headers.push_back({"Accept", Secret("text/event-stream")});
   if (!settings_.api_key.empty()) {
@@ -531,7 +565,7 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
 }
 
 std::unique_ptr<StreamDecoder> OpenAiChat::decoder() {
-  return std::make_unique<ChatDecoder>(buffer_);
+  return std::make_unique<ChatDecoder>(buffer_, wants_thoughts(settings_));
 }
 
 }  // namespace daybook

@@ -23,8 +23,9 @@ struct Asked {
 
 class ToolDriver : public Driver {
  public:
-  explicit ToolDriver(const std::string& kind = "openai", bool closed = false)
-      : Driver(settings_for("local", kind, "https://example.com/v1")) {
+  explicit ToolDriver(const std::string& kind = "openai", bool closed = false,
+                      const std::string& base_url = "https://example.com/v1")
+      : Driver(settings_for("local", kind, base_url)) {
     prompts.value.tools = tools();
     prompts.value.tools_closed = closed;
   }
@@ -236,6 +237,35 @@ TEST_CASE("results go back to chat completions beside their calls", "[tool_use]"
   CHECK(body["tools"][0]["function"]["name"] == "journal_search");
   CHECK(body["tools"][0]["function"]["parameters"]["required"][0] == "query");
   CHECK_FALSE(body.contains("tool_choice"));
+}
+
+TEST_CASE("DeepSeek hears again what it thought before it asked, and nobody else does",
+          "[tool_use]") {
+  const std::string deepseek = "https://api.deepseek.com";
+  const std::string thoughts = sse({openai_delta(R"("reasoning_content":"Hm, \"which\" ")"),
+                                    openai_delta(R"("reasoning_content":"\u00e9?")")});
+  ToolDriver driver("openai", false, deepseek);
+  const Asked asked = driver.ask(thoughts + kTwoCalls);
+  REQUIRE(asked.requests.size() == 2);
+  CHECK(asked.requests[1].content().raw().empty());
+  driver.prompts.value = with_result();
+  CHECK_FALSE(driver.body_sent()["messages"][2].contains("reasoning_content"));
+  driver.prompts.value.messages[1].requests[0].token = asked.requests[0].content().raw();
+  CHECK(driver.body_sent()["messages"][2]["reasoning_content"] == "Hm, \"which\" \u00e9?");
+
+  ToolDriver other;
+  CHECK(other.ask(thoughts + kTwoCalls).requests[0].content().raw().empty());
+  other.prompts.value = driver.prompts.value;
+  CHECK_FALSE(other.body_sent()["messages"][2].contains("reasoning_content"));
+  ToolDriver gemini("gemini");
+  gemini.prompts.value = driver.prompts.value;
+  CHECK(gemini.body_sent()["contents"][1]["parts"][0]["thoughtSignature"] ==
+        "skip_thought_signature_validator");
+
+  ToolDriver thorough("openai", false, deepseek);
+  const std::string much = "\"reasoning_content\":\"" + std::string(kToolTokenBytesMax, 'm') + "\"";
+  const Asked later = thorough.ask(sse({openai_delta(much), openai_delta(much)}) + kTwoCalls);
+  CHECK(later.requests[0].content().raw().empty());
 }
 
 TEST_CASE("results go back to Gemini with the signatures of their calls", "[tool_use]") {
