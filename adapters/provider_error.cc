@@ -283,12 +283,6 @@ std::int64_t wait_of(const PeerError& error, ErrorClass error_class,
   return std::clamp(wait.value_or(Duration(0)), Duration(0), kRetryWaitMax).count();
 }
 
-// A model that this key may not ask is none for us, as with a 404: its turn goes on with another
-// one, and nobody else's is touched.
-int status_of(ErrorClass error_class, int status) {
-  return error_class == REQUEST && status == 403 ? 404 : status;
-}
-
 std::string words_of(const PeerError& error, int status) {
   if (!error.message.empty()) return error.message;
   if (!error.words.empty()) return error.words.front();
@@ -382,7 +376,7 @@ Trouble http_trouble(int status, const HeaderList& headers, std::string_view bod
   unwrap_message(*error);
   Trouble trouble;
   trouble.error = class_of(*error, status);
-  trouble.status = status_of(trouble.error, status);
+  trouble.status = status;
   trouble.retry_after = wait_of(*error, trouble.error, retry_after(headers, now));
   const bool not_again = header_value(headers, "x-should-retry") == "false";
   if (not_again && trouble.retry_after != kNotToday) trouble.retry_after = kNotThisRequest;
@@ -402,7 +396,7 @@ std::optional<Trouble> body_trouble(std::string_view json) {
   if (trouble.error == ERROR_CLASS_UNSPECIFIED) {
     trouble.error = error->status == 0 && error->words.empty() ? PEER : OVERLOAD;
   }
-  trouble.status = status_of(trouble.error, error->status);
+  trouble.status = error->status;
   trouble.retry_after = wait_of(*error, trouble.error, std::nullopt);
   trouble.detail = words_of(*error, 0);
   return trouble;

@@ -181,8 +181,9 @@ void tell_owner(const State& state, const std::string& provider, ErrorClass erro
 
 bool leads_to_fallback(const AttemptFailed& failed) {
   const ErrorClass error = failed.error();
-  // HTTP 404: there is no such model. Any other request that is wrong is as wrong for the next one.
-  const bool unknown_model = error == REQUEST && failed.status() == 404;
+  // HTTP 404: there is no such model; 403: not for this key. Any other request that is wrong is as
+  // wrong for the next one.
+  const bool unknown_model = error == REQUEST && (failed.status() == 404 || failed.status() == 403);
   return is_providers_trouble(error) || error == SETTINGS || error == OVERFLOW || unknown_model;
 }
 

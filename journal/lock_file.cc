@@ -34,4 +34,11 @@ int reserve_lock_file(const std::string& path) {
   return failed == ENOSPC || failed == EDQUOT ? failed : 0;
 }
 
+Error opening_denied(const std::string& directory) {
+  std::string path = directory + "/" + kLock;
+  const bool lock = ::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) != 0;
+  if (!lock || errno != EACCES) path = directory + "/" + files::kData;
+  return files::system_error("open", path, EACCES);
+}
+
 }  // namespace daybook::store

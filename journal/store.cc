@@ -18,7 +18,6 @@ namespace daybook::store {
 namespace {
 
 constexpr unsigned kMode = 0600;
-constexpr const char* kLock = "lock.mdb";
 constexpr int kLockLooksMax = 20;
 constexpr std::size_t kCacheLineBytes = 64;
 constexpr const char* kTableNames[kTableCount] = {"events", "refs",      "dedupe",
@@ -186,8 +185,8 @@ Result<void> Environment::open_environment() {
   if (status.ok()) status = Status(reserve_lock_file(place + "/" + kLock));
   const unsigned flags = MDB_NOTLS | (options_.read_only ? MDB_RDONLY : 0U);
   if (status.ok()) status = Status(mdb_env_open(environment_, place.c_str(), flags, kMode));
-  if (!status.ok())
-    return status.denied() ? denied() : status.error("cannot open the journal in", place);
+  if (status.denied()) return opening_denied(place);
+  if (!status.ok()) return status.error("cannot open the journal in", place);
 
   // LMDB opens it without O_CLOEXEC; a child program must not hold the journal.
   if (::fcntl(descriptor(), F_SETFD, FD_CLOEXEC) != 0) {
@@ -211,14 +210,6 @@ Result<void> Environment::open_environment() {
   CHECK(mdb_env_stat(environment_, &stat) == 0, "an open environment can be asked");
   page_bytes_ = stat.ms_psize;
   return {};
-}
-
-// LMDB does not say which file it was.
-Error Environment::denied() const {
-  std::string path = options_.directory + "/" + kLock;
-  const bool lock = ::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) != 0;
-  if (!lock || errno != EACCES) path = options_.directory + "/" + files::kData;
-  return files::system_error("open", path, EACCES);
 }
 
 // Touching a page beyond the end of a cut file would kill the process.

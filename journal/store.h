@@ -110,7 +110,6 @@ class Environment {
   Result<void> open_environment();
   Status open_tables();
   [[nodiscard]] bool lock_fits() const;
-  [[nodiscard]] Error denied() const;
   Result<void> refuse_cut_file() const;
   void stop();
 

@@ -46,7 +46,7 @@ TEST_CASE("a model that does not exist has a fallback, a request that is wrong h
           "[route]") {
   TwoModels story;
   story.say("hello");
-  story.fail_status(REQUEST, 404);
+  story.fail_status(REQUEST, GENERATE(403, 404));
   CHECK(story.asked() == "spare:s");
   CHECK(story.gateway->directory().health().row("main") == nullptr);  // it may be asked by others
   for (const auto& [error, status] : {std::pair(REQUEST, 400), std::pair(REFUSED, 403)}) {

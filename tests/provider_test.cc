@@ -363,7 +363,7 @@ TEST_CASE("a model that a key may not ask is like one that is not there", "[prov
     Driver driver(remote());
     const Outcome outcome = driver.status(403, body);
     CHECK(outcome.failed().error() == REQUEST);
-    CHECK(outcome.failed().status() == 404);
+    CHECK(outcome.failed().status() == 403);
   }
   expect({{403, message_body("Your key was revoked."), {}, AUTH},
           {403, code_body("permission_denied"), {}, AUTH},

@@ -5,6 +5,7 @@
 
 #include "core/codec.h"
 #include "core/directory.h"
+#include "core/health.h"
 #include "tools/figures.h"
 
 namespace daybook {
@@ -25,7 +26,8 @@ std::string failure_text(ErrorClass error, std::int32_t status, std::int64_t ret
   std::string text = error == ERROR_CLASS_UNSPECIFIED ? "restart" : ErrorClass_Name(error);
   if (status > 0) text += ", HTTP " + std::to_string(status);
   if (retry_after > 0) text += ", asked for " + duration_text(Duration(retry_after));
-  if (retry_after < 0) text += ", said never";
+  if (retry_after == kNotToday) text += ", said never";
+  if (retry_after == kNotThisRequest) text += ", said not to ask again";
   return text;
 }
 
