@@ -46,15 +46,6 @@ Fact printed_fact(Seq source, std::uint32_t part, std::string_view text) {
   return fact;
 }
 
-Fact withdrawn_fact(const DeliveryAction& action) {
-  Fact fact;
-  fact.set_cause(action.source);
-  fact.mutable_delivery_delayed()->set_source(action.source);
-  fact.mutable_delivery_delayed()->set_part(action.part);
-  fact.mutable_delivery_delayed()->set_post(true);
-  return fact;
-}
-
 Fact failed_fact(const DeliveryAction& action, std::string_view why, bool ambiguous) {
   Fact fact;
   fact.set_cause(action.source);
@@ -158,7 +149,7 @@ std::optional<Due> Console::due_next(const Moment& moment) {
   if (action->kind == DeliveryAction::Kind::kGiveUp) {
     return failed_fact(*action, kGivenUpDetail, true);
   }
-  if (action->kind == DeliveryAction::Kind::kWithdraw) return withdrawn_fact(*action);
+  if (action->kind == DeliveryAction::Kind::kWithdraw) return withdrawn(*action);
   if (broken_) return failed_fact(*action, "standard output is closed", false);
   printing_ = Printing{action->source, {}, false, 0};
   if (std::exchange(prompted_, false)) return write("\n");

@@ -43,15 +43,6 @@ Fact failed(const DeliveryAction& action, const Outcome& outcome, bool ambiguous
   return fact;
 }
 
-Fact withdrawn(const DeliveryAction& action) {
-  Fact fact;
-  fact.set_cause(action.source);
-  fact.mutable_delivery_delayed()->set_source(action.source);
-  fact.mutable_delivery_delayed()->set_part(action.part);
-  fact.mutable_delivery_delayed()->set_post(true);
-  return fact;
-}
-
 Fact given_up(const DeliveryAction& action) {
   Outcome outcome;
   outcome.detail = kGivenUpDetail;

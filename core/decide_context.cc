@@ -68,6 +68,13 @@ std::string taken_text(const SessionState& session, const TurnStarted& turn) {
   return text + ".";
 }
 
+std::string cache_text(const TurnStarted& turn) {
+  if (turn.cache_minutes() == 0) return {};
+  const std::string time = turn.cache_minutes() == 60 ? "an hour" : "5 minutes";
+  return "\nThe provider is asked to keep the prompt for " + time +
+         ": what begins alike costs less then.";
+}
+
 std::string last_prompt_text(const State& state, const SessionState& session) {
   if (session.last_prompt() == 0) return {};
   const std::optional<Event> event = state.history.clear_event(session.last_prompt());
@@ -153,7 +160,7 @@ std::string context_text(const State& state, const Session& session) {
   text += "\nThe next prompt: about " + std::to_string(turn->tokens()) + " tokens" +
           (fits ? "" : ", which is too much: it would be refused") + ", and what you write next.";
   text += taken_text(talk, *turn);
-  return text + last_prompt_text(state, talk);
+  return text + cache_text(*turn) + last_prompt_text(state, talk);
 }
 
 Decisions answer_policy(const State& state, const Session& session, const Event& message) {

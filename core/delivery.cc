@@ -281,6 +281,15 @@ std::vector<std::string_view> split_text(std::string_view text, std::size_t char
   return parts;
 }
 
+Fact withdrawn(const DeliveryAction& action) {
+  Fact fact;
+  fact.set_cause(action.source);
+  fact.mutable_delivery_delayed()->set_source(action.source);
+  fact.mutable_delivery_delayed()->set_part(action.part);
+  fact.mutable_delivery_delayed()->set_post(true);
+  return fact;
+}
+
 Deliveries Deliveries::restore(const WorkState& state, History& history) {
   Deliveries deliveries;
   for (const DeliveryState& saved : state.deliveries()) {

@@ -74,6 +74,9 @@ struct DeliveryAction {
   bool last = false;  // nothing will change after this one
 };
 
+// The fact of a kWithdraw.
+Fact withdrawn(const DeliveryAction& action);
+
 class Deliveries {
  public:
   // Rebuilds from a snapshot; texts come from `history`.

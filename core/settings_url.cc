@@ -164,7 +164,7 @@ Result<Url> parse_url(std::string_view text) {
   }
   const std::size_t end = std::min(text.find_first_of("/?"), text.size());
   url.path = std::string(text.substr(end));
-  if (url.path.starts_with('?')) url.path.insert(0, "/");
+  if (url.path.starts_with('?')) url.path = '/' + url.path;
   const std::string_view before_path = text.substr(0, end);
   if (before_path.find('@') != std::string_view::npos) {
     return url_error("the address must not hold a user name or password");

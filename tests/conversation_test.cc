@@ -148,6 +148,11 @@ class Conversation {
     body->set_compact_percent(75);
     for (const auto& [name, wanted] : settings_) {
       INFO(name);
+      if (name == "providers") {
+        *body->add_providers() = Telling::telegram_settings("").settings_loaded().providers(1);
+        body->mutable_providers(body->providers_size() - 1)->set_name(wanted);
+        continue;
+      }
       const auto* field = SettingsLoaded::descriptor()->FindFieldByName(name);
       REQUIRE(field != nullptr);
       const auto* reflection = body->GetReflection();
