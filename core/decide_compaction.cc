@@ -14,6 +14,7 @@
 #include "core/context.h"
 #include "core/conversations.h"
 #include "core/decide.h"
+#include "core/decide_conversation.h"
 #include "core/layout.h"
 #include "core/parts.h"
 #include "core/policy.h"
@@ -425,6 +426,12 @@ Decisions compact_when_due(const State& state, const Session& session, bool over
   if (!crowded && !full && !too_long) return {};
   std::optional<Event> event = compaction_of_half(talk);
   return event && !is_asked_for(state, talk) ? Decisions{*std::move(event)} : Decisions();
+}
+
+bool began_by_itself(const State& state, const OpenTurn& open) {
+  const std::optional<Event> started =
+      open.kind() == SUMMARY ? state.history.clear_event(open.compaction()) : std::nullopt;
+  return started && started->compaction_started().answers() == 0;
 }
 
 Decisions undo_compaction(const State& state, const Session& session, const Event& message) {

@@ -100,5 +100,7 @@ Decisions title_when_due(const State& state, const Session& session);
 Decisions end_title(const State& state, const Session& session, const Event& ended);
 // Something runs that a person waits for.
 bool answering(const Session& session);
+// A summary is being made that nobody asked for.
+bool began_by_itself(const State& state, const OpenTurn& open);
 
 }  // namespace daybook

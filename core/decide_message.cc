@@ -135,13 +135,6 @@ Decisions stop_nothing(const Order& asked) {
   return decisions;
 }
 
-// Nobody waits for what becomes of it.
-bool began_by_itself(const State& state, const OpenTurn& open) {
-  const std::optional<Event> started =
-      open.kind() == SUMMARY ? state.history.clear_event(open.compaction()) : std::nullopt;
-  return started && started->compaction_started().answers() == 0;
-}
-
 Decisions answer_stop(const Order& asked) {
   if (!answering(asked.session)) return stop_nothing(asked);
   const SettingsLoaded& settings = asked.state.directory.settings();
@@ -314,9 +307,9 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
   if (held && !(has_late(session.state()) && wrote_anew(state, session))) return decisions;
   const bool gathers = words_came_late(state, session);
   bool gathered = false;
-  std::set<Seq> refused;
+  std::set<Seq> settled_together;
   for (int position = 0; position < session.state().waiting_size(); ++position) {
-    if (refused.contains(session.state().waiting(position).seq())) continue;
+    if (settled_together.contains(session.state().waiting(position).seq())) continue;
     const std::vector<Event> together = waiting_together(state, session, position);
     if (together.empty()) continue;
     // Late ones are answered with all others that wait for their first answer, before a command.
@@ -333,7 +326,7 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
     const bool whole = !settled.empty() && !settled.back().has_notice_issued();
     if (!late && !whole) settled = settle_message(state, session, together.front());
     for (const Event& one : together) {
-      if (whole) refused.insert(one.seq());
+      if (whole) settled_together.insert(one.seq());
     }
     const bool changed =
         changes_conversation(settled) || (command && !only_tells(settled, together.front().seq()));

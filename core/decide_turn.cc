@@ -466,11 +466,8 @@ bool was_read(const State& state, const OpenTurn& turn, std::string_view text) {
 // A summary that began by itself, and somebody has written meanwhile: what can be made at once goes
 // before a better one.
 bool holds_up(const State& state, const Session& session) {
-  const OpenTurn& turn = session.state().open();
-  const bool waited_for = turn.kind() == SUMMARY && !session.state().waiting().empty();
-  if (state.directory.rules() < 3 || !waited_for) return false;
-  const std::optional<Event> started = state.history.clear_event(turn.compaction());
-  return started && started->compaction_started().answers() == 0;
+  return state.directory.rules() >= 3 && !session.state().waiting().empty() &&
+         began_by_itself(state, session.state().open());
 }
 
 }  // namespace
