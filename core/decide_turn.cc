@@ -175,14 +175,15 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
   if (results > before.results_left_out()) {
     shorter.emplace_back(before).set_results_left_out(results);
   }
-  for (const std::uint32_t keep_last : kOverflowKeepLast) {
+  const auto& ladder = tuning_of(before).overflow_keep_last();
+  for (const std::uint32_t keep_last : ladder) {
     if (before.overflow_keep_last() != 0 && keep_last >= before.overflow_keep_last()) continue;
     shorter.emplace_back(before).set_overflow_keep_last(keep_last);
   }
   // Where the last few are as long as all of it, half of that is the room, once: texts are cut.
   if (before.cut().empty()) {
     TurnStarted& halved = shorter.emplace_back(before);
-    halved.set_overflow_keep_last(kOverflowKeepLast.back());
+    halved.set_overflow_keep_last(*ladder.rbegin());
     halved.set_budget(before.tokens() / 2 * std::max(before.calibration(), 1U) / 1'000);
   }
   for (TurnStarted& turn : shorter) {
@@ -220,18 +221,13 @@ namespace {
 void set_limits(const State& state, const Session& session, const ResolvedModel& model,
                 TurnStarted* turn) {
   const SettingsLoaded& settings = state.directory.settings();
-  const auto chosen = [](std::uint32_t value, std::uint32_t usual) {
-    return value == 0 ? usual : value;
-  };
   const std::string& own = session.state().policy();
   const std::string& usual = settings.policy();
   turn->set_rules(state.directory.rules());
   turn->set_policy(!own.empty() ? own : usual.empty() ? std::string(kDefaultPolicy) : usual);
   turn->set_context_tokens_max(settings.context_tokens_max());
   set_model(state, model, turn);
-  turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
-  turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
-  turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
+  set_policy_limits(settings, turn);
   turn->set_thinking(own_value(session.state(), "thinking"));
   turn->set_temperature(own_value(session.state(), "temperature"));
   const OwnSetting* system = own_setting(session.state(), "system");

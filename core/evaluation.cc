@@ -195,9 +195,7 @@ void limit(TurnStarted* turn, const std::string& policy, std::uint32_t budget) {
     if (turn->window_tokens() == 0) turn->set_window_tokens(Window().window_tokens);
     turn->set_budget(budget_of(*turn));
     turn->set_calibration(1'000);
-    turn->set_reset_threshold(kResetThreshold);
-    turn->set_incremental_budget(kIncrementalBudget);
-    turn->set_keep_last(kKeepLast);
+    set_policy_limits(SettingsLoaded(), turn);
   }
   turn->set_policy(policy);
   if (budget != 0) turn->set_budget(budget);

@@ -13,24 +13,15 @@ namespace daybook {
 
 namespace {
 
-constexpr auto kLegacyKeepLast = std::to_array<std::uint32_t>({16, 12, 8, 6, 3, 1});
-constexpr std::uint32_t kCutKeepLast = 4;
-constexpr auto kCutBytes = std::to_array<std::uint32_t>(
-    {262'144, 131'072, 65'536, 32'768, 16'384, 8'192, 4'096, 2'048, 1'024});
-// What was said last is cut least, until nothing else helps.
-constexpr std::uint32_t kLastCutBytes = 16'384;
-
-constexpr std::size_t kContinuationBytesMax = 80;
 constexpr int kActiveLookMax = 32;  // messages of a person that are looked at
 
 constexpr std::size_t kScoredMax = 2'000;  // the newest of what could be taken
-constexpr int kDistanceHundredths = 5;
 // Of the room that the last few leave, summaries of parts take at most one in so many tokens.
 constexpr std::uint64_t kPartsShare = 4;
 
 struct Scored {
   int position = 0;
-  int hundredths = 0;
+  std::int64_t hundredths = 0;
 };
 
 void put_first(std::string rule, Choice* choice) {
@@ -96,6 +87,7 @@ class Chooser {
 
   const SessionState& session_;
   const TurnStarted& turn_;
+  const PolicyTuning& tuning_;
   const std::uint32_t system_tokens_;
   History& history_;
   const Entry* const* const entries_;
@@ -115,6 +107,7 @@ Chooser::Chooser(const SessionState& session, const TurnStarted& turn, std::uint
                  History& history)
     : session_(session),
       turn_(turn),
+      tuning_(tuning_of(turn)),
       system_tokens_(system_tokens),
       history_(history),
       entries_(session.entries().data()),
@@ -147,7 +140,7 @@ int Chooser::active_message() const {
   int looked = 0;
   for (int position = size_ - 1; position >= covered_ && looked < kActiveLookMax; --position) {
     if (is_answer(position)) continue;
-    if (is_substantive(text(position))) return position;
+    if (is_substantive(text(position), tuning_.continuation_bytes())) return position;
     ++looked;
   }
   return size_ - 1;
@@ -276,7 +269,7 @@ Choice Chooser::last_few(std::uint32_t keep_last) const {
 Choice Chooser::legacy() {
   Choice choice = full();
   if (choice.fits) return choice;
-  for (const std::uint32_t keep_last : kLegacyKeepLast) {
+  for (const std::uint32_t keep_last : tuning_.legacy_keep_last()) {
     choice = last_few(keep_last);
     if (choice.fits) return choice;
   }
@@ -290,13 +283,14 @@ Choice Chooser::overflow() {
   return choice;
 }
 
-// Cuts what is kept and longer than this. Pinned entries stay as they are.
+// Cuts what is kept and longer than this: what was said last least, until nothing else helps.
+// Pinned entries stay as they are.
 bool Chooser::cut_texts(int begin, std::uint32_t bytes, Choice* choice) const {
   *choice = from(begin);
   for (int position = begin; position < size_; ++position) {
     if (!choice->kept.entries[static_cast<std::size_t>(position)] || pinned(position)) continue;
-    const bool last = position == size_ - 1 && bytes > kCutBytes.back();
-    const std::uint32_t bytes_max = last ? std::max(bytes, kLastCutBytes) : bytes;
+    const bool last = position == size_ - 1 && bytes > *tuning_.cut_bytes().rbegin();
+    const std::uint32_t bytes_max = last ? std::max(bytes, tuning_.cut_last_bytes()) : bytes;
     const std::string whole = history_.told(entries_[position]->seq());
     if (whole.size() <= bytes_max) continue;
     choice->cut[position] = {bytes_max, estimate_tokens(cut_text(whole, bytes_max), turn_.rules())};
@@ -309,10 +303,10 @@ bool Chooser::cut_texts(int begin, std::uint32_t bytes, Choice* choice) const {
 
 Choice Chooser::cut_to_fit() const {
   Choice choice;
-  for (const std::uint32_t bytes : kCutBytes) {
-    if (cut_texts(tail_begin(kCutKeepLast), bytes, &choice)) return choice;
+  for (const std::uint32_t bytes : tuning_.cut_bytes()) {
+    if (cut_texts(tail_begin(tuning_.cut_keep_last()), bytes, &choice)) return choice;
   }
-  cut_texts(own_, kCutBytes.back(), &choice);
+  cut_texts(own_, *tuning_.cut_bytes().rbegin(), &choice);
   return choice;
 }
 
@@ -365,6 +359,8 @@ Choice Chooser::incremental() {
 std::vector<Scored> Chooser::scores(const Kept& kept) const {
   const int active = active_message();
   const Marks asked = marks_of(text(size_ - 1) + "\n" + text(active));
+  const MarkWeights weights{tuning_.reference_weight(), tuning_.number_weight(),
+                            tuning_.name_weight()};
   std::vector<Scored> scored;
   std::unordered_map<Seq, Marks> unkept;
   std::unordered_map<Seq, Marks>* memo = history_.marks_memo();
@@ -373,9 +369,9 @@ std::vector<Scored> Chooser::scores(const Kept& kept) const {
     const auto [marks, added] =
         (memo == nullptr ? unkept : *memo).try_emplace(session_.entries(position).seq());
     if (added) marks->second = marks_of(text(position));
-    const int distance = size_ - 1 - position;
-    scored.push_back(
-        {position, common_hundredths(asked, marks->second) - kDistanceHundredths * distance});
+    const std::int64_t distance = size_ - 1 - position;
+    scored.push_back({position, common_hundredths(asked, marks->second, weights) -
+                                    tuning_.distance_weight() * distance});
   }
   std::stable_sort(scored.begin(), scored.end(), [](const Scored& one, const Scored& other) {
     return one.hundredths > other.hundredths;
@@ -429,7 +425,7 @@ const std::vector<PolicyRow>& policies() {
   static const std::vector<PolicyRow> kRows = {
       {"full", "everything, or nothing is asked"},
       {"window", "the newest messages that fit"},
-      {"legacy", "everything while it fits, then the last 16, 12, 8, 6, 3 or 1"},
+      {"legacy", "everything while it fits, then fewer and fewer of the newest"},
       {"reset", "everything up to a threshold, then anew with the last few"},
       {"incremental", "the last few, and of the others what has most to do with the question"},
   };
@@ -453,6 +449,41 @@ Choice choose(const SessionState& session, const TurnStarted& turn, std::uint32_
   return chooser.window();
 }
 
+const PolicyTuning& usual_tuning() {
+  static const PolicyTuning kUsual = [] {
+    PolicyTuning tuning;
+    for (const std::uint32_t each : {16U, 12U, 8U, 6U, 3U, 1U}) tuning.add_legacy_keep_last(each);
+    for (const std::uint32_t each : {6U, 3U, 1U}) tuning.add_overflow_keep_last(each);
+    tuning.set_cut_keep_last(4);
+    for (std::uint32_t bytes = 262'144; bytes >= 1'024; bytes /= 2) tuning.add_cut_bytes(bytes);
+    tuning.set_cut_last_bytes(16'384);
+    tuning.set_continuation_bytes(80);
+    const MarkWeights weights;
+    tuning.set_reference_weight(weights.reference);
+    tuning.set_number_weight(weights.number);
+    tuning.set_name_weight(weights.name);
+    tuning.set_distance_weight(5);
+    return tuning;
+  }();
+  return kUsual;
+}
+
+void set_policy_limits(const SettingsLoaded& settings, TurnStarted* turn) {
+  const auto chosen = [](std::uint32_t value, std::uint32_t usual) {
+    return value == 0 ? usual : value;
+  };
+  turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
+  turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
+  turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
+  if (settings.has_tuning()) *turn->mutable_tuning() = settings.tuning();
+}
+
+const PolicyTuning& tuning_of(const TurnStarted& turn) {
+  const PolicyTuning& own = turn.tuning();
+  const bool whole = own.overflow_keep_last_size() > 0 && own.cut_bytes_size() > 0;
+  return whole ? own : usual_tuning();
+}
+
 std::uint32_t budget_of(const TurnStarted& turn) {
   const std::uint64_t share =
       std::uint64_t{turn.window_tokens()} * std::min(turn.window_percent(), 100U) / 100;
@@ -465,10 +496,10 @@ std::uint64_t estimated_budget(const TurnStarted& turn) {
   return std::uint64_t{turn.budget()} * 1'000 / turn.calibration();
 }
 
-bool is_substantive(std::string_view text) {
+bool is_substantive(std::string_view text, std::size_t continuation_bytes_max) {
   constexpr auto kContinuations = std::to_array<std::string_view>(
       {"continue", "status", "resume", "go on", "keep going", "hey", "ok", "okay", "yes", "y"});
-  if (text.size() > kContinuationBytesMax) return true;
+  if (text.size() > continuation_bytes_max) return true;
   std::string plain;
   for (const char c : text) {
     const bool upper = c >= 'A' && c <= 'Z';

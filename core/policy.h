@@ -12,7 +12,7 @@
 // be made to fit is refused.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -28,8 +28,8 @@ namespace daybook {
 
 //   full         everything, or the turn is refused
 //   window       the newest that fit, at most so many
-//   legacy       everything; when it does not fit, the last 16, 12, 8, 6, 3 or 1, and when not even
-//                those do, long texts are cut
+//   legacy       everything; when it does not fit, fewer and fewer of the newest, and when not even
+//                the fewest do, long texts are cut
 //   reset        everything up to a threshold; beyond it begins anew with the last few, and goes on
 //                from there until the threshold is reached again
 //   incremental  the last few, then what has most in common with what was asked
@@ -47,8 +47,14 @@ inline constexpr std::uint32_t kResetThreshold = 32'000;
 inline constexpr std::uint32_t kIncrementalBudget = 16'000;
 inline constexpr std::uint32_t kKeepLast = 8;
 inline constexpr std::uint32_t kContextTokensMax = 200'000;
-// How many are kept when a provider says that a prompt does not fit, one attempt after the other.
-inline constexpr std::array<std::uint32_t, 3> kOverflowKeepLast = {6, 3, 1};
+const PolicyTuning& usual_tuning();
+
+// How much a turn may take and by what it chooses, as the settings say; where those were recorded
+// before there was such a setting, what settings begin with.
+void set_policy_limits(const SettingsLoaded& settings, TurnStarted* turn);
+
+// In force for a turn.
+const PolicyTuning& tuning_of(const TurnStarted& turn);
 
 struct Choice {
   struct Part {
@@ -76,7 +82,8 @@ std::uint32_t budget_of(const TurnStarted& turn);
 // What our estimate of a prompt may come to: its budget, by what this model makes of our estimates.
 std::uint64_t estimated_budget(const TurnStarted& turn);
 
-// Whether a message says what to do: "ok" and "go on" do not.
-bool is_substantive(std::string_view text);
+// Whether a message says what to do: "ok" and "go on" do not, all that is longer than so many bytes
+// does.
+bool is_substantive(std::string_view text, std::size_t continuation_bytes_max);
 
 }  // namespace daybook

@@ -10,10 +10,6 @@ namespace daybook {
 
 namespace {
 
-constexpr int kReferenceHundredths = 400;
-constexpr int kNumberHundredths = 300;
-constexpr int kNameHundredths = 250;
-
 struct Quotes {
   std::string_view opening;
   std::string_view closing;
@@ -105,8 +101,8 @@ void sort_marks(std::vector<std::string>* marks) {
   marks->erase(std::unique(marks->begin(), marks->end()), marks->end());
 }
 
-int common(const std::vector<std::string>& one, const std::vector<std::string>& other) {
-  int count = 0;
+std::int64_t common(const std::vector<std::string>& one, const std::vector<std::string>& other) {
+  std::int64_t count = 0;
   for (auto mine = one.begin(), theirs = other.begin();
        mine != one.end() && theirs != other.end();) {
     const int order = mine->compare(*theirs);
@@ -130,11 +126,11 @@ Marks marks_of(std::string_view text) {
   return marks;
 }
 
-int common_hundredths(const Marks& one, const Marks& other) {
-  const int names = common(one.names, other.names) + common(one.names, other.openers) +
-                    common(one.openers, other.names);
-  return kReferenceHundredths * common(one.references, other.references) +
-         kNumberHundredths * common(one.numbers, other.numbers) + kNameHundredths * names;
+std::int64_t common_hundredths(const Marks& one, const Marks& other, const MarkWeights& weights) {
+  const std::int64_t names = common(one.names, other.names) + common(one.names, other.openers) +
+                             common(one.openers, other.names);
+  return weights.reference * common(one.references, other.references) +
+         weights.number * common(one.numbers, other.numbers) + weights.name * names;
 }
 
 }  // namespace daybook

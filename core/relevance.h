@@ -5,6 +5,7 @@
 // looked up: two people of one name are one, and a language without capital letters has no names.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,12 @@ struct Marks {
 
 Marks marks_of(std::string_view text);
 
-// In hundredths: 4 for a reference, 3 for a number, 2.5 for a name that both have.
-int common_hundredths(const Marks& one, const Marks& other);
+// In hundredths, for each mark that both have.
+struct MarkWeights {
+  std::uint32_t reference = 400;
+  std::uint32_t number = 300;
+  std::uint32_t name = 250;
+};
+std::int64_t common_hundredths(const Marks& one, const Marks& other, const MarkWeights& weights);
 
 }  // namespace daybook

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/model.h"
+#include "core/policy.h"
 #include "core/settings_keys.h"
 
 namespace daybook {
@@ -252,6 +253,26 @@ std::uint32_t chosen_count(const ChosenSettings& chosen, const std::string& key)
   return static_cast<std::uint32_t>(chosen_value<std::int64_t>(chosen, key));
 }
 
+void fill_counts(const ChosenSettings& chosen, const std::string& key,
+                 google::protobuf::RepeatedField<std::uint32_t>* counts) {
+  for (const std::int64_t count : chosen_value<std::vector<std::int64_t>>(chosen, key)) {
+    counts->Add(static_cast<std::uint32_t>(count));
+  }
+}
+
+void fill_tuning(const ChosenSettings& chosen, PolicyTuning* tuning) {
+  fill_counts(chosen, "agent.legacy_keep_last", tuning->mutable_legacy_keep_last());
+  fill_counts(chosen, "agent.overflow_keep_last", tuning->mutable_overflow_keep_last());
+  tuning->set_cut_keep_last(chosen_count(chosen, "agent.cut_keep_last"));
+  fill_counts(chosen, "agent.cut_bytes", tuning->mutable_cut_bytes());
+  tuning->set_cut_last_bytes(chosen_count(chosen, "agent.cut_last_bytes"));
+  tuning->set_continuation_bytes(chosen_count(chosen, "agent.continuation_bytes"));
+  tuning->set_reference_weight(chosen_count(chosen, "agent.reference_weight"));
+  tuning->set_number_weight(chosen_count(chosen, "agent.number_weight"));
+  tuning->set_name_weight(chosen_count(chosen, "agent.name_weight"));
+  tuning->set_distance_weight(chosen_count(chosen, "agent.distance_weight"));
+}
+
 std::uint32_t cache_minutes(std::string_view choice) {
   if (choice == "off") return 0;
   return choice == "1h" ? 60 : 5;
@@ -276,6 +297,7 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.reset_threshold = chosen_count(chosen, "agent.reset_threshold");
   settings.agent.incremental_budget = chosen_count(chosen, "agent.incremental_budget");
   settings.agent.keep_last = chosen_count(chosen, "agent.keep_last");
+  fill_tuning(chosen, &settings.agent.tuning);
   settings.agent.cache_minutes =
       cache_minutes(chosen_value<std::string>(chosen, "agent.prompt_cache"));
   settings.agent.fallbacks = chosen_value<std::vector<std::string>>(chosen, "agent.fallbacks");
@@ -436,6 +458,10 @@ Event settings_loaded(const Settings& settings) {
   body.set_reset_threshold(settings.agent.reset_threshold);
   body.set_incremental_budget(settings.agent.incremental_budget);
   body.set_keep_last(settings.agent.keep_last);
+  const PolicyTuning& tuning = settings.agent.tuning;
+  if (tuning.SerializeAsString() != usual_tuning().SerializeAsString()) {
+    *body.mutable_tuning() = tuning;
+  }
   body.set_cache_minutes(settings.agent.cache_minutes);
   for (const std::string& model : settings.agent.fallbacks) body.add_fallbacks(model);
   body.set_route(settings.agent.route);

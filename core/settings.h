@@ -65,6 +65,7 @@ struct Settings {
     std::uint32_t reset_threshold = 0;
     std::uint32_t incremental_budget = 0;
     std::uint32_t keep_last = 0;
+    PolicyTuning tuning;
     std::uint32_t cache_minutes = 0;     // 0: no cache marks, core/context.h
     std::vector<std::string> fallbacks;  // models, in the order they go on
     std::string route;                   // core/route.h

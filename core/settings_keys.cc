@@ -20,6 +20,11 @@ constexpr std::int64_t kPathBytesMax = 1'024;
 constexpr std::int64_t kTokensMost = 100'000'000;
 constexpr std::int64_t kAddressBytesMax = 1'024;
 constexpr std::int64_t kMoneyMost = 1'000'000'000'000'000;  // a million dollars
+constexpr std::int64_t kEntriesMost = 1'000;
+constexpr std::int64_t kCutBytesLeast = 256;
+constexpr std::int64_t kCutBytesMost = 16 << 20;
+constexpr std::int64_t kContinuationBytesMost = 4'096;
+constexpr std::int64_t kWeightMost = 10'000;  // hundredths
 
 constexpr std::string_view kSystemPrompt =
     "You are a helpful assistant in a chat. Answer in the language you are spoken to, plainly and "
@@ -27,6 +32,9 @@ constexpr std::string_view kSystemPrompt =
 
 SettingValue setting_text(std::string_view text) { return std::string(text); }
 SettingValue setting_number(std::int64_t number) { return number; }
+SettingValue setting_ladder(const google::protobuf::RepeatedField<std::uint32_t>& counts) {
+  return std::vector<std::int64_t>(counts.begin(), counts.end());
+}
 
 std::vector<SettingKey> agent_rows() {
   using enum SettingKind;
@@ -76,6 +84,44 @@ std::vector<SettingKey> agent_rows() {
       {"agent.tools", kWords, SettingValue(std::vector<std::string>{}), 0, kWordSettingBytesMax,
        "journal_search", true,
        "the tools that models may use: journal_search, which finds what was said in the chat"},
+  };
+}
+
+// PolicyTuning, core/policy.h.
+std::vector<SettingKey> tuning_rows() {
+  using enum SettingKind;
+  const PolicyTuning& usual = usual_tuning();
+  const auto weight = [](std::string_view name, std::uint32_t hundredths,
+                         std::string_view meaning) {
+    return SettingKey{name, kWeight, setting_number(hundredths), 0, kWeightMost, "", true, meaning};
+  };
+  return {
+      {"agent.continuation_bytes", kNumber, setting_number(usual.continuation_bytes()), 0,
+       kContinuationBytesMost, "", true,
+       "a message longer than this says what to do, even if it reads like \"go on\""},
+      {"agent.cut_bytes", kLadder, setting_ladder(usual.cut_bytes()), kCutBytesLeast, kCutBytesMost,
+       "", true,
+       "what is left of each text, one after the other, when not even the newest few fit"},
+      {"agent.cut_keep_last", kNumber, setting_number(usual.cut_keep_last()), 1, kEntriesMost, "",
+       true, "how many of the newest messages are kept when texts are cut"},
+      {"agent.cut_last_bytes", kNumber, setting_number(usual.cut_last_bytes()), kCutBytesLeast,
+       kCutBytesMost, "", true,
+       "what is left of the very newest message at least, until nothing else helps"},
+      weight("agent.distance_weight", usual.distance_weight(),
+             "what the policy incremental takes off for every message between"),
+      {"agent.legacy_keep_last", kLadder, setting_ladder(usual.legacy_keep_last()), 1, kEntriesMost,
+       "", true, "how many of the newest messages the policy legacy tries, one after the other"},
+      weight("agent.name_weight", usual.name_weight(),
+             "what a name counts for the policy incremental that the question has too"),
+      weight("agent.number_weight", usual.number_weight(),
+             "what a number counts for the policy incremental that the question has too"),
+      {"agent.overflow_keep_last", kLadder, setting_ladder(usual.overflow_keep_last()), 1,
+       kEntriesMost, "", true,
+       "how many of the newest messages are sent, one after the other, when a provider finds a "
+       "prompt too long"},
+      weight("agent.reference_weight", usual.reference_weight(),
+             "what an address, a mention or quoted words count for the policy incremental that "
+             "the question has too"),
   };
 }
 
@@ -183,10 +229,12 @@ std::string_view middle_part(std::string_view key) {
 const std::vector<SettingKey>& setting_keys() {
   static const std::vector<SettingKey> kRows = [] {
     std::vector<SettingKey> rows;
-    for (const auto& group : {agent_rows(), gateway_rows(), provider_rows_of_table(),
+    for (const auto& group : {agent_rows(), tuning_rows(), gateway_rows(), provider_rows_of_table(),
                               conversation_rows(), telegram_rows()}) {
       rows.insert(rows.end(), group.begin(), group.end());
     }
+    std::sort(rows.begin(), rows.end(),
+              [](const SettingKey& one, const SettingKey& other) { return one.name < other.name; });
     return rows;
   }();
   return kRows;

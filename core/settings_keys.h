@@ -24,10 +24,12 @@ enum class SettingKind {
   kSecret,
   kChoice,
   kNumber,
-  kMoney,  // dollars, also with a fraction; a checked value counts nanodollars
+  kMoney,   // dollars, also with a fraction; a checked value counts nanodollars
+  kWeight,  // a number, also with a fraction; a checked value counts hundredths
   kSwitch,
   kDuration,  // "500ms", "1s", "2m", "1h", or whole milliseconds
   kIds,
+  kLadder,  // whole numbers, each less than the one before
   kWords,
   kUrl,
   kPath,
@@ -37,7 +39,7 @@ struct SettingKey {
   std::string_view name;  // "agent.model"; "providers.NAME.kind" stands for every provider
   SettingKind kind = SettingKind::kText;
   std::optional<SettingValue> initial;  // none: there is no default, or it depends on others
-  std::int64_t least = 0;               // numbers; milliseconds for durations
+  std::int64_t least = 0;               // numbers; milliseconds for durations; of lists, each
   std::int64_t most = 0;                // and bytes for texts
   std::string_view choices;             // "text|json"; of lists, what may be in them
   bool project = false;                 // a project file may set it

@@ -16,8 +16,9 @@ namespace {
 constexpr std::size_t kQuotedBytesMax = 24;  // keys and tokens are longer
 constexpr std::size_t kSecretBytesMax = 4'096;
 constexpr std::size_t kListItemsMax = 1'000;
+constexpr std::size_t kLadderRungsMax = 16;
 constexpr std::int64_t kNanodollarsEach = 1'000'000'000;
-constexpr std::size_t kNanodollarDigits = 9;
+constexpr std::int64_t kHundredthsEach = 100;
 constexpr std::size_t kMaskShownCharacters = 4;
 constexpr std::size_t kMaskSecretBytesMin = 24;  // four characters of less would say too much
 
@@ -69,7 +70,13 @@ std::string shown_value(const SettingValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) return std::to_string(*number);
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (std::holds_alternative<double>(value)) return "a number with a fraction";
-  return "a list";
+  const auto* numbers = std::get_if<std::vector<std::int64_t>>(&value);
+  if (numbers == nullptr || numbers->size() > kLadderRungsMax) return "a list";
+  std::string list;
+  for (const std::int64_t each : *numbers) {
+    list += (list.empty() ? "[" : ", ") + std::to_string(each);
+  }
+  return list.empty() ? "[]" : list + "]";
 }
 
 bool speaks_in_strings(Layer layer) {
@@ -228,28 +235,30 @@ std::optional<double> fraction(std::string_view text) {
   return number;
 }
 
-// "2.5" of two and a half thousand millions.
-std::string dollars_spelling(std::int64_t nanodollars) {
-  std::string digits = std::to_string(nanodollars % kNanodollarsEach);
-  digits.insert(0, kNanodollarDigits - digits.size(), '0');
+// "2.5" of 250 hundredths: `each` is a power of ten.
+std::string fraction_spelling(std::int64_t count, std::int64_t each) {
+  std::string digits = std::to_string(each + count % each).substr(1);
   while (digits.size() > 1 && digits.back() == '0') digits.pop_back();
-  return std::to_string(nanodollars / kNanodollarsEach) + "." + digits;
+  return std::to_string(count / each) + "." + digits;
 }
 
-Result<SettingValue> checked_money(const SettingKey& key, const SettingEntry& entry) {
-  std::optional<double> dollars;
-  if (const auto* given = std::get_if<double>(&entry.value)) dollars = *given;
+// A number that is kept as a count of what `each` of make one.
+Result<SettingValue> checked_fraction(const SettingKey& key, const SettingEntry& entry,
+                                      std::int64_t each, std::string_view what) {
+  std::optional<double> number;
+  if (const auto* given = std::get_if<double>(&entry.value)) number = *given;
   if (const auto* given = std::get_if<std::int64_t>(&entry.value)) {
-    dollars = static_cast<double>(*given);
+    number = static_cast<double>(*given);
   }
   const auto* text = std::get_if<std::string>(&entry.value);
-  if (text != nullptr && speaks_in_strings(entry.layer)) dollars = fraction(trimmed_value(*text));
-  const double most = static_cast<double>(key.most) / kNanodollarsEach;
-  if (dollars && *dollars >= 0 && *dollars <= most) {
-    return SettingValue(static_cast<std::int64_t>(std::llround(*dollars * kNanodollarsEach)));
+  if (text != nullptr && speaks_in_strings(entry.layer)) number = fraction(trimmed_value(*text));
+  const auto scale = static_cast<double>(each);
+  if (number && *number >= 0 && *number <= static_cast<double>(key.most) / scale) {
+    return SettingValue(static_cast<std::int64_t>(std::llround(*number * scale)));
   }
-  return value_error("must be a number of dollars from 0 to " + std::to_string(std::llround(most)) +
-                     " such as 2.5, not " + shown_value(entry.value));
+  return value_error("must be " + std::string(what) + " from 0 to " +
+                     std::to_string(key.most / each) + " such as 2.5, not " +
+                     shown_value(entry.value));
 }
 
 Result<SettingValue> checked_switch(const SettingEntry& entry) {
@@ -290,24 +299,47 @@ Result<std::int64_t> checked_user_id(std::string_view text) {
   return *number;
 }
 
-Result<SettingValue> checked_ids(const SettingEntry& entry) {
-  std::vector<std::string> words;
+// A list of numbers, also if it is one alone or written in a text; as words, so that what is no
+// number can be quoted.
+std::optional<std::vector<std::string>> number_words(const SettingEntry& entry) {
   if (const auto* number = std::get_if<std::int64_t>(&entry.value)) {
-    words.push_back(std::to_string(*number));
-  } else if (const auto* text = std::get_if<std::string>(&entry.value)) {
-    words = comma_separated(*text);
-  } else if (const auto* texts = std::get_if<std::vector<std::string>>(&entry.value)) {
-    words = *texts;
-  } else if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&entry.value)) {
-    for (const std::int64_t each : *numbers) words.push_back(std::to_string(each));
-  } else {
-    return value_error("must be a list of numeric ids, not " + shown_value(entry.value));
+    return std::vector<std::string>{std::to_string(*number)};
   }
-  if (words.size() > kListItemsMax) {
+  if (const auto* text = std::get_if<std::string>(&entry.value)) return comma_separated(*text);
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&entry.value)) return *texts;
+  const auto* numbers = std::get_if<std::vector<std::int64_t>>(&entry.value);
+  if (numbers == nullptr) return std::nullopt;
+  std::vector<std::string> words;
+  for (const std::int64_t each : *numbers) words.push_back(std::to_string(each));
+  return words;
+}
+
+Result<SettingValue> checked_ladder(const SettingKey& key, const SettingEntry& entry) {
+  const auto words = number_words(entry).value_or(std::vector<std::string>{});
+  std::vector<std::int64_t> rungs;
+  for (const std::string& word : words) {
+    const auto rung = whole_number(word);
+    const bool falls = rung && (rungs.empty() || *rung < rungs.back());
+    if (!falls || *rung < key.least || *rung > key.most) break;
+    rungs.push_back(*rung);
+  }
+  if (!words.empty() && rungs.size() == words.size() && rungs.size() <= kLadderRungsMax) {
+    return SettingValue(std::move(rungs));
+  }
+  return value_error("must be a list of 1 to " + std::to_string(kLadderRungsMax) +
+                     " whole numbers from " + std::to_string(key.most) + " down to " +
+                     std::to_string(key.least) + ", each less than the one before, not " +
+                     shown_value(entry.value));
+}
+
+Result<SettingValue> checked_ids(const SettingEntry& entry) {
+  const auto words = number_words(entry);
+  if (!words) return value_error("must be a list of numeric ids, not " + shown_value(entry.value));
+  if (words->size() > kListItemsMax) {
     return value_error("must list at most " + std::to_string(kListItemsMax) + " ids");
   }
   std::vector<std::int64_t> ids;
-  for (const std::string& word : words) {
+  for (const std::string& word : *words) {
     auto id = checked_user_id(word);
     if (!id) return id.error();
     ids.push_back(*id);
@@ -384,7 +416,11 @@ Result<SettingValue> checked_value(const SettingKey& key, const SettingEntry& en
     case SettingKind::kNumber:
       return checked_number(key, entry);
     case SettingKind::kMoney:
-      return checked_money(key, entry);
+      return checked_fraction(key, entry, kNanodollarsEach, "a number of dollars");
+    case SettingKind::kWeight:
+      return checked_fraction(key, entry, kHundredthsEach, "a number");
+    case SettingKind::kLadder:
+      return checked_ladder(key, entry);
     case SettingKind::kSwitch:
       return checked_switch(entry);
     case SettingKind::kDuration:
@@ -405,7 +441,8 @@ Result<SettingValue> checked_value(const SettingKey& key, const SettingEntry& en
 std::string toml_spelling(SettingKind kind, const SettingValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
     if (kind == SettingKind::kDuration) return quoted_for_toml(duration_spelling(*number));
-    if (kind == SettingKind::kMoney) return dollars_spelling(*number);
+    if (kind == SettingKind::kMoney) return fraction_spelling(*number, kNanodollarsEach);
+    if (kind == SettingKind::kWeight) return fraction_spelling(*number, kHundredthsEach);
     return std::to_string(*number);
   }
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";

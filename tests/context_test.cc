@@ -174,7 +174,7 @@ TEST_CASE("a prompt that is too long for its provider is made shorter, three tim
   story.commit();
   const OpenTurn first = story.turn();
   std::vector<std::size_t> sizes = {story.gateway->prompt(first.seq())->messages.size()};
-  for (const std::uint32_t keep_last : kOverflowKeepLast) {
+  for (const std::uint32_t keep_last : usual_tuning().overflow_keep_last()) {
     const Seq failed = story.fail(story.turn(), OVERFLOW);
     CHECK(story.kinds_after(failed) == "ContextTruncated TurnRetried");
     story.commit();
@@ -193,6 +193,36 @@ TEST_CASE("a prompt that is too long for its provider is made shorter, three tim
   const Seq failed = story.fail(story.turn(), OVERFLOW);
   CHECK(story.kinds_after(failed) == "TurnFailed");
   CHECK(story.event(first.seq()).turn_started().answers(0) == asked);
+}
+
+TEST_CASE("how much is kept after an overflow is a setting, and recorded", "[context]") {
+  Story story;
+  const auto keep = [&story](std::uint32_t first) {
+    Fact fact = Story::settings();
+    PolicyTuning* tuning = fact.mutable_settings_loaded()->mutable_tuning();
+    *tuning = usual_tuning();
+    tuning->clear_overflow_keep_last();
+    for (const std::uint32_t each : {first, 2U}) tuning->add_overflow_keep_last(each);
+    story.gateway->record(std::move(fact), story.now);
+    story.commit();
+  };
+  keep(9);
+  for (int i = 0; i < 10; ++i) exchange(story, words(30, "one"), words(30, "two"));
+  story.say("and?");
+  story.commit();
+  const Seq turn = story.turn().seq();
+  CHECK(story.event(turn).turn_started().tuning().overflow_keep_last(0) == 9);
+  keep(5);  // for turns to come
+  std::vector<std::uint32_t> kept;
+  for (int i = 0; i < 2; ++i) {
+    story.fail(story.turn(), OVERFLOW);
+    story.commit();
+    kept.push_back(story.last("TurnRetried").turn_retried().prompt().overflow_keep_last());
+  }
+  CHECK(kept == std::vector<std::uint32_t>{9, 2});
+  const Event retried = story.last("TurnRetried");
+  const Digest digest = canonical_sha256(*prompt_of(retried, *story.gateway));
+  CHECK(retried.turn_retried().prompt().sha256() == view(digest));
 }
 
 TEST_CASE("a prompt made shorter spends none of the attempts", "[context]") {

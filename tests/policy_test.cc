@@ -144,6 +144,56 @@ TEST_CASE("legacy goes down step by step and cuts texts when nothing else helps"
   CHECK(choice.provenance[0] == "cut_1024");
 }
 
+PolicyTuning tuned(const std::vector<std::uint32_t>& legacy,
+                   const std::vector<std::uint32_t>& cut_bytes) {
+  PolicyTuning tuning = usual_tuning();
+  tuning.mutable_legacy_keep_last()->Assign(legacy.begin(), legacy.end());
+  tuning.mutable_cut_bytes()->Assign(cut_bytes.begin(), cut_bytes.end());
+  return tuning;
+}
+
+TEST_CASE("a turn's own ladders are gone down", "[policy]") {
+  Talk talk = long_talk("legacy", 1'400);
+  *talk.turn.mutable_tuning() = tuned({10, 2}, {512});
+  CHECK(talk.choose().provenance[0] == "keep_last_10");
+  CHECK(talk.laid() == ". 12 13 14 15 16 17 18 19 20");
+  talk.turn.set_budget(300);
+  CHECK(talk.choose().provenance[0] == "keep_last_2");
+  Talk texts("legacy", 1'500);
+  for (int i = 0; i < 3; ++i) texts.say(std::string(20'000, 'a'));
+  PolicyTuning tuning = tuned({2}, {3'000, 700, 300});
+  tuning.set_cut_last_bytes(2'000);
+  tuning.set_cut_keep_last(3);
+  *texts.turn.mutable_tuning() = tuning;
+  const Choice choice = texts.choose();
+  INFO(texts.laid());
+  REQUIRE(choice.fits);
+  CHECK(choice.provenance[0] == "cut_700");
+  CHECK(choice.cut.at(0).bytes == 700);
+  CHECK(choice.cut.at(2).bytes == 2'000);
+}
+
+TEST_CASE("a turn's own weights say what incremental takes", "[policy]") {
+  Talk talk("incremental");
+  talk.turn.set_incremental_budget(860);
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "word ";
+  for (int i = 0; i < 20; ++i) {
+    const bool anna = i == 2;
+    const bool price = i == 4;
+    talk.say(anna ? "We met Anna. " + words : price ? "It was 450. " + words : words);
+  }
+  talk.say("What of Anna and the 450?");
+  CHECK(talk.laid() == ". 4 . 14 15 16 17 18 19 20");
+  PolicyTuning& tuning = *talk.turn.mutable_tuning();
+  tuning = usual_tuning();
+  tuning.set_name_weight(400);
+  CHECK(talk.laid() == ". 2 . 14 15 16 17 18 19 20");
+  tuning.set_name_weight(0);
+  tuning.set_number_weight(0);
+  CHECK(talk.laid() == ". 12 . 14 15 16 17 18 19 20");
+}
+
 TEST_CASE("reset begins anew beyond its threshold and goes on from there", "[policy]") {
   Talk talk = long_talk("reset", 10'000);
   CHECK(talk.choose().provenance[0] == "reset_below_threshold");
@@ -235,12 +285,14 @@ TEST_CASE("the tail begins with the newest message that says what to do", "[poli
 
 TEST_CASE("short words of assent say nothing to do", "[policy]") {
   for (const char* text : {"ok", "Go on!", " keep going ", "YES.", "y", "???", ""}) {
-    CHECK_FALSE(is_substantive(text));
+    CHECK_FALSE(is_substantive(text, 80));
   }
   for (const char* text : {"no", "why?", "go on with Anna", "\u0434\u0430", "42"}) {
-    CHECK(is_substantive(text));
+    CHECK(is_substantive(text, 80));
   }
-  CHECK(is_substantive("ok" + std::string(100, '.')));
+  CHECK(is_substantive("ok" + std::string(100, '.'), 80));
+  CHECK(is_substantive("Go on!", 5));
+  CHECK_FALSE(is_substantive("Go on!", 6));
 }
 
 TEST_CASE("after an overflow fewer are kept, whatever the policy", "[policy]") {

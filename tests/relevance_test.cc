@@ -7,8 +7,8 @@ namespace daybook::relevance_test {
 
 using Words = std::vector<std::string>;
 
-int common(std::string_view one, std::string_view other) {
-  return common_hundredths(marks_of(one), marks_of(other));
+std::int64_t common(std::string_view one, std::string_view other) {
+  return common_hundredths(marks_of(one), marks_of(other), MarkWeights());
 }
 
 TEST_CASE("addresses, mentions, codes and quoted words are references", "[relevance]") {
@@ -50,6 +50,13 @@ TEST_CASE("a text of any length and bytes that are no letters are read", "[relev
   CHECK(marks_of(std::string(Marks::kTextBytesMax * 2, 'A')).names.empty());
   CHECK(marks_of("\xff\xfe \xc3").numbers.empty());
   CHECK(marks_of("\"never closed").references.empty());
+}
+
+TEST_CASE("weights are given, and one of nothing counts nothing", "[relevance]") {
+  const Marks one = marks_of("pay 120 to Anna at www.a.org");
+  const Marks other = marks_of("ask Anna for 120 at www.a.org");
+  CHECK(common_hundredths(one, other, {1, 20, 300}) == 321);
+  CHECK(common_hundredths(one, other, {0, 20, 0}) == 20);
 }
 
 }  // namespace daybook::relevance_test

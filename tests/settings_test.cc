@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "core/policy.h"
 #include "core/settings_keys.h"
 
 namespace daybook::settings_test {
@@ -121,6 +122,8 @@ TEST_CASE("numbers outside their range are refused and the ends accepted", "[set
         Range{"agent.reset_threshold", 1'000, 100'000'000},
         Range{"agent.incremental_budget", 1'000, 100'000'000},
         Range{"agent.context_tokens_max", 0, 100'000'000}, Range{"telegram.edit_chars", 1, 4'096},
+        Range{"agent.cut_keep_last", 1, 1'000}, Range{"agent.cut_last_bytes", 256, 16'777'216},
+        Range{"agent.continuation_bytes", 0, 4'096},
         Range{"telegram.edit_interval", 500, 3'600'000}}) {
     INFO(range.key);
     CHECK(resolve_settings({user(range.key, range.least)}));
@@ -128,6 +131,58 @@ TEST_CASE("numbers outside their range are refused and the ends accepted", "[set
     CHECK(holds(refusal({user(range.key, range.least - 1)}), range.key));
     CHECK(holds(refusal({user(range.key, range.most + 1)}), range.key));
   }
+}
+
+TEST_CASE("a weight is a number of two places, with a fraction or without", "[settings]") {
+  const std::string key = "agent.name_weight";
+  const auto hundredths = [&](const SettingEntry& entry) {
+    return resolved({entry}).values.agent.tuning.name_weight();
+  };
+  CHECK(hundredths(user(key, 2.75)) == 275);
+  CHECK(hundredths(user(key, std::int64_t{100})) == 10'000);
+  CHECK(hundredths(user(key, 0.0)) == 0);
+  CHECK(hundredths({key, "0.05", Layer::kEnvironment, "DAYBOOK_AGENT_NAME_WEIGHT", 0}) == 5);
+  for (const SettingEntry& bad : {user(key, -0.5), user(key, 100.5), user(key, std::string("2"))}) {
+    CHECK(holds(refusal({bad}), "agent.name_weight must be a number from 0 to 100 such as 2.5"));
+  }
+  CHECK(toml_spelling(SettingKind::kWeight, SettingValue(std::int64_t{5})) == "0.05");
+  CHECK(toml_spelling(SettingKind::kWeight, SettingValue(std::int64_t{400})) == "4.0");
+}
+
+TEST_CASE("a ladder is a list of numbers that fall", "[settings]") {
+  using Rungs = std::vector<std::int64_t>;
+  const std::string key = "agent.legacy_keep_last";
+  const auto rungs = [&](const SettingEntry& entry) {
+    const LoadedSettings loaded = resolved({entry});
+    const auto& kept = loaded.values.agent.tuning.legacy_keep_last();
+    return Rungs(kept.begin(), kept.end());
+  };
+  CHECK(rungs(user(key, Rungs{20, 10, 1})) == Rungs{20, 10, 1});
+  CHECK(rungs(user(key, std::int64_t{5})) == Rungs{5});
+  CHECK(rungs({key, "30, 2", Layer::kCommandLine, "--set", 0}) == Rungs{30, 2});
+  for (const Rungs& bad : {Rungs{}, Rungs{3, 3}, Rungs{1, 2}, Rungs{5, 0}, Rungs{1'001},
+                           Rungs{17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1}}) {
+    INFO(bad.size());
+    CHECK(holds(refusal({user(key, bad)}), "each less than the one before, not "));
+  }
+  CHECK(holds(refusal({user(key, Rungs{1, 2})}),
+              "agent.legacy_keep_last must be a list of 1 to 16 whole numbers from 1000 down to 1, "
+              "each less than the one before, not [1, 2]."));
+}
+
+TEST_CASE("ladders and weights are recorded where they are not the usual ones", "[settings]") {
+  using Rungs = std::vector<std::int64_t>;
+  CHECK_FALSE(settings_loaded(resolved({}).values).settings_loaded().has_tuning());
+  PolicyTuning tuning = usual_tuning();
+  const auto recorded = [](const SettingEntry& entry) {
+    return settings_loaded(resolved({entry}).values).settings_loaded().tuning().DebugString();
+  };
+  tuning.set_distance_weight(10);
+  CHECK(recorded(user("agent.distance_weight", 0.1)) == tuning.DebugString());
+  tuning = usual_tuning();
+  tuning.mutable_cut_bytes()->Clear();
+  tuning.add_cut_bytes(256);
+  CHECK(recorded(user("agent.cut_bytes", Rungs{256})) == tuning.DebugString());
 }
 
 TEST_CASE("money is a number of dollars, with a fraction or without", "[settings]") {
@@ -345,7 +400,11 @@ TEST_CASE("the table of keys is sorted and every default passes its own check", 
     CHECK(find_setting_key(key.name) == (key.name.find("NAME") == key.name.npos ? &key : nullptr));
     const bool unset = key.initial == SettingValue(std::string());
     if (!key.initial || unset) continue;
-    CHECK(*checked_value(key, user(std::string(key.name), *key.initial)) == *key.initial);
+    SettingValue written = *key.initial;
+    if (key.kind == SettingKind::kWeight) {
+      written = static_cast<double>(std::get<std::int64_t>(written)) / 100;
+    }
+    CHECK(*checked_value(key, user(std::string(key.name), written)) == *key.initial);
   }
 }
 

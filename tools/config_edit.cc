@@ -230,7 +230,8 @@ std::string behind_links(const std::string& path) {
 // People may type a list as TOML does, or plainly.
 Result<std::string> spelled_value(const SettingKey& row, const ConfigEdit& edit) {
   SettingEntry entry{edit.key, *edit.value, Layer::kCommandLine, "", 0};
-  const bool list = row.kind == SettingKind::kIds || row.kind == SettingKind::kWords;
+  const bool list = row.kind == SettingKind::kIds || row.kind == SettingKind::kWords ||
+                    row.kind == SettingKind::kLadder;
   if (list && edit.value->starts_with('[')) {
     const auto document = parse_toml("list = " + *edit.value, edit.key);
     if (!document || document->entries.size() != 1) {

@@ -185,9 +185,7 @@ void give_limits(const Directory& now, const ResolvedModel& model, TurnStarted* 
   turn->set_context_tokens_max(settings.context_tokens_max());
   turn->set_budget(budget_of(*turn));
   turn->set_calibration(now.calibration(model.provider, model.model));
-  turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
-  turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
-  turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
+  set_policy_limits(settings, turn);
 }
 
 // "about 1,200 tokens, and with an answer as long as the recorded one about $0.0031"
