@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "core/check.h"
+#include "adapters/chat_thoughts.h"
 
 namespace daybook {
 namespace {
@@ -19,7 +19,6 @@ using simdjson::error_code;
 using simdjson::SUCCESS;
 
 constexpr auto kRepaired = nlohmann::json::error_handler_t::replace;
-constexpr const char* kThoughtsKey = "reasoning_content";
 
 Finish chat_finish(std::string_view reason) {
   for (const std::string_view full : {"length", "max_tokens", "model_length"}) {
@@ -172,8 +171,7 @@ void ThoughtTags::finish(std::string* reasoning, std::string* text) const {
 
 class ChatDecoder final : public StreamDecoder {
  public:
-  ChatDecoder(JsonBuffer& buffer, bool thoughts_wanted)
-      : buffer_(buffer), thoughts_wanted_(thoughts_wanted) {}
+  ChatDecoder(JsonBuffer& buffer, ThoughtsWanted wanted) : buffer_(buffer), thoughts_(wanted) {}
 
   void decode(std::string_view data, std::vector<Delta>& deltas, Answer& answer) override;
   void finish(std::vector<Delta>& deltas) override;
@@ -185,15 +183,14 @@ class ChatDecoder final : public StreamDecoder {
   error_code choice(ondemand::object& object, std::vector<Delta>& deltas, Answer& answer);
   error_code delta(ondemand::value& value, std::vector<Delta>& deltas, Answer& answer);
   error_code text_of(ondemand::value& value, JsonText& reader, std::string& text);
+  error_code details_of(ondemand::value& value);
   error_code tool_calls(ondemand::value& value, std::vector<Delta>& deltas, Answer& answer);
   error_code tool_call(ondemand::object& object, std::vector<Delta>& deltas, Answer& answer);
   std::size_t place_of(const ToolPiece& piece, Answer& answer);
   void finished(ondemand::value& reason, Answer& answer);
-  void keep_thoughts(const std::string& more, Answer& answer);
 
   JsonBuffer& buffer_;
-  const bool thoughts_wanted_;  // with what it asked for
-  std::string thoughts_;
+  KeptThoughts thoughts_;
   JsonText text_;
   JsonText reasoning_;
   ThoughtTags tags_;
@@ -330,6 +327,8 @@ error_code ChatDecoder::delta(ondemand::value& value, std::vector<Delta>& deltas
       error = text_of(field.value(), text_, text.text);
     } else if (key == "reasoning" || key == "reasoning_content" || key == "reasoning_text") {
       if (reasoning.text.empty()) error = text_of(field.value(), reasoning_, reasoning.text);
+    } else if (key == "reasoning_details") {
+      error = details_of(field.value());
     } else if (key == "tool_calls") {
       error = tool_calls(field.value(), deltas, answer);
     } else if (key == "refusal") {
@@ -338,20 +337,21 @@ error_code ChatDecoder::delta(ondemand::value& value, std::vector<Delta>& deltas
     if (error != SUCCESS) return error;
   }
   tags_.sort(&reasoning.text, &text.text);
-  if (thoughts_wanted_) keep_thoughts(reasoning.text, answer);
+  thoughts_.add_text(reasoning.text);
+  const std::string* token = answer.uses.empty() ? nullptr : thoughts_.news();
+  if (token != nullptr) answer.uses.front().token = *token;
   if (!reasoning.text.empty()) deltas.push_back(std::move(reasoning));
   if (!text.text.empty()) deltas.push_back(std::move(text));
   return SUCCESS;
 }
 
-// What is too long to be kept is better missing than cut.
-void ChatDecoder::keep_thoughts(const std::string& more, Answer& answer) {
-  if (thoughts_.size() <= kToolTokenBytesMax) thoughts_ += more;
-  const bool known = more.empty() && !answer.uses.empty() && !answer.uses.front().token.empty();
-  if (answer.uses.empty() || thoughts_.empty() || known) return;
-  std::string& token = answer.uses.front().token;
-  token = nlohmann::json{{kThoughtsKey, thoughts_}}.dump(-1, ' ', false, kRepaired);
-  if (token.size() > kToolTokenBytesMax) token.clear();
+error_code ChatDecoder::details_of(ondemand::value& value) {
+  ondemand::array array;
+  if (value.get_array().get(array) != SUCCESS) return SUCCESS;
+  std::string_view json;
+  if (const error_code error = array.raw_json().get(json)) return error;
+  thoughts_.add_details(json);
+  return SUCCESS;
 }
 
 error_code ChatDecoder::tool_calls(ondemand::value& value, std::vector<Delta>& deltas,
@@ -433,28 +433,14 @@ nlohmann::json marked_content(const std::string& text, const Prompt& prompt) {
       {{{"type", "text"}, {"text", text}, {"cache_control", std::move(mark)}}});
 }
 
-// Within a turn the thoughts of its steps go with what these asked for: else DeepSeek refuses the
-// next one. Another provider's token is none of ours.
-void add_thoughts(const PromptMessage& message, nlohmann::json* sent) {
-  const auto token = nlohmann::json::parse(message.requests.front().token, nullptr, false);
-  if (token.is_object() && token.contains(kThoughtsKey)) {
-    (*sent)[kThoughtsKey] = token[kThoughtsKey];
-  }
-}
-
-bool wants_thoughts(const ProviderSettings& settings) {
-  const auto url = parse_url(settings.base_url);
-  return url && url->origin.host.ends_with("deepseek.com");
-}
-
-nlohmann::json chat_message(const PromptMessage& message, bool thoughts_wanted) {
+nlohmann::json chat_message(const PromptMessage& message, ThoughtsWanted wanted) {
   if (!message.result_of.empty()) {
     return {{"role", "tool"}, {"tool_call_id", message.result_of}, {"content", message.text}};
   }
   nlohmann::json sent = {{"role", chat_role(message.role)}, {"content", message.text}};
   if (message.requests.empty()) return sent;
   if (message.text.empty()) sent["content"] = nullptr;
-  if (thoughts_wanted) add_thoughts(message, &sent);
+  add_thoughts(wanted, message.requests.front().token, &sent);
   for (const ToolRequest& request : message.requests) {
     sent["tool_calls"].push_back(
         {{"id", request.id},
@@ -526,11 +512,11 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
   if (!prompt.system.empty()) {
     messages.push_back({{"role", "system"}, {"content", prompt.system}});
   }
-  const bool thoughts_wanted = wants_thoughts(settings_);
+  const ThoughtsWanted wanted = thoughts_wanted(settings_);
   const bool marks = prompt.cache_minutes > 0;
   if (marks && !messages.empty()) messages[0]["content"] = marked_content(prompt.system, prompt);
   for (const PromptMessage& message : *merged) {
-    messages.push_back(chat_message(message, thoughts_wanted));
+    messages.push_back(chat_message(message, wanted));
     const bool marked = marks && message.cache_mark && !message.text.empty();
     if (marked) messages.back()["content"] = marked_content(message.text, prompt);
   }
@@ -565,7 +551,7 @@ Result<ProviderRequest> OpenAiChat::request(const Prompt& prompt) const {
 }
 
 std::unique_ptr<StreamDecoder> OpenAiChat::decoder() {
-  return std::make_unique<ChatDecoder>(buffer_, wants_thoughts(settings_));
+  return std::make_unique<ChatDecoder>(buffer_, thoughts_wanted(settings_));
 }
 
 }  // namespace daybook

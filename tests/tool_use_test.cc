@@ -24,8 +24,9 @@ struct Asked {
 class ToolDriver : public Driver {
  public:
   explicit ToolDriver(const std::string& kind = "openai", bool closed = false,
-                      const std::string& base_url = "https://example.com/v1")
-      : Driver(settings_for("local", kind, base_url)) {
+                      const std::string& base_url = "https://example.com/v1",
+                      const std::string& name = "local")
+      : Driver(settings_for(name, kind, base_url)) {
     prompts.value.tools = tools();
     prompts.value.tools_closed = closed;
   }
@@ -266,6 +267,34 @@ TEST_CASE("DeepSeek hears again what it thought before it asked, and nobody else
   const std::string much = "\"reasoning_content\":\"" + std::string(kToolTokenBytesMax, 'm') + "\"";
   const Asked later = thorough.ask(sse({openai_delta(much), openai_delta(much)}) + kTwoCalls);
   CHECK(later.requests[0].content().raw().empty());
+}
+
+TEST_CASE("OpenRouter hears again the details of what was thought, and nobody else does",
+          "[tool_use]") {
+  const auto openrouter = [] {
+    return ToolDriver("openai", false, "https://openrouter.ai/api/v1", "openrouter");
+  };
+  const auto part = [](const std::string& said, const std::string& detail) {
+    return openai_delta(said + R"("reasoning_details":[{"type":"reasoning.text","format":"f",)" +
+                        R"("index":0,)" + detail + "}]");
+  };
+  const std::string thoughts =
+      sse({part(R"("reasoning":"Hm, ",)", R"("text":"Hm, ")"),
+           part(R"("reasoning":"two.",)", R"("text":"two.")"), part("", R"("signature":"c2ln")")});
+  ToolDriver driver = openrouter();
+  const Asked asked = driver.ask(thoughts + kTwoCalls);
+  REQUIRE(asked.requests.size() == 2);
+  CHECK(asked.requests[1].content().raw().empty());
+  driver.prompts.value = with_result();
+  CHECK_FALSE(driver.body_sent()["messages"][2].contains("reasoning_details"));
+  driver.prompts.value.messages[1].requests[0].token = asked.requests[0].content().raw();
+  CHECK(driver.body_sent()["messages"][2]["reasoning_details"] ==
+        Json::parse(R"([{"type":"reasoning.text","text":"Hm, two.","signature":"c2ln",
+                         "format":"f","index":0}])"));
+  ToolDriver other;
+  CHECK(other.ask(thoughts + kTwoCalls).requests[0].content().raw().empty());
+  other.prompts.value = driver.prompts.value;
+  CHECK_FALSE(other.body_sent()["messages"][2].contains("reasoning_details"));
 }
 
 TEST_CASE("results go back to Gemini with the signatures of their calls", "[tool_use]") {
