@@ -1,9 +1,9 @@
 // Ten thousand conversations touched one after the other, as when everybody writes on the same
 // morning: what stays in memory of them, and what touching one costs. `grown_MiB` is what the
 // process grew by (anonymous memory, the journal's mapped file not counted), `others_MiB` the same
-// where no session stays: the commands themselves, answers that wait to be sent, events on their way
-// to the disk. Counter `ratio` is the difference over the limit that sessions have; `held_MiB` is
-// the most that they counted themselves.
+// where no session stays: commands, answers that wait to be sent, events on their way to the disk.
+// Counter `ratio` is the difference over the limit that sessions have; `held_MiB` is the most that
+// they counted themselves.
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 

@@ -223,13 +223,15 @@ Decisions settle_late(const State& state, const Session& session) {
   if (known.recovery_asked()) return {};
   Event asked;
   asked.mutable_recovery_asked()->set_answered(known.late_turns());
+  const std::string answered =
+      known.late_turns() == 1 ? "One conversation was answered"
+                              : std::to_string(known.late_turns()) + " conversations were answered";
   return {std::move(asked),
           notice_at(state, owner,
-                    "\u26A0 Messages came while I was away. Those of " +
-                        std::to_string(known.late_turns()) +
-                        " conversations were answered; more are waiting, and I ask before I answer "
-                        "them all (recovery.max_turns). /recover answers them. Who writes anew is "
-                        "answered without it.",
+                    "\u26A0 Messages came while I was away. " + answered +
+                        "; more are waiting, and I ask before I answer them all "
+                        "(recovery.max_turns). /recover answers them. Who writes anew is answered "
+                        "without it.",
                     "recovery")};
 }
 

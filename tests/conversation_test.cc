@@ -1,23 +1,11 @@
 // Conversations as both sides see them: tests/scripts/talk holds what is said and all that comes of
 // it. A script is its own expectation; DAYBOOK_GOLDEN=write writes the replies anew.
-//
-//   12> text              somebody writes; the number is the message's on the screen
-//   12> (edits 3) text    the same as an edit of message 3
-//   12> (answers 3) text  in reply to message 3
-//   12> (times 300) text  a long one: the text so often
-//   12> (piece) text      and the next message comes before anybody can have waited for it
-//   13< text              the model's answer
-//   13* text              the gateway's own words
-//   ! crash               the process is killed and comes back
-//   ! fails CLASS after X the next attempt ends so: RATE, ...; with "after" for good, having said X
-//   ! runs out N          the next N answers come to the model's output limit
-//   ! looks N             the model uses a tool N times before it answers, as far as it may
-//   ! KEY=VALUE           a field of SettingsLoaded from now on
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -34,8 +22,28 @@ namespace daybook::conversation_test {
 
 using testing::Telling;
 
+// What a script says:
+//
+//   12> text              somebody writes; the number is the message's on the screen
+//   12> (edits 3) text    the same as an edit of message 3
+//   12> (answers 3) text  in reply to message 3
+//   12> (times 300) text  a long one: the text so often
+//   12> (piece) text      and the next message comes before anybody can have waited for it
+//   12> (old 45) text     written so many minutes ago, seen only now
+//   12> (chat 78) text    in another chat, by another person; what comes of it is marked alike
+//   13< text              the model's answer
+//   13* text              the gateway's own words
+//   ! crash               the process is killed and comes back
+//   ! thinks              from now on the model begins to answer and does not come to an end
+//   ! answers             it does, and with all that waited
+//   ! fails CLASS after X the next attempt ends so: RATE, ...; with "after" for good, having said X
+//   ! runs out N          the next N answers come to the model's output limit
+//   ! looks N             the model uses a tool N times before it answers, as far as it may
+//   ! KEY=VALUE           a field of SettingsLoaded from now on
 class Conversation {
  public:
+  static constexpr std::int64_t kChat = Telling::kUser;
+
   // The script with its replies as they come today.
   std::string told(const std::string& script) {
     std::istringstream lines(script);
@@ -79,6 +87,11 @@ class Conversation {
       *number = std::stoll(text.substr(word.size() + 2, end));
       text.erase(0, end + 2);
     };
+    std::int64_t old = 0;
+    std::int64_t chat = kChat;
+    take("old", &old);
+    take("chat", &chat);
+    chats_.insert(chat);
     take("edits", &edits);
     take("answers", &answers);
     take("times", &times);
@@ -88,7 +101,12 @@ class Conversation {
     if (edits != 0) {
       edit(edits, text);
     } else {
-      told_.record(message_of(answers, text));
+      Fact fact = message_of(answers, text);
+      MessageReceived* body = fact.mutable_message_received();
+      body->set_place(place_of(chat));
+      body->set_user(chat);
+      if (old != 0) body->set_date(to_milliseconds(told_.now) / 1'000 - 60 * old);
+      told_.record(std::move(fact));
     }
     pump(!piece);
   }
@@ -131,6 +149,8 @@ class Conversation {
       const std::size_t after = std::min(words.find(" after "), words.size());
       REQUIRE(ErrorClass_Parse(words.substr(6, after - 6), &failure_));
       if (after < words.size()) said_before_ = words.substr(after + 7);
+    } else if (words == "thinks" || words == "answers") {
+      thinks_ = words == "thinks";
     } else if (words.starts_with("runs out ")) {
       runs_out_ = std::stoi(words.substr(9));
     } else if (words.starts_with("looks ")) {
@@ -159,6 +179,10 @@ class Conversation {
       using Type = google::protobuf::FieldDescriptor;
       if (field->cpp_type() == Type::CPPTYPE_BOOL) {
         reflection->SetBool(body, field, wanted == "true");
+      } else if (field->cpp_type() == Type::CPPTYPE_INT64) {
+        const std::int64_t number = std::stoll(wanted);
+        if (field->is_repeated()) reflection->AddInt64(body, field, number);
+        if (!field->is_repeated()) reflection->SetInt64(body, field, number);
       } else if (field->is_repeated()) {
         reflection->AddString(body, field, wanted);
       } else if (field->cpp_type() == Type::CPPTYPE_STRING) {
@@ -182,16 +206,32 @@ class Conversation {
     return due.has_value();
   }
 
+  static std::string place_of(std::int64_t chat) { return "telegram:" + std::to_string(chat); }
+
+  // The first chat that somebody answers in; 0: there is none.
+  [[nodiscard]] std::int64_t answering() const {
+    for (const std::int64_t chat : chats_) {
+      const SessionRow* row = told_.gateway->directory().at(place_of(chat));
+      if (row != nullptr && row->open_turn() != 0) return chat;
+    }
+    return 0;
+  }
+
   // Until nobody has anything left to say.
   void pump(bool waits = true) {
     while (true) {
       show();
       if (gather(waits)) continue;
-      const SessionRow* row = told_.gateway->directory().at(Telling::kChat);
-      if (row == nullptr || row->open_turn() == 0) return;
-      const OpenTurn open = told_.running();
+      const std::int64_t chat = answering();
+      if (chat == 0) return;
+      const OpenTurn open = told_.turn(place_of(chat));
       told_.now = std::max(told_.now, from_milliseconds(open.not_before()));
       told_.pass(100);
+      if (thinks_ && open.kind() == ANSWER) {
+        if (open.last_chunk() == 0) told_.chunk(open, "re: ");
+        told_.commit();
+        return;
+      }
       if (!said_before_.empty()) {
         told_.chunk(open, said_before_);
         told_.fail(open, std::exchange(failure_, ERROR_CLASS_UNSPECIFIED),
@@ -215,21 +255,21 @@ class Conversation {
       }
       const std::string& asked = prompt->messages.back().text;
       if (open.kind() != ANSWER) {
-        told_.answer("They spoke of " + std::to_string(asked.size()) + " bytes.");
+        complete(open, STOP, "They spoke of " + std::to_string(asked.size()) + " bytes.");
       } else if (runs_out_ > 0) {
-        run_out(open);
+        complete(open, LENGTH, std::to_string(runs_out_--) + " to go, ");
       } else {
-        told_.answer("re: " + asked.substr(0, 60));
+        complete(open, STOP, "re: " + asked.substr(0, 60));
       }
     }
   }
 
-  void run_out(const OpenTurn& open) {
+  void complete(const OpenTurn& open, Finish finish, const std::string& text) {
     Fact fact;
     fact.mutable_turn_completed()->set_turn(open.seq());
     fact.mutable_turn_completed()->set_attempt(open.attempt());
-    fact.mutable_turn_completed()->set_finish(LENGTH);
-    fact.mutable_content()->set_text(std::to_string(runs_out_--) + " to go, ");
+    fact.mutable_turn_completed()->set_finish(finish);
+    fact.mutable_content()->set_text(text);
     told_.record(std::move(fact));
   }
 
@@ -262,23 +302,27 @@ class Conversation {
       Seq source = event.seq();
       std::string text = event.content().text();
       char sign = '*';
+      std::string place = event.notice_issued().place();
       if (event.has_turn_completed()) {
         sign = '<';
         source = event.turn_completed().turn();
         text = own_text(event);
+        place = told_.event(source).turn_started().place();
         const std::string& stood_in = event.turn_completed().stood_in();
         if (!stood_in.empty()) text += "\n\n(Answered by " + stood_in + ".)";
         if (told_.event(source).turn_started().kind() != ANSWER) continue;
       } else if (event.has_turn_failed()) {
         source = event.turn_failed().turn();
+        place = told_.event(source).turn_started().place();
         text = event.content().detail();
         const std::string kept(own_text(event));
         if (!kept.empty()) text = kept + "\n\n" + text;
         if (told_.event(source).turn_started().kind() != ANSWER) continue;
-      } else if (!event.has_notice_issued() || event.notice_issued().place() != Telling::kChat) {
+      } else if (!event.has_notice_issued()) {
         continue;
       }
-      out_ += std::to_string(++message_) + sign + " " + shown_text(text) + "\n";
+      const std::string where = place == Telling::kChat ? "" : "(" + place + ") ";
+      out_ += std::to_string(++message_) + sign + " " + where + shown_text(text) + "\n";
       told_.post(source, text, message_);
     }
   }
@@ -298,6 +342,8 @@ class Conversation {
   std::string said_before_;
   int runs_out_ = 0;
   int looks_ = 0;
+  bool thinks_ = false;
+  std::set<std::int64_t> chats_ = {kChat};
   std::int64_t message_ = 0;
   Seq shown_ = 0;
 };
