@@ -135,7 +135,7 @@ KeyUse KeyRing::take(SessionId session, Seq turn) {
 
 KeyRing::Assigned KeyRing::assign(SessionId session) {
   const Key& owner = session_key(session);
-  if (pool_.empty()) draw(pool_size_);
+  if (pool_.empty()) draw_pool();
   const Drawn drawn = std::move(pool_.front());
   pool_.pop_front();
   const Key key = unlocking(owner, drawn.id, drawn.wrapped, salts_.at(run_id_));
@@ -160,8 +160,9 @@ KeyId KeyRing::allocate(const KeyEntry& entry) {
   return id;
 }
 
-void KeyRing::draw(std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
+void KeyRing::draw_pool() {
+  pool_drawn_ = std::clamp(2 * pool_drawn_, kPoolFirst, kPoolMost);
+  for (std::size_t i = 0; i < pool_drawn_; ++i) {
     const Key wrapped = Key::random();
     const KeyId id = allocate({KeyEntry::Kind::kData, run_id_, wrapped});
     pool_.push_back({id, wrapped});
@@ -183,7 +184,7 @@ void KeyRing::begin_run() {
   std::erase_if(salts_, [this](const auto& one) { return one.first >= next_; });
   pool_.clear();
   turns_.clear();
-  pool_size_ = kPoolFirst;
+  pool_drawn_ = 0;
   const Salt salt = crypto::random_salt();
   run_id_ = allocate({KeyEntry::Kind::kRun, 0, key_of(salt)});
   salts_[run_id_] = salt;
@@ -211,9 +212,8 @@ store::Status KeyRing::refill() {
   {
     const std::lock_guard lock(mutex_);
     const bool used = next_ > run_id_ + 1;
-    if (!used || pool_.size() > pool_size_ / 2) return store::Status();
-    pool_size_ = std::min(2 * pool_size_, kPoolMost);
-    draw(pool_size_);
+    if (!used || pool_.size() > pool_drawn_ / 2) return store::Status();
+    draw_pool();
     upto = next_ - 1;
   }
   return make_durable(upto);

@@ -33,7 +33,7 @@ using KeyWatcher = std::function<void(const KeyUse&, Seq, std::string_view plain
 
 class KeyRing {
  public:
-  // Keys are drawn by this many at first, then by twice as many, up to the second number.
+  // So many keys are drawn at first, then twice as many each time, up to the second number.
   static constexpr std::size_t kPoolFirst = 8;
   static constexpr std::size_t kPoolMost = 256;
   // Ciphers kept ready.
@@ -109,7 +109,7 @@ class KeyRing {
   Assigned assign(SessionId session);
   const crypto::Key& session_key(SessionId session);
   KeyId allocate(const KeyEntry& entry);
-  void draw(std::size_t count);
+  void draw_pool();
   // nullopt: destroyed.
   Result<std::optional<crypto::Key>> working_key_of(SessionId session, KeyId id);
   Result<void> learn();
@@ -131,7 +131,7 @@ class KeyRing {
   KeyId next_ = 1;
   std::string pending_;  // entries from durable_ + 1 on, up to next_
   std::deque<Drawn> pool_;
-  std::size_t pool_size_ = kPoolFirst;
+  std::size_t pool_drawn_ = 0;                           // keys, the last time
   std::map<std::pair<SessionId, Seq>, Assigned> turns_;  // in this run
   Assigned alone_;                                       // given to an event outside any turn
 

@@ -195,6 +195,25 @@ TEST_CASE("keys are drawn ahead: a turn asks for no write of its own", "[journal
   CHECK(writes < 2'000 / (KeyRing::kPoolMost / 4));
 }
 
+TEST_CASE("a pool that never suffices is drawn larger", "[journal]") {
+  const StorePlace store;
+  auto ring = store.ring();
+  constexpr Seq kTurns = KeyRing::kPoolFirst;  // of a commit
+  std::uintmax_t writes = 0;
+  std::uintmax_t bytes = 0;
+  KeyId upto = lock(*ring, 1, 1, 1, "words").upto;
+  for (Seq turn = 2; turn < 2'000; ++turn) {
+    upto = lock(*ring, 1, turn, turn, "words").upto;
+    if (turn % kTurns != 1) continue;
+    REQUIRE(ring->make_durable(upto).ok());
+    REQUIRE(ring->refill().ok());
+    const std::uintmax_t now = std::filesystem::file_size(store.path);
+    writes += now == bytes ? 0 : 1;
+    bytes = now;
+  }
+  CHECK(writes < 2'000 / (KeyRing::kPoolMost / 4));
+}
+
 TEST_CASE("what was drawn and not yet durable is forgotten with its run", "[journal]") {
   const StorePlace store;
   auto ring = store.ring();
