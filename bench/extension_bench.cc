@@ -1,7 +1,7 @@
-// Would it pay to write zeros ahead of the tail, so that no commit has to find new blocks?
-// Raw LMDB committing into a file that grows, and into one that was written so far beforehand, in
-// turn. Counter `ratio` is the time of the first over that of the second: what there is to gain
-// before anything is paid for the zeros, which the disk writes too.
+// What zeros ahead of the tail gain (journal/extension.h), so that no commit has to find new
+// blocks: raw LMDB committing into a file that grows, and into one written so far beforehand, in
+// turn. Counter `ratio` is the time of the first over that of the second, with nothing paid for the
+// zeros, which the disk writes too; what is left of it shows in `journal/append under load`.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "journal/extension.h"
 #include "journal/layout.h"
 
 namespace daybook {
@@ -156,6 +157,7 @@ Histogram LmdbLog::commit_latency() const {
 std::uint64_t LmdbLog::free_bytes() const { return files::free_bytes(options_.directory); }
 
 void LmdbLog::write_loop() {
+  Extension extension(*opened_.environment);
   std::vector<Queued> group;
   while (take(group)) {
     commit_began_ = std::chrono::steady_clock::now();
@@ -168,6 +170,7 @@ void LmdbLog::write_loop() {
     if (!commit(group)) return;
 #endif
     report(group);
+    extension.extend();
     if (opened_.keys != nullptr) draw_keys_ahead();
     if (commit_began_ - head_written_ < options_.head_interval) continue;
     write_head();

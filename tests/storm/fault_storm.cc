@@ -43,6 +43,7 @@ constexpr Manner kManners[] = {
     {.name = "locked", .groups = 12},
     {.name = "clear", .encrypt = false, .groups = 8},
     {.name = "growing", .groups = 8, .events_max = 40, .map_bytes = 128u << 10},
+    {.name = "ahead", .groups = 16, .events_max = 300, .state_bytes_max = 0},
 };
 
 bool needs_room(Kind kind) {
@@ -146,27 +147,29 @@ std::string attempt(const Attempt& with, std::uint64_t nth, const Fault& fault, 
   return judge_without_power(breaker, left, with.seed + nth);
 }
 
-std::uint64_t calls_of(const Attempt& with) {
-  Breaker breaker(with.place.root(), with.seed, ~std::uint64_t{0}, kFaults[0]);
-  Covered covered;
-  const InPlace in_place(breaker);
-  REQUIRE(Teller(with.story, breaker, covered).tell().whole());
-  return breaker.calls();
-}
-
 struct Sums {
   std::uint64_t calls = 0;
+  std::uint64_t ahead = 0;  // stories in which the file is written ahead of its tail
   std::uint64_t cases = 0;
   std::uint64_t bad = 0;
   std::uint64_t counted[4] = {};
 };
 
+std::uint64_t calls_of(const Attempt& with, Sums& sums) {
+  Breaker breaker(with.place.root(), with.seed, ~std::uint64_t{0}, kFaults[0]);
+  Covered covered;
+  const InPlace in_place(breaker);
+  REQUIRE(Teller(with.story, breaker, covered).tell().whole());
+  sums.calls += breaker.calls();
+  sums.ahead += breaker.went_ahead() ? 1 : 0;
+  return breaker.calls();
+}
+
 void storm(const Manner& manner, std::uint64_t seed, std::uint64_t stride, Sums& sums) {
   const Place place;
   const Story story(manner, seed);
   const Attempt with{story, place, seed};
-  const std::uint64_t calls = calls_of(with);
-  sums.calls += calls;
+  const std::uint64_t calls = calls_of(with, sums);
   constexpr std::uint64_t kFaultCount = std::size(kFaults);
   for (std::uint64_t which = 0; which < kFaultCount; ++which) {
     const Fault& fault = kFaults[which];
@@ -195,6 +198,7 @@ void storms(std::uint64_t seeds, std::uint64_t stride) {
       "opening, %llu made it wait for room, %llu did no harm\n",
       print(sums.calls), print(sums.cases), print(sums.bad), print(sums.counted[kStopped]),
       print(sums.counted[kRefused]), print(sums.counted[kWaited]), print(sums.counted[kNoHarm]));
+  CHECK(sums.ahead > 0);
   CHECK(sums.counted[kStopped] > 0);
   CHECK(sums.counted[kRefused] > 0);
   CHECK(sums.counted[kWaited] > 0);

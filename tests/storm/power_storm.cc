@@ -32,6 +32,7 @@ constexpr Manner kManners[] = {
     {.name = "clear", .encrypt = false},
     {.name = "growing", .groups = 16, .events_max = 40, .map_bytes = 128u << 10},
     {.name = "rewriting", .groups = 40, .events_max = 2, .state_bytes_max = 9'000},
+    {.name = "ahead", .groups = 16, .events_max = 300, .state_bytes_max = 0},
 };
 
 std::optional<std::uint64_t> asked_for(const char* name) {
@@ -114,6 +115,7 @@ std::string judge_killed(const Left& left, Disk disk, std::uint64_t seed) {
 
 struct Sums {
   std::uint64_t workloads = 0;
+  std::uint64_t ahead = 0;  // of those whose file was written ahead of its tail
   std::uint64_t states = 0;
   std::uint64_t bad = 0;
 };
@@ -162,6 +164,7 @@ void storm(const Manner& manner, std::uint64_t seed, std::uint64_t most, Sums& s
   Recorder recorder(place.root(), seed);
   Covered covered;
   tell(story, recorder, covered);
+  sums.ahead += recorder.went_ahead() ? 1 : 0;
   const auto judge_one = [&](const Moment& moment, const Disk& disk, const Standing& standing,
                              bool killed) {
     const Left left{story, standing, covered, place.other()};
@@ -346,6 +349,7 @@ void storms(std::uint64_t seeds, std::uint64_t most) {
               static_cast<unsigned long long>(sums.workloads),
               static_cast<unsigned long long>(first), static_cast<unsigned long long>(sums.bad));
   CHECK(sums.states > 0);
+  CHECK(sums.ahead > 0);
   CHECK(sums.bad == 0);
 }
 

@@ -1,6 +1,7 @@
 // What was done to the files, in order, and how far the journal's user had been told it had got.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -56,6 +57,14 @@ class Recorder : public Plan {
   // Once nothing is written any more.
   [[nodiscard]] const std::vector<Step>& trace() const { return trace_; }
   [[nodiscard]] const Standing& standing() const { return standing_; }
+  // Zeros were written behind the journal's last page; none of LMDB's is all zeros.
+  [[nodiscard]] bool went_ahead() const {
+    return std::ranges::any_of(trace_, [](const Step& step) {
+      const Call& call = step.call;
+      return call.kind == Call::Kind::kWrite && call.path == "/journal/data.mdb" &&
+             call.bytes.find_first_not_of('\0') == std::string::npos;
+    });
+  }
 
  private:
   std::mutex mutex_;
