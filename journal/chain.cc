@@ -22,6 +22,21 @@ std::string range_text(Seq first, Seq last) {
   return std::to_string(first) + " to " + std::to_string(last);
 }
 
+// Pages that were judged, as a Cursor.
+class PagesCursor {
+ public:
+  PagesCursor(const PageFile& file, const PageFile::Events& events) : walk_(file, events) {}
+
+  Status seek(std::uint64_t key) { return walk_.seek(key) ? Status() : Status::none(); }
+  Status next() { return walk_.next() ? Status() : Status::none(); }
+  [[nodiscard]] std::string_view key() const { return walk_.key(); }
+  [[nodiscard]] std::string_view value() const { return walk_.value(); }
+  [[nodiscard]] std::uint64_t number() const { return record::load_u64(walk_.key()); }
+
+ private:
+  PageFile::Walk walk_;
+};
+
 }  // namespace
 
 ChainWalk::ChainWalk(store::Environment& environment, std::string_view seal_key, Reading::Seal from)
@@ -37,15 +52,38 @@ std::optional<ChainWalk::Damage> ChainWalk::step(Seq until, bool& end) {
   Visit visit(environment_);
   Status status = visit.begin();
   if (!status.ok()) return Damage{next_, status.text()};
-  Cursor events(visit, Table::kEvents);
   Cursor seals(visit, Table::kSeals);
   Status seal_found = seals.seek(next_);
   commits_.clear();
 
   std::optional<Damage> damage;
+  const bool judged = pages_ != nullptr && pages_->transaction == visit.transaction() &&
+                      environment_.segments() == nullptr;
+  if (judged) {
+    PagesCursor events(*file_, *pages_);
+    status = take_events(events, seals, seal_found, until, damage);
+  } else {
+    Cursor events(visit, Table::kEvents);
+    status = take_events(events, seals, seal_found, until, damage);
+  }
+  // What lies before the damage comes first.
+  if (std::optional<Damage> broken = check_commits(); broken) return broken;
+  if (damage) return damage;
+  end = next_ - 1 == until;
+  if (end && sealed_.last != until) return unsealed();
+  if (end || status.ok()) return std::nullopt;
+  if (!status.not_found()) return Damage{next_, status.text()};
+  end = true;
+  return judge_end(seals, seal_found);
+}
+
+// A block of them.
+template <typename Events>
+Status ChainWalk::take_events(Events& events, Cursor& seals, Status& seal_found, Seq until,
+                              std::optional<Damage>& damage) {
   const Seq stop_after = next_ + kWalkBlockEvents;
   const auto more = [&] { return decoder_.open() || (next_ != stop_after && next_ - 1 != until); };
-  status = events.seek(record::key_of(next_));
+  Status status = events.seek(record::key_of(next_));
   for (; status.ok() && !damage && more(); status = events.next()) {
     const std::string_view value = events.value();
     const bool keyed = events.key().data() + events.key().size() == value.data();
@@ -55,16 +93,9 @@ std::optional<ChainWalk::Damage> ChainWalk::step(Seq until, bool& end) {
     const bool none = seal.empty() && seal_found.not_found();
     if (!none) damage = take_seal(next_ - 1, seal, seals, seal_found);
   }
-  // What lies before the damage comes first.
+  // As long as the cursor is there: of archived values, it holds the bytes.
   singles_.finish(hashes_);
-  if (std::optional<Damage> broken = check_commits(); broken) return broken;
-  if (damage) return damage;
-  end = next_ - 1 == until;
-  if (end && sealed_.last != until) return unsealed();
-  if (end || status.ok()) return std::nullopt;
-  if (!status.not_found()) return Damage{next_, status.text()};
-  end = true;
-  return judge_end(seals, seal_found);
+  return status;
 }
 
 std::optional<ChainWalk::Damage> ChainWalk::take_value(std::uint64_t key, std::string_view value,

@@ -12,6 +12,7 @@
 
 #include "journal/clear_block.h"
 #include "journal/layout.h"
+#include "journal/pages.h"
 #include "journal/reading.h"
 #include "journal/record.h"
 #include "journal/store.h"
@@ -40,6 +41,12 @@ class ChainWalk {
   // What is walked over is added here, sound or not: what covered() says is.
   void gather(ClearBlock* block) { block_ = block; }
 
+  // Both outlive it: while the journal is as they were judged, events are read from there.
+  void read_pages(const PageFile* file, const PageFile::Events* events) {
+    file_ = file;
+    pages_ = events;
+  }
+
   // Up to the seal of event `until`, which was seen there. nullopt: all is well.
   std::optional<Damage> run(Seq until = kToTheEnd);
   // The same in pieces of some thousand events; `end`: it is done.
@@ -50,6 +57,9 @@ class ChainWalk {
   [[nodiscard]] Seq covered() const { return sealed_.last; }
 
  private:
+  template <typename Events>
+  store::Status take_events(Events& events, store::Cursor& seals, store::Status& seal_found,
+                            Seq until, std::optional<Damage>& damage);
   std::optional<Damage> take_value(std::uint64_t key, std::string_view value, bool keyed);
   std::optional<Damage> take_seal(Seq last, std::string_view inside, store::Cursor& seals,
                                   store::Status& found);
@@ -63,6 +73,8 @@ class ChainWalk {
   Reading::Seal sealed_;  // the last seal that matched
   std::vector<Checkpoint> checkpoints_;
   ClearBlock* block_ = nullptr;
+  const PageFile* file_ = nullptr;
+  const PageFile::Events* pages_ = nullptr;
 
   Seq next_ = 1;
   record::Decoder decoder_;

@@ -64,6 +64,7 @@ constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 constexpr int kDepthMax = 32;
 constexpr std::uint64_t kProgressPages = 4'096;
 constexpr std::size_t kCacheLineBytes = 64;
+constexpr std::string_view kEventsTable = "events";
 
 constexpr std::size_t kNodeHeaderBytes = 8;
 constexpr std::size_t kNodeFlagsAt = 4;
@@ -85,6 +86,12 @@ Number load_at(const char* bytes) {
 template <typename Number>
 Number load(std::string_view bytes, std::size_t at) {
   return load_at<Number>(bytes.data() + at);
+}
+
+// From its end on, as nodes lie, a page comes slowly out of memory.
+void prefetch(const char* page, std::size_t page_bytes) {
+  for (std::size_t at = 0; at < page_bytes; at += kCacheLineBytes)
+    __builtin_prefetch(page + at, 0, 2);
 }
 
 struct Tree {
@@ -147,8 +154,12 @@ std::string judge_meta(std::string_view page, std::uint64_t number, std::uint32_
 class TreeWalk {
  public:
   TreeWalk(std::string_view file, std::size_t page_bytes, std::uint64_t last_page,
-           const PageFile::Progress& progress)
-      : file_(file), page_bytes_(page_bytes), used_(last_page + 1), progress_(progress) {}
+           const PageFile::Progress& progress, std::vector<PageFile::Leaf>* leaves)
+      : file_(file),
+        page_bytes_(page_bytes),
+        used_(last_page + 1),
+        progress_(progress),
+        leaves_(leaves) {}
 
   std::vector<PageFile::Damage> judge(std::string_view meta) {
     judge_tree("", Tree::parse(meta.substr(kMainAt)), Content::kTables);
@@ -174,6 +185,7 @@ class TreeWalk {
     content_ = content;
     last_key_ = 0;
     complaint_.clear();
+    keeps_leaves_ = leaves_ != nullptr && name == kEventsTable && tree.integer_keys();
     if (tree.root == kNoPage && tree.depth == 0) return;
     std::vector<std::pair<std::string, Tree>> tables;
     tables_ = &tables;
@@ -231,9 +243,7 @@ class TreeWalk {
       return false;
     }
     const std::size_t count = (lower - kPageHeaderBytes) / 2;
-    // From its end on, as nodes lie, a page comes slowly out of memory.
-    for (std::size_t at = 0; at < page_bytes_; at += kCacheLineBytes)
-      __builtin_prefetch(bytes + at, 0, 2);
+    prefetch(bytes, page_bytes_);
     // What the last key was, and one; the first may be what the parent says.
     std::uint64_t least = place.low.empty() ? 0 : load<std::uint64_t>(place.low, 0);
     // Each node begins below the one before it and ends where that one begins.
@@ -335,6 +345,9 @@ class TreeWalk {
   bool walk_leaf(const Place& place, std::string_view page, const Nodes& nodes) {
     // Most leaves hold values and point nowhere: the last key is all there is to know.
     const bool plain = content_ == Content::kValues && nodes.flags == 0;
+    if (keeps_leaves_) {
+      leaves_->push_back({place.page, load<std::uint64_t>(node(page, 0, true).key, 0)});
+    }
     for (std::size_t i = plain ? nodes.count - 1 : 0; i < nodes.count; ++i) {
       const Node found = node(page, i, true);
       if ((found.flags & ~(kOnOverflowPages | kIsTree)) != 0 ||
@@ -398,6 +411,7 @@ class TreeWalk {
   std::size_t page_bytes_;
   std::vector<bool> used_;
   const PageFile::Progress& progress_;
+  std::vector<PageFile::Leaf>* leaves_;
   std::uint64_t walked_ = 0;
   std::vector<PageFile::Damage> damages_;
 
@@ -406,6 +420,7 @@ class TreeWalk {
   Tree tree_;
   Content content_ = Content::kValues;
   std::vector<std::pair<std::string, Tree>>* tables_ = nullptr;
+  bool keeps_leaves_ = false;
   std::uint64_t last_key_ = 0;
   std::string complaint_;
 };
@@ -471,14 +486,62 @@ std::uint64_t PageFile::newest() const {
 }
 
 std::optional<std::vector<PageFile::Damage>> PageFile::judge_tree(std::uint64_t transaction,
-                                                                  const Progress& progress) const {
+                                                                  const Progress& progress,
+                                                                  std::vector<Leaf>* leaves) const {
   const auto page_bytes = load<std::uint32_t>(bytes_, kFreeAt);
   const std::string meta(
       page_of(bytes_, transaction % kMetaPages, page_bytes).substr(0, kMetaBytes));
   if (load<std::uint64_t>(meta, kTransactionAt) != transaction) return std::nullopt;
   const auto last_page = load<std::uint64_t>(meta, kLastPageAt);
   if (last_page >= bytes_.size() / page_bytes) return std::nullopt;  // written since it was mapped
-  return TreeWalk(bytes_, page_bytes, last_page, progress).judge(meta);
+  return TreeWalk(bytes_, page_bytes, last_page, progress, leaves).judge(meta);
+}
+
+PageFile::Walk::Walk(const PageFile& file, const Events& events)
+    : file_(file.bytes_),
+      page_bytes_(load<std::uint32_t>(file.bytes_, kFreeAt)),
+      leaves_(events.leaves) {}
+
+bool PageFile::Walk::seek(std::uint64_t key) {
+  const auto above = std::upper_bound(
+      leaves_.begin(), leaves_.end(), key,
+      [](std::uint64_t wanted, const Leaf& leaf) { return wanted < leaf.first_key; });
+  bool found =
+      enter(static_cast<std::size_t>(above - leaves_.begin()) - (above == leaves_.begin() ? 0 : 1));
+  while (found && load<std::uint64_t>(key_, 0) < key) found = next();
+  return found;
+}
+
+bool PageFile::Walk::next() {
+  if (node_ + 1 == nodes_) return enter(leaf_ + 1);
+  ++node_;
+  show();
+  return true;
+}
+
+bool PageFile::Walk::enter(std::size_t leaf) {
+  if (leaf >= leaves_.size()) return false;
+  leaf_ = leaf;
+  node_ = 0;
+  page_ = page_of(file_, leaves_[leaf].page, page_bytes_).data();
+  nodes_ = (load_at<std::uint16_t>(page_ + kLowerAt) - kPageHeaderBytes) / 2;
+  if (leaf + 1 < leaves_.size()) {
+    prefetch(page_of(file_, leaves_[leaf + 1].page, page_bytes_).data(), page_bytes_);
+  }
+  show();
+  return true;
+}
+
+void PageFile::Walk::show() {
+  const char* const node = page_ + load_at<std::uint16_t>(page_ + kPageHeaderBytes + 2 * node_);
+  const std::size_t value_bytes = load_at<std::uint32_t>(node);
+  const char* value = node + kNumberNodeBytes;
+  key_ = {node + kNodeHeaderBytes, sizeof(std::uint64_t)};
+  if (load_at<std::uint32_t>(node + kNodeFlagsAt) != kNumberNodeShape) {
+    // Its only flag: it lies on pages of its own.
+    value = file_.data() + load_at<std::uint64_t>(value) * page_bytes_ + kPageHeaderBytes;
+  }
+  value_ = {value, value_bytes};
 }
 
 }  // namespace daybook

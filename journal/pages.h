@@ -27,6 +27,12 @@ class PageFile {
     std::uint64_t last_key = 0;  // where keys are numbers: the last one before the damage
   };
 
+  // Of the table of events: where it lies and its first key.
+  struct Leaf {
+    std::uint64_t page = 0;
+    std::uint64_t first_key = 0;
+  };
+
   // Maps it, for as long as the object lives. An Error: it cannot be opened.
   static Result<PageFile> open(const std::string& path);
   PageFile(PageFile&& other) noexcept;
@@ -44,10 +50,46 @@ class PageFile {
   // The first damage of every table as of this transaction, whose pages nobody may overwrite
   // meanwhile: a read transaction holds them, and so does the fact that no more than one commit
   // came after it. nullopt: its meta page is no longer there, or the file grew since it was mapped.
-  // `progress` hears now and then how many pages of how many it has seen.
+  // `progress` hears now and then how many pages of how many it has seen. `leaves`: those of the
+  // events are added there, in order.
   using Progress = std::function<void(std::uint64_t pages, std::uint64_t of)>;
   [[nodiscard]] std::optional<std::vector<Damage>> judge_tree(
-      std::uint64_t transaction, const Progress& progress = nullptr) const;
+      std::uint64_t transaction, const Progress& progress = nullptr,
+      std::vector<Leaf>* leaves = nullptr) const;
+
+  // All leaves of the events, sound as of a transaction: while that one is the newest, they are
+  // the events, and whoever goes through them needs neither LMDB nor another mapping.
+  struct Events {
+    std::uint64_t transaction = 0;
+    std::vector<Leaf> leaves;
+  };
+  // Goes through them in order. Both must outlive it.
+  class Walk {
+   public:
+    Walk(const PageFile& file, const Events& events);
+
+    // The first event whose key is not below `key`; false: there is none. Likewise the next one.
+    bool seek(std::uint64_t key);
+    bool next();
+
+    // Views lie in the mapping.
+    [[nodiscard]] std::string_view key() const { return key_; }
+    [[nodiscard]] std::string_view value() const { return value_; }
+
+   private:
+    bool enter(std::size_t leaf);
+    void show();
+
+    std::string_view file_;
+    std::size_t page_bytes_;
+    const std::vector<Leaf>& leaves_;
+    std::size_t leaf_ = 0;
+    std::size_t node_ = 0;
+    std::size_t nodes_ = 0;       // of this leaf
+    const char* page_ = nullptr;  // the leaf
+    std::string_view key_;
+    std::string_view value_;
+  };
 
  private:
   explicit PageFile(std::string_view bytes) : bytes_(bytes) {}

@@ -94,6 +94,7 @@ void damaged_beyond_return(MDB_env*, const char* message) {
 
 }  // namespace
 
+Status Status::none() { return Status(MDB_NOTFOUND); }
 bool Status::not_found() const { return code_ == MDB_NOTFOUND; }
 bool Status::exists() const { return code_ == MDB_KEYEXIST; }
 bool Status::map_full() const { return code_ == MDB_MAP_FULL; }

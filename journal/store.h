@@ -36,6 +36,8 @@ inline constexpr std::size_t kTableCount = 6;
 class [[nodiscard]] Status {
  public:
   explicit Status(int code = 0) : code_(code) {}
+  // There is no such entry.
+  static Status none();
 
   [[nodiscard]] bool ok() const { return code_ == 0; }
   [[nodiscard]] bool not_found() const;

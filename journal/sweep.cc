@@ -39,6 +39,7 @@ class Sweeper {
     while (std::optional<Range> range = next_range()) {
       ChainWalk walk(environment_, options_.seal_key, range->from);
       for (const ChainWalk::Checkpoint& checkpoint : options_.checkpoints) walk.expect(checkpoint);
+      walk.read_pages(options_.file, options_.pages);
       block.clear();
       if (options_.judge) walk.gather(&block);
       std::optional<ChainWalk::Damage> damage;

@@ -29,6 +29,9 @@ struct SweepOptions {
   // never from two threads at a time. What it complains of ends the sweep.
   std::function<std::string(const RecordView&, KeyId)> judge;
   std::function<void(Seq covered)> progress;
+  // Null, or sound: events are read from there as long as nobody writes.
+  const PageFile* file = nullptr;
+  const PageFile::Events* pages = nullptr;
 };
 
 struct Swept {

@@ -69,6 +69,8 @@ class Examination {
   Verification found_;
 
   bool pages_judged_ = false;
+  std::optional<PageFile> file_;  // null: its pages were judged while somebody wrote
+  PageFile::Events event_pages_;
   std::string page_complaint_;  // of a table without which events can be read
   std::optional<Opened> opened_;
   Reading::Seal from_;
@@ -116,7 +118,7 @@ std::string Examination::segment_of(Seq seq) const {
 // ---- the file, without LMDB
 
 Result<void> Examination::judge_file() {
-  const Result<PageFile> file = PageFile::open(data_);
+  Result<PageFile> file = PageFile::open(data_);
   if (!file) return file.error();
   std::string complaint = file->judge_metas();
   if (!complaint.empty()) {
@@ -129,6 +131,7 @@ Result<void> Examination::judge_file() {
   if (!damages || file->newest() > transaction + 1) return {};
   pages_judged_ = true;
   take_pages(*damages);
+  file_.emplace(*std::move(file));
   return {};
 }
 
@@ -165,9 +168,11 @@ Result<void> Examination::judge_pages() {
 
 std::optional<PageDamages> Examination::look_at_pages(const PageFile& file,
                                                       std::uint64_t transaction) {
-  return file.judge_tree(transaction, [this](std::uint64_t pages, std::uint64_t of) {
+  event_pages_ = {transaction, {}};
+  const auto progress = [this](std::uint64_t pages, std::uint64_t of) {
     if (options_.progress) options_.progress("verifying pages", pages, of);
-  });
+  };
+  return file.judge_tree(transaction, progress, &event_pages_.leaves);
 }
 
 void Examination::take_pages(const PageDamages& damages) {
@@ -279,6 +284,10 @@ Result<void> Examination::judge_chain() {
   sweep_options.checkpoints = checkpoints_;
   sweep_options.jobs = options_.jobs;
   sweep_options.range_events = options_.range_events;
+  if (file_) {
+    sweep_options.file = &*file_;
+    sweep_options.pages = &event_pages_;
+  }
   RecordJudge* const judge = options_.judge;
   if (page_complaint_.empty()) {
     tables_.emplace(*opened_->environment, judge, from_.last);

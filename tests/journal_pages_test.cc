@@ -106,6 +106,35 @@ TEST_CASE("a cursor steps over what was appended, whatever the lengths", "[journ
   }
 }
 
+TEST_CASE("the pages that were judged hold the events that LMDB reads", "[journal]") {
+  Written written;
+  for (int i = 0; i < 40; ++i) written.commit();
+  store::Visit visit(*written.environment);
+  REQUIRE(visit.begin().ok());
+  const auto file = PageFile::open(written.path());
+  REQUIRE(file);
+  PageFile::Events events{file->newest(), {}};
+  REQUIRE(events.transaction == visit.transaction());
+  REQUIRE(file->judge_tree(events.transaction, nullptr, &events.leaves).value().empty());
+  PageFile::Walk walk(*file, events);
+  for (const std::uint64_t first : {std::uint64_t{0}, written.next / 2, written.next - 1}) {
+    std::uint64_t number = std::max(first, std::uint64_t{1});
+    for (bool there = walk.seek(first); there; there = walk.next(), ++number) {
+      std::uint64_t key = 0;
+      std::string_view value;
+      REQUIRE(walk.key().size() == sizeof key);
+      std::memcpy(&key, walk.key().data(), sizeof key);
+      REQUIRE(key == number);
+      REQUIRE(visit.get(Table::kEvents, number, value).ok());
+      REQUIRE(walk.value() == value);
+    }
+    REQUIRE(number == written.next);
+  }
+  CHECK_FALSE(walk.seek(written.next));
+  const PageFile::Events none;
+  CHECK_FALSE(PageFile::Walk(*file, none).seek(0));
+}
+
 std::uint16_t number_at(const std::string& bytes, std::size_t at) {
   std::uint16_t number = 0;
   std::memcpy(&number, bytes.data() + at, sizeof number);
