@@ -37,16 +37,4 @@ void ClearBlock::drop(std::size_t count) {
   for (Item& item : events_) item.offset -= bytes;
 }
 
-RecordView ClearBlock::at(std::size_t index) const {
-  const Item& item = events_[index];
-  return {item.seq,
-          item.time,
-          item.kind,
-          item.session,
-          item.cause,
-          item.prev,
-          {bytes_.data() + item.offset, item.size},
-          {}};
-}
-
 }  // namespace daybook

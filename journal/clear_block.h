@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/log.h"
@@ -20,7 +21,11 @@ class ClearBlock {
   void drop(std::size_t count);
   [[nodiscard]] std::size_t size() const { return events_.size(); }
   // Valid until the next change.
-  [[nodiscard]] RecordView at(std::size_t index) const;
+  [[nodiscard]] RecordView at(std::size_t index) const {
+    const Item& item = events_[index];
+    const std::string_view clear(bytes_.data() + item.offset, item.size);
+    return {item.seq, item.time, item.kind, item.session, item.cause, item.prev, clear, {}};
+  }
   [[nodiscard]] KeyId key_at(std::size_t index) const { return events_[index].key; }
 
  private:

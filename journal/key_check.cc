@@ -53,11 +53,6 @@ bool KeyCheck::exists(KeyId key) {
   return key <= last_;
 }
 
-void KeyCheck::hear(Seq seq, SessionId session, KeyId key) {
-  const bool known = key < uses_.size() && uses_[key].first != 0 && uses_[key].session == session;
-  if (!known) hear_new(seq, session, key);
-}
-
 void KeyCheck::hear_new(Seq seq, SessionId session, KeyId key) {
   if (key >= uses_.size()) {
     if (!exists(key)) return tell(seq, name_of(key) + " is missing from " + path_);

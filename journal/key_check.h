@@ -34,7 +34,10 @@ class KeyCheck {
   static Result<KeyCheck> open(const std::string& path, std::string_view journal_id);
 
   // Of an event whose words are locked.
-  void hear(Seq seq, SessionId session, KeyId key);
+  void hear(Seq seq, SessionId session, KeyId key) {
+    const bool known = key < uses_.size() && uses_[key].first != 0 && uses_[key].session == session;
+    if (!known) hear_new(seq, session, key);
+  }
 
   // `erasures`: of the events heard; null: nobody knows of any, so a destroyed key is believed.
   Result<std::optional<Finding>> finish(const Erasures* erasures);

@@ -103,17 +103,15 @@ class Sweeper {
   void hand_over(Range& range, const ChainWalk& walk, ClearBlock& block,
                  std::optional<ChainWalk::Damage> damage) {
     Seq covered = walk.covered();
-    std::size_t i = 0;
-    for (; i < block.size(); ++i) {
-      const RecordView event = block.at(i);
-      if (event.seq > covered) break;
-      std::string complaint = options_.judge(event, block.key_at(i));
-      if (complaint.empty()) continue;
-      damage = ChainWalk::Damage{event.seq, std::move(complaint)};
-      covered = event.seq - 1;
-      break;
+    std::size_t count = block.size();
+    while (count > 0 && block.at(count - 1).seq > covered) --count;
+    std::optional<ChainWalk::Damage> complaint;
+    if (count > 0) complaint = options_.judge(block, count);
+    if (complaint) {
+      covered = complaint->seq - 1;
+      damage = std::move(complaint);
     }
-    block.drop(i);
+    block.drop(count);
     {
       const std::lock_guard lock(mutex_);
       swept_.covered = covered;

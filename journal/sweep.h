@@ -25,9 +25,10 @@ struct SweepOptions {
   std::vector<ChainWalk::Checkpoint> checkpoints;
   unsigned jobs = 1;
   Seq range_events = 4'096;  // at least: a range ends with a commit
-  // Hears every event that is vouched for, in order, without its words but with what locks them;
-  // never from two threads at a time. What it complains of ends the sweep.
-  std::function<std::string(const RecordView&, KeyId)> judge;
+  // Hears every event that is vouched for, in order, without its words but with what locks them:
+  // the first `count` of the block; never from two threads at a time. What it complains of first
+  // ends the sweep.
+  std::function<std::optional<ChainWalk::Damage>(const ClearBlock& block, std::size_t count)> judge;
   std::function<void(Seq covered)> progress;
   // Null, or sound: events are read from there as long as nobody writes.
   const PageFile* file = nullptr;

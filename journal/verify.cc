@@ -56,7 +56,7 @@ class Examination {
   void take_pages(const PageDamages& damages);
   Result<void> open_keys();
   Result<std::vector<KeyId>> keys_of(bool done);
-  std::string hear(const RecordView& event, KeyId key);
+  std::optional<ChainWalk::Damage> hear(const ClearBlock& block, std::size_t count);
   Result<void> gather_checkpoints();
   Result<void> find_start();
   Result<void> judge_old_checkpoints();
@@ -297,7 +297,9 @@ Result<void> Examination::judge_chain() {
   if (!done) return done;
   if (judge != nullptr) judge->begin(from_.last + 1);
   if (judge != nullptr || keys_) {
-    sweep_options.judge = [this](const RecordView& event, KeyId key) { return hear(event, key); };
+    sweep_options.judge = [this](const ClearBlock& block, std::size_t count) {
+      return hear(block, count);
+    };
   }
   const Result<Seq> last = Reading(*opened_->environment).last();
   if (!last) return last.error();
@@ -317,10 +319,16 @@ Result<void> Examination::judge_chain() {
   return {};
 }
 
-std::string Examination::hear(const RecordView& event, KeyId key) {
-  if (keys_ && key != 0) keys_->hear(event.seq, event.session, key);
-  if (options_.judge == nullptr) return {};
-  return tables_ ? tables_->hear(event) : options_.judge->judge(event);
+std::optional<ChainWalk::Damage> Examination::hear(const ClearBlock& block, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const RecordView event = block.at(i);
+    const KeyId key = block.key_at(i);
+    if (keys_ && key != 0) keys_->hear(event.seq, event.session, key);
+    if (options_.judge == nullptr) continue;
+    std::string complaint = tables_ ? tables_->hear(event) : options_.judge->judge(event);
+    if (!complaint.empty()) return ChainWalk::Damage{event.seq, std::move(complaint)};
+  }
+  return std::nullopt;
 }
 
 // ---- the keys

@@ -50,14 +50,17 @@ TEST_CASE("every event is judged once, in order, however many threads there are"
       Seq judged = 0;
       Seq covered = 0;
       int wrong = 0;
-      journal.options.judge = [&](const RecordView& event, KeyId) {
+      const auto judge = [&](const RecordView& event) {
         const Record expected = event_of(judged + 1);
         const bool same = event.seq == expected.seq && event.time == expected.time &&
                           event.session == expected.session && event.cause == expected.cause &&
                           event.prev == expected.prev && event.clear == expected.clear;
         if (!same || !event.content.empty()) ++wrong;
         judged = event.seq;
-        return std::string();
+      };
+      journal.options.judge = [&](const ClearBlock& block, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) judge(block.at(i));
+        return std::nullopt;
       };
       journal.options.progress = [&](Seq seq) {
         if (seq < covered) ++wrong;
@@ -78,8 +81,13 @@ TEST_CASE("the first complaint ends a sweep and is the one it tells", "[journal]
   Journal journal;
   journal.options.jobs = 4;
   journal.options.range_events = 5;
-  journal.options.judge = [](const RecordView& event, KeyId) {
-    return event.seq >= 100 ? "it is number " + std::to_string(event.seq) : std::string();
+  journal.options.judge = [](const ClearBlock& block, std::size_t count) {
+    std::optional<ChainWalk::Damage> damage;
+    for (std::size_t i = 0; i < count && !damage; ++i) {
+      const Seq seq = block.at(i).seq;
+      if (seq >= 100) damage = ChainWalk::Damage{seq, "it is number " + std::to_string(seq)};
+    }
+    return damage;
   };
   const Swept swept = journal.run();
   REQUIRE(swept.damage.has_value());
