@@ -143,12 +143,18 @@ bool has_crc_instruction() {
 
 __attribute__((target("sse4.2"))) std::uint32_t crc_of_short(std::string_view bytes,
                                                              std::uint32_t crc) {
-  std::uint64_t sum = crc;
-  std::size_t at = 0;
-  for (; bytes.size() - at >= 8; at += 8) sum = _mm_crc32_u64(sum, load<std::uint64_t>(bytes, at));
-  auto rest = static_cast<std::uint32_t>(sum);
-  for (; at < bytes.size(); ++at) rest = _mm_crc32_u8(rest, load<std::uint8_t>(bytes, at));
-  return rest;
+  std::size_t at = bytes.size() % 8;
+  if (bytes.size() < 8) {
+    for (const char byte : bytes) crc = _mm_crc32_u8(crc, static_cast<std::uint8_t>(byte));
+    return crc;
+  }
+  // What is left over of whole words comes first, behind zeros, which change nothing in a sum of
+  // zero. The sum so far goes into the first four bytes, which may reach into the next word.
+  const std::uint64_t front = load<std::uint64_t>(bytes, 0) ^ crc;
+  std::uint64_t sum = _mm_crc32_u64(0, front << 8 * (7 - at) << 8);
+  sum ^= std::uint64_t{crc} >> 8 * at;
+  for (; at < bytes.size(); at += 8) sum = _mm_crc32_u64(sum, load<std::uint64_t>(bytes, at));
+  return static_cast<std::uint32_t>(sum);
 }
 
 // ISA-L leaves values in the upper halves of vector registers. Until somebody clears them, every
