@@ -243,7 +243,6 @@ class TreeWalk {
       return false;
     }
     const std::size_t count = (lower - kPageHeaderBytes) / 2;
-    prefetch(bytes, page_bytes_);
     // What the last key was, and one; the first may be what the parent says.
     std::uint64_t least = place.low.empty() ? 0 : load<std::uint64_t>(place.low, 0);
     // Each node begins below the one before it and ends where that one begins.
@@ -336,10 +335,16 @@ class TreeWalk {
     for (std::size_t i = 0; i < nodes; ++i) {
       const bool last = i + 1 == nodes;
       const std::string_view high = last ? place.high : node(page, i + 1, false).key;
+      if (!last) prefetch_page(node(page, i + 1, false).child());
       if (!walk({node(page, i, false).child(), place.depth + 1, low, high})) return false;
       low = high;
     }
     return true;
+  }
+
+  // It may be anywhere.
+  void prefetch_page(std::uint64_t number) const {
+    if (number < used_.size()) prefetch(page_of(file_, number, page_bytes_).data(), page_bytes_);
   }
 
   bool walk_leaf(const Place& place, std::string_view page, const Nodes& nodes) {
