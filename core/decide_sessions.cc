@@ -107,7 +107,8 @@ Found with_title(const std::vector<Conversation>& all, const std::string& name, 
 Found named(const std::vector<Conversation>& all, const std::string& name, History& history) {
   const auto number = whole_number(name);
   if (number && *number <= all.size()) return {&all[*number - 1]};
-  return number ? with_id(all, name) : with_title(all, name, history);
+  Found found = number ? with_id(all, name) : Found();
+  return found.empty() ? with_title(all, name, history) : found;
 }
 
 // What waits of whoever goes was said in the conversation that is left.
@@ -193,7 +194,7 @@ Decisions answer_sessions(const State& state, const Session& session, const Even
   const Asked wish{state, session, message, "sessions"};
   const std::string& asked = wish.arguments();
   if (asked.empty()) return list_conversations(wish, 1);
-  if (asked.starts_with("page ")) {
+  if (lowered(asked).starts_with("page ")) {
     const auto page = whole_number(std::string_view(asked).substr(5));
     if (page) return list_conversations(wish, *page);
   }

@@ -105,6 +105,22 @@ TEST_CASE("/sessions goes to one by number, id and title, and back to where one 
   chat.check_refolds();
 }
 
+TEST_CASE("a number that no conversation and no id has is looked for among the titles",
+          "[sessions]") {
+  Chat chat;
+  chat.exchange("boats");
+  chat.say("/title 2025");
+  chat.say("/reset");
+  chat.exchange("cars");
+  chat.say("/sessions 2025");
+  CHECK(chat.way() == "boats | re: boats");
+  chat.say("/title 2");
+  chat.say("/sessions 2");
+  CHECK(chat.way() == "cars | re: cars");  // the number goes first
+  chat.say("/sessions PAGE 1");
+  CHECK(chat.holds("1. 2, 2 messages"));
+}
+
 TEST_CASE("an edit and an undo of everything stay in their conversation", "[sessions]") {
   Chat chat;
   chat.exchange("boats");
