@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "core/command.h"
 #include "core/context.h"
 #include "core/decide_conversation.h"
 #include "core/directory.h"
@@ -175,7 +176,8 @@ Decisions answer_policy(const State& state, const Session& session, const Event&
 }
 
 Decisions choose_policy(const State& state, const Session& session, const Event& message,
-                        const std::string& name) {
+                        const std::string& wanted) {
+  const std::string name = lowered(wanted);
   const std::string current = policy_in_use(state, session);
   if (name != "default" && !is_policy(name)) {
     return {

@@ -103,7 +103,7 @@ Decisions answer_reset(const Order& asked) {
 }
 
 Decisions answer_compact(const Order& asked) {
-  if (asked.rules() >= 3 && asked.arguments() == "undo") {
+  if (asked.rules() >= 3 && lowered(asked.arguments()) == "undo") {
     return undo_compaction(asked.state, asked.session, asked.message);
   }
   return start_compaction(asked.state, asked.session, asked.message);

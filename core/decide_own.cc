@@ -10,6 +10,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/command.h"
 #include "core/decide_conversation.h"
 #include "core/model.h"
 #include "core/policy.h"
@@ -68,7 +69,7 @@ Decisions stay(const Wish& wish, const std::string& why, const std::string& name
 }
 
 Decisions switch_model(const Wish& wish, const std::string& name) {
-  const bool usual = name == kUsual && wish.state.directory.rules() >= 3;
+  const bool usual = lowered(name) == kUsual && wish.state.directory.rules() >= 3;
   const std::string& wanted = usual ? wish.settings().model() : name;
   const Result<ResolvedModel> model = resolve_model(wanted, wish.settings(), wish.catalogue());
   if (!model) return stay(wish, model.error().message, wanted);
@@ -89,7 +90,8 @@ Event setting_changed(const Wish& wish, std::string_view key, const std::string&
   return changed;
 }
 
-Decisions change_thinking(const Wish& wish, const std::string& value) {
+Decisions change_thinking(const Wish& wish, const std::string& wanted) {
+  const std::string value = lowered(wanted);
   constexpr std::string_view kLevels[] = {"off", "low", "medium", "high", kUsual};
   if (std::find(std::begin(kLevels), std::end(kLevels), value) == std::end(kLevels)) {
     return wish.reply("/thinking takes off, low, medium, high or default. Nothing was changed.");
@@ -113,7 +115,8 @@ std::string temperature_of(const std::string& text) {
 }
 
 Decisions change_temperature(const Wish& wish, const std::string& value) {
-  const std::string number = value == kUsual ? value : temperature_of(value);
+  const bool usual = lowered(value) == kUsual;
+  const std::string number = usual ? std::string(kUsual) : temperature_of(value);
   if (number.empty()) {
     return wish.reply("/temperature takes a number from 0 to 2, or default. Nothing was changed.");
   }
@@ -121,8 +124,8 @@ Decisions change_temperature(const Wish& wish, const std::string& value) {
 }
 
 Decisions change_system(const Wish& wish, const std::string& value) {
-  if (value == kUsual) {
-    return wish.reply(setting_changed(wish, "system", value),
+  if (lowered(value) == kUsual) {
+    return wish.reply(setting_changed(wish, "system", std::string(kUsual)),
                       "System prompt: what the settings say.");
   }
   if (value.size() > kSystemBytesMax) {
@@ -136,7 +139,8 @@ Decisions change_system(const Wish& wish, const std::string& value) {
   return wish.reply(std::move(changed), "The model is told this before the conversation.");
 }
 
-Decisions change_queue(const Wish& wish, const std::string& value) {
+Decisions change_queue(const Wish& wish, const std::string& wanted) {
+  const std::string value = lowered(wanted);
   constexpr std::string_view kModes[] = {"wait", "collect", "steer", "interrupt", kUsual};
   if (std::find(std::begin(kModes), std::end(kModes), value) == std::end(kModes)) {
     return wish.reply(
@@ -307,7 +311,7 @@ Decisions answer_set(const State& state, const Session& session, const Event& me
   const std::string& words = wish.arguments();
   if (words.empty()) return list_keys(wish);
   const std::size_t end = std::min(words.find_first_of(" \t\r\n"), words.size());
-  std::string name = words.substr(0, end);
+  std::string name = lowered(words.substr(0, end));
   if (name == "queue.mode") name = "queue";
   const std::size_t begin = words.find_first_not_of(" \t\r\n", end);
   std::vector<std::string> names;

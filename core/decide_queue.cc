@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/command.h"
 #include "core/decide_conversation.h"
 #include "core/erasure.h"
 #include "core/notation.h"
@@ -108,7 +109,7 @@ std::string queue_mode(const State& state, const Session& session) {
 }
 
 Decisions answer_queue(const State& state, const Session& session, const Event& message) {
-  const std::string& asked = message.content().arguments();
+  const std::string asked = lowered(message.content().arguments());
   if (asked == "clear") return clear_queue(session, message);
   if (!asked.empty()) {
     return {notice(session, &message,

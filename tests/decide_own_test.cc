@@ -172,6 +172,34 @@ TEST_CASE("a switch of the model that fails changes nothing and names the neares
   CHECK(talk.state().model().empty());
 }
 
+TEST_CASE("words that a command knows are known in any case, others stay as written", "[own]") {
+  Talk talk;
+  for (const auto& [written, line] : {std::pair{"/thinking HIGH", "thinking = high, set here"},
+                                      {"/set Thinking Low", "thinking = low, set here"},
+                                      {"/set Queue.Mode Collect", "queue = collect, set here"},
+                                      {"/policy Full", "policy = full, set here"},
+                                      {"/set policy Default", "policy = window ("},
+                                      {"/thinking Default", "thinking = default ("},
+                                      {"/model acme:Some-Model", "model = acme:Some-Model, set"},
+                                      {"/model Default", "model = echo ("},
+                                      {"/temperature 1", "temperature = 1, set here"},
+                                      {"/temperature DEFAULT", "temperature = default ("},
+                                      {"/system Be LOUD.", "system = a text"},
+                                      {"/system Default", "system = default ("}}) {
+    talk.say(written);
+    talk.say("/set");
+    INFO(written << ": " << talk.told());
+    CHECK(talk.told().find(line) != std::string::npos);
+  }
+  talk.say("/queue CLEAR");
+  CHECK(talk.told() == "Nothing waits.");
+  talk.exchange("one");
+  talk.exchange("two");
+  const Seq undone = talk.say("/compact Undo");
+  CHECK(talk.kinds_after(undone) == "NoticeIssued");
+  CHECK(talk.told() == "There is no summary here to undo.");
+}
+
 TEST_CASE("/provider goes to the same model there, or to its default", "[own]") {
   Talk talk;
   talk.say("/model openai:gpt-4o");
