@@ -1,8 +1,12 @@
 // /goal and /task: what a chat is for and what is to be done, said by a person.
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <sstream>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/command.h"
 #include "core/decide.h"
@@ -104,34 +108,72 @@ Event tasks_told(const AskedGoal& asked) {
   return asked.reply(std::move(text), "task", quotes);
 }
 
-// "done 3": the verb, and the task it names (0: none such); null: it is no verb with a number.
-const Verb* verb_of(const AskedGoal& asked, int* index) {
-  const std::string_view said = asked.arguments();
-  const std::size_t blank = std::min(said.find(' '), said.size());
-  const std::string word = lowered(said.substr(0, blank));
-  const auto verb = std::find_if(std::begin(kVerbs), std::end(kVerbs),
-                                 [&](const Verb& one) { return one.word == word; });
-  if (verb == std::end(kVerbs) || blank == said.size()) return nullptr;
-  const char* end = said.data() + said.size();
-  const auto [read, error] = std::from_chars(said.data() + blank + 1, end, *index);
-  return error == std::errc() && read == end ? verb : nullptr;
+struct Change {
+  const Verb* verb = nullptr;
+  std::vector<int> numbers;  // of tasks, each once; empty: the verb stands alone
+};
+
+// "3" and "#3".
+std::optional<int> task_number(std::string_view word) {
+  if (word.starts_with('#')) word.remove_prefix(1);
+  int number = 0;
+  const char* const end = word.data() + word.size();
+  const auto [read, error] = std::from_chars(word.data(), end, number);
+  if (error != std::errc() || read != end) return std::nullopt;
+  return number;
 }
 
-Decisions change_task(const AskedGoal& asked, const Verb& verb, int number) {
-  const auto& tasks = asked.session.state().tasks();
-  if (number < 1 || number > tasks.size()) {
-    return {
-        asked.reply("There is no task " + std::to_string(number) + "; /task lists them.", "task")};
+// "done", "done 3", "done 1, 2 and #4". A sentence that begins with such a word is none: it is a
+// task.
+std::optional<Change> change_of(const std::string& said) {
+  std::string words = lowered(said);
+  std::replace(words.begin(), words.end(), ',', ' ');
+  std::istringstream in(words);
+  std::string word;
+  in >> word;
+  const auto verb = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                 [&](const Verb& one) { return one.word == word; });
+  if (verb == std::end(kVerbs)) return std::nullopt;
+  Change change{verb, {}};
+  while (in >> word) {
+    if (word == "and" && !change.numbers.empty()) continue;
+    const std::optional<int> number = task_number(word);
+    if (!number) return std::nullopt;
+    const bool again =
+        std::find(change.numbers.begin(), change.numbers.end(), *number) != change.numbers.end();
+    if (!again) change.numbers.push_back(*number);
   }
-  const TaskRow& task = tasks.Get(number - 1);
-  Event changed = asked.fact();
-  changed.mutable_task_changed()->set_task(task.task());
-  changed.mutable_task_changed()->set_status(verb.status);
-  changed.mutable_task_changed()->set_answers(asked.message.seq());
-  return {std::move(changed),
-          asked.reply(std::string(verb.told) + ": " +
-                          escaped(asked.state.history.text(task.task()), kTaskBytesShown),
-                      "task", {task.task()})};
+  return change;
+}
+
+Decisions change_tasks(const AskedGoal& asked, const Change& change) {
+  const std::string verb(change.verb->word);
+  if (change.numbers.empty()) {
+    return {asked.reply("/task " + verb + " takes the number of a task, or several: /task " + verb +
+                            " 2. /task lists them; nothing was changed.",
+                        "task")};
+  }
+  const auto& tasks = asked.session.state().tasks();
+  Decisions decisions;
+  std::string text;
+  std::vector<Seq> quotes;
+  for (const int number : change.numbers) {
+    if (number < 1 || number > tasks.size()) {
+      const std::string none = "There is no task " + std::to_string(number);
+      return {asked.reply(none + "; /task lists them.", "task")};
+    }
+    const TaskRow& task = tasks.Get(number - 1);
+    Event changed = asked.fact();
+    changed.mutable_task_changed()->set_task(task.task());
+    changed.mutable_task_changed()->set_status(change.verb->status);
+    changed.mutable_task_changed()->set_answers(asked.message.seq());
+    decisions.push_back(std::move(changed));
+    text += (text.empty() ? std::string(change.verb->told) + ": " : "; ") +
+            escaped(asked.state.history.text(task.task()), kTaskBytesShown);
+    quotes.push_back(task.task());
+  }
+  decisions.push_back(asked.reply(std::move(text), "task", quotes));
+  return decisions;
 }
 
 }  // namespace
@@ -157,8 +199,7 @@ Decisions answer_goal(const State& state, const Session& session, const Event& m
 Decisions answer_task(const State& state, const Session& session, const Event& message) {
   const AskedGoal asked{state, session, message};
   if (asked.arguments().empty()) return {tasks_told(asked)};
-  int number = 0;
-  if (const Verb* verb = verb_of(asked, &number)) return change_task(asked, *verb, number);
+  if (const auto change = change_of(asked.arguments())) return change_tasks(asked, *change);
   const auto& tasks = session.state().tasks();
   if (std::count_if(tasks.begin(), tasks.end(), is_open) >= kOpenTasksMax) {
     return {asked.reply("That many tasks are open already (" + std::to_string(kOpenTasksMax) +

@@ -117,6 +117,37 @@ TEST_CASE("setting a goal keeps the tasks, and a task that is not there changes 
   CHECK(told(story, "/goal").find("Goal: second") == 0);
 }
 
+TEST_CASE("a verb of /task with no number is no task, and a sentence that begins so is one",
+          "[goals]") {
+  StepStory story;
+  told(story, "/task boxes");
+  for (const std::string verb : {"done", "Drop", "start", "block", "reopen"}) {
+    const std::string text = told(story, "/task " + verb);
+    CHECK(text.find(" 2. /task lists them; nothing was changed.") != std::string::npos);
+  }
+  REQUIRE(story.state().tasks_size() == 1);
+  CHECK(story.state().tasks(0).status() == TaskChanged::PENDING);
+  for (const char* task : {"done is better than perfect", "drop 2 letters at Anna's"}) {
+    told(story, "/task " + std::string(task));
+    CHECK(story.gateway->text(story.state().tasks().rbegin()->task()) == task);
+  }
+  CHECK(story.state().tasks_size() == 3);
+}
+
+TEST_CASE("a verb of /task takes several numbers, and none where one of them is missing",
+          "[goals]") {
+  StepStory story;
+  for (const char* task : {"one", "two", "three"}) told(story, "/task " + std::string(task));
+  CHECK(told(story, "/task done 1 4") == "There is no task 4; /task lists them.");
+  CHECK(story.state().tasks(0).status() == TaskChanged::PENDING);
+  CHECK(told(story, "/task Done 1, #3 and 1") == "Done: one; three");
+  CHECK(story.last("NoticeIssued").notice_issued().quotes_size() == 2);
+  CHECK(story.state().tasks(0).status() == TaskChanged::DONE);
+  CHECK(story.state().tasks(1).status() == TaskChanged::PENDING);
+  CHECK(story.state().tasks(2).status() == TaskChanged::DONE);
+  story.check_refold();
+}
+
 TEST_CASE("/reset and /forget say that goal and tasks stay", "[goals]") {
   StepStory story;
   CHECK(told(story, "/reset").find("stay") ==
