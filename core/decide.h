@@ -130,6 +130,10 @@ bool leads_to_fallback(const AttemptFailed& failed);
 // `event` says what happened to it, `text` is what it had said.
 Decisions fall_back(const State& state, const Session& session, const AttemptFailed& failed,
                     Seq event, const std::string& text);
+// Of a failure that ends the open turn: the owner is told what only an owner can mend, once until
+// it works again; nothing where the failure is told there anyway.
+Decisions tell_owner_of_end(const State& state, const Session& session,
+                            const AttemptFailed& failed);
 
 // decide_budget.cc: why no model is asked on this account today; empty: one may be.
 std::string budget_stop(const State& state, std::string_view place, std::int64_t user);

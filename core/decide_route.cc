@@ -164,17 +164,18 @@ class Successors {
   const TurnStarted& before_;
 };
 
-// What only its owner can mend, told once: nobody else notices while fallbacks answer.
-void tell_owner(const State& state, const std::string& provider, ErrorClass error,
-                Decisions* decisions) {
+// What only its owner can mend, told once until it works again, whoever asked.
+Decisions tell_owner(const State& state, const std::string& provider, const AttemptFailed& failed,
+                     std::string_view meanwhile) {
+  const ErrorClass error = failed.error();
   const HealthRow* row = state.directory.health().row(provider);
   const std::string owner = state.directory.owner_place();
-  if (!needs_somebody(error) || row == nullptr || row->failures() != 1 || owner.empty()) return;
-  const std::string what = error == FUNDS    ? " has no funds left"
-                           : error == UNSAFE ? " could not be reached safely"
-                                             : " refused our key";
-  decisions->push_back(
-      notice_at(state, owner, "⚠ " + provider + what + ". Fallbacks answer meanwhile.", "alarm"));
+  if (!needs_somebody(error) || row == nullptr || row->failures() != 1 || owner.empty()) return {};
+  const std::string what = error == FUNDS           ? " has no funds left"
+                           : error == UNSAFE        ? " could not be reached safely"
+                           : failed.status() == 403 ? " would not let us"
+                                                    : " refused our key";
+  return {notice_at(state, owner, "⚠ " + provider + what + ". " + std::string(meanwhile), "alarm")};
 }
 
 }  // namespace
@@ -222,6 +223,15 @@ Routed back_to(const ResolvedModel& wanted, const Routed& routed) {
   return back;
 }
 
+Decisions tell_owner_of_end(const State& state, const Session& session,
+                            const AttemptFailed& failed) {
+  const OpenTurn& open = session.state().open();
+  // The failure itself is told where the owner sits.
+  const bool reads_it = open.kind() == ANSWER && open.place() == state.directory.owner_place();
+  if (reads_it || state.directory.rules() < 3) return {};
+  return tell_owner(state, open.provider(), failed, "Nobody answers in its place.");
+}
+
 Decisions fall_back(const State& state, const Session& session, const AttemptFailed& failed,
                     Seq event, const std::string& text) {
   const OpenTurn& open = session.state().open();
@@ -235,8 +245,7 @@ Decisions fall_back(const State& state, const Session& session, const AttemptFai
   const std::uint32_t least = failed.error() == OVERFLOW ? before.window_tokens() + 1 : 0;
   std::optional<TurnStarted> next = Successors(state, session, before).next(passed, least);
   if (!next) return {};
-  Decisions decisions;
-  tell_owner(state, open.provider(), failed.error(), &decisions);
+  Decisions decisions = tell_owner(state, open.provider(), failed, "Fallbacks answer meanwhile.");
   Event retried = turn_retried(state, open, failed.error(), state.now, text);
   if (next->rules() != 0) record_prompt(state, session, session.state(), &*next, &decisions);
   *retried.mutable_turn_retried()->mutable_prompt() = *std::move(next);

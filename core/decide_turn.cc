@@ -494,7 +494,9 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
   if (failed.error() == OVERFLOW && turn.steps_size() > 0) {
     return {steps_too_long(state, turn, failed, text)};
   }
-  return {turn_failed(state, turn, failed, text, event.content().detail())};
+  Decisions decisions = tell_owner_of_end(state, *session, failed);
+  decisions.push_back(turn_failed(state, turn, failed, text, event.content().detail()));
+  return decisions;
 }
 
 namespace {

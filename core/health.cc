@@ -99,7 +99,7 @@ void Health::fail(const Event& event, const std::string& provider) {
   HealthRow& row = rows_[provider];
   row.set_provider(provider);
   // Where somebody has to mend it, another count begins: that is told.
-  const bool turns = needs_somebody(failed.error()) && !needs_somebody(row.error());
+  const bool turns = needs_somebody(failed.error()) && failed.error() != row.error();
   row.set_failures(turns ? 1 : row.failures() + 1);
   row.set_error(failed.error());
   row.set_event(event.seq());

@@ -240,6 +240,63 @@ TEST_CASE("a key that is not accepted is told to the owner, once until it works 
   CHECK(story.kinds_after(again) == "TurnRetried");
 }
 
+// Nobody stands in, and somebody owns it.
+struct Alone : TwoModels {
+  static constexpr const char* kOwner = "telegram:1";
+
+  Alone() : TwoModels(std::vector<std::string>{}) {
+    rows.mutable_settings_loaded()->set_telegram_owner(1);
+    load();
+  }
+
+  // What follows a failure that ends the turn.
+  std::string fail_for_good(ErrorClass error, std::int32_t status,
+                            const std::string& place = kPlace) {
+    say("hello", place, place == kOwner ? 1 : 0);
+    return kinds_after(fail_status(error, status, 0, "", place));
+  }
+};
+
+TEST_CASE("what only the owner can mend is told to the owner where nobody stands in, once",
+          "[route]") {
+  Alone story;
+  CHECK(story.fail_for_good(AUTH, 401) == "NoticeIssued TurnFailed");
+  const Event told = story.last("NoticeIssued");
+  CHECK(told.notice_issued().place() == Alone::kOwner);
+  CHECK(told.content().text() == "⚠ main refused our key. Nobody answers in its place.");
+  CHECK(story.fail_for_good(AUTH, 401) == "TurnFailed");
+  CHECK(story.fail_for_good(FUNDS, 402) == "NoticeIssued TurnFailed");
+  CHECK(story.last("NoticeIssued").content().text() ==
+        "⚠ main has no funds left. Nobody answers in its place.");
+  CHECK(story.fail_for_good(FUNDS, 402) == "TurnFailed");
+  story.say("hello");
+  story.complete(story.turn(), "well");
+  CHECK(story.fail_for_good(AUTH, 403) == "NoticeIssued TurnFailed");
+  CHECK(story.last("NoticeIssued").content().text() ==
+        "⚠ main would not let us. Nobody answers in its place.");
+  CHECK(story.fail_for_good(REQUEST, 400) == "TurnFailed");
+  story.check_again();
+}
+
+TEST_CASE("an owner who reads the failure is not told it twice", "[route]") {
+  Alone story;
+  CHECK(story.fail_for_good(AUTH, 401, Alone::kOwner) == "TurnFailed");
+  CHECK(story.fail_for_good(AUTH, 401) == "TurnFailed");  // the owner knows
+}
+
+TEST_CASE("the owner is told of the last fallback that refuses, too", "[route]") {
+  TwoModels story;
+  story.rows.mutable_settings_loaded()->set_telegram_owner(1);
+  story.load();
+  story.say("hello");
+  story.fail_status(AUTH, 401);
+  REQUIRE(story.asked() == "spare:s");
+  const Seq failed = story.fail_status(AUTH, 401);
+  CHECK(story.kinds_after(failed) == "NoticeIssued TurnFailed");
+  CHECK(story.last("NoticeIssued").content().text() ==
+        "⚠ spare refused our key. Nobody answers in its place.");
+}
+
 TEST_CASE("a summary has fallbacks, too", "[route]") {
   TwoModels story;
   for (int i = 0; i < 3; ++i) {
