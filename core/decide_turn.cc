@@ -82,6 +82,12 @@ Duration retry_delay(Seq turn, std::uint32_t attempt, std::uint32_t attempts) {
   return base + base * digest[0] / 2560;
 }
 
+// Whoever says how long to wait is believed, also where that is less than our own.
+Duration pause_before(Duration own, const AttemptFailed& failed, const State& state) {
+  const Duration asked(failed.retry_after());
+  return asked > Duration(0) && state.directory.rules() >= 3 ? asked : std::max(own, asked);
+}
+
 // What it thought and asked tools for.
 std::uint32_t unseen_tokens(const State& state, Seq last_chunk) {
   const std::uint32_t rules = state.directory.rules();
@@ -482,9 +488,9 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
   const bool read = was_read(state, turn, text);
   const bool again_at_all = !refused && !stopped && !read && !holds_up(state, *session);
   if (worth_retrying(failed.error()) && again_at_all && attempts < attempts_max) {
-    const Duration delay =
-        std::max(retry_delay(turn.seq(), turn.attempt(), attempts), Duration(failed.retry_after()));
-    return {turn_retried(state, turn, failed.error(), state.now + delay, text)};
+    const Duration pause =
+        pause_before(retry_delay(turn.seq(), turn.attempt(), attempts), failed, state);
+    return {turn_retried(state, turn, failed.error(), state.now + pause, text)};
   }
   Decisions again;
   if (failed.error() == OVERFLOW && !stopped) again = retry_shorter(state, *session, event);

@@ -297,6 +297,14 @@ TEST_CASE("the owner is told of the last fallback that refuses, too", "[route]")
         "⚠ spare refused our key. Nobody answers in its place.");
 }
 
+TEST_CASE("a server that says how long to wait is asked after that, sooner or later", "[route]") {
+  TwoModels story;
+  const std::int64_t pause = GENERATE(100, 17'000);
+  story.say("hello");
+  story.fail_status(RATE, 429, pause);
+  CHECK(story.turn().not_before() == to_milliseconds(story.now) + pause);
+}
+
 TEST_CASE("a summary has fallbacks, too", "[route]") {
   TwoModels story;
   for (int i = 0; i < 3; ++i) {
