@@ -39,7 +39,7 @@ std::string room_text(const TurnStarted& turn) {
   }
   text += ")";
   if (turn.calibration() != 1'000) {
-    text += ", by our estimate " + std::to_string(estimated_budget(turn)) + ": it reports " +
+    text += ", by our estimate " + std::to_string(estimated_budget(turn)) + ": it counts " +
             std::to_string(turn.calibration() / 10) + " for 100 of ours";
   }
   return text + ".";

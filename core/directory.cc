@@ -5,6 +5,7 @@
 
 #include "core/codec.h"
 #include "core/open_turn.h"
+#include "core/tokens.h"
 
 namespace daybook {
 
@@ -209,7 +210,7 @@ void Directory::calibrate(const std::string& model, std::uint64_t estimated,
   const std::uint64_t heard =
       std::clamp(reported * 1'000 / estimated, kCalibrationLeast, kCalibrationMost);
   CalibrationRow& row = calibrations_[model];
-  const std::uint64_t believed = row.answers() == 0 ? 1'000 : row.per_thousand();
+  const std::uint64_t believed = row.answers() == 0 ? first_calibration(model) : row.per_thousand();
   row.set_model(model);
   row.set_per_thousand(static_cast<std::uint32_t>((believed * (kCalibrationWeight - 1) + heard) /
                                                   kCalibrationWeight));
@@ -218,7 +219,7 @@ void Directory::calibrate(const std::string& model, std::uint64_t estimated,
 
 std::uint32_t Directory::calibration(const std::string& provider, const std::string& model) const {
   const auto found = calibrations_.find(model_name(provider, model));
-  return found == calibrations_.end() ? 1'000 : found->second.per_thousand();
+  return found == calibrations_.end() ? first_calibration(model) : found->second.per_thousand();
 }
 
 // Remembers how far from its beginning on a conversation is forgotten.

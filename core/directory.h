@@ -62,7 +62,7 @@ class Directory {
   [[nodiscard]] const CatalogueLoaded& catalogue() const { return state_.catalogue(); }
 
   // Tokens that this model of this provider reports for 1,000 of our estimate, learnt from its
-  // answers, the latest weighing most. 1,000 while it has given none.
+  // answers, the latest weighing most; first_calibration() while it has given none.
   [[nodiscard]] std::uint32_t calibration(const std::string& provider,
                                           const std::string& model) const;
 

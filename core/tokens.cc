@@ -21,6 +21,17 @@ constexpr Hundredths kWideBlank = 60;
 constexpr Hundredths kSign = 62;
 constexpr Hundredths kUnknownLetter = 100;
 
+// Reported by a model for 1,000 of ours.
+constexpr std::uint32_t kAsEstimated = 1'000;
+constexpr std::uint32_t kCutFiner = 1'350;
+
+struct FinerFamily {
+  std::string_view name;
+  std::uint32_t since;  // as version_of() has it
+};
+constexpr auto kFinerFamilies =
+    std::to_array<FinerFamily>({{"fable", 0}, {"opus", 407}, {"sonnet", 500}});
+
 // Up to and including `last`, from where the row before it ends.
 struct LetterClass {
   char32_t last;
@@ -114,12 +125,43 @@ std::uint32_t tokens_by_bytes(std::string_view text) {
   return static_cast<std::uint32_t>((quarters + 3) / 4);
 }
 
+// 407 of "-4-7" and "-4.7:free", 400 of "-4-20250514"; 0: it names none, as the newest does.
+std::uint32_t version_of(std::string_view text) {
+  std::uint32_t version = 0;
+  for (const std::uint32_t weight : {100U, 1U}) {
+    if (!text.starts_with('-') && !text.starts_with('.')) break;
+    text.remove_prefix(1);
+    const std::string_view digits = run_of(text, is_digit);
+    if (digits.size() > 2) break;  // a date
+    std::uint32_t number = 0;
+    for (const char digit : digits) number = number * 10 + static_cast<std::uint32_t>(digit - '0');
+    version += weight * number;
+    text.remove_prefix(digits.size());
+  }
+  return version;
+}
+
 }  // namespace
 
 std::uint32_t estimate_tokens(std::string_view text, std::uint32_t rules) {
   if (rules < 3) return tokens_by_bytes(text);
   if (text.empty()) return 0;
   return std::max(tokens_by_class(text), 1U);
+}
+
+std::uint32_t first_calibration(std::string_view model) {
+  constexpr std::string_view kVendor = "claude-";
+  const std::size_t begin = model.find(kVendor);
+  if (begin == model.npos) return kAsEstimated;
+  model.remove_prefix(begin + kVendor.size());
+  const std::string_view name = run_of(model, is_letter);
+  model.remove_prefix(name.size());
+  const std::uint32_t version = version_of(model);
+  for (const FinerFamily& family : kFinerFamilies) {
+    const bool newer = version == 0 || version >= family.since;
+    if (family.name == name && newer) return kCutFiner;
+  }
+  return kAsEstimated;
 }
 
 }  // namespace daybook

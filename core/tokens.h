@@ -22,4 +22,8 @@ inline constexpr std::uint32_t kAnswerTokens = 3;
 // token, anything else 2.
 std::uint32_t estimate_tokens(std::string_view text, std::uint32_t rules = kRulesVersion);
 
+// What a model of this name reports for 1,000 of our estimate, before it has reported anything:
+// more of Claude's newer ones, which cut texts finer.
+std::uint32_t first_calibration(std::string_view model);
+
 }  // namespace daybook

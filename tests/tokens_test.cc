@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "core/directory.h"
 #include "core/letters.h"
+#include "tests/events.h"
 
 namespace daybook::tokens_test {
 
@@ -15,6 +17,38 @@ TEST_CASE("a short word is a token, a long one more, and a blank between words n
   CHECK(estimate_tokens("one two three") == 3);
   CHECK(estimate_tokens("internationalisation") == 3);
   CHECK(estimate_tokens("camelCaseName") == 4);  // 1.83 and two inner capitals
+}
+
+TEST_CASE("Claude's newer models are believed to cut finer, before they have reported anything",
+          "[tokens]") {
+  const Directory nobody;
+  for (const char* model :
+       {"anthropic/claude-opus-4.7", "claude-opus-4-7", "claude-opus-4-8-20260801",
+        "anthropic/claude-opus-5", "anthropic/claude-sonnet-5.5:free", "claude-sonnet-5",
+        "anthropic/claude-fable-5.2", "~anthropic/claude-opus-latest", "claude-sonnet-10"}) {
+    INFO(model);
+    CHECK(nobody.calibration("p", model) == 1'350);
+  }
+  for (const char* model :
+       {"anthropic/claude-opus-4.6", "claude-opus-4-20250514", "anthropic/claude-sonnet-4.6",
+        "claude-sonnet-4-5", "anthropic/claude-haiku-5.5", "claude-3-opus-20240229",
+        "claude-3-5-sonnet", "openai/gpt-4o", "claude-", "claude-opusculum-9"}) {
+    INFO(model);
+    CHECK(nobody.calibration("p", model) == 1'000);
+  }
+}
+
+TEST_CASE("what a model reports moves what was believed of it at first", "[tokens]") {
+  Directory directory;
+  Event started = testing::turn_started(testing::at(1, 1, 1), "console:local", 1);
+  started.mutable_turn_started()->set_model("claude-opus-5");
+  started.mutable_turn_started()->set_rules(3);
+  started.mutable_turn_started()->set_tokens(1'000);
+  directory.apply(started);
+  Event completed = testing::turn_completed(testing::at(2, 2, 1), 1, "well");
+  completed.mutable_turn_completed()->mutable_usage()->set_prompt_tokens(1'550);
+  directory.apply(completed);
+  CHECK(directory.calibration("p", "claude-opus-5") == 1'400);
 }
 
 TEST_CASE("digits go by threes, signs and wide blanks by parts of a token", "[tokens]") {
