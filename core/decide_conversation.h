@@ -17,6 +17,8 @@ namespace daybook {
 
 // decide_own.cc: what a conversation has set for itself.
 std::string model_in_use(const State& state, const Session& session);
+// " Near it: a, b.", other models whose names look like this one; or where to look for them.
+std::string near_text(const State& state, const std::string& name);
 Decisions answer_model(const State& state, const Session& session, const Event& message);
 Decisions answer_models(const State& state, const Session& session, const Event& message);
 Decisions answer_provider(const State& state, const Session& session, const Event& message);

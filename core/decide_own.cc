@@ -54,18 +54,9 @@ std::string model_list(const Wish& wish) {
   return text;
 }
 
-std::string near_text(const Wish& wish, const std::string& name) {
-  if (wish.state.directory.rules() < 3) return {};
-  std::string text;
-  for (const std::string& near : nearest_models(name, wish.settings(), wish.catalogue())) {
-    text += (text.empty() ? " Near it: " : ", ") + near;
-  }
-  return text.empty() ? " /models lists what there is." : text + ".";
-}
-
 Decisions stay(const Wish& wish, const std::string& why, const std::string& name) {
   return wish.reply(why + " The model stays " + model_in_use(wish.state, wish.session) + "." +
-                    near_text(wish, name));
+                    near_text(wish.state, name));
 }
 
 Decisions switch_model(const Wish& wish, const std::string& name) {
@@ -78,7 +69,14 @@ Decisions switch_model(const Wish& wish, const std::string& name) {
   if (!usual) switched.mutable_model_switched()->set_model(name);
   switched.mutable_model_switched()->set_provider(model->provider);
   switched.mutable_model_switched()->set_from(model_in_use(wish.state, wish.session));
-  return wish.reply(std::move(switched), "Model: " + wanted + ".");
+  std::string text = "Model: " + wanted + ".";
+  const bool missing = !usual && wish.state.directory.rules() >= 3 &&
+                       missing_in_list(*model, wish.settings(), wish.catalogue());
+  if (missing) {
+    text += " The list of " + model->provider + " does not have it, which may be old." +
+            near_text(wish.state, wanted);
+  }
+  return wish.reply(std::move(switched), std::move(text));
 }
 
 Event setting_changed(const Wish& wish, std::string_view key, const std::string& value) {
@@ -224,6 +222,20 @@ Decisions show_or_change(const Wish& wish, std::string_view key, std::string_vie
 std::string model_in_use(const State& state, const Session& session) {
   const std::string& own = session.state().model();
   return own.empty() ? state.directory.settings().model() : own;
+}
+
+std::string near_text(const State& state, const std::string& name) {
+  if (state.directory.rules() < 3) return {};
+  const SettingsLoaded& settings = state.directory.settings();
+  const CatalogueLoaded& catalogue = state.directory.catalogue();
+  const Result<ResolvedModel> itself = resolve_model(name, settings, catalogue);
+  std::string text;
+  for (const std::string& near : nearest_models(name, settings, catalogue)) {
+    const Result<ResolvedModel> other = resolve_model(near, settings, catalogue);
+    if (itself && other && *itself == *other) continue;
+    text += (text.empty() ? " Near it: " : ", ") + near;
+  }
+  return text.empty() ? " /models lists what there is." : text + ".";
 }
 
 std::string own_keys(const Session& session) { return keys_of(session.state()); }

@@ -1,6 +1,7 @@
 #include "core/failure_text.h"
 
 #include "core/context.h"
+#include "core/decide_conversation.h"
 #include "core/open_turn.h"
 
 namespace daybook {
@@ -53,6 +54,12 @@ std::string reason_of(ErrorClass error, const std::string& provider, int status,
   return provider + " failed" + code + ".";
 }
 
+// OpenRouter says so with a 400.
+bool no_such_model(const AttemptFailed& failed, const std::string& detail) {
+  const bool said = failed.status() == 400 && detail.find("valid model") != std::string::npos;
+  return failed.error() == REQUEST && (failed.status() == 404 || said);
+}
+
 // "b of c": who could not answer before the model that failed last.
 std::string failed_before(const State& state, const OpenTurn& turn) {
   const std::optional<Event> recorded = state.history.clear_event(turn.prompt());
@@ -79,6 +86,9 @@ std::string failure_sentence(const State& state, const OpenTurn& turn, const Att
                         turn.steps_size() > 0, rules);
   if (quoted(failed.error(), failed.status(), detail, rules)) {
     sentence += " It said: " + detail;
+  }
+  if (no_such_model(failed, detail)) {
+    sentence += near_text(state, model_name(turn.provider(), turn.model()));
   }
   const std::uint32_t attempts = rules < 3 ? turn.attempt() : attempts_of_model(turn);
   if (attempts > 1) sentence += " Tried " + std::to_string(attempts) + " times.";

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/settings.h"
@@ -220,10 +221,35 @@ void add_vendor(std::vector<std::string>& names, std::string_view prefix, std::s
   }
 }
 
+// What stands before a model's name at this provider.
+std::string prefix_of(const std::string& provider) {
+  return provider + (provider == "gemini" || provider == "openrouter" ? "/" : ":");
+}
+
+// Whether whoever lists `listed` has `model`: a variant may go without saying.
+bool listed_as(std::string_view listed, std::string_view model) {
+  const bool variants = listed.find(':') != listed.npos && model.find(':') != model.npos;
+  if (variants) return same_letters(listed, model);
+  return same_letters(listed.substr(0, listed.find(':')), model.substr(0, model.find(':')));
+}
+
+// What the provider that this name is of lists itself, if that is not offered already.
+void add_listed(std::vector<std::string>& names, std::string_view name,
+                const SettingsLoaded& settings, const CatalogueLoaded& catalogue) {
+  const Result<ResolvedModel> model = resolve_model(name, settings, catalogue);
+  if (!model) return;
+  const std::set<std::string> offered(names.begin(), names.end());
+  for (const ModelRow& row : catalogue.rows()) {
+    const std::string listed = prefix_of(model->provider) + row.id();
+    const bool known = offered.contains(listed) || offered.contains(row.id());
+    if (row.source() == model->provider && !known) names.push_back(listed);
+  }
+}
+
 std::vector<std::string> offered_by(const ProviderRow& provider, const CatalogueLoaded& catalogue) {
   std::vector<std::string> names;
   const std::string& name = provider.name();
-  const std::string prefix = name == "gemini" || name == "openrouter" ? name + "/" : name + ":";
+  const std::string prefix = prefix_of(name);
   if (provider.models_size() > 0) {
     for (const std::string& model : provider.models()) names.push_back(prefix + model);
   } else if (provider.kind() == "echo") {
@@ -362,6 +388,7 @@ Result<std::string> model_at(std::string_view provider, std::string_view name,
 std::vector<std::string> nearest_models(std::string_view name, const SettingsLoaded& settings,
                                         const CatalogueLoaded& catalogue) {
   std::vector<std::string> known = known_models(settings, catalogue);
+  add_listed(known, name, settings, catalogue);
   std::vector<std::string> near;
   while (near.size() < kNearModelsMax) {
     std::vector<std::string> forms;
@@ -379,6 +406,23 @@ std::vector<std::string> nearest_models(std::string_view name, const SettingsLoa
     known.erase(at);
   }
   return near;
+}
+
+bool missing_in_list(const ResolvedModel& model, const SettingsLoaded& settings,
+                     const CatalogueLoaded& catalogue) {
+  const ProviderRow* provider = find_provider(settings.providers(), model.provider);
+  if (provider == nullptr) return false;
+  const auto& offered = provider->models();
+  bool there = std::any_of(offered.begin(), offered.end(),
+                           [&](const std::string& name) { return listed_as(name, model.model); });
+  bool lists = false;
+  for (const ModelRow& row : catalogue.rows()) {
+    const bool own = row.source() == kOwnRows && same_model(row.id(), model.model);
+    const bool listed = row.source() == model.provider;
+    there = there || own || (listed && listed_as(row.id(), model.model));
+    lists = lists || listed;
+  }
+  return lists && !there;
 }
 
 std::vector<std::string> known_models(const SettingsLoaded& settings,

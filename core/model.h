@@ -73,9 +73,14 @@ inline constexpr std::string_view kOwnRows = "settings";  // ModelRow.source
 Result<std::string> model_at(std::string_view provider, std::string_view name,
                              const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
 
-// Up to three of those worth offering that look most like this name, the likest first.
+// Up to three of those worth offering, and of what the provider it names lists, that look most like
+// this name, the likest first.
 std::vector<std::string> nearest_models(std::string_view name, const SettingsLoaded& settings,
                                         const CatalogueLoaded& catalogue);
+
+// Its provider lists its models, and this is none of them. The list may be old.
+bool missing_in_list(const ResolvedModel& model, const SettingsLoaded& settings,
+                     const CatalogueLoaded& catalogue);
 
 // Names worth offering for these settings, for /models and "did you mean".
 std::vector<std::string> known_models(const SettingsLoaded& settings,

@@ -200,6 +200,32 @@ TEST_CASE("words that a command knows are known in any case, others stay as writ
   CHECK(talk.told() == "There is no summary here to undo.");
 }
 
+TEST_CASE("a model that its provider does not list is set, and the nearest are named", "[own]") {
+  Talk talk;
+  Event lists;
+  CatalogueLoaded* catalogue = lists.mutable_catalogue_loaded();
+  *catalogue = built_in_catalogue();
+  for (const char* id : {"boat-large", "boat-small:8b", "ship"}) {
+    ModelRow* row = catalogue->add_rows();
+    row->set_id(id);
+    row->set_source("acme");
+    row->set_context_tokens(8'000);
+  }
+  talk.gateway->record(std::move(lists), talk.now);
+  talk.say("/model acme:boat-larg");
+  CHECK(talk.state().model() == "acme:boat-larg");
+  CHECK(talk.told() ==
+        "Model: acme:boat-larg. The list of acme does not have it, which may be old. Near it: "
+        "acme:boat-large.");
+  talk.say("/model acme:boat-small:70b");
+  CHECK(talk.told().find("does not have it") != std::string::npos);
+  // What it lists, and what lists nothing.
+  for (const char* name : {"acme:boat-large", "acme:Boat-Small", "openai:unheard-of", "echo"}) {
+    talk.say("/model " + std::string(name));
+    CHECK(talk.told() == "Model: " + std::string(name) + ".");
+  }
+}
+
 TEST_CASE("/provider goes to the same model there, or to its default", "[own]") {
   Talk talk;
   talk.say("/model openai:gpt-4o");

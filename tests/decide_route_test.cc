@@ -305,6 +305,27 @@ TEST_CASE("a server that says how long to wait is asked after that, sooner or la
   CHECK(story.turn().not_before() == to_milliseconds(story.now) + pause);
 }
 
+TEST_CASE("a model that does not exist is named with those that look like it", "[route]") {
+  Alone story;
+  const bool wrong = GENERATE(true, false);
+  Event lists;
+  for (const char* id : {"m", "boat-large", "boat-small"}) {
+    ModelRow* row = lists.mutable_catalogue_loaded()->add_rows();
+    row->set_id(id);
+    row->set_source("main");
+    row->set_context_tokens(8'000);
+  }
+  story.gateway->record(std::move(lists), story.now);
+  story.say(wrong ? "/model main:boat-larg" : "/model main:boat-large");
+  CHECK(story.fail_for_good(REQUEST, 404) == "TurnFailed");
+  const std::string why = story.last("TurnFailed").content().detail();
+  INFO(why);
+  CHECK((why.find(" Near it: main:boat-large") != std::string::npos) == wrong);
+  CHECK(why.find("main:boat-large, main:boat-large") == std::string::npos);
+  CHECK(story.fail_for_good(REQUEST, 413) == "TurnFailed");
+  CHECK(story.last("TurnFailed").content().detail().find("Near it") == std::string::npos);
+}
+
 TEST_CASE("a summary has fallbacks, too", "[route]") {
   TwoModels story;
   for (int i = 0; i < 3; ++i) {
