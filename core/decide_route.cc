@@ -55,6 +55,21 @@ std::optional<PassedModel> obstacle_of(const State& state, const ResolvedModel& 
   return obstacle;
 }
 
+// Where nobody stands in, the pause that this very model asked for is waited out, as one inside a
+// turn is. A key that is not accepted is tried again: nothing else tells whether it works by now.
+std::optional<PassedModel> pause_of(const State& state, const ResolvedModel& model) {
+  const std::optional<PassedModel> obstacle = obstacle_of(state, model);
+  if (state.directory.rules() < 3 || !obstacle || obstacle->why() != PassedModel::RESTS) return {};
+  const std::optional<Event> event = state.history.clear_event(obstacle->event());
+  if (!event || event->attempt_failed().retry_after() <= 0) return {};
+  const std::optional<Event> turn = state.history.clear_event(event->attempt_failed().turn());
+  const bool too_long = from_milliseconds(obstacle->until()) - state.now > kRetryAfterMax;
+  if (!turn || too_long || needs_somebody(event->attempt_failed().error())) return {};
+  const TurnStarted& asked = turn->turn_started();
+  return asked.provider() == model.provider && asked.model() == model.model ? obstacle
+                                                                            : std::nullopt;
+}
+
 // The one that was drawn highest of those that may be asked.
 const ResolvedModel* draw(const State& state, const Session& session,
                           const std::vector<const ResolvedModel*>& free, Route* route) {
@@ -191,10 +206,12 @@ bool leads_to_fallback(const AttemptFailed& failed) {
 Routed route_turn(const State& state, const Session& session, const ResolvedModel& wanted,
                   const std::string& task) {
   Routed routed{wanted, {}};
-  if (state.directory.settings().fallbacks().empty()) return routed;
   Route& route = routed.route;
   const std::vector<ResolvedModel> candidates = candidates_of(state, wanted, &route);
-  if (candidates.size() == 1) return routed;
+  if (candidates.size() == 1) {
+    if (const auto pause = pause_of(state, wanted)) *route.add_passed() = *pause;
+    return routed;
+  }
   route.set_task(task);
   const bool learned = state.directory.settings().route() == "learned";
   std::vector<const ResolvedModel*> free;

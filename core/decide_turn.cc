@@ -11,6 +11,7 @@
 #include "core/health.h"
 #include "core/letters.h"
 #include "core/model.h"
+#include "core/notation.h"
 #include "core/open_turn.h"
 #include "core/policy.h"
 #include "core/preface.h"
@@ -22,6 +23,9 @@
 namespace daybook {
 
 namespace {
+
+// A shorter pause is nothing to speak of.
+constexpr Duration kPauseTold{10'000};
 
 // Where nobody else was considered there is nothing to say.
 void set_route(const Route& route, TurnStarted* turn) {
@@ -293,6 +297,16 @@ Event all_but_last(const Session& session, const std::vector<Event>& messages) {
   return event;
 }
 
+// An answer that waits out a pause which its provider asked for comes late.
+std::optional<Event> pause_told(const State& state, const Session& session, const Event& started) {
+  const Time until = from_milliseconds(opened_turn(started).not_before());
+  if (until - state.now < kPauseTold) return std::nullopt;
+  return notice(session, nullptr,
+                started.turn_started().provider() + " asked for a pause until " +
+                    time_text(until).substr(11, 8) + " UTC; the answer follows then.",
+                "pause");
+}
+
 // Why not all of them can be answered.
 std::string stop_of_any(const State& state, const Session& session,
                         const std::vector<Event>& messages) {
@@ -388,6 +402,9 @@ Decisions start_answers(const State& state, const Session& session,
     started = with_choice(state, session, turn_with(back_to(*model, routed)));
   }
   if (!started) return refuse(started.error().message, "context");
+  if (std::optional<Event> told = pause_told(state, session, started->back())) {
+    started->insert(started->begin(), *std::move(told));
+  }
   return *std::move(started);
 }
 

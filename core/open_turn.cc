@@ -26,6 +26,11 @@ OpenTurn opened_turn(const Event& event) {
   turn.set_restarts(started.restarts());
   turn.set_continues(started.continues());
   turn.set_wanted(started.route().wanted());
+  // It has nobody to stand in, and waits out the pause that it asked for.
+  const bool alone = started.route().task().empty();
+  for (const PassedModel& passed : started.route().passed()) {
+    if (alone && passed.why() == PassedModel::RESTS) turn.set_not_before(passed.until());
+  }
   return turn;
 }
 

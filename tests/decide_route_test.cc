@@ -326,6 +326,44 @@ TEST_CASE("a model that does not exist is named with those that look like it", "
   CHECK(story.last("TurnFailed").content().detail().find("Near it") == std::string::npos);
 }
 
+TEST_CASE("where nobody stands in, the pause that a model asked for is waited out", "[route]") {
+  Alone story;
+  story.say("hello");
+  story.fail_status(RATE, 429, 60'000);
+  story.now += Duration(10'000);
+  const Seq asked = story.say("hello", kElsewhere);
+  CHECK(story.kinds_after(asked) == "NoticeIssued TurnStarted");
+  CHECK(story.last("NoticeIssued").content().text() ==
+        "main asked for a pause until 00:17:40 UTC; the answer follows then.");
+  const std::int64_t until = to_milliseconds(story.now) + 50'000;
+  CHECK(story.turn(kElsewhere).not_before() == until);
+  story.commit();
+  story.crash();
+  CHECK(story.turn(kElsewhere).not_before() == until);
+  // Another model of it may be asked, and so may this one when nothing is left of the pause.
+  story.say("/model main:other", "console:third");
+  story.say("hello", "console:third");
+  CHECK(story.turn("console:third").not_before() == 0);
+  story.now += Duration(50'000);
+  story.say("hello", "console:fourth");
+  CHECK(story.turn("console:fourth").not_before() == 0);
+  story.check_again();
+}
+
+TEST_CASE("a pause that is too long, and a key that was refused, keep nobody waiting", "[route]") {
+  Alone story;
+  story.say("hello");
+  if (GENERATE(true, false)) {
+    story.fail_status(RATE, 429, 600'000);
+  } else {
+    story.fail_status(AUTH, 401);
+  }
+  REQUIRE(story.idle());
+  const Seq again = story.say("again");
+  CHECK(story.kinds_after(again) == "TurnStarted");
+  CHECK(story.turn().not_before() == 0);
+}
+
 TEST_CASE("a summary has fallbacks, too", "[route]") {
   TwoModels story;
   for (int i = 0; i < 3; ++i) {
