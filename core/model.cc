@@ -299,6 +299,13 @@ Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded&
   return resolve_with("openrouter", name, settings, catalogue);
 }
 
+std::string summary_model_trouble(const SettingsLoaded& settings,
+                                  const CatalogueLoaded& catalogue) {
+  if (settings.summary_model().empty()) return {};
+  const Result<ResolvedModel> model = resolve_model(settings.summary_model(), settings, catalogue);
+  return model ? std::string() : "agent.summary_model: " + model.error().message;
+}
+
 std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,
                                       const CatalogueLoaded& catalogue) {
   struct Found {

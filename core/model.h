@@ -34,6 +34,9 @@ struct ResolvedModel {
 Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
                                     const CatalogueLoaded& catalogue);
 
+// Why agent.summary_model names no model; empty: it names one, or none is set.
+std::string summary_model_trouble(const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
+
 // Whether it is told by marks in the prompt how much of it to cache: Anthropic's models, to which
 // OpenRouter hands them on. Others cache by themselves; servers that know no marks may refuse them.
 bool takes_cache_marks(const ResolvedModel& model);

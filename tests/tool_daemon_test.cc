@@ -175,6 +175,24 @@ TEST_CASE("wrong settings and command lines have their exit codes", "[daemon]") 
   CHECK(holds(check.errors, "no journal yet"));
 }
 
+TEST_CASE("a model for summaries that nobody has is told before it is needed", "[daemon]") {
+  Alone alone;
+  const std::string file =
+      alone.directory.write("config.toml", "[agent]\nsummary_model = \"nowhere:x\"\n");
+  const std::string told = "agent.summary_model: There is no provider nowhere";
+  const Finished check = run_program(
+      {build_directory() + "/daybookd", "--check", "--data", alone.data(), "--config", file},
+      alone.environment);
+  CHECK(check.status == 0);
+  CHECK(holds(check.errors, told));
+  alone.start({"--config", file});
+  REQUIRE(alone.process->wait_for_errors(told));
+  CHECK(alone.stop() == 0);
+  const Finished doctor = alone.tool({"doctor", "--config", file});
+  INFO(doctor.output + doctor.errors);
+  CHECK(holds(doctor.output, told));
+}
+
 TEST_CASE("a daemon killed before or after any event answers when it is back", "[daemon]") {
   for (const std::string moment : {"before:", "after:"}) {
     for (int seq = 4; seq <= 9; ++seq) {

@@ -90,6 +90,15 @@ Result<CatalogueLoaded> models_of(const Settings& settings) {
   return Error{"catalogue.file: " + rows.error().message, ExitCode::kSettings};
 }
 
+// Of those that the settings name.
+void warn_of_models(spdlog::logger& log, const SettingsLoaded& settings,
+                    const CatalogueLoaded& catalogue) {
+  const auto model = resolve_model(settings.model(), settings, catalogue);
+  if (!model) log.warn("{}", model.error().message);
+  const std::string trouble = summary_model_trouble(settings, catalogue);
+  if (!trouble.empty()) log.warn("{}", trouble);
+}
+
 std::string why_this_model(const LoadedSettings& settings) {
   if (!settings.values.agent.model_chosen) {
     return settings.values.agent.model == "echo"
@@ -124,9 +133,7 @@ Result<void> Daemon::load() {
 Result<void> Daemon::check() {
   if (auto loaded = load(); !loaded) return loaded;
   const Event facts = settings_loaded(settings_.values);
-  const auto model = resolve_model(settings_.values.agent.model, facts.settings_loaded(),
-                                   catalogue_with(CatalogueLoaded()));
-  if (!model) log_.log().warn("{}", model.error().message);
+  warn_of_models(log_.log(), facts.settings_loaded(), catalogue_with(CatalogueLoaded()));
   const std::string& directory = settings_.values.journal.dir;
   if (const auto interrupted = interrupted_restore(directory)) return *interrupted;
   if (access((directory + "/data.mdb").c_str(), F_OK) != 0) {
@@ -273,9 +280,7 @@ void Daemon::announce() {
                   settings_.values.journal.dir, journal_->last());
   log_.log().info("model {} ({})", settings_.values.agent.model, why_this_model(settings_));
   log_.log().info("channels: {}", names.empty() ? "none" : names);
-  const auto model = resolve_model(settings_.values.agent.model, gateway_->directory().settings(),
-                                   gateway_->directory().catalogue());
-  if (!model) log_.log().warn("{}", model.error().message);
+  warn_of_models(log_.log(), gateway_->directory().settings(), gateway_->directory().catalogue());
   if (telegram_ == nullptr && console_ == nullptr) {
     log_.log().info("no Telegram token is set: talk with `daybook chat`, or run `daybook setup`");
   }

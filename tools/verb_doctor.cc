@@ -189,6 +189,8 @@ void examine_providers(Web& web, const Settings& settings, const Findings& findi
   } else {
     findings(bad(model.error().message, "daybook config set agent.model NAME"));
   }
+  const std::string trouble = summary_model_trouble(loaded.settings_loaded(), built_in_catalogue());
+  if (!trouble.empty()) findings(bad(trouble, "daybook config set agent.summary_model NAME"));
 }
 
 Result<void> run_doctor(const Tool& tool, bool offline) {
