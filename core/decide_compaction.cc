@@ -3,10 +3,11 @@
 // policy `incremental` it is one part after the other, for where prompts leave them out.
 //
 // Law: one begins because somebody asked, or because an answer has ended and the next prompt would
-// be too full, or its provider found this one so; never because of a restart. What the summariser
-// finds too long is tried by half, then by a quarter. A summary that is not good enough is not
-// taken: then beginnings of the messages stand for them, and where that saves nothing, prompts
-// leave out what is old.
+// be too full, or its provider found this one so, or because under the policy `reset` the next
+// answer would begin anew; never because of a restart. What the summariser finds too long is tried
+// by half, then by a quarter. A summary that is not good enough, or by which a prompt gains
+// nothing, is not taken: then beginnings of the messages stand for them, and where that gains
+// nothing either, prompts leave out what is old.
 #include <algorithm>
 #include <utility>
 
@@ -120,16 +121,57 @@ void set_source(const std::vector<Entry>& source, CompactionStarted* started) {
   started->set_messages(static_cast<std::uint32_t>(source.size()));
 }
 
-// CompactionStarted for the older half of what no summary covers; nullopt: it is too little.
-std::optional<Event> compaction_of_half(const SessionState& session) {
-  const auto half = older_half(live_entries(session));
-  if (!half) return std::nullopt;
+// What a summary of so many tokens takes in a prompt.
+std::uint32_t cost_of_summary(Granularity granularity, std::uint32_t tokens) {
+  const std::string_view intro = granularity == WHOLE    ? kSummaryIntro
+                                 : granularity == BRANCH ? kBranchIntro
+                                                         : kPartIntro;
+  return tokens + estimate_tokens(intro) + kMessageTokens;
+}
+
+// What would be gone from a prompt: the source, but for what is pinned, and the summary before it.
+std::uint32_t cost_of(const SessionState& session, const CompactionStarted& started) {
+  const std::vector<Entry> source = source_of(session, started);
+  std::uint32_t tokens = 0;
+  for (const Entry& entry : source) {
+    const auto& pinned = session.pinned();
+    if (std::find(pinned.begin(), pinned.end(), entry.seq()) != pinned.end()) continue;
+    tokens += entry.tokens() + kMessageTokens;
+  }
+  if (started.summary() == 0) return tokens;
+  const std::uint32_t words = tokens_of(source);
+  return tokens + cost_of_summary(WHOLE, started.tokens() - std::min(words, started.tokens()));
+}
+
+// CompactionStarted for these, the first that no summary covers.
+Event compaction_of(const SessionState& session, const std::vector<Entry>& source) {
   Event event;
   event.set_session(session.id());
   CompactionStarted* started = event.mutable_compaction_started();
-  set_source(*half, started);
-  started->set_tokens(session.summary_tokens() + tokens_of(*half));
+  set_source(source, started);
+  started->set_tokens(session.summary_tokens() + tokens_of(source));
   started->set_summary(session.summary());
+  return event;
+}
+
+// One that failed would fail again at once.
+bool failed_lately(const SessionState& session) {
+  const auto entries = static_cast<std::uint32_t>(session.entries_size());
+  const std::uint32_t failed = session.compaction_failed();
+  return failed != 0 && entries >= failed && entries < failed + kEntriesBetweenFailures;
+}
+
+// Could any summary take less than what it stands for?
+bool worth_it(const SessionState& session, const CompactionStarted& started) {
+  return cost_of(session, started) > cost_of_summary(started.granularity(), 1);
+}
+
+// For the older half of what no summary covers; nullopt: it is too little.
+std::optional<Event> compaction_of_half(const SessionState& session, std::uint32_t rules) {
+  const auto half = older_half(live_entries(session));
+  if (!half) return std::nullopt;
+  Event event = compaction_of(session, *half);
+  if (rules >= 3 && !worth_it(session, event.compaction_started())) return std::nullopt;
   return event;
 }
 
@@ -202,13 +244,6 @@ Event unshortened(const State& state, const Event& started) {
   return whole;
 }
 
-// What the source takes in a prompt, in tokens.
-std::uint32_t cost_of(const CompactionStarted& started, const std::vector<Entry>& source) {
-  SessionState whole;
-  whole.mutable_entries()->Assign(source.begin(), source.end());
-  return std::max(started.tokens(), select_entries(whole, 0, {UINT32_MAX, 100, UINT32_MAX}).tokens);
-}
-
 // ---- the quality gate
 
 bool sounds_like_refusal(const std::string& text) {
@@ -241,15 +276,18 @@ bool mentions(const std::string& summary, const std::string& text) {
 
 // Why the summary is not taken; empty: it is good.
 std::string fault_of_summary(const Event& ended, const CompactionStarted& started,
-                             const std::vector<Entry>& source, History& history) {
+                             const SessionState& session, History& history) {
   const std::string& text = ended.content().text();
   const std::uint32_t tokens = estimate_tokens(text);
   if (tokens == 0) return "the model gave an empty summary.";
   const Finish finish = ended.turn_completed().finish();
   if (finish == LENGTH) return "the summary was cut off.";
   if (finish == FILTERED) return "the provider filtered the summary.";
-  if (tokens >= cost_of(started, source)) return "the summary is longer than what it stands for.";
+  if (cost_of_summary(started.granularity(), tokens) >= cost_of(session, started)) {
+    return "the summary is longer than what it stands for.";
+  }
   if (sounds_like_refusal(text)) return "the model would not summarise.";
+  const std::vector<Entry> source = source_of(session, started);
   const bool open = !source.empty() && source.back().role() == Entry::USER;
   if (open && !mentions(text, history.text(source.back().seq()))) {
     return "the summary leaves out what was asked last.";
@@ -282,7 +320,8 @@ std::string excerpt_of(const std::vector<Entry>& source, Seq older_summary, std:
   return text;
 }
 
-std::string compaction_text(const Event& ended) {
+// `before` and `after`: the tokens that a prompt took for it and takes.
+std::string compaction_text(const Event& ended, std::uint32_t before, std::uint32_t after) {
   if (ended.compaction_failed().granularity() == BRANCH) {
     return "\u26A0 The model is not told of the branch you left: " + ended.content().detail();
   }
@@ -290,8 +329,8 @@ std::string compaction_text(const Event& ended) {
     return "⚠ Nothing was compacted: " + ended.content().detail();
   }
   const CompactionCompleted& completed = ended.compaction_completed();
-  const std::string became = " (about " + std::to_string(completed.tokens_before()) +
-                             " tokens became " + std::to_string(completed.tokens_after()) + ")";
+  const std::string became =
+      " (about " + std::to_string(before) + " tokens became " + std::to_string(after) + ")";
   if (completed.text() == 0) {
     return "⚠ No model made a summary, so the beginnings of " +
            std::to_string(completed.messages()) + " messages stand for them" + became +
@@ -327,17 +366,17 @@ std::string undone_text(const CompactionCompleted& undone) {
          " messages, they are left out.";
 }
 
-// What stands in for a summary that no model made, if it is any shorter than its source.
+// What stands in for a summary that no model made, if a prompt gains anything by it.
 Decisions fall_back(const State& state, const Session& session, const Event& started,
                     std::string why) {
   const std::optional<Event> older = state.history.event(started.compaction_started().summary());
   const std::vector<Entry> source = source_of(session.state(), started.compaction_started());
-  const std::uint32_t cost = cost_of(started.compaction_started(), source);
+  const std::uint32_t cost = cost_of(session.state(), started.compaction_started());
   const std::string text = excerpt_of(
       source, older && older->has_compaction_completed() ? summary_text(*older) : Seq{0},
       std::min<std::size_t>(kExcerptBytes, std::size_t{cost} * kExcerptTokenBytes), state.history);
   const std::uint32_t tokens = estimate_tokens(text);
-  if (tokens >= cost) {
+  if (cost_of_summary(started.compaction_started().granularity(), tokens) >= cost) {
     Event failed = compaction_failed(session, started, std::move(why), "window");
     give_up(started.compaction_started(), failed.mutable_compaction_failed());
     return {std::move(failed)};
@@ -350,8 +389,21 @@ Decisions fall_back(const State& state, const Session& session, const Event& sta
 
 }  // namespace
 
+Decisions without_summary(const State& state, const Session& session, const Event& started,
+                          std::string why) {
+  if (state.directory.rules() < 3 || started.compaction_started().granularity() == BRANCH) {
+    return {compaction_failed(session, started, std::move(why))};
+  }
+  Decisions decisions = fall_back(state, session, unshortened(state, started), std::move(why));
+  // Once a model can be asked, a part is not passed over.
+  CompactionFailed* failed = decisions.front().mutable_compaction_failed();
+  failed->clear_first();
+  failed->clear_last();
+  return decisions;
+}
+
 Decisions start_compaction(const State& state, const Session& session, const Event& message) {
-  std::optional<Event> event = compaction_of_half(session.state());
+  std::optional<Event> event = compaction_of_half(session.state(), state.directory.rules());
   if (!event) {
     return {notice(session, &message, "There is too little here to compact yet.", "compact")};
   }
@@ -396,17 +448,29 @@ Decisions summarise_left(const State& state, const Session& session, Seq to, Seq
   return {std::move(completed)};
 }
 
+Decisions compact_before(const State& state, const Session& session, const TurnStarted& turn) {
+  const SessionState& talk = session.state();
+  const bool begins_anew = turn.anew() != 0 && turn.anew() != talk.anew();
+  const bool wanted = state.directory.settings().auto_compact() && turn.policy() == "reset";
+  if (!wanted || !begins_anew || failed_lately(talk)) return {};
+  // It may begin with a message that is no entry yet.
+  const int after = position_after(talk, turn.anew());
+  const int begin = position_after(talk, talk.summary_last());
+  int end = after == 0 ? talk.entries_size() : after - 1;
+  if (end > begin && talk.entries(end - 1).role() == Entry::USER) --end;  // with its answer
+  if (end - begin < static_cast<int>(kCompactionEntriesMin)) return {};
+  Event event = compaction_of(talk, {talk.entries().begin() + begin, talk.entries().begin() + end});
+  return worth_it(talk, event.compaction_started()) ? Decisions{std::move(event)} : Decisions();
+}
+
 Decisions compact_when_due(const State& state, const Session& session, bool overflow) {
   const SessionState& talk = session.state();
   const SettingsLoaded& settings = state.directory.settings();
   if (!settings.auto_compact() || session.busy()) return {};
   const Result<TurnStarted> turn = next_answer(state, session);
   if (!turn) return {};
-  if (turn->policy() == "reset") return {};  // it makes room in a way of its own
-  // One that failed would fail again at once.
-  const auto entries = static_cast<std::uint32_t>(talk.entries_size());
-  const std::uint32_t failed = talk.compaction_failed();
-  if (failed != 0 && entries >= failed && entries < failed + kEntriesBetweenFailures) return {};
+  // It makes room when it begins anew.
+  if (turn->policy() == "reset" || failed_lately(talk)) return {};
   if (turn->policy() == "incremental") {
     std::optional<Event> part = compaction_of_part(talk, turn->keep_last(), state.history);
     return part && !is_asked_for(state, talk) ? Decisions{*std::move(part)} : Decisions();
@@ -424,7 +488,7 @@ Decisions compact_when_due(const State& state, const Session& session, bool over
   const bool full = tokens * 100 >= budget * settings.compact_percent();
   const bool too_long = overflow || overflowed(talk, state.history);
   if (!crowded && !full && !too_long) return {};
-  std::optional<Event> event = compaction_of_half(talk);
+  std::optional<Event> event = compaction_of_half(talk, state.directory.rules());
   return event && !is_asked_for(state, talk) ? Decisions{*std::move(event)} : Decisions();
 }
 
@@ -464,7 +528,7 @@ Decisions end_compaction(const State& state, const Session& session, const Event
     why = ended.content().detail();
   } else if (gated) {
     const CompactionStarted& asked = started->compaction_started();
-    why = fault_of_summary(ended, asked, source_of(session.state(), asked), state.history);
+    why = fault_of_summary(ended, asked, session.state(), state.history);
     if (turn.turn_started().dropped_size() > 0) why = "the model could not read all of it.";
   } else if (estimate_tokens(ended.content().text()) == 0) {
     why = "the model gave an empty summary.";
@@ -500,7 +564,18 @@ Decisions decide_compaction_ended(const State& state, const Event& event) {
   const bool quiet = event.compaction_completed().granularity() == BRANCH;
   Decisions decisions;
   if ((asked != 0 && !quiet) || state.directory.state().rules() < 3) {
-    Event told = notice(*session, nullptr, compaction_text(event), "compact");
+    const CompactionCompleted& done = event.compaction_completed();
+    std::uint32_t before = done.tokens_before();
+    std::uint32_t after = done.tokens_after();
+    if (started && state.directory.rules() >= 3) {
+      CompactionStarted source = started->compaction_started();
+      source.set_first(done.first());
+      source.set_last(done.last());
+      source.set_tokens(before);
+      before = cost_of(session->state(), source);
+      after = cost_of_summary(done.granularity(), after);
+    }
+    Event told = notice(*session, nullptr, compaction_text(event, before, after), "compact");
     told.mutable_notice_issued()->set_answers(asked);
     decisions.push_back(std::move(told));
   }

@@ -102,6 +102,12 @@ Decisions title_when_due(const State& state, const Session& session);
 Decisions end_title(const State& state, const Session& session, const Event& ended);
 // Something runs that a person waits for.
 bool answering(const Session& session);
+// What stands in for a summary that no model is asked for, and why none is.
+Decisions without_summary(const State& state, const Session& session, const Event& started,
+                          std::string why);
+// Of the policy `reset`: what comes before a turn that would begin anew, so that it begins with a
+// summary of what it leaves out. Empty: nothing, and it begins without.
+Decisions compact_before(const State& state, const Session& session, const TurnStarted& turn);
 // A summary is being made that nobody asked for.
 bool began_by_itself(const State& state, const OpenTurn& open);
 

@@ -402,6 +402,10 @@ Decisions start_answers(const State& state, const Session& session,
     started = with_choice(state, session, turn_with(back_to(*model, routed)));
   }
   if (!started) return refuse(started.error().message, "context");
+  const bool first_asked = late.late_messages() == 0 && !waits_once_more(session, waiting);
+  Decisions room =
+      first_asked ? compact_before(state, session, started->back().turn_started()) : Decisions();
+  if (!room.empty()) return room;
   if (std::optional<Event> told = pause_told(state, session, started->back())) {
     started->insert(started->begin(), *std::move(told));
   }
@@ -415,18 +419,7 @@ Decisions start_summary(const State& state, const Session& session, const Event&
   const std::int64_t user = rules < 3 ? 0 : user_of_summary(state, session, compaction);
   std::string obstacle =
       model ? budget_stop(state, session.state().place(), user) : model.error().message;
-  if (!obstacle.empty()) {
-    Event failed;
-    failed.set_session(session.state().id());
-    failed.mutable_compaction_failed()->set_compaction(compaction.seq());
-    const Granularity granularity = compaction.compaction_started().granularity();
-    failed.mutable_compaction_failed()->set_granularity(granularity);
-    if (rules >= 3 && granularity != BRANCH) {
-      failed.mutable_compaction_failed()->set_fell_back_to("window");
-    }
-    failed.mutable_content()->set_detail(std::move(obstacle));
-    return {std::move(failed)};
-  }
+  if (!obstacle.empty()) return without_summary(state, session, compaction, std::move(obstacle));
   const std::string task = task_of(SUMMARY, 0);
   Event turn = summary_turn(state, session, route_turn(state, session, *model, task),
                             compaction.seq(), user);

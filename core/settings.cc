@@ -10,6 +10,7 @@
 #include "core/model.h"
 #include "core/policy.h"
 #include "core/settings_keys.h"
+#include "core/summarising.h"
 
 namespace daybook {
 namespace {
@@ -292,6 +293,7 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.branch_summary = chosen_value<bool>(chosen, "agent.branch_summary");
   settings.agent.compact_percent = chosen_count(chosen, "agent.compact_percent");
   settings.agent.summary_model = chosen_value<std::string>(chosen, "agent.summary_model");
+  settings.agent.summary_prompt = chosen_value<std::string>(chosen, "agent.summary_prompt");
   settings.agent.context_tokens_max = chosen_count(chosen, "agent.context_tokens_max");
   settings.agent.policy = chosen_value<std::string>(chosen, "agent.policy");
   settings.agent.reset_threshold = chosen_count(chosen, "agent.reset_threshold");
@@ -445,6 +447,9 @@ Result<LoadedSettings> resolve_settings(const std::vector<SettingEntry>& entries
 Event settings_loaded(const Settings& settings) {
   Event event;
   event.mutable_content()->set_text(settings.agent.system_prompt);
+  if (settings.agent.summary_prompt != kSummaryPrompt) {
+    event.mutable_content()->set_detail(settings.agent.summary_prompt);
+  }
   SettingsLoaded& body = *event.mutable_settings_loaded();
   body.set_model(settings.agent.model);
   body.set_model_chosen(settings.agent.model_chosen);

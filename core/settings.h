@@ -60,6 +60,7 @@ struct Settings {
     bool branch_summary = false;    // core/parts.h
     std::uint32_t compact_percent = 75;
     std::string summary_model;             // empty: the conversation's own
+    std::string summary_prompt;            // what it is asked for, core/summarising.h
     std::uint32_t context_tokens_max = 0;  // 0: none
     std::string policy;                    // core/policy.h
     std::uint32_t reset_threshold = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/policy.h"
+#include "core/summarising.h"
 #include "core/tools.h"
 
 namespace daybook {
@@ -79,6 +80,8 @@ std::vector<SettingKey> agent_rows() {
        "how old a message may be when it is first seen and still be answered by itself; 0 is any"},
       {"agent.summary_model", kWord, setting_text(""), 0, kWordSettingBytesMax, "", true,
        "the model that summarises; empty: the conversation's own"},
+      {"agent.summary_prompt", kText, setting_text(kSummaryPrompt), 0, kSystemPromptBytesMax, "",
+       true, "what is asked of a summary; that it is made of data is said before it"},
       {"agent.system_prompt", kText, setting_text(kSystemPrompt), 0, kSystemPromptBytesMax, "",
        true, "what the model is told before every conversation"},
       {"agent.tools", kWords, SettingValue(std::vector<std::string>{}), 0, kWordSettingBytesMax,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/events.pb.h"
@@ -12,6 +13,15 @@
 #include "core/state.pb.h"
 
 namespace daybook {
+
+// What is asked of a summary, unless agent.summary_prompt says it in other words.
+inline constexpr std::string_view kSummaryPrompt =
+    "Keep names, numbers, decisions, open questions and what the user asked for last. Answer with "
+    "the summary alone, in the language of the conversation.";
+
+// What a summariser is told before its request: what it is given is data, whatever the settings
+// say; then what is asked of the summary.
+std::string summary_system(const TurnStarted& turn, History& history);
 
 // The entries that a compaction is about, wherever in the tree they lie.
 std::vector<Entry> source_of(const SessionState& session, const CompactionStarted& started);

@@ -217,13 +217,13 @@ TEST_CASE("a summary is not made when the budget is spent", "[budget]") {
 
 TEST_CASE("a summary counts, and is on the account of who asked for it", "[budget]") {
   Money told(0);
-  for (int i = 0; i < 3; ++i) told.spend(100, 78);
+  for (int i = 0; i < 4; ++i) told.spend(100, 78);
   told.write("/compact", 600);
   REQUIRE(told.running().kind() == SUMMARY);
   told.answer_for(7'000);
   const Spending& spending = told.gateway->directory().spending();
   CHECK(spending.month("telegram:77", told.now).said_nanodollars() == 7'000);
-  CHECK(spending.month("telegram:78", told.now).said_nanodollars() == 300);
+  CHECK(spending.month("telegram:78", told.now).said_nanodollars() == 400);
 }
 
 TEST_CASE("a price that nobody knows is said, not guessed", "[budget]") {

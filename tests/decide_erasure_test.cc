@@ -72,7 +72,7 @@ TEST_CASE("an answer stops whose prompt holds a summary of what is forgotten", "
   Talk talk;
   const Seq secret = talk.say("the secret");
   talk.complete(talk.turn(), "I see");
-  for (int i = 0; i < 4; ++i) talk.exchange("words");
+  for (int i = 0; i < 4; ++i) talk.exchange("words" + std::string(200, 'x'));
   talk.say("/compact");
   talk.complete(talk.turn(), "a summary of the secret");
   talk.say("another question");

@@ -68,7 +68,7 @@ TEST_CASE("collect: all that waits goes into one turn", "[queue]") {
 TEST_CASE("collect: a command that waits keeps its place among the words", "[queue]") {
   Talk talk("collect");
   talk.say("one");
-  talk.complete(talk.turn(), "1");
+  talk.complete(talk.turn(), "1" + std::string(200, 'x'));
   talk.say("two");
   talk.say("three");
   const Seq compact = talk.say("/compact");
@@ -163,7 +163,7 @@ TEST_CASE("interrupt: neither white space nor a command cuts, and a summary is n
   Talk talk(GENERATE("interrupt", "steer"));
   for (const char* text : {"one", "two"}) {
     talk.say(text);
-    talk.complete(talk.turn(), "re");
+    talk.complete(talk.turn(), "re" + std::string(200, 'x'));
   }
   talk.say("/compact");
   const OpenTurn summary = talk.turn();

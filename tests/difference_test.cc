@@ -102,7 +102,7 @@ TEST_CASE("a dropped line names its limit, a new system prompt its settings", "[
 
 TEST_CASE("a summary replaces what it covers, a reset all of it", "[difference]") {
   Telling told;
-  exchange(told, "One?", "One.");
+  exchange(told, "One?", "One." + std::string(200, 'x'));
   const Seq second = exchange(told, "Two?", "Two.");
   told.write("/compact", 580);
   told.answer("They counted.");

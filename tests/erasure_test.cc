@@ -184,7 +184,7 @@ TEST_CASE("a fork forgets what it shares, and its own summary of it", "[erasure]
   chat.answer("yes");
   for (std::int64_t id = 2; id < 5; ++id) {
     chat.write("words", id);
-    chat.answer("answer");
+    chat.answer("answer" + std::string(200, 'x'));
   }
   Result<Event> fork =
       session_forked(chat.gateway->directory(), *chat.gateway, chat.row().id(), 0, "terminal:fork");

@@ -82,6 +82,8 @@ TEST_CASE("a fork behind a summary is told the summary, not what it stands for",
   talk(story);
   story.say("three", kHome);
   const Seq third = story.complete(story.turn(kHome), "third answer");
+  story.say("four", kHome);
+  story.complete(story.turn(kHome), "fourth answer");
   story.say("/compact", kHome);
   REQUIRE(story.turn(kHome).kind() == SUMMARY);
   story.complete(story.turn(kHome), "in short");

@@ -202,7 +202,7 @@ TEST_CASE("a reset cancels the turn, drops what waits, and says how many", "[cor
 TEST_CASE("a compaction waits for the running turn and holds up what follows it", "[core]") {
   Story story;
   story.say("one");
-  story.complete(story.turn(), "1");
+  story.complete(story.turn(), "1" + std::string(200, 'x'));
   story.say("two");
   const OpenTurn running = story.turn();
   const Seq compact = story.say("/compact");
@@ -220,7 +220,7 @@ TEST_CASE("a compaction waits for the running turn and holds up what follows it"
 
 TEST_CASE("a message that waited stands after the answer it waited for", "[core]") {
   Story story;
-  story.say("one");
+  story.say("one" + std::string(200, 'x'));
   story.say("two");
   story.say("three");
   for (const char* answer : {"1", "2", "3"}) story.complete(story.turn(), answer);
@@ -237,15 +237,15 @@ TEST_CASE("a message that waited stands after the answer it waited for", "[core]
 
 TEST_CASE("a compaction that fails leaves the conversation as it was", "[core]") {
   Story story;
-  for (int i = 0; i < 2; ++i) {
-    story.say("q");
-    story.complete(story.turn(), "a");
+  for (int i = 0; i < 4; ++i) {
+    story.say("why is it");
+    story.complete(story.turn(), "it is so");
   }
   story.say("/compact");
   const Seq failed = story.fail(story.turn(), AUTH);
   CHECK(story.kinds_after(failed) == "TurnFailed CompactionFailed NoticeIssued");
   story.say("still here?");
-  CHECK(story.gateway->prompt(story.turn().seq())->messages.size() == 5);
+  CHECK(story.gateway->prompt(story.turn().seq())->messages.size() == 9);
 }
 
 TEST_CASE("a failed attempt is retried later, numbered, and its late chunks are void", "[core]") {

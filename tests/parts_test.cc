@@ -290,7 +290,7 @@ TEST_CASE("a part whose summary something else cut short is begun again", "[part
         chat.state().entries(0).seq());
 }
 
-TEST_CASE("a part that nobody was asked to tell is begun again", "[parts]") {
+TEST_CASE("a part that nobody can be asked to tell is told by its beginnings", "[parts]") {
   Chat chat;
   Fact fact = testing::Story::settings();
   SettingsLoaded* body = fact.mutable_settings_loaded();
@@ -302,11 +302,12 @@ TEST_CASE("a part that nobody was asked to tell is begun again", "[parts]") {
   gone.mutable_settings_loaded()->set_summary_model("nowhere:x");
   chat.gateway->record(std::move(gone), chat.now);
   CHECK_FALSE(chat.until_summary(16));
-  CHECK(chat.last("CompactionFailed").compaction_failed().first() == 0);
+  CHECK(chat.last("CompactionFailed").compaction_failed().fell_back_to() == "excerpt");
+  const CompactionCompleted told = chat.last("CompactionCompleted").compaction_completed();
+  CHECK(told.text() == 0);
   chat.gateway->record(std::move(fact), chat.now);
   REQUIRE(chat.until_summary());
-  CHECK(chat.last("CompactionStarted").compaction_started().first() ==
-        chat.state().entries(0).seq());
+  CHECK(chat.last("CompactionStarted").compaction_started().first() > told.last());
 }
 
 TEST_CASE("a part that its beginnings tell no shorter is given up, and passed over", "[parts]") {

@@ -361,6 +361,9 @@ TEST_CASE("SettingsLoaded carries every setting that decisions and prompts read"
           .values);
   const SettingsLoaded& body = event.settings_loaded();
   CHECK(event.content().text() == "Be brief.");
+  CHECK(event.content().detail().empty());  // a summary is asked for in the usual words
+  const auto own = resolved({user("agent.summary_prompt", "Two lines.")}).values;
+  CHECK(settings_loaded(own).content().detail() == "Two lines.");
   CHECK(body.model() == "echo");
   CHECK(body.model_chosen());
   CHECK(body.max_history_messages() == 50);

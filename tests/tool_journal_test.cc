@@ -18,7 +18,11 @@ using world::Finished;
 using world::run_program;
 
 constexpr std::string_view kTalk =
-    "hello\n/model echo\nhow are you\nand now?\n/compact\nstill there?\n/status\n";
+    "hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, "
+    "hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, "
+    "hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, "
+    "hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello, hello\n"
+    "/model echo\nhow are you\nand now?\n/compact\nstill there?\n/status\n";
 
 struct Place {
   world::TemporaryDirectory directory;

@@ -19,7 +19,7 @@ using testing::Telling;
 // A question that waits, a provider that wants a pause, an edit that Telegram refuses, a crash in
 // the middle of an answer with a post under way, commands, a stranger, a gap, and an open end.
 void tell(Telling& told) {
-  told.write("What is a daybook?", 501);
+  told.write("What is a daybook, and who wrote the first of them?", 501);
   const Seq first = told.running().seq();
   told.pass(400);
   told.write("And a ledger?", 502);
@@ -141,7 +141,7 @@ void tell_of_money(Telling& told) {
   body->add_fallbacks("spare:gpt-4o-mini");
   body->set_user_budget_nanodollars(1'000'000);
   told.record(settings);
-  told.write("What is a daybook?", 501);
+  told.write("What is a daybook, and who wrote the first of them?", 501);
   told.pass(300);
   told.fail_attempt(AUTH, 401, 0, "no such key");
   told.pass(700);

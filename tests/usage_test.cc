@@ -128,7 +128,7 @@ TEST_CASE("a summary is charged to whoever asked for it", "[usage]") {
   Telling told;
   for (const int nth : {1, 2, 3}) {
     told.write("Tell me.", 500 + nth);
-    told.answer("Well.", 10, 1);
+    told.answer("Well." + std::string(200, 'x'), 10, 1);
   }
   told.write("/compact", 510);
   told.answer("They talked.", 40, 3);
