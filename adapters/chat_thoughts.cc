@@ -73,15 +73,13 @@ void KeptThoughts::add_details(std::string_view json) {
   }
 }
 
-const std::string* KeptThoughts::news() {
-  if (!std::exchange(changed_, false)) return nullptr;
-  token_.clear();
-  if (given_up_) return &token_;
+std::optional<std::string> KeptThoughts::news() {
+  if (!std::exchange(changed_, false)) return std::nullopt;
+  if (given_up_) return std::string();
   const bool text = wanted_ == ThoughtsWanted::kContent;
   const nlohmann::json kept = {{key_of(wanted_), text ? nlohmann::json(text_) : details_}};
-  token_ = kept.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (token_.size() > kToolTokenBytesMax) token_.clear();
-  return &token_;
+  std::string token = kept.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return token.size() > kToolTokenBytesMax ? std::string() : token;
 }
 
 void add_thoughts(ThoughtsWanted wanted, const std::string& token, nlohmann::json* message) {

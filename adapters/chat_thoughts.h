@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,8 +29,8 @@ class KeptThoughts {
   // The array of one delta. Parts of one detail are joined, as the whole reply would have them.
   void add_details(std::string_view json);
 
-  // For ToolUse.token, since it was last asked for; nullptr: nothing new.
-  const std::string* news();
+  // For ToolUse.token, as a whole; nullopt: nothing came since it was last asked for.
+  std::optional<std::string> news();
 
  private:
   void give_up();
@@ -40,7 +41,6 @@ class KeptThoughts {
   std::size_t bytes_ = 0;
   bool given_up_ = false;
   bool changed_ = false;
-  std::string token_;
 };
 
 // Puts what is in `token` where its server looks for it; another server's is left out.

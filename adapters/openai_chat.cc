@@ -338,8 +338,9 @@ error_code ChatDecoder::delta(ondemand::value& value, std::vector<Delta>& deltas
   }
   tags_.sort(&reasoning.text, &text.text);
   thoughts_.add_text(reasoning.text);
-  const std::string* token = answer.uses.empty() ? nullptr : thoughts_.news();
-  if (token != nullptr) answer.uses.front().token = *token;
+  if (!answer.uses.empty()) {
+    if (auto token = thoughts_.news()) answer.uses.front().token = *std::move(token);
+  }
   if (!reasoning.text.empty()) deltas.push_back(std::move(reasoning));
   if (!text.text.empty()) deltas.push_back(std::move(text));
   return SUCCESS;

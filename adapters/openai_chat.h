@@ -3,7 +3,8 @@
 //
 // Law: finish_reason alone makes an answer whole; [DONE] only says that nothing follows. Whatever
 // may be absent, null or empty somewhere is accepted everywhere; a whole reply is read by the same
-// code as a delta. A delta costs no allocation besides its own text.
+// code as a delta. A delta costs no allocation besides its own text, but for thoughts that are to
+// be given back (adapters/chat_thoughts.h).
 #pragma once
 
 #include <memory>

@@ -53,7 +53,7 @@ const PolicyTuning& usual_tuning();
 // before there was such a setting, what settings begin with.
 void set_policy_limits(const SettingsLoaded& settings, TurnStarted* turn);
 
-// In force for a turn.
+// In force for a turn: its own, or what settings begin with where it has none, or half of one.
 const PolicyTuning& tuning_of(const TurnStarted& turn);
 
 struct Choice {

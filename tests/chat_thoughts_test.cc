@@ -14,8 +14,8 @@ Json heard(ThoughtsWanted wanted, const std::vector<std::string>& deltas) {
   KeptThoughts kept(wanted);
   for (const std::string& delta : deltas) kept.add_details(delta);
   Json message = Json::object();
-  const std::string* token = kept.news();
-  if (token != nullptr) add_thoughts(wanted, *token, &message);
+  const std::optional<std::string> token = kept.news();
+  if (token) add_thoughts(wanted, *token, &message);
   return message.value("reasoning_details", Json());
 }
 
@@ -73,15 +73,15 @@ TEST_CASE("what is too long is better missing than cut", "[chat_thoughts]") {
 
 TEST_CASE("news are told once, and of nothing there are none", "[chat_thoughts]") {
   KeptThoughts kept(ThoughtsWanted::kContent);
-  CHECK(kept.news() == nullptr);
+  CHECK(kept.news() == std::nullopt);
   kept.add_details(R"([{"type":"reasoning.text","text":"So."}])");
-  CHECK(kept.news() == nullptr);
+  CHECK(kept.news() == std::nullopt);
   kept.add_text("So.");
   CHECK(*kept.news() == R"({"reasoning_content":"So."})");
-  CHECK(kept.news() == nullptr);
+  CHECK(kept.news() == std::nullopt);
   KeptThoughts none(ThoughtsWanted::kNone);
   none.add_text("So.");
-  CHECK(none.news() == nullptr);
+  CHECK(none.news() == std::nullopt);
 }
 
 }  // namespace daybook::chat_thoughts_test
