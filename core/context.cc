@@ -7,6 +7,7 @@
 #include "core/continuing.h"
 #include "core/policy.h"
 #include "core/preface.h"
+#include "core/residency.h"
 #include "core/session.h"
 #include "core/steps.h"
 #include "core/summarising.h"
@@ -432,31 +433,7 @@ bool plan_prompt(const SessionState& state, TurnStarted* turn, History& history)
   const std::uint32_t around = tokens_around(state, *turn, history);
   turn->set_step_tokens(tokens_of_steps(state.open(), *turn));
   const Choice choice = choose(state, *turn, around, history);
-  const std::vector<Range> taken = ranges_of(state, choice.kept.entries);
-  turn->mutable_taken()->Assign(taken.begin(), taken.end());
-  std::vector<bool> left = choice.kept.entries;
-  left.flip();
-  const int told = choice.kept.summary ? position_after(state, state.summary_last()) : 0;
-  std::fill(left.begin(), left.begin() + told, false);
-  turn->clear_parts();
-  for (const ToldPart& part : choice.kept.parts) {
-    std::fill(left.begin() + part.begin, left.begin() + part.end, false);
-    turn->add_parts(part.completed);
-  }
-  turn->clear_branches();
-  for (const ToldBranch& branch : choice.kept.branches) turn->add_branches(branch.completed);
-  const std::vector<Range> dropped = ranges_of(state, left);
-  turn->mutable_dropped()->Assign(dropped.begin(), dropped.end());
-  turn->set_summary(choice.kept.summary ? state.summary() : 0);
-  turn->mutable_provenance()->Assign(choice.provenance.begin(), choice.provenance.end());
-  turn->clear_cut();
-  for (const auto& [position, part] : choice.cut) {
-    CutEntry* cut = turn->add_cut();
-    cut->set_entry(state.entries(position).seq());
-    cut->set_bytes(part.bytes);
-  }
-  turn->set_anew(choice.anew);
-  turn->set_tokens(static_cast<std::uint32_t>(std::min<std::uint64_t>(choice.tokens, UINT32_MAX)));
+  record_choice(state, choice, turn);
   return choice.fits;
 }
 

@@ -200,8 +200,9 @@ Decisions choose_policy(const State& state, const Session& session, const Event&
 Decisions answer_context(const State& state, const Session& session, const Event& message);
 Decisions answer_pin(const State& state, const Session& session, const Event& message);
 Decisions answer_unpin(const State& state, const Session& session, const Event& message);
-// What the model would see if it were asked now, and why: lines for a person.
-std::string context_text(const State& state, const Session& session);
+// What the model would see if it were asked now, and why: lines for a person, of those that say
+// where entries are so many.
+std::string context_text(const State& state, const Session& session, std::size_t runs_max);
 
 // decide_access.cc
 // Whoever owns this gateway asks, or sits at this machine; and nobody else reads along.

@@ -3,6 +3,7 @@
 // Law: /context tells what the next prompt would be by making it, limits and choice; nothing that
 // it says is reckoned a second time.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "core/directory.h"
 #include "core/notation.h"
 #include "core/policy.h"
+#include "core/residency.h"
 
 namespace daybook {
 
@@ -19,6 +21,7 @@ namespace {
 
 constexpr std::size_t kPinnedBytesShown = 60;
 constexpr int kPinsMax = 50;
+constexpr std::size_t kRunsShown = 8;
 
 std::string policy_list(const std::string& current) {
   std::string text;
@@ -52,21 +55,35 @@ std::string rules_text(const TurnStarted& turn) {
 }
 
 std::string taken_text(const SessionState& session, const TurnStarted& turn) {
-  const std::vector<bool> taken = positions_of(session, turn.taken());
-  const std::vector<bool> dropped = positions_of(session, turn.dropped());
-  const auto whole = static_cast<std::uint64_t>(std::count(taken.begin(), taken.end(), true));
-  const auto left = static_cast<std::uint64_t>(std::count(dropped.begin(), dropped.end(), true));
-  const std::uint64_t told = taken.size() - whole - left;
-  const auto cut = static_cast<std::uint64_t>(turn.cut_size());
-  std::string text = "\nTaken: " + messages_text(static_cast<std::int64_t>(whole - cut)) + " whole";
+  std::array<std::int64_t, 7> count{};
+  for (const EntryResidency& one : residency_of(session, turn)) {
+    ++count[static_cast<std::size_t>(one.residency)];
+  }
+  const auto of = [&](Residency residency) { return count[static_cast<std::size_t>(residency)]; };
+  const std::int64_t pinned = of(Residency::kPinned);
+  const std::int64_t cut = of(Residency::kCut);
+  const std::int64_t told = of(Residency::kSummary) + of(Residency::kPart);
+  std::string text = "\nTaken: " + messages_text(of(Residency::kWhole) + pinned) + " whole";
   if (cut > 0) text += ", " + std::to_string(cut) + " cut";
-  text += ", " + std::to_string(left) + " left out";
+  text += ", " + std::to_string(of(Residency::kLeftOut)) + " left out";
   if (told > 0) text += ", " + std::to_string(told) + " told by a summary";
-  const auto pinned = std::count_if(session.pinned().begin(), session.pinned().end(),
-                                    [&](Seq entry) { return position_after(session, entry) > 0; });
   if (pinned > 0) text += ", " + std::to_string(pinned) + " pinned";
   if (turn.provenance_size() > 0) text += "; by " + rules_text(turn);
   return text + ".";
+}
+
+// Where there is more to say than that all are whole.
+std::string runs_text(const SessionState& session, const TurnStarted& turn, std::size_t runs_max) {
+  const std::vector<ResidencyRun> runs = residency_runs(session, residency_of(session, turn));
+  std::string text;
+  for (std::size_t index = 0; runs.size() > 1 && index < std::min(runs.size(), runs_max); ++index) {
+    text += "\n  " + residency_text(runs[index]);
+  }
+  if (runs.size() > runs_max) {
+    text += "\n  and " + std::to_string(runs.size() - runs_max) +
+            " more such; `daybook context` lists all.";
+  }
+  return text;
 }
 
 std::string cache_text(const TurnStarted& turn) {
@@ -150,7 +167,7 @@ std::string policy_in_use(const State& state, const Session& session) {
   return usual.empty() ? std::string(kDefaultPolicy) : usual;
 }
 
-std::string context_text(const State& state, const Session& session) {
+std::string context_text(const State& state, const Session& session, std::size_t runs_max) {
   Result<TurnStarted> turn = next_answer(state, session);
   if (!turn) return turn.error().message;
   const SessionState& talk = session.state();
@@ -160,7 +177,7 @@ std::string context_text(const State& state, const Session& session) {
   text += room_text(*turn);
   text += "\nThe next prompt: about " + std::to_string(turn->tokens()) + " tokens" +
           (fits ? "" : ", which is too much: it would be refused") + ", and what you write next.";
-  text += taken_text(talk, *turn);
+  text += taken_text(talk, *turn) + runs_text(talk, *turn, runs_max);
   return text + cache_text(*turn) + last_prompt_text(state, talk);
 }
 
@@ -201,7 +218,7 @@ Decisions choose_policy(const State& state, const Session& session, const Event&
 }
 
 Decisions answer_context(const State& state, const Session& session, const Event& message) {
-  return {notice(session, &message, context_text(state, session), "context")};
+  return {notice(session, &message, context_text(state, session, kRunsShown), "context")};
 }
 
 Decisions answer_pin(const State& state, const Session& session, const Event& message) {

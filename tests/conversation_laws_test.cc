@@ -12,6 +12,7 @@
 #include "core/fork.h"
 #include "core/model.h"
 #include "core/policy.h"
+#include "core/residency.h"
 #include "core/tree.h"
 #include "tests/chat_story.h"
 #include "tools/replay.h"
@@ -189,6 +190,36 @@ TEST_CASE("every decision follows from the facts, and every prompt from its reco
       RC_ASSERT(prompt_record(one).sha256() == view(digest));
       const Result<Prompt> again = prompt_of(one, *world.gateway);
       RC_ASSERT(again->messages == prompt->messages);
+    }
+  }));
+}
+
+TEST_CASE("no entry is without a residency, and what is left out is not told", "[laws]") {
+  CHECK(rc::check("residency", [] {
+    World world = some_world();
+    for (const unsigned what : some_moves()) world.move(what);
+    world.commit();
+    for (const Event& one : prompts_of(world)) {
+      const auto rebuilt = rebuild_prompt(one, *world.gateway);
+      RC_ASSERT(rebuilt.has_value());
+      const TurnStarted& record = prompt_record(one);
+      std::set<std::string> told;
+      for (const PromptMessage& message : rebuilt->built.prompt.messages) told.insert(message.text);
+      int position = 0;
+      for (const EntryResidency& row : residency_of(rebuilt->state, record)) {
+        const Entry& entry = rebuilt->state.entries(position++);
+        const std::string text = world.gateway->told(entry.seq());
+        const bool whole =
+            row.residency == Residency::kWhole || row.residency == Residency::kPinned;
+        if (record.kind() == ANSWER) RC_ASSERT(row.residency != Residency::kOutside);
+        if (record.kind() == ANSWER && whole) RC_ASSERT(told.contains(text));
+        // No two questions are alike.
+        const bool question = entry.role() == Entry::USER && text.starts_with("question ");
+        if (record.kind() == ANSWER && question && !whole) RC_ASSERT(!told.contains(text));
+        if (record.kind() == SUMMARY && whole) {
+          RC_ASSERT(told.begin()->find(text) != std::string::npos);
+        }
+      }
     }
   }));
 }

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/telling.h"
+#include "tools/residency_json.h"
 
 namespace daybook::difference_test {
 
@@ -128,6 +129,33 @@ TEST_CASE("a summary replaces what it covers, a reset all of it", "[difference]"
                   ")\n") != std::string::npos);
   CHECK(anew.find("+ model gpt-4o of openai (from ModelSwitched " + n(switched) + ")\n") !=
         std::string::npos);
+}
+
+TEST_CASE("where entries are is told one by one", "[difference][residency]") {
+  Telling told;
+  exchange(told, "One?", "One." + std::string(200, 'x'));
+  const Seq pinned = told.write("Two?", 590);
+  told.answer("Two.");
+  told.write("/pin " + n(pinned), 591);
+  told.write("/compact", 592);
+  told.answer("They counted.");
+  const Seq summary = told.last("CompactionCompleted").seq();
+  const Seq third = exchange(told, "Three?", "Three.");
+  Laid laid(told);
+  const auto event = laid.view->event(third);
+  REQUIRE(event);
+  const auto rebuilt = rebuild_prompt(*event, laid.view->gateway());
+  REQUIRE(rebuilt);
+  const JsonLine rows = residency_json(rebuilt->state, event->turn_started());
+  INFO(rows.dump());
+  REQUIRE(rows.size() == 5);
+  CHECK(rows[0]["residency"] == "summary");
+  CHECK(rows[0]["told_by"] == summary);
+  CHECK(rows[2] == JsonLine{{"entry", pinned},
+                            {"role", "user"},
+                            {"tokens", rebuilt->state.entries(2).tokens()},
+                            {"residency", "pinned"}});
+  CHECK(rows[4]["residency"] == "whole");
 }
 
 TEST_CASE("two states of a session differ by what came between", "[difference]") {

@@ -2,10 +2,12 @@
 #include "core/policy.h"
 
 #include <catch2/catch.hpp>
+#include <map>
 #include <random>
 
 #include "core/context.h"
 #include "core/layout.h"
+#include "core/residency.h"
 #include "core/tokens.h"
 #include "tests/events.h"
 
@@ -421,26 +423,105 @@ TEST_CASE("a digest that goes on from the last prompt's is the digest of the who
   CHECK(resumed > 500);
 }
 
-TEST_CASE("every entry is taken, left out, or told by a summary", "[policy]") {
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+// "1 to 9 (9): told by summary 900001", ..., as one line.
+std::string runs_of(const Talk& talk) {
+  std::string text;
+  for (const ResidencyRun& run :
+       residency_runs(talk.session, residency_of(talk.session, talk.turn))) {
+    text += (text.empty() ? "" : "; ") + residency_text(run);
+  }
+  return text;
+}
+
+TEST_CASE("a record says of each entry where it is", "[policy][residency]") {
+  Talk talk("incremental");
+  talk.turn.set_incremental_budget(2'000);
+  std::string words;
+  for (int i = 0; i < 100; ++i) words += "word ";
+  for (int i = 0; i < 40; ++i) talk.say(i == 12 ? "The boat of Anna costs 450. " + words : words);
+  talk.say("What was it with Anna and the 450?");
+  talk.summarise(4, "They began.");
+  talk.tell_part(4, 16, "A boat was for sale.");
+  talk.pin(2);
+  talk.pin(34);
+  plan_prompt(talk.session, &talk.turn, talk.history);
+  CHECK(runs_of(talk) ==
+        "1 to 2 (2): told by summary 900001; 3: whole, as it is pinned; 4: told by summary 900001; "
+        "5 to 12 (8): told by summary 901004 of this part; 13: whole; "
+        "14 to 16 (3): told by summary 901004 of this part; 17 to 24 (8): left out; "
+        "25 to 34 (10): whole; 35: whole, as it is pinned; 36 to 41 (6): whole");
+  // Made again without them, nothing of it stays.
+  talk.session.clear_pinned();
+  talk.session.clear_summaries();
+  talk.session.clear_summary();
+  talk.turn.set_policy("full");
+  plan_prompt(talk.session, &talk.turn, talk.history);
+  CHECK(runs_of(talk) == "1 to 41 (41): whole");
+}
+
+TEST_CASE("a record says of a text that it is cut, and to what", "[policy][residency]") {
+  Talk talk("legacy", 1'000);
+  talk.say("hello");
+  talk.say("yes");
+  talk.say(std::string(40'000, '.'));
+  plan_prompt(talk.session, &talk.turn, talk.history);
+  CHECK(runs_of(talk) == "1 to 2 (2): whole; 3: cut to 1024 bytes");
+  talk.turn.set_budget(100);
+  plan_prompt(talk.session, &talk.turn, talk.history);
+  CHECK(runs_of(talk) == "1 to 2 (2): left out; 3: cut to 1024 bytes");
+}
+
+// What a prompt tells of this entry; empty: nothing.
+std::string words_of(Talk& talk, int position, const EntryResidency& one) {
+  const std::string text = talk.history.told(talk.session.entries(position).seq());
+  if (one.residency == Residency::kCut) return cut_text(text, one.bytes);
+  const bool whole = one.residency == Residency::kWhole || one.residency == Residency::kPinned;
+  return whole ? text : "";
+}
+
+// Whether it stands for entries that are not there.
+bool stands_in(const PromptMessage& message) {
+  return message.role == Entry::USER &&
+         (message.text == kGapText || message.text.starts_with(kSummaryIntro) ||
+          message.text.starts_with(kPartIntro));
+}
+
+TEST_CASE("every entry has one residency, and the prompt holds what it says",
+          "[policy][residency]") {
+  std::map<Residency, int> seen;
+  for (std::uint64_t seed = 1; seed <= 1'000; ++seed) {
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     Talk talk = any_talk(random);
     plan_prompt(talk.session, &talk.turn, talk.history);
     const auto taken = positions_of(talk.session, talk.turn.taken());
     const auto dropped = positions_of(talk.session, talk.turn.dropped());
-    const int told =
-        talk.turn.summary() == 0 ? 0 : position_after(talk.session, talk.session.summary_last());
-    const std::vector<ToldPart> parts = told_parts(talk.session, talk.turn);
-    for (int position = 0; position < talk.session.entries_size(); ++position) {
+    const auto told = positions_of(talk.session, talk.turn.summarised());
+    const BuiltPrompt built = build_prompt(talk.session, talk.turn, talk.history);
+    auto message = built.prompt.messages.begin();
+    int position = 0;
+    for (const EntryResidency& one : residency_of(talk.session, talk.turn)) {
+      INFO("position " << position);
       const auto at = static_cast<std::size_t>(position);
-      const bool by_part = std::any_of(parts.begin(), parts.end(), [&](const ToldPart& part) {
-        return part.begin <= position && position < part.end;
-      });
-      CHECK(int{taken[at]} + int{dropped[at]} <= 1);
-      if (position >= told && !by_part) CHECK(int{taken[at]} + int{dropped[at]} == 1);
+      ++seen[one.residency];
+      CHECK(int{taken[at]} + int{dropped[at]} + int{told[at]} == 1);
+      CHECK(dropped[at] == (one.residency == Residency::kLeftOut));
+      CHECK(told[at] == (one.told_by != 0));
+      const Seq seq = talk.session.entries(position).seq();
+      const auto& pins = talk.session.pinned();
+      CHECK((std::find(pins.begin(), pins.end(), seq) != pins.end()) ==
+            (one.residency == Residency::kPinned));
+      const std::string words = words_of(talk, position++, one);
+      if (!taken[at]) continue;
+      while (message != built.prompt.messages.end() && stands_in(*message)) ++message;
+      REQUIRE(message != built.prompt.messages.end());
+      CHECK((message++)->text == words);
     }
+    while (message != built.prompt.messages.end() && stands_in(*message)) ++message;
+    CHECK(message == built.prompt.messages.end());
   }
+  CHECK(seen.size() == 6);  // all but kOutside
+  CHECK_FALSE(seen.contains(Residency::kOutside));
 }
 
 }  // namespace daybook::policy_test

@@ -1,4 +1,5 @@
 // The reading verbs on a journal that the daemon has just written, both as their users run them.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -103,7 +104,15 @@ TEST_CASE("a console talk can be read, shown, rebuilt and replayed", "[tool]") {
     const json object = json::parse(prompt.output);
     CHECK(object["sha256"] == object["recorded_sha256"]);
     CHECK(object["turn"] == turn);
+    const json& rows = object["residency"];
+    CHECK(std::any_of(rows.begin(), rows.end(),
+                      [](const json& row) { return row["residency"] == "whole"; }));
   }
+  const json next = json::parse(place.tool({"context", number, "--json"}).output);
+  CHECK(next["fits"] == true);
+  CHECK(next["residency"][0]["residency"] == "summary");
+  CHECK(next["residency"].back()["residency"] == "whole");
+  CHECK(holds(place.tool({"context", number}).output, ": told by summary "));
 
   const Finished replay = place.tool({"replay", "--check"});
   INFO(replay.errors);

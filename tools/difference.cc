@@ -73,14 +73,6 @@ Result<void> add_parts(JournalView& view, const std::vector<ToldPart>& parts, in
   return {};
 }
 
-bool within(const SessionState& state, const std::vector<Range>& ranges, Seq entry) {
-  const int position = position_after(state, entry);
-  return position > 0 && std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
-           return position >= position_after(state, range.first()) &&
-                  position <= position_after(state, range.last());
-         });
-}
-
 std::string event_text(const Line& line) { return line.kind + " " + std::to_string(line.seq); }
 
 const Line* line_with_role(const Side& side, const std::string& role) {
@@ -104,14 +96,12 @@ std::string why_entry_absent(const Line& line, const Side& side) {
   if (position == 0 && find_entry(state, line.seq) != nullptr) return "on another branch";
   if (position == 0 && line.text == kErasedText) return "its words are erased";
   if (position == 0) return "not said in session " + std::to_string(state.id());
-  if (state.summary_last() != 0 && position <= position_after(state, state.summary_last())) {
-    return "replaced by the summary of CompactionCompleted " + std::to_string(state.summary());
+  if (side.residency.empty()) return "not taken";
+  const EntryResidency& one = side.residency[static_cast<std::size_t>(position - 1)];
+  if (one.told_by != 0) {
+    return "replaced by the summary of CompactionCompleted " + std::to_string(one.told_by);
   }
-  for (const ToldPart& part : side.parts) {
-    if (position <= part.begin || position > part.end) continue;
-    return "replaced by the summary of CompactionCompleted " + std::to_string(part.completed);
-  }
-  if (within(state, side.dropped, line.seq)) {
+  if (one.residency == Residency::kLeftOut) {
     return "dropped by " + side.rule + " in " +
            (side.dropped_by == side.turn ? "TurnStarted " : "ContextTruncated ") +
            std::to_string(side.dropped_by);
@@ -210,7 +200,7 @@ Result<Side> prompt_side(JournalView& view, const Event& turn) {
   side.name = "the prompt of turn " + std::to_string(turn.seq());
   side.upto = side.turn = turn.seq();
   side.state = std::move(rebuilt->state);
-  side.dropped = selection.dropped;
+  side.residency = residency_of(side.state, started);
   side.rule = selection.rule;
   side.compaction = started.compaction();
   side.dropped_by = turn.seq();
@@ -230,12 +220,12 @@ Result<Side> prompt_side(JournalView& view, const Event& turn) {
   if (started.summary() != 0) {
     if (auto added = add_summary(view, side.state, &side.lines); !added) return added.error();
   }
-  side.parts = told_parts(side.state, started);
+  const std::vector<ToldPart> told = told_parts(side.state, started);
   std::size_t parts = 0;
   for (const Range& range : selection.taken) {
-    auto told =
-        add_parts(view, side.parts, position_after(side.state, range.last()), &parts, &side.lines);
-    if (!told) return told.error();
+    auto part =
+        add_parts(view, told, position_after(side.state, range.last()), &parts, &side.lines);
+    if (!part) return part.error();
     auto added = add_lines(view, side.state, position_after(side.state, range.first()) - 1,
                            position_after(side.state, range.last()), &side.lines);
     if (!added) return added.error();

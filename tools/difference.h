@@ -11,6 +11,7 @@
 
 #include "core/context.h"
 #include "core/events.pb.h"
+#include "core/residency.h"
 #include "core/result.h"
 #include "core/state.pb.h"
 #include "tools/journal_view.h"
@@ -34,11 +35,10 @@ struct Side {
   std::vector<Line> lines;
   // Of a prompt: its turn, and what left entries out of it.
   Seq turn = 0;
-  std::vector<Range> dropped;
+  std::vector<EntryResidency> residency;  // of its entries, by position
   std::string rule;
   Seq dropped_by = 0;
-  Seq compaction = 0;           // of a SUMMARY: whose range it takes
-  std::vector<ToldPart> parts;  // told by their summaries
+  Seq compaction = 0;  // of a SUMMARY: whose range it takes
 };
 
 Result<Side> prompt_side(JournalView& view, const Event& turn);

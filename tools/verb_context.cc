@@ -1,13 +1,34 @@
 // `daybook context`: what a model would be sent if it were asked now, and by which rules. What
 // /context says in the chat.
+#include <limits>
+
+#include "core/context.h"
 #include "core/decide.h"
 #include "tools/command_line.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
+#include "tools/residency_json.h"
 #include "tools/tool.h"
 
 namespace daybook {
 namespace {
+
+// Without a model to ask there is the text alone, which says so.
+JsonLine context_json(const State& state, const Session& session, const std::string& text) {
+  JsonLine object{{"session", session.state().id()}, {"text", text}};
+  Result<TurnStarted> turn = next_answer(state, session);
+  if (!turn) return object;
+  const bool fits = plan_prompt(session.state(), &*turn, state.history);
+  object["model"] = turn->model();
+  object["provider"] = turn->provider();
+  object["policy"] = turn->policy();
+  object["provenance"] = turn->provenance();
+  object["tokens"] = turn->tokens();
+  object["budget"] = turn->budget();
+  object["fits"] = fits;
+  object["residency"] = residency_json(session.state(), *turn);
+  return object;
+}
 
 Result<void> run_context(const Tool& tool, const std::string& what) {
   auto view = JournalView::open(tool);
@@ -20,9 +41,9 @@ Result<void> run_context(const Tool& tool, const std::string& what) {
   const State state{gateway.directory(),
                     [&gateway](SessionId other) { return gateway.session(other); }, gateway,
                     gateway.directory().time()};
-  const std::string text = context_text(state, *session);
+  const std::string text = context_text(state, *session, std::numeric_limits<std::size_t>::max());
   if (tool.json) {
-    print_json({{"session", *id}, {"text", text}});
+    print_json(context_json(state, *session, text));
   } else {
     print_line(terminal_text(text));
   }
@@ -37,7 +58,7 @@ void add_context(CLI::App& app, Tool& tool) {
                "daybook context telegram:12345");
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
   verb->add_option("session", *what, "a session's number, place, or its beginning")->required();
-  verb->add_flag("--json", tool.json, "the same text in a JSON object");
+  verb->add_flag("--json", tool.json, "as a JSON object, with where each entry is");
   verb->callback(
       [&tool, what] { tool.chosen = [&tool, what] { return run_context(tool, *what); }; });
 }

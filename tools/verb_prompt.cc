@@ -2,11 +2,13 @@
 #include <algorithm>
 
 #include "core/codec.h"
+#include "core/residency.h"
 #include "core/sha256.h"
 #include "tools/command_line.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
 #include "tools/moment.h"
+#include "tools/residency_json.h"
 #include "tools/subject.h"
 #include "tools/tool.h"
 
@@ -76,8 +78,9 @@ JsonLine rules_json(const TurnStarted& turn) {
   return rules;
 }
 
-void print_prompt_json(const Event& recorded, const Prompt& prompt, const std::string& digest,
-                       bool same, bool erased) {
+void print_prompt_json(const Event& recorded, const RebuiltPrompt& rebuilt,
+                       const std::string& digest, bool same, bool erased) {
+  const Prompt& prompt = rebuilt.built.prompt;
   JsonLine messages = JsonLine::array();
   for (const PromptMessage& message : prompt.messages) {
     messages.push_back({{"role", role_of(message)}, {"text", message.text}});
@@ -101,13 +104,25 @@ void print_prompt_json(const Event& recorded, const Prompt& prompt, const std::s
               {"cache_minutes", prompt.cache_minutes},
               {"system", prompt.system},
               {"messages", std::move(messages)},
+              {"residency", residency_json(rebuilt.state, turn)},
               {"sha256", digest},
               {"recorded_sha256", hex(turn.sha256())},
               {"same", same},
               {"erased", erased}});
 }
 
-void print_prompt_text(const Tool& tool, const Event& recorded, const Prompt& prompt) {
+// Where each entry is, and by which rules.
+void print_residency(const Tool& tool, const SessionState& session, const TurnStarted& turn) {
+  std::string rules;
+  for (const std::string& rule : turn.provenance()) rules += (rules.empty() ? "" : ", ") + rule;
+  if (!rules.empty()) print_line(dimmed(tool, "-- by " + rules));
+  for (const ResidencyRun& run : residency_runs(session, residency_of(session, turn))) {
+    print_line(dimmed(tool, "-- " + residency_text(run)));
+  }
+}
+
+void print_prompt_text(const Tool& tool, const Event& recorded, const RebuiltPrompt& rebuilt) {
+  const Prompt& prompt = rebuilt.built.prompt;
   const TurnStarted& started = prompt_record(recorded);
   const Seq turn = turn_with(recorded);
   std::string head = "turn " + std::to_string(turn);
@@ -123,9 +138,7 @@ void print_prompt_text(const Tool& tool, const Event& recorded, const Prompt& pr
             std::to_string(started.reused_tokens()) + " as in the prompt before";
   }
   print_line(bold(tool, head));
-  std::string rules;
-  for (const std::string& rule : started.provenance()) rules += (rules.empty() ? "" : ", ") + rule;
-  if (!rules.empty()) print_line(dimmed(tool, "-- by " + rules));
+  print_residency(tool, rebuilt.state, started);
   const auto marked = [&](bool mark) {
     if (!mark) return std::string();
     return ", and up to its end to be cached for " + std::to_string(prompt.cache_minutes) + " min";
@@ -171,20 +184,21 @@ Result<void> run_prompt(const Tool& tool, const std::string& what, Seq turn_seq,
   if (!turn) return turn.error();
   turn = find_attempt(**view, *std::move(turn), attempt);
   if (!turn) return turn.error();
-  auto prompt = prompt_of(*turn, (*view)->gateway());
-  if (!prompt) return prompt.error();
-  const auto digest = canonical_sha256(*prompt);
+  auto rebuilt = rebuild_prompt(*turn, (*view)->gateway());
+  if (!rebuilt) return rebuilt.error();
+  const Prompt& prompt = rebuilt->built.prompt;
+  const auto digest = canonical_sha256(prompt);
   const std::string_view bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
   const std::string& recorded = prompt_record(*turn).sha256();
   const bool same = bytes == recorded;
   auto erasure = (*view)->newest(Event::kSessionErased, (*view)->log().last());
   if (!erasure) return erasure.error();
   const bool since = erasure->has_value() && (*erasure)->seq() > turn->seq();
-  const bool erased = !same && since && has_erased_words(*prompt);
+  const bool erased = !same && since && has_erased_words(prompt);
   if (tool.json) {
-    print_prompt_json(*turn, *prompt, hex(bytes), same, erased);
+    print_prompt_json(*turn, *rebuilt, hex(bytes), same, erased);
   } else {
-    print_prompt_text(tool, *turn, *prompt);
+    print_prompt_text(tool, *turn, *rebuilt);
     print_line(dimmed(tool, "-- sha256 " + hex(bytes) + (same ? ", as recorded" : "")));
   }
   if (erased && !tool.json) {
