@@ -447,6 +447,8 @@ Fact Provider::failure(const Attempt& attempt, const Trouble& trouble) const {
   failed.set_error(trouble.error);
   failed.set_status(trouble.status);
   failed.set_retry_after(trouble.retry_after);
+  failed.set_missing_model(trouble.missing_model);
+  failed.set_model_alone(trouble.model_alone);
   if (attempt.answer.usage.reported()) *failed.mutable_usage() = attempt.answer.usage;
   return fact;
 }

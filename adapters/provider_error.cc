@@ -15,6 +15,9 @@ namespace {
 
 using simdjson::dom::element;
 
+// A daily quota that begins anew sooner is none.
+constexpr Duration kQuotaWaitMin{300'000};
+
 // Everything an error body may tell, whatever its shape.
 struct PeerError {
   std::int32_t status = 0;  // a number where the code stands
@@ -24,6 +27,8 @@ struct PeerError {
   bool moderation = false;
   bool per_day = false;
   bool per_minute = false;
+  bool per_model = false;  // the daily quota is this model's
+  std::string reset;       // X-RateLimit-Reset, where the body repeats it
 };
 
 std::string lower_case(std::string_view text) {
@@ -59,9 +64,12 @@ void read_google_detail(element detail, PeerError& error) {
   if (detail["violations"].get_array().get(violations)) return;
   for (element violation : violations) {
     if (!text_at(violation, "quotaId", &text)) continue;
-    error.per_day |= text.find("PerDay") != std::string_view::npos;
+    std::string_view value;
+    const bool none = text_at(violation, "quotaValue", &value) && value == "0";
+    const bool day = none || text.find("PerDay") != std::string_view::npos;
+    error.per_day |= day;
     error.per_minute |= text.find("PerMinute") != std::string_view::npos;
-    if (text_at(violation, "quotaValue", &text)) error.per_day |= text == "0";
+    error.per_model |= day && text.find("PerModel") != std::string_view::npos;
   }
 }
 
@@ -72,8 +80,11 @@ void read_metadata(element metadata, PeerError& error) {
   element ignored;
   error.moderation |= metadata["flagged_input"].get(ignored) == simdjson::SUCCESS ||
                       metadata["reasons"].get(ignored) == simdjson::SUCCESS;
-  std::string_view raw;
-  if (text_at(metadata, "raw", &raw)) error.message += ": " + std::string(raw);
+  std::string_view text;
+  if (text_at(metadata, "raw", &text)) error.message += ": " + std::string(text);
+  element headers;
+  if (metadata["headers"].get(headers) != simdjson::SUCCESS) return;
+  if (text_at(headers, "X-RateLimit-Reset", &text)) error.reset = text;
 }
 
 // FastAPI: "detail" is a text, or a list of {msg}.
@@ -153,6 +164,14 @@ void unwrap_message(PeerError& error) {
   if (!error.retry) error.retry = inner->retry;
   error.per_day |= inner->per_day;
   error.per_minute |= inner->per_minute;
+  error.per_model |= inner->per_model;
+}
+
+// OpenRouter's quota of models that cost nothing: those that cost something may be asked.
+void note_free_quota(PeerError& error) {
+  if (lower_case(error.message).find("free-models-per-day") == std::string::npos) return;
+  error.per_day = true;
+  error.per_model = true;
 }
 
 // "Please retry in 34.07s.", "Please try again in 6m0s."
@@ -170,6 +189,7 @@ std::optional<Duration> retry_in_words(std::string_view message) {
 }
 
 ErrorClass class_of_words(const PeerError& error) {
+  if (error.per_day) return FUNDS;
   if (has_word(error, {"insufficient_quota", "billing_error", "payment_required"})) return FUNDS;
   if (has_word(error, {"rate_limit", "resource_exhausted", "too_many_requests"})) return RATE;
   if (has_word(error, {"api_key_invalid", "authentication", "invalid_api_key"})) return AUTH;
@@ -209,16 +229,29 @@ bool matches(std::string_view text, std::string_view pattern) {
   }
 }
 
-// What is wrong is the model that was asked for, not the key: others may be asked. OpenAI names it
-// so; how others word it is a guess.
+template <typename Patterns>
+bool matches_any(std::string_view text, const Patterns& patterns) {
+  return std::any_of(std::begin(patterns), std::end(patterns),
+                     [&](std::string_view pattern) { return matches(text, pattern); });
+}
+
+// Most say so with a 404; in other answers only the words do. `message` is in lower case.
+// OpenRouter ("is not a valid model ID"), OpenAI and whoever speaks like it, DeepSeek, Mistral,
+// Gemini.
+bool names_no_model(const PeerError& error, const std::string& message) {
+  constexpr std::string_view kPatterns[] = {"valid model", "model not exist",
+                                            "model*does not exist", "model*not found",
+                                            "unexpected model name"};
+  return has_word(error, {"model_not_found", "invalid_model"}) || matches_any(message, kPatterns);
+}
+
+// What is wrong is the model that was asked for, not the key: others may be asked. How it is worded
+// is a guess.
 bool about_the_model(const PeerError& error, const std::string& message) {
   constexpr std::string_view kPatterns[] = {
-      "access to model",   "access to the model", "access model",
-      "permission*model",  "model*not found",     "model*does not exist",
+      "access to model",   "access to the model", "access model",     "permission*model",
       "model*not allowed", "not allowed*model",   "model*not enabled"};
-  return has_word(error, {"model_not_found"}) ||
-         std::any_of(std::begin(kPatterns), std::end(kPatterns),
-                     [&](std::string_view pattern) { return matches(message, pattern); });
+  return names_no_model(error, message) || matches_any(message, kPatterns);
 }
 
 ErrorClass class_of_403(const PeerError& error) {
@@ -233,10 +266,10 @@ ErrorClass class_of_403(const PeerError& error) {
 // Of an account that is not used up, but may not spend more (Anthropic).
 bool spent(const PeerError& error) { return has_word(error, {"enforced_spend_limit_reached"}); }
 
-// A daily quota is a rate, too: no money is missing, only the day is too short.
+// What a day allows is used up like funds: no pause that anybody waits for helps.
 ErrorClass class_of_429(const PeerError& error) {
   const bool funds = has_word(error, {"insufficient_quota", "billing_error", "quota_exhausted"});
-  return funds && !error.per_day ? FUNDS : RATE;
+  return funds || error.per_day ? FUNDS : RATE;
 }
 
 ErrorClass class_of_400(const PeerError& error) {
@@ -273,14 +306,42 @@ ErrorClass class_of(const PeerError& error, int status) {
   return status >= 300 ? SETTINGS : class_of_words(error);
 }
 
+// When a daily quota begins anew. Google tells short pauses beside one, which mend nothing.
+std::int64_t quota_wait(const PeerError& error, std::optional<Duration> reset) {
+  if (reset && reset->count() > 0) return reset->count();
+  if (error.retry && *error.retry > kQuotaWaitMin) {
+    return std::min(*error.retry, kResetWaitMax).count();
+  }
+  return kNotToday;
+}
+
+// Of a server that counts requests, when the next may come. What is left of them says that another
+// limit was meant.
+std::optional<Duration> reset_of(int status, const HeaderList& headers, const PeerError& error,
+                                 Time now) {
+  const std::string_view left = header_value(headers, "x-ratelimit-remaining");
+  if (status != 429 || (!left.empty() && left != "0")) return std::nullopt;
+  const std::string_view reset = header_value(headers, "x-ratelimit-reset");
+  return parse_reset(reset.empty() ? std::string_view(error.reset) : reset, now);
+}
+
 std::int64_t wait_of(const PeerError& error, ErrorClass error_class,
-                     std::optional<Duration> from_headers) {
-  if (error.per_day) return kNotToday;
+                     std::optional<Duration> from_headers, std::optional<Duration> reset) {
+  if (error.per_day) return quota_wait(error, reset);
   if (from_headers && from_headers->count() > 0) return from_headers->count();
+  if (reset && reset->count() > 0) return reset->count();
   if (error_class != RATE && error_class != OVERLOAD) return 0;
   auto wait = error.retry ? error.retry : retry_in_words(error.message);
   if (!wait && error.per_minute) wait = std::chrono::minutes(1);
   return std::clamp(wait.value_or(Duration(0)), Duration(0), kRetryWaitMax).count();
+}
+
+// What of it is about the model that was asked, and not about its provider.
+void name_model(const PeerError& error, Trouble* trouble) {
+  const bool denied = trouble->status == 403 || trouble->status == 404;
+  trouble->missing_model =
+      trouble->error == REQUEST && (denied || names_no_model(error, lower_case(error.message)));
+  trouble->model_alone = trouble->error == FUNDS && error.per_model;
 }
 
 std::string words_of(const PeerError& error, int status) {
@@ -374,12 +435,15 @@ Trouble http_trouble(int status, const HeaderList& headers, std::string_view bod
     error->message = body;
   }
   unwrap_message(*error);
+  note_free_quota(*error);
   Trouble trouble;
   trouble.error = class_of(*error, status);
   trouble.status = status;
-  trouble.retry_after = wait_of(*error, trouble.error, retry_after(headers, now));
+  trouble.retry_after = wait_of(*error, trouble.error, retry_after(headers, now),
+                                reset_of(status, headers, *error, now));
   const bool not_again = header_value(headers, "x-should-retry") == "false";
-  if (not_again && trouble.retry_after != kNotToday) trouble.retry_after = kNotThisRequest;
+  if (not_again && !error->per_day) trouble.retry_after = kNotThisRequest;
+  name_model(*error, &trouble);
   trouble.detail = words_of(*error, status);
   if (status >= 300 && status < 400) {
     trouble.detail = "the provider redirects to another address; correct base_url in the settings";
@@ -391,13 +455,15 @@ std::optional<Trouble> body_trouble(std::string_view json) {
   auto error = read_peer_error(json);
   if (!error) return std::nullopt;
   unwrap_message(*error);
+  note_free_quota(*error);
   Trouble trouble;
   trouble.error = class_of(*error, error->status);
   if (trouble.error == ERROR_CLASS_UNSPECIFIED) {
     trouble.error = error->status == 0 && error->words.empty() ? PEER : OVERLOAD;
   }
   trouble.status = error->status;
-  trouble.retry_after = wait_of(*error, trouble.error, std::nullopt);
+  trouble.retry_after = wait_of(*error, trouble.error, std::nullopt, std::nullopt);
+  name_model(*error, &trouble);
   trouble.detail = words_of(*error, 0);
   return trouble;
 }

@@ -29,6 +29,8 @@ struct Trouble {
   std::int32_t status = 0;       // HTTP status, 0: none
   std::int64_t retry_after = 0;  // milliseconds; 0: not said; else kNotToday, kNotThisRequest
   std::string detail;            // the peer's words, not yet cleaned
+  bool missing_model = false;    // there is no such model, or not for this key
+  bool model_alone = false;      // others of this provider need not have this trouble
 };
 
 // The answer's status was not 2xx.

@@ -184,6 +184,18 @@ std::optional<Duration> parse_retry_after(std::string_view value, std::string_vi
   return clamped(*until - parse_http_date(date).value_or(now));
 }
 
+std::optional<Duration> parse_reset(std::string_view value, Time now) {
+  constexpr std::int64_t kMilliseconds = 100'000'000'000;  // fewer are before 1974
+  constexpr std::int64_t kSeconds = 1'000'000'000;         // fewer are before 2002
+  value = trimmed(value);
+  const auto number = take_number(value, INT64_MAX / 16);
+  if (!number || !value.empty()) return std::nullopt;
+  std::int64_t wait = *number;
+  if (*number < kMilliseconds) wait *= 1'000;
+  if (*number >= kSeconds) wait -= to_milliseconds(now);
+  return std::clamp(Duration(wait), Duration(0), kResetWaitMax);
+}
+
 std::optional<Duration> retry_after(const HeaderList& headers, Time now) {
   if (const auto count = parse_count(trimmed(header_value(headers, "retry-after-ms")))) {
     return clamped(Duration(*count / 1000));

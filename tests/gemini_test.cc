@@ -170,8 +170,9 @@ TEST_CASE("Google's errors name their class and their wait", "[gemini]") {
       {429, "[" + google_error(429, "Quota", out, R"({"retryDelay":"512ms"})") + "]", RATE, 512},
       {429, google_error(429, "Please retry in 7.5s.", out, ""), RATE, 7'500},
       {429, google_error(429, "Quota", out, minute), RATE, 60'000},
-      {429, google_error(429, "Quota", out, day + R"(,{"retryDelay":"3s"})"), RATE, kNotToday},
-      {429, google_error(429, "Quota", out, none), RATE, kNotToday},
+      {429, google_error(429, "Quota", out, day + R"(,{"retryDelay":"3s"})"), FUNDS, kNotToday},
+      {429, google_error(429, "Quota", out, day + R"(,{"retryDelay":"7200s"})"), FUNDS, 7'200'000},
+      {429, google_error(429, "Quota", out, none), FUNDS, kNotToday},
       {429, google_error(429, "Quota", out, R"({"retryDelay":"301s"})"), RATE, 301'000},
       {400, google_error(400, "API key not valid. Please pass one.", "INVALID_ARGUMENT", ""), AUTH,
        0},
@@ -195,7 +196,14 @@ TEST_CASE("Google's errors name their class and their wait", "[gemini]") {
     REQUIRE(outcome.failed().error() == one.error);
     REQUIRE(outcome.failed().retry_after() == one.retry_after);
     REQUIRE(outcome.failed().status() == one.status);
+    REQUIRE_FALSE(outcome.failed().model_alone());
   }
+  const std::string own =
+      R"({"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]})";
+  Driver driver(gemini());
+  const Outcome outcome = driver.status(429, google_error(429, "Quota", out, own));
+  CHECK(outcome.failed().error() == FUNDS);
+  CHECK(outcome.failed().model_alone());
 }
 
 TEST_CASE("an error inside Gemini's stream keeps the text so far", "[gemini]") {

@@ -370,6 +370,44 @@ TEST_CASE("a model that a key may not ask is like one that is not there", "[prov
           {403, message_body("The model's input was flagged: not allowed"), {}, REFUSED}});
 }
 
+TEST_CASE("a model that is not there is told from a request that is wrong", "[provider]") {
+  const auto missing = [](int status, const std::string& body) {
+    return Driver(remote()).status(status, body).failed().missing_model();
+  };
+  CHECK(missing(404, R"({"error":"model 'x' not found"})"));
+  CHECK(
+      missing(404, R"({"type":"error","error":{"type":"not_found_error","message":"model: x"}})"));
+  CHECK(missing(400, message_body("x/y is not a valid model ID")));
+  CHECK(missing(400, message_body("Model Not Exist")));
+  CHECK(missing(400, message_body("Invalid model: x")));
+  CHECK(missing(400, message_body("* GenerateContentRequest.model: unexpected model name format")));
+  CHECK(missing(400, code_body("model_not_found")));
+  CHECK(missing(403, code_body("model_not_found")));
+  CHECK_FALSE(missing(400, message_body("messages: at least one is required")));
+  CHECK_FALSE(missing(422, message_body("temperature is not valid for this model")));
+  CHECK_FALSE(missing(401, message_body("no such model, no such key")));
+}
+
+TEST_CASE("what may be asked in a day is used up until its reset", "[provider]") {
+  const std::int64_t ahead = 7 * 3'600'000;
+  const std::string reset = std::to_string(to_milliseconds(Driver(remote()).now) + ahead);
+  const std::string free = "Rate limit exceeded: free-models-per-day. Add 10 credits";
+  const std::string told = R"({"error":{"message":")" + free +
+                           R"(","code":429,"metadata":{"headers":{"X-RateLimit-Reset":")" + reset +
+                           R"("}}}})";
+  const HeaderList headers = {{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", reset}};
+  const HeaderList left = {{"x-ratelimit-remaining", "9"}, {"x-ratelimit-reset", reset}};
+  expect({{429, told, {}, FUNDS, ahead},
+          {429, message_body(free), headers, FUNDS, ahead},
+          {429, message_body(free), {}, FUNDS, kNotToday},
+          {429, message_body("slower"), headers, RATE, ahead},
+          {429, message_body("slower"), left, RATE, 0},
+          {503, message_body("busy"), headers, OVERLOAD, 0},
+          {429, code_body("insufficient_quota"), {{"x-should-retry", "false"}}, FUNDS, -2}});
+  // Models that cost something may be asked.
+  CHECK(Driver(remote()).status(429, told).failed().model_alone());
+}
+
 TEST_CASE("the provider's wait is passed on, whatever its spelling", "[provider]") {
   const std::string words = message_body("Rate limit. Please try again in 6m0s.");
   expect({

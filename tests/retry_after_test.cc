@@ -55,6 +55,17 @@ TEST_CASE("seconds are clamped to an hour and never negative", "[retry_after]") 
   }
 }
 
+TEST_CASE("when a limit begins anew is a moment or a pause, of a day at most", "[retry_after]") {
+  const Time now = from_milliseconds(kTen);
+  const auto reset = [&](std::string_view text) { return parse_reset(text, now); };
+  CHECK(reset("1795169400000") == Duration(600'000));
+  CHECK(reset(" 1795169400 ") == Duration(600'000));
+  CHECK(reset("600") == Duration(600'000));
+  CHECK(reset("1795168000000") == Duration(0));
+  CHECK(reset("1" + std::string(30, '0')) == kResetWaitMax);
+  for (const auto* text : {"", "soon", "6m0s", "-5", "1.5"}) CHECK_FALSE(reset(text).has_value());
+}
+
 TEST_CASE("milliseconds come before seconds", "[retry_after]") {
   const Time now{};
   REQUIRE(retry_after({{"retry-after", "9"}, {"retry-after-ms", "250"}}, now) == Duration(250));
