@@ -119,6 +119,7 @@ void record_summary_prompt(const State& state, const Session& session, TurnStart
 struct Routed {
   ResolvedModel model;
   Route route;
+  std::optional<PassedModel> held;  // nobody is asked: all rest for long, this one the shortest
 };
 Routed route_turn(const State& state, const Session& session, const ResolvedModel& wanted,
                   const std::string& task);

@@ -284,6 +284,9 @@ Decisions retry_answer(const State& state, const Session& session, const Event& 
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
     return {asked.reply("⚠ Nothing was sent: " + stop)};
   }
+  if (std::string held = held_text(state, session, message, *model); !held.empty()) {
+    return {asked.reply(std::move(held))};
+  }
   if (refused) {
     Event again = replaced_by(session, refused->seq(), *refused);
     again.mutable_message_replaced()->set_answers(message.seq());

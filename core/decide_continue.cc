@@ -87,14 +87,14 @@ Decisions continue_answer(const State& state, const Session& session, const Even
     return reply("The last answer is whole: there is nothing to go on with.");
   }
   const std::string& model = message.content().arguments();
-  if (!model.empty()) {
-    const Result<ResolvedModel> resolved =
-        resolve_model(model, state.directory.settings(), state.directory.catalogue());
-    if (!resolved) return reply(resolved.error().message + " Nothing was changed.");
-  }
+  const Result<ResolvedModel> resolved = model_of(state, session, model);
+  if (!resolved) return reply(resolved.error().message + " Nothing was changed.");
   const std::int64_t user = message.message_received().user();
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
     return reply("⚠ Nothing was sent: " + stop);
+  }
+  if (std::string held = held_text(state, session, message, *resolved); !held.empty()) {
+    return reply(std::move(held));
   }
   Event moved = go_on_from(session, entries[size - 2].seq(), ended);
   moved.mutable_leaf_moved()->set_answers(message.seq());

@@ -33,6 +33,11 @@ std::string own_keys(const ConversationRow& row);
 // of what is set, of goal and tasks.
 std::string left_behind_text(const State& state, const Session& session, const Event& message);
 
+// decide_route.cc: why this message may not have an answer asked for once more, since the model
+// rests and its writer is not the owner; empty: it may.
+std::string held_text(const State& state, const Session& session, const Event& message,
+                      const ResolvedModel& wanted);
+
 // decide_queue.cc: what becomes of messages that come while an answer is being written.
 std::string queue_mode(const State& state, const Session& session);
 Decisions answer_queue(const State& state, const Session& session, const Event& message);

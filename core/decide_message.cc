@@ -53,12 +53,11 @@ std::string resting_lines(const Order& asked) {
   std::string text;
   if (asked.rules() < 3) return text;
   const Health& health = asked.state.directory.health();
-  for (const ProviderRow& provider : asked.state.directory.settings().providers()) {
-    const auto obstacle = health.obstacle(provider.name(), asked.state.now);
-    if (!obstacle) continue;
-    const ErrorClass error = health.row(provider.name())->error();
-    text += "\n" + provider.name() + " ";
-    text += owner_asks_alone(asked.state, asked.message) ? obstacle_text(*obstacle, error)
+  for (const auto& [name, row] : health.rows()) {
+    const auto obstacle = health.obstacle(row.provider(), asked.state.now, row.model());
+    if (!obstacle || obstacle->event() != row.event()) continue;
+    text += "\n" + name + " ";
+    text += owner_asks_alone(asked.state, asked.message) ? obstacle_text(*obstacle, row.error())
                                                          : obstacle_text(*obstacle);
   }
   return text;
@@ -323,7 +322,8 @@ Decisions settle_waiting_messages(const State& state, const Session& session) {
     if (!late && together.size() > 1) settled = start_answers(state, session, together, Preface());
     // Where one turn cannot answer all, it is one by one; where nobody can answer any, that is told
     // once.
-    const bool whole = !settled.empty() && !settled.back().has_notice_issued();
+    const bool whole = !settled.empty() && (!settled.back().has_notice_issued() ||
+                                            settled.back().notice_issued().keeps_size() > 0);
     if (!late && !whole) settled = settle_message(state, session, together.front());
     for (const Event& one : together) {
       if (whole) settled_together.insert(one.seq());

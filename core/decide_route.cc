@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "core/context.h"
-#include "core/decide.h"
+#include "core/decide_conversation.h"
+#include "core/failure_text.h"
 #include "core/health.h"
 #include "core/open_turn.h"
 #include "core/sha256.h"
@@ -50,24 +51,49 @@ std::vector<ResolvedModel> candidates_of(const State& state, const ResolvedModel
 
 std::optional<PassedModel> obstacle_of(const State& state, const ResolvedModel& model) {
   std::optional<PassedModel> obstacle =
-      state.directory.health().obstacle(model.provider, state.now);
+      state.directory.health().obstacle(model.provider, state.now, model.model);
   if (obstacle) obstacle->set_model(model.model);
   return obstacle;
 }
 
+// What stands in the way.
+AttemptFailed failure_of(const State& state, const PassedModel& obstacle) {
+  const std::optional<Event> event = state.history.clear_event(obstacle.event());
+  return event ? event->attempt_failed() : AttemptFailed();
+}
+
+// Nobody waits for the end of it, and to ask before is of no use. Whether it is over, the first who
+// asks after that end finds out. Where no connection was safe, whoever tries tells nobody anything.
+bool forbids(const State& state, const PassedModel& obstacle) {
+  if (state.directory.rules() < 3 || obstacle.until() == 0) return false;
+  const ErrorClass error = failure_of(state, obstacle).error();
+  const bool long_rest = from_milliseconds(obstacle.until()) - state.now > kRetryAfterMax;
+  return error != UNSAFE && (long_rest || needs_somebody(error));
+}
+
 // Where nobody stands in, the pause that this very model asked for is waited out, as one inside a
-// turn is. A key that is not accepted is tried again: nothing else tells whether it works by now.
+// turn is.
 std::optional<PassedModel> pause_of(const State& state, const ResolvedModel& model) {
   const std::optional<PassedModel> obstacle = obstacle_of(state, model);
   if (state.directory.rules() < 3 || !obstacle || obstacle->why() != PassedModel::RESTS) return {};
-  const std::optional<Event> event = state.history.clear_event(obstacle->event());
-  if (!event || event->attempt_failed().retry_after() <= 0) return {};
-  const std::optional<Event> turn = state.history.clear_event(event->attempt_failed().turn());
-  const bool too_long = from_milliseconds(obstacle->until()) - state.now > kRetryAfterMax;
-  if (!turn || too_long || needs_somebody(event->attempt_failed().error())) return {};
+  const AttemptFailed failed = failure_of(state, *obstacle);
+  const std::optional<Event> turn = state.history.clear_event(failed.turn());
+  if (!turn || failed.retry_after() <= 0 || forbids(state, *obstacle)) return {};
   const TurnStarted& asked = turn->turn_started();
   return asked.provider() == model.provider && asked.model() == model.model ? obstacle
                                                                             : std::nullopt;
+}
+
+// When none of them is free: the first that may be asked all the same, the one that is wanted
+// before others; null, and what ends first: none may.
+const ResolvedModel* least_bad(const State& state, const std::vector<ResolvedModel>& candidates,
+                               std::optional<PassedModel>* held) {
+  for (const ResolvedModel& model : candidates) {
+    std::optional<PassedModel> obstacle = obstacle_of(state, model);
+    if (!obstacle || !forbids(state, *obstacle)) return &model;
+    if (!*held || obstacle->until() < (*held)->until()) *held = std::move(obstacle);
+  }
+  return nullptr;
 }
 
 // The one that was drawn highest of those that may be asked.
@@ -115,8 +141,8 @@ class Successors {
       if (!turn) continue;
       if (!obstacle) return with_route(*std::move(turn), route);
       // Rather one that rests than none; not one that is sure to refuse.
-      const HealthRow* row = state_.directory.health().row(model.provider);
-      if (!rests && !needs_somebody(row->error())) rests = with_route(*std::move(turn), route);
+      const bool hopeless = needs_somebody(failure_of(state_, *obstacle).error());
+      if (!rests && !hopeless) rests = with_route(*std::move(turn), route);
       *route.add_passed() = *obstacle;
     }
     return rests;
@@ -180,36 +206,37 @@ class Successors {
 };
 
 // What only its owner can mend, told once until it works again, whoever asked.
-Decisions tell_owner(const State& state, const std::string& provider, const AttemptFailed& failed,
+Decisions tell_owner(const State& state, const Session& session, const AttemptFailed& failed,
                      std::string_view meanwhile) {
-  const ErrorClass error = failed.error();
-  const HealthRow* row = state.directory.health().row(provider);
+  const OpenTurn& open = session.state().open();
+  const std::string model = failed.model_alone() ? open.model() : std::string();
+  const HealthRow* row = state.directory.health().row(open.provider(), model);
   const std::string owner = state.directory.owner_place();
-  if (!needs_somebody(error) || row == nullptr || row->failures() != 1 || owner.empty()) return {};
-  const std::string what = error == FUNDS           ? " has no funds left"
-                           : error == UNSAFE        ? " could not be reached safely"
-                           : failed.status() == 403 ? " would not let us"
-                                                    : " refused our key";
-  return {notice_at(state, owner, "⚠ " + provider + what + ". " + std::string(meanwhile), "alarm")};
+  const bool first = row != nullptr && row->failures() == 1;
+  if (!needs_somebody(failed.error()) || !first || owner.empty()) return {};
+  const std::string who =
+      model.empty() ? open.provider() : model_name(open.provider(), open.model());
+  const std::string text = "⚠ " + who + " " + trouble_words(failed) + ". ";
+  return {notice_at(state, owner, text + std::string(meanwhile), "alarm")};
 }
 
 }  // namespace
 
 bool leads_to_fallback(const AttemptFailed& failed) {
   const ErrorClass error = failed.error();
-  // HTTP 404: there is no such model; 403: not for this key. Any other request that is wrong is as
-  // wrong for the next one.
-  const bool unknown_model = error == REQUEST && (failed.status() == 404 || failed.status() == 403);
-  return is_providers_trouble(error) || error == SETTINGS || error == OVERFLOW || unknown_model;
+  // Any other request that is wrong is as wrong for the next one.
+  const bool other_model = error == REQUEST && failed.missing_model();
+  return is_providers_trouble(error) || error == SETTINGS || error == OVERFLOW || other_model;
 }
 
 Routed route_turn(const State& state, const Session& session, const ResolvedModel& wanted,
                   const std::string& task) {
-  Routed routed{wanted, {}};
+  Routed routed{wanted, {}, {}};
   Route& route = routed.route;
   const std::vector<ResolvedModel> candidates = candidates_of(state, wanted, &route);
   if (candidates.size() == 1) {
     if (const auto pause = pause_of(state, wanted)) *route.add_passed() = *pause;
+    least_bad(state, candidates, &routed.held);
     return routed;
   }
   route.set_task(task);
@@ -226,7 +253,7 @@ Routed route_turn(const State& state, const Session& session, const ResolvedMode
   const ResolvedModel* chosen = nullptr;
   if (learned && free.size() > 1) chosen = draw(state, session, free, &route);
   if (chosen == nullptr && !free.empty()) chosen = free.front();
-  // When all of them rest, the one that is wanted is as good as any.
+  if (chosen == nullptr) chosen = least_bad(state, candidates, &routed.held);
   if (chosen == nullptr) chosen = &candidates.front();
   routed.model = *chosen;
   if (!same_model(*chosen, wanted)) route.set_wanted(model_name(wanted.provider, wanted.model));
@@ -234,10 +261,19 @@ Routed route_turn(const State& state, const Session& session, const ResolvedMode
 }
 
 Routed back_to(const ResolvedModel& wanted, const Routed& routed) {
-  Routed back{wanted, routed.route};
+  Routed back{wanted, routed.route, {}};
   *back.route.add_passed() = passed_by(routed.model, PassedModel::SMALL);
   back.route.clear_wanted();
   return back;
+}
+
+std::string held_text(const State& state, const Session& session, const Event& message,
+                      const ResolvedModel& wanted) {
+  // Whoever can mend it may find out whether it is mended.
+  if (owner_asks(state, message)) return {};
+  const Routed routed = route_turn(state, session, wanted, {});
+  const bool goes_on = message.message_received().command() == "continue";
+  return routed.held ? held_sentence(state, *routed.held, false, goes_on) : std::string();
 }
 
 Decisions tell_owner_of_end(const State& state, const Session& session,
@@ -246,7 +282,7 @@ Decisions tell_owner_of_end(const State& state, const Session& session,
   // The failure itself is told where the owner sits.
   const bool reads_it = open.kind() == ANSWER && open.place() == state.directory.owner_place();
   if (reads_it || state.directory.rules() < 3) return {};
-  return tell_owner(state, open.provider(), failed, "Nobody answers in its place.");
+  return tell_owner(state, session, failed, "Nobody answers in its place.");
 }
 
 Decisions fall_back(const State& state, const Session& session, const AttemptFailed& failed,
@@ -262,7 +298,7 @@ Decisions fall_back(const State& state, const Session& session, const AttemptFai
   const std::uint32_t least = failed.error() == OVERFLOW ? before.window_tokens() + 1 : 0;
   std::optional<TurnStarted> next = Successors(state, session, before).next(passed, least);
   if (!next) return {};
-  Decisions decisions = tell_owner(state, open.provider(), failed, "Fallbacks answer meanwhile.");
+  Decisions decisions = tell_owner(state, session, failed, "Fallbacks answer meanwhile.");
   Event retried = turn_retried(state, open, failed.error(), state.now, text);
   if (next->rules() != 0) record_prompt(state, session, session.state(), &*next, &decisions);
   *retried.mutable_turn_retried()->mutable_prompt() = *std::move(next);

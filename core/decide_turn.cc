@@ -297,6 +297,21 @@ Event all_but_last(const Session& session, const std::vector<Event>& messages) {
   return event;
 }
 
+// Nobody is asked: they stay what was said last, for a /retry or for whoever is asked next.
+Decisions keep(const State& state, const Session& session, const std::vector<Event>& messages,
+               const PassedModel& held) {
+  const Event& last = messages.back();
+  const Waiting waiting = waiting_as(session, messages.front());
+  const std::string text =
+      held_sentence(state, held, owner_asks(state, last), waiting.continues() != 0);
+  Decisions decisions = not_asked(session, last, waiting, text, "pause");
+  NoticeIssued* issued = decisions.front().mutable_notice_issued();
+  *issued->mutable_passed() = held;
+  if (waiting.left() != 0) return decisions;  // it was said before
+  for (const Event& message : messages) issued->add_keeps(message.seq());
+  return decisions;
+}
+
 // An answer that waits out a pause which its provider asked for comes late.
 std::optional<Event> pause_told(const State& state, const Session& session, const Event& started) {
   const Time until = from_milliseconds(opened_turn(started).not_before());
@@ -394,6 +409,7 @@ Decisions start_answers(const State& state, const Session& session,
   std::uint32_t tokens = 0;
   for (const Event& message : messages) tokens += waiting_as(session, message).tokens();
   const Routed routed = route_turn(state, session, *model, task_of(ANSWER, tokens));
+  if (routed.held && waiting.asked() == 0) return keep(state, session, messages, *routed.held);
   if (state.directory.rules() < 3) return with_prompt(state, session, turn_with(routed));
   Result<Decisions> started = with_choice(state, session, turn_with(routed));
   // Rather one that rests than nobody.
@@ -419,10 +435,14 @@ Decisions start_summary(const State& state, const Session& session, const Event&
   const std::int64_t user = rules < 3 ? 0 : user_of_summary(state, session, compaction);
   std::string obstacle =
       model ? budget_stop(state, session.state().place(), user) : model.error().message;
-  if (!obstacle.empty()) return without_summary(state, session, compaction, std::move(obstacle));
   const std::string task = task_of(SUMMARY, 0);
-  Event turn = summary_turn(state, session, route_turn(state, session, *model, task),
-                            compaction.seq(), user);
+  const Routed routed =
+      model ? route_turn(state, session, *model, task) : Routed{ResolvedModel(), {}, {}};
+  if (obstacle.empty() && routed.held) {
+    obstacle = routed.held->provider() + " " + obstacle_text(*routed.held) + ".";
+  }
+  if (!obstacle.empty()) return without_summary(state, session, compaction, std::move(obstacle));
+  Event turn = summary_turn(state, session, routed, compaction.seq(), user);
   const Result<ResolvedModel> own = model_of(state, session);
   // Rather a dear model than one that cannot read all of it.
   const bool other = own && own->context_tokens > model->context_tokens;
@@ -440,6 +460,7 @@ Decisions start_title(const State& state, const Session& session) {
   const std::optional<Event> before = last_prompt(state, session);
   const std::int64_t user = before ? prompt_record(*before).user() : 0;
   if (!model || !budget_stop(state, session.state().place(), user).empty()) return {};
+  if (route_turn(state, session, *model, {}).held) return {};
   Event event = new_turn(state, session, *model);
   event.mutable_turn_started()->set_kind(TITLE);
   event.mutable_turn_started()->set_user(user);

@@ -135,6 +135,8 @@ void Directory::apply_to_session(const Event& event) {
     row.set_open_model(model_name(started.provider(), started.model()));
     row.set_open_tokens(started.rules() == 0 ? 0 : started.tokens());
     if (started.kind() == ANSWER) row.set_said(event.time());
+  } else if (event.notice_issued().keeps_size() > 0) {
+    row.set_said(event.time());
   } else if (event.has_message_held()) {
     row.set_held(true);
   } else if (event.has_reply_posted()) {
@@ -175,7 +177,7 @@ void Directory::apply_to_session(const Event& event) {
 void Directory::learn_from_call(const Event& event, SessionRow* row) {
   const bool about_turn = event.has_turn_started() || turn_of(event) != 0;
   if (!about_turn) return;
-  health_.apply(event, row->open_call().provider());
+  health_.apply(event, row->open_call().provider(), row->open_call().model());
   beliefs_.apply(event, row->open_call());
   spending_.apply(event, state_.catalogue(), row);
 }

@@ -2,17 +2,18 @@
 
 #include "core/context.h"
 #include "core/decide_conversation.h"
+#include "core/health.h"
 #include "core/open_turn.h"
 
 namespace daybook {
 
 namespace {
 
-std::string provider_name(const OpenTurn& turn) {
-  return turn.provider() == "openrouter" ? "OpenRouter"
-         : turn.provider() == "openai"   ? "OpenAI"
-         : turn.provider() == "gemini"   ? "Gemini"
-                                         : turn.provider();
+std::string provider_name(const std::string& provider) {
+  return provider == "openrouter" ? "OpenRouter"
+         : provider == "openai"   ? "OpenAI"
+         : provider == "gemini"   ? "Gemini"
+                                  : provider;
 }
 
 // Whether the peer's words are told behind the reason.
@@ -54,12 +55,6 @@ std::string reason_of(ErrorClass error, const std::string& provider, int status,
   return provider + " failed" + code + ".";
 }
 
-// OpenRouter says so with a 400.
-bool no_such_model(const AttemptFailed& failed, const std::string& detail) {
-  const bool said = failed.status() == 400 && detail.find("valid model") != std::string::npos;
-  return failed.error() == REQUEST && (failed.status() == 404 || said);
-}
-
 // "b of c": who could not answer before the model that failed last.
 std::string failed_before(const State& state, const OpenTurn& turn) {
   const std::optional<Event> recorded = state.history.clear_event(turn.prompt());
@@ -82,12 +77,13 @@ std::string failure_sentence(const State& state, const OpenTurn& turn, const Att
   std::string sentence =
       answer ? "⚠ No " + std::string(kept ? "complete " : "") + "answer from " + turn.model() + ": "
              : std::string();
-  sentence += reason_of(failed.error(), provider_name(turn), failed.status(), detail,
-                        turn.steps_size() > 0, rules);
+  sentence += is_quota(failed) ? provider_name(turn.provider()) + " " + trouble_words(failed) + "."
+                               : reason_of(failed.error(), provider_name(turn.provider()),
+                                           failed.status(), detail, turn.steps_size() > 0, rules);
   if (quoted(failed.error(), failed.status(), detail, rules)) {
     sentence += " It said: " + detail;
   }
-  if (no_such_model(failed, detail)) {
+  if (failed.missing_model() && failed.status() != 403) {
     sentence += near_text(state, model_name(turn.provider(), turn.model()));
   }
   const std::uint32_t attempts = rules < 3 ? turn.attempt() : attempts_of_model(turn);
@@ -104,6 +100,36 @@ std::string failure_sentence(const State& state, const OpenTurn& turn, const Att
   }
   sentence += kept ? " What came is kept above;" : " Your message is kept;";
   return sentence + " it is not retried. Write again to go on.";
+}
+
+std::string trouble_words(const AttemptFailed& failed) {
+  if (is_quota(failed)) return "says that what may be asked in a day is used up";
+  if (failed.error() == FUNDS) return "has no funds left";
+  if (failed.error() == UNSAFE) return "could not be reached safely";
+  if (failed.error() == AUTH)
+    return failed.status() == 403 ? "would not let us" : "refused our key";
+  return failed.error() == RATE || failed.retry_after() > 0 ? "asked for a pause"
+                                                            : "failed several times in a row";
+}
+
+std::string held_sentence(const State& state, const PassedModel& held, bool owner, bool goes_on) {
+  const std::optional<Event> event = state.history.clear_event(held.event());
+  const AttemptFailed failed = event ? event->attempt_failed() : AttemptFailed();
+  const bool mendable = needs_somebody(failed.error());
+  std::string text =
+      goes_on ? "⚠ The answer stays as it is: " : "⚠ Your message is kept but was not sent: ";
+  text += provider_name(held.provider()) + " " + trouble_words(failed) +
+          ", so nobody is asked before " + clock_text(from_milliseconds(held.until()), state.now) +
+          ". ";
+  if (owner) {
+    text += goes_on ? "/continue asks at once" : "/retry asks at once";
+    return text + (mendable ? ", and what you mend counts once the settings are read anew." : ".");
+  }
+  text += goes_on ? "From then on /continue goes on." : "From then on /retry answers it.";
+  if (mendable && !state.directory.owner_place().empty()) {
+    text += " Whoever runs this bot was told.";
+  }
+  return text;
 }
 
 }  // namespace daybook

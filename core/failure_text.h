@@ -13,4 +13,11 @@ namespace daybook {
 std::string failure_sentence(const State& state, const OpenTurn& turn, const AttemptFailed& failed,
                              const std::string& detail, bool kept);
 
+// "refused our key", of what only its owner can mend; of other trouble, that it pauses or fails.
+std::string trouble_words(const AttemptFailed& failed);
+
+// Why nobody is asked, until when, and what helps. `owner`: whoever reads it can do something;
+// `goes_on`: it is an answer that is not gone on with.
+std::string held_sentence(const State& state, const PassedModel& held, bool owner, bool goes_on);
+
 }  // namespace daybook

@@ -1,11 +1,11 @@
 // Which providers are better not asked just now, and with which key: a provider has one.
 //
 // A provider that asked for a pause has it; one whose key was not accepted or has no funds left
-// rests until settings are loaded again or a while is over; one that failed kBrokenAfter times in a
-// row is broken: nobody asks it for a time, then one turn finds out. Whoever says no has answered,
-// so what was wrong before is over, but for a key or funds, which a request that is wrong says
-// nothing of. A fold over clear events, so a restart changes nothing. Law: time is the events' own,
-// and the moment one asks about.
+// rests until settings are loaded again or a while is over; a quota of one model is that model's
+// trouble alone; one that failed kBrokenAfter times in a row is broken: nobody asks it for a time,
+// then one turn finds out. Whoever says no has answered, so what was wrong before is over, but for
+// a key or funds, which a request that is wrong says nothing of. A fold over clear events, so a
+// restart changes nothing. Law: time is the events' own, and the moment one asks about.
 // Rejected: events of their own for opening and closing; they would say again what the failures
 // say.
 #pragma once
@@ -40,22 +40,33 @@ inline constexpr std::int64_t kNotThisRequest = -2;
 
 class Health {
  public:
-  void restore(HealthRow row) { rows_[row.provider()] = std::move(row); }
+  void restore(HealthRow row);
   void save(DirectoryState* state) const;
 
-  // `provider`: whom the event's turn was asking before the event.
-  void apply(const Event& event, const std::string& provider);
+  // `provider` and `model`: whom the event's turn was asking before the event.
+  void apply(const Event& event, const std::string& provider, const std::string& model = {});
 
-  // Why it is better not asked at this moment, without the model's name; nothing: it may be.
-  [[nodiscard]] std::optional<PassedModel> obstacle(const std::string& provider, Time now) const;
-  // Null: nothing is wrong with it.
-  [[nodiscard]] const HealthRow* row(const std::string& provider) const;
+  // Why it is better not asked at this moment, or this model of it, which is not named; nothing: it
+  // may be.
+  [[nodiscard]] std::optional<PassedModel> obstacle(const std::string& provider, Time now,
+                                                    const std::string& model = {}) const;
+  // What is known of it, or of this model of it alone. Null: nothing is wrong.
+  [[nodiscard]] const HealthRow* row(const std::string& provider,
+                                     const std::string& model = {}) const;
+  // By "provider", or "provider:model" where it is about that model alone.
+  [[nodiscard]] const std::map<std::string, HealthRow>& rows() const { return rows_; }
 
  private:
-  void answer(const Event& event, const std::string& provider);
-  void say_no(const Event& event, const std::string& provider);
-  void fail(const Event& event, const std::string& provider);
-  void try_out(const std::string& provider, Seq turn);
+  struct Asked {
+    const std::string& provider;
+    const std::string& model;
+  };
+
+  [[nodiscard]] std::vector<HealthRow*> rows_of(const Asked& asked);
+  void answer(const Event& event, const Asked& asked);
+  void say_no(const Event& event, const Asked& asked);
+  void fail(const Event& event, const Asked& asked);
+  void try_out(const Asked& asked, Seq turn);
   void let_go(Seq turn);
 
   std::map<std::string, HealthRow> rows_;
@@ -65,7 +76,11 @@ class Health {
 bool is_providers_trouble(ErrorClass error);
 // It goes on until somebody does something about it.
 bool needs_somebody(ErrorClass error);
+// No money is missing: what may be asked in a day was.
+bool is_quota(const AttemptFailed& failed);
 
+// "12:03:04 UTC", with its date where that is not today's.
+std::string clock_text(Time time, Time now);
 // "rests until 12:03:04 UTC", for guests.
 std::string obstacle_text(const PassedModel& passed);
 // "rests until 12:03:04 UTC (RATE, event 41)", for whoever can look that up.

@@ -34,15 +34,33 @@ void add_entry(SessionState* state, Seq seq, Entry::Role role, std::uint32_t tok
   entry->set_conversation(state->conversation());
 }
 
+// A message that waited becomes what was said last.
+void say(SessionState* state, Seq message) {
+  std::uint32_t tokens = 0;
+  for (const Waiting& one : state->waiting()) {
+    if (one.seq() == message) tokens = one.tokens();
+  }
+  // One that is answered once more is there already.
+  if (message != leaf_of(*state)) add_entry(state, message, Entry::USER, tokens);
+  settle_waiting(state, message);
+}
+
 // It was not asked; /retry and new words ask it all the same.
-void settle_by_notice(SessionState* state, const NoticeIssued& notice) {
+void settle_by_notice(SessionState* state, const NoticeIssued& notice, std::int64_t time) {
   const std::string& topic = notice.topic();
   const bool refuses = topic == "context" || topic == "budget" || topic == "model";
   const auto& waiting = state->waiting();
   const bool waits = std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& one) {
-    return one.seq() == notice.answers() && one.asked() == 0;
+    return one.seq() == notice.answers() && one.left() == 0;
   });
   if (refuses && waits) state->set_refused(notice.answers());
+  for (const Seq message : notice.keeps()) {
+    say(state, message);
+    state->clear_undone();
+    state->clear_idle_closed();
+    state->clear_refused();
+    touch_conversation(state, time);
+  }
   settle_waiting(state, notice.answers());
 }
 
@@ -58,15 +76,7 @@ void start_turn(SessionState* state, const Event& event) {
     state->clear_idle_closed();
     state->clear_refused();
   }
-  for (const Seq message : started.answers()) {
-    std::uint32_t tokens = 0;
-    for (const Waiting& one : state->waiting()) {
-      if (one.seq() == message) tokens = one.tokens();
-    }
-    // One that is answered once more is there already.
-    if (message != leaf_of(*state)) add_entry(state, message, Entry::USER, tokens);
-    settle_waiting(state, message);
-  }
+  for (const Seq message : started.answers()) say(state, message);
   if (started.kind() == ANSWER) touch_conversation(state, event.time());
   if (started.kind() != TITLE) return;
   ConversationRow* row = present_conversation(state);
@@ -304,6 +314,7 @@ void replace_message(SessionState* state, const MessageReplaced& replaced) {
     state->clear_refused();
     settle_waiting(state, replaced.answers());
     edited.set_model(replaced.model());
+    edited.set_asked(replaced.answers());
     *state->add_waiting() = std::move(edited);
     return;
   }
@@ -450,7 +461,7 @@ void Session::apply(const Event& event) {
   } else if (event.has_message_received()) {
     wait_last(&state_, event);
   } else if (event.has_notice_issued()) {
-    settle_by_notice(&state_, event.notice_issued());
+    settle_by_notice(&state_, event.notice_issued(), event.time());
     if (event.notice_issued().topic() == "idle") state_.clear_idle_closed();
   } else if (event.has_session_named()) {
     name_conversation(&state_, event);

@@ -126,6 +126,7 @@ void UsageFold::ask(const Event& event) {
     settle(event.compaction_failed().compaction());
   } else if (event.has_notice_issued()) {
     settle(event.notice_issued().answers());
+    for (const Seq message : event.notice_issued().keeps()) settle(message);
   } else if (event.has_queue_cleared()) {
     for (const Seq message : event.queue_cleared().dropped()) settle(message);
   } else if (event.has_session_reset() && !event.session_reset().waits_on()) {

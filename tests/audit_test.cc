@@ -320,6 +320,23 @@ TEST_CASE("messages answered together are accounted for together when their answ
   }
 }
 
+TEST_CASE("messages that are kept since nobody is asked are accounted for", "[audit]") {
+  Telling told;
+  Fact rows = Telling::telegram_settings("openai:gpt-4o-mini");
+  rows.mutable_settings_loaded()->set_queue_mode("collect");
+  told.record(std::move(rows));
+  told.write("Tell me.", 501);
+  const Seq one = told.write("More.", 502);
+  const Seq two = told.write("And more.", 503);
+  told.fail_attempt(AUTH, 401, 0, "");
+  told.show_notice(504);
+  const Audited all = audited(events_of(told));
+  for (const Seq message : {one, two}) {
+    CHECK(all.heard.of(message).outcome == "NoticeIssued");
+    CHECK_FALSE(all.heard.of(message).unaccounted);
+  }
+}
+
 void forget(Telling& told, Seq message) {
   const SessionRow* row = told.gateway->directory().at(Telling::kChat);
   const auto erased = plan_erasure(*row, {.subject = message}, *told.gateway);

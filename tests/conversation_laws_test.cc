@@ -10,6 +10,7 @@
 
 #include "core/context.h"
 #include "core/fork.h"
+#include "core/health.h"
 #include "core/model.h"
 #include "core/policy.h"
 #include "core/residency.h"
@@ -111,6 +112,7 @@ struct World : testing::Chat {
         return;
       case 8:
         if (which % 4 == 0) crash();
+        if (which % 4 == 1) pass(kKeyRest.count());
         return;
       case 9:
         return commit();

@@ -12,6 +12,7 @@
 #include "core/command.h"
 #include "core/context.h"
 #include "core/continuing.h"
+#include "core/health.h"
 #include "core/late.h"
 #include "core/tools.h"
 #include "tests/places.h"
@@ -235,7 +236,7 @@ class Conversation {
       if (!said_before_.empty()) {
         told_.chunk(open, said_before_);
         told_.fail(open, std::exchange(failure_, ERROR_CLASS_UNSPECIFIED),
-                   std::exchange(said_before_, {}), -1);
+                   std::exchange(said_before_, {}), kNotThisRequest);
         told_.commit();
         continue;
       }

@@ -444,7 +444,7 @@ TEST_CASE("what a summary ends with is asked again in the open", "[core]") {
   talk.exchange("one " + std::string(200, 'x'));
   for (const char* text : {"lost", "mislaid"}) {
     talk.write(text);
-    talk.fail(talk.open(), AUTH);
+    talk.fail(talk.open(), REFUSED);
   }
   for (const char* text : {"three", "four"}) talk.exchange(text);
   talk.write("/compact");

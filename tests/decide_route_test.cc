@@ -46,7 +46,7 @@ TEST_CASE("a model that does not exist has a fallback, a request that is wrong h
           "[route]") {
   TwoModels story;
   story.say("hello");
-  story.fail_status(REQUEST, GENERATE(403, 404));
+  story.fail_status(REQUEST, GENERATE(400, 403, 404), 0, "", TwoModels::kPlace, true);
   CHECK(story.asked() == "spare:s");
   CHECK(story.gateway->directory().health().row("main") == nullptr);  // it may be asked by others
   for (const auto& [error, status] : {std::pair(REQUEST, 400), std::pair(REFUSED, 403)}) {
@@ -238,130 +238,6 @@ TEST_CASE("a key that is not accepted is told to the owner, once until it works 
   REQUIRE(story.asked() == "main:m");
   const Seq again = story.fail_status(AUTH, 401);
   CHECK(story.kinds_after(again) == "TurnRetried");
-}
-
-// Nobody stands in, and somebody owns it.
-struct Alone : TwoModels {
-  static constexpr const char* kOwner = "telegram:1";
-
-  Alone() : TwoModels(std::vector<std::string>{}) {
-    rows.mutable_settings_loaded()->set_telegram_owner(1);
-    load();
-  }
-
-  // What follows a failure that ends the turn.
-  std::string fail_for_good(ErrorClass error, std::int32_t status,
-                            const std::string& place = kPlace) {
-    say("hello", place, place == kOwner ? 1 : 0);
-    return kinds_after(fail_status(error, status, 0, "", place));
-  }
-};
-
-TEST_CASE("what only the owner can mend is told to the owner where nobody stands in, once",
-          "[route]") {
-  Alone story;
-  CHECK(story.fail_for_good(AUTH, 401) == "NoticeIssued TurnFailed");
-  const Event told = story.last("NoticeIssued");
-  CHECK(told.notice_issued().place() == Alone::kOwner);
-  CHECK(told.content().text() == "⚠ main refused our key. Nobody answers in its place.");
-  CHECK(story.fail_for_good(AUTH, 401) == "TurnFailed");
-  CHECK(story.fail_for_good(FUNDS, 402) == "NoticeIssued TurnFailed");
-  CHECK(story.last("NoticeIssued").content().text() ==
-        "⚠ main has no funds left. Nobody answers in its place.");
-  CHECK(story.fail_for_good(FUNDS, 402) == "TurnFailed");
-  story.say("hello");
-  story.complete(story.turn(), "well");
-  CHECK(story.fail_for_good(AUTH, 403) == "NoticeIssued TurnFailed");
-  CHECK(story.last("NoticeIssued").content().text() ==
-        "⚠ main would not let us. Nobody answers in its place.");
-  CHECK(story.fail_for_good(REQUEST, 400) == "TurnFailed");
-  story.check_again();
-}
-
-TEST_CASE("an owner who reads the failure is not told it twice", "[route]") {
-  Alone story;
-  CHECK(story.fail_for_good(AUTH, 401, Alone::kOwner) == "TurnFailed");
-  CHECK(story.fail_for_good(AUTH, 401) == "TurnFailed");  // the owner knows
-}
-
-TEST_CASE("the owner is told of the last fallback that refuses, too", "[route]") {
-  TwoModels story;
-  story.rows.mutable_settings_loaded()->set_telegram_owner(1);
-  story.load();
-  story.say("hello");
-  story.fail_status(AUTH, 401);
-  REQUIRE(story.asked() == "spare:s");
-  const Seq failed = story.fail_status(AUTH, 401);
-  CHECK(story.kinds_after(failed) == "NoticeIssued TurnFailed");
-  CHECK(story.last("NoticeIssued").content().text() ==
-        "⚠ spare refused our key. Nobody answers in its place.");
-}
-
-TEST_CASE("a server that says how long to wait is asked after that, sooner or later", "[route]") {
-  TwoModels story;
-  const std::int64_t pause = GENERATE(100, 17'000);
-  story.say("hello");
-  story.fail_status(RATE, 429, pause);
-  CHECK(story.turn().not_before() == to_milliseconds(story.now) + pause);
-}
-
-TEST_CASE("a model that does not exist is named with those that look like it", "[route]") {
-  Alone story;
-  const bool wrong = GENERATE(true, false);
-  Event lists;
-  for (const char* id : {"m", "boat-large", "boat-small"}) {
-    ModelRow* row = lists.mutable_catalogue_loaded()->add_rows();
-    row->set_id(id);
-    row->set_source("main");
-    row->set_context_tokens(8'000);
-  }
-  story.gateway->record(std::move(lists), story.now);
-  story.say(wrong ? "/model main:boat-larg" : "/model main:boat-large");
-  CHECK(story.fail_for_good(REQUEST, 404) == "TurnFailed");
-  const std::string why = story.last("TurnFailed").content().detail();
-  INFO(why);
-  CHECK((why.find(" Near it: main:boat-large") != std::string::npos) == wrong);
-  CHECK(why.find("main:boat-large, main:boat-large") == std::string::npos);
-  CHECK(story.fail_for_good(REQUEST, 413) == "TurnFailed");
-  CHECK(story.last("TurnFailed").content().detail().find("Near it") == std::string::npos);
-}
-
-TEST_CASE("where nobody stands in, the pause that a model asked for is waited out", "[route]") {
-  Alone story;
-  story.say("hello");
-  story.fail_status(RATE, 429, 60'000);
-  story.now += Duration(10'000);
-  const Seq asked = story.say("hello", kElsewhere);
-  CHECK(story.kinds_after(asked) == "NoticeIssued TurnStarted");
-  CHECK(story.last("NoticeIssued").content().text() ==
-        "main asked for a pause until 00:17:40 UTC; the answer follows then.");
-  const std::int64_t until = to_milliseconds(story.now) + 50'000;
-  CHECK(story.turn(kElsewhere).not_before() == until);
-  story.commit();
-  story.crash();
-  CHECK(story.turn(kElsewhere).not_before() == until);
-  // Another model of it may be asked, and so may this one when nothing is left of the pause.
-  story.say("/model main:other", "console:third");
-  story.say("hello", "console:third");
-  CHECK(story.turn("console:third").not_before() == 0);
-  story.now += Duration(50'000);
-  story.say("hello", "console:fourth");
-  CHECK(story.turn("console:fourth").not_before() == 0);
-  story.check_again();
-}
-
-TEST_CASE("a pause that is too long, and a key that was refused, keep nobody waiting", "[route]") {
-  Alone story;
-  story.say("hello");
-  if (GENERATE(true, false)) {
-    story.fail_status(RATE, 429, 600'000);
-  } else {
-    story.fail_status(AUTH, 401);
-  }
-  REQUIRE(story.idle());
-  const Seq again = story.say("again");
-  CHECK(story.kinds_after(again) == "TurnStarted");
-  CHECK(story.turn().not_before() == 0);
 }
 
 TEST_CASE("a summary has fallbacks, too", "[route]") {

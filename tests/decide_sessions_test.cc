@@ -193,7 +193,7 @@ TEST_CASE("a title that is being made never keeps a message waiting", "[sessions
   CHECK(chat.way() == "boats | re: boats | ships");
   chat.complete(chat.turn(), "re: ships");
   CHECK(chat.turn().kind() == TITLE);
-  chat.fail(chat.turn(), AUTH);
+  chat.fail(chat.turn(), REFUSED);
   CHECK_FALSE(chat.state().has_open());
   chat.exchange("cars");
   REQUIRE(chat.turn().kind() == TITLE);

@@ -242,7 +242,7 @@ TEST_CASE("a compaction that fails leaves the conversation as it was", "[core]")
     story.complete(story.turn(), "it is so");
   }
   story.say("/compact");
-  const Seq failed = story.fail(story.turn(), AUTH);
+  const Seq failed = story.fail(story.turn(), REFUSED);
   CHECK(story.kinds_after(failed) == "TurnFailed CompactionFailed NoticeIssued");
   story.say("still here?");
   CHECK(story.gateway->prompt(story.turn().seq())->messages.size() == 9);

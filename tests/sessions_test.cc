@@ -218,7 +218,7 @@ void take_step(Story& story, unsigned what) {
   } else if (turn && action < 11) {
     story.complete(*turn, which % 5 == 0 ? "" : "all of it");
   } else if (turn && action == 11) {
-    story.fail(*turn, which % 2 == 0 ? NETWORK : AUTH, "half");
+    story.fail(*turn, which % 2 == 0 ? NETWORK : REFUSED, "half");
   } else if (turn) {
     post(story, *turn);
   }

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/codec.h"
+#include "core/health.h"
 #include "core/histogram.h"
 #include "journal/record.h"
 #include "tests/journal_place.h"
@@ -115,7 +116,7 @@ TEST_CASE("what was said before and gone on from is no estimate of what came", "
   told.write("Count.", 501);
   const OpenTurn open = told.running();
   told.chunk(open, "one two three");
-  told.fail(open, TRUNCATED, "one two three", -1);
+  told.fail(open, TRUNCATED, "one two three", kNotThisRequest);
   told.write("/continue", 502);
   told.answer(" four", 20, 2);
   REQUIRE(told.last("TurnCompleted").turn_completed().earlier_bytes() > 0);

@@ -36,7 +36,8 @@ class TwoModels : public Story {
   }
 
   Seq fail_status(ErrorClass error, std::int32_t status, std::int64_t retry_after = 0,
-                  const std::string& text = "", const std::string& place = kPlace) {
+                  const std::string& text = "", const std::string& place = kPlace,
+                  bool missing_model = false) {
     const OpenTurn open = turn(place);
     Fact fact;
     AttemptFailed* body = fact.mutable_attempt_failed();
@@ -45,6 +46,7 @@ class TwoModels : public Story {
     body->set_error(error);
     body->set_status(status);
     body->set_retry_after(retry_after);
+    body->set_missing_model(missing_model);
     fact.mutable_content()->set_text(text);
     return gateway->record(std::move(fact), now);
   }

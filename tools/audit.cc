@@ -275,6 +275,11 @@ void Audit::issue(const Event& event) {
     handled.place = event.notice_issued().place();
     owner = event.seq();
   }
+  for (const Seq kept : event.notice_issued().keeps()) {
+    if (kept == owner) continue;
+    settle(kept, event);
+    tell(kept);
+  }
   settle(owner, event);
   owners_[event.seq()] = owner;
   ended_[event.seq()] = event.seq();

@@ -26,7 +26,7 @@ std::string failure_text(ErrorClass error, std::int32_t status, std::int64_t ret
   std::string text = error == ERROR_CLASS_UNSPECIFIED ? "restart" : ErrorClass_Name(error);
   if (status > 0) text += ", HTTP " + std::to_string(status);
   if (retry_after > 0) text += ", asked for " + duration_text(Duration(retry_after));
-  if (retry_after == kNotToday) text += ", said never";
+  if (retry_after == kNotToday) text += ", said not today";
   if (retry_after == kNotThisRequest) text += ", said not to ask again";
   return text;
 }

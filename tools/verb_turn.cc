@@ -35,7 +35,7 @@ struct Told {
 
 // ---- finding and reading it
 
-// A seq, SESSION@MOMENT, or a session: its newest turn up to then.
+// A seq, SESSION@MOMENT, or a session: its newest turn up to then, or why none was begun.
 Result<Event> named_event(JournalView& view, const std::string& what) {
   if (const Seq seq = parse_seq(what); seq != 0) return view.event(seq);
   auto moment = session_moment_of(view, what);
@@ -45,7 +45,8 @@ Result<Event> named_event(JournalView& view, const std::string& what) {
   while (seq != 0) {
     auto event = view.event(seq);
     if (!event) return event.error();
-    if (seq <= moment->upto && event->has_turn_started()) return event;
+    const bool turn = event->has_turn_started() || event->notice_issued().keeps_size() > 0;
+    if (seq <= moment->upto && turn) return event;
     seq = event->prev();
   }
   return Error{"session " + std::to_string(moment->session) + " had no turn up to event " +
@@ -281,9 +282,16 @@ std::vector<StoryLine> story_lines(const Told& told) {
 }
 
 // Who else was considered, at the beginning and whenever it went on with another model.
+// Of a notice, why nobody was asked.
+Route route_of(const Event& subject) {
+  Route route = subject.turn_started().route();
+  if (subject.notice_issued().has_passed()) *route.add_passed() = subject.notice_issued().passed();
+  return route;
+}
+
 void print_routes(const Tool& tool, const Told& told) {
-  const TurnStarted& started = told.timeline.subject().turn_started();
-  for (const std::string& line : route_lines(started.route())) print_named(tool, "route", line);
+  const Route route = route_of(told.timeline.subject());
+  for (const std::string& line : route_lines(route)) print_named(tool, "route", line);
   for (const Event& event : told.lines) {
     const TurnStarted& anew = event.turn_retried().prompt();
     if (!anew.has_route()) continue;
@@ -300,8 +308,8 @@ void print_text(const Tool& tool, const Told& told) {
   if (timeline.is_turn()) {
     print_named(tool, "model", model_text(told));
     print_named(tool, "prompt", prompt_text(told));
-    print_routes(tool, told);
   }
+  print_routes(tool, told);
   for (const Attempt& attempt : timeline.attempts()) {
     if (attempt.chunks > 0) print_named(tool, "stream", gap_text(attempt));
   }
@@ -412,20 +420,21 @@ void print_told_json(const Told& told) {
                      {"took_ms", (timeline.ended() - timeline.began()).count()},
                      {"settled", timeline.settled()}};
   if (told.message.has_value()) object["message"] = told.message->seq();
+  JsonLine routes = JsonLine::array();
+  for (const std::string& line : route_lines(route_of(subject))) routes.push_back(line);
   if (timeline.is_turn()) {
     const TurnStarted& started = subject.turn_started();
     const TurnStarted& last = last_prompt(told);
     object["place"] = started.place();
     object["model"] = last.model();
     object["provider"] = last.provider();
-    JsonLine routes = JsonLine::array();
-    for (const std::string& line : route_lines(started.route())) routes.push_back(line);
     object["route"] = std::move(routes);
     object["prompt"] = prompt_json(started, told.prompt->built.selection);
     object["spent"] = spent_json(told.spent);
     object["end"] = timeline.end() == nullptr ? JsonLine() : JsonLine(kind_name(*timeline.end()));
   } else {
     object["place"] = subject.notice_issued().place();
+    if (!routes.empty()) object["route"] = std::move(routes);
   }
   JsonLine attempts = JsonLine::array();
   for (const Attempt& attempt : timeline.attempts()) attempts.push_back(attempt_json(attempt));

@@ -200,8 +200,8 @@ Complaints inbound_once(const Evidence& evidence) {
   return complaints;
 }
 
-// A turn for each message, and one more for every /retry of it. For an edit, too, if it took the
-// place of what was said before: then what waits is not answered.
+// A turn for each message, or a notice that it is kept, and one more turn for every /retry of it.
+// For an edit, too, if it took the place of what was said before: then what waits is not answered.
 Complaints everything_answered(const Evidence& evidence) {
   Complaints complaints;
   std::map<Seq, int> answered;
@@ -211,6 +211,10 @@ Complaints everything_answered(const Evidence& evidence) {
   std::map<Seq, int> ended;
   for (const Event& event : evidence.events) {
     for (Seq message : event.turn_started().answers()) ++answered[message];
+    const NoticeIssued& notice = event.notice_issued();
+    for (Seq message : notice.keeps()) ++answered[message];
+    // Its answer does not go on by itself.
+    if (notice.has_passed() && notice.keeps().empty()) --asked_again[notice.answers()];
     // One of those it was asked with was forgotten.
     for (Seq message : event.turn_cancelled().waits_again()) --answered[message];
     if (event.leaf_moved().why() == LeafMoved::RETRY) ++asked_again[event.leaf_moved().to()];

@@ -57,11 +57,13 @@ void follow(const Event& event, Talk* talk) {
     talk->waiting.erase(message);
     talk->answered.insert(message);
   }
+  talk->answered.insert(event.notice_issued().keeps().begin(), event.notice_issued().keeps().end());
   for (const Seq message : event.turn_cancelled().waits_again()) {
     talk->answered.erase(message);
     talk->waiting.insert(message);
   }
   talk->waiting.erase(event.notice_issued().answers());
+  for (const Seq message : event.notice_issued().keeps()) talk->waiting.erase(message);
   for (const Seq message : event.turn_abandoned().waited()) talk->waiting.erase(message);
   for (const Seq message : event.queue_cleared().dropped()) talk->waiting.erase(message);
   if (event.has_session_reset() && !event.session_reset().waits_on()) talk->waiting.clear();
