@@ -418,9 +418,10 @@ Decisions start_answers(const State& state, const Session& session,
     started = with_choice(state, session, turn_with(back_to(*model, routed)));
   }
   if (!started) return refuse(started.error().message, "context");
-  const bool first_asked = late.late_messages() == 0 && !waits_once_more(session, waiting);
+  // What goes on by itself may do so because of a restart.
+  const bool by_itself = waiting.continues() != 0 && waiting.asked() == 0;
   Decisions room =
-      first_asked ? compact_before(state, session, started->back().turn_started()) : Decisions();
+      by_itself ? Decisions() : compact_before(state, session, started->back().turn_started());
   if (!room.empty()) return room;
   if (std::optional<Event> told = pause_told(state, session, started->back())) {
     started->insert(started->begin(), *std::move(told));

@@ -4,6 +4,7 @@
 
 #include "core/context.h"
 #include "core/decide.h"
+#include "core/late.h"
 #include "core/tokens.h"
 #include "tests/story.h"
 #include "tools/replay.h"
@@ -167,7 +168,7 @@ TEST_CASE("where an excerpt saves nothing the window does it, and not at every a
     talk.complete(talk.turn(), "it is so");
   }
   REQUIRE(talk.summarising());
-  talk.fail(talk.turn(), AUTH);
+  talk.fail(talk.turn(), REFUSED);
   CHECK(talk.last("CompactionFailed").compaction_failed().fell_back_to() == "window");
   const Seq failed = talk.last("CompactionFailed").seq();
   int until = 0;
@@ -311,6 +312,90 @@ TEST_CASE("the policy reset begins anew with a summary of what it leaves out", "
   CHECK(report->divergence == "");
 }
 
+// More was said than a prompt may hold from now on, of whatever policy.
+struct Overfull : Talk {
+  explicit Overfull(const std::string& policy, const std::string& recovery = "")
+      : Talk(50, false), rows(settings()) {
+    for (int i = 0; i < 12; ++i) {
+      exchange("question " + std::string(400, 'q'));
+    }
+    SettingsLoaded* body = rows.mutable_settings_loaded();
+    body->set_auto_compact(true);
+    body->set_compact_percent(1);
+    body->set_policy(policy);
+    body->set_recovery(recovery);
+    body->set_reset_threshold(500);
+    body->set_keep_last(4);
+    body->set_stale_after(1'000);
+  }
+
+  void load() {
+    gateway->record(rows, now);
+    commit();
+  }
+  // An answer breaks off, with something said.
+  void break_off() {
+    say("one more");
+    chunk(turn(), "well, ");
+    fail(turn(), REFUSED, "well, ");
+  }
+
+  Fact rows;
+};
+
+TEST_CASE("the policy reset begins anew with a summary, whatever is asked", "[core]") {
+  const std::string how = GENERATE("late", "retry", "continue");
+  Overfull talk("reset");
+  talk.break_off();
+  talk.load();
+  if (how == "late") {
+    talk.now += Duration(86'400'000);
+    Fact fact;
+    fact.mutable_message_received()->set_place("console:local");
+    fact.mutable_message_received()->set_date(to_milliseconds(talk.now) / 1'000 - 7'200);
+    fact.mutable_content()->set_text("is anybody there?");
+    talk.gateway->record(std::move(fact), talk.now);
+    fact.Clear();
+    fact.set_session(talk.state().id());
+    fact.mutable_deadline_passed()->set_what(std::string(kGathered));
+    talk.gateway->record(std::move(fact), talk.now);
+  } else {
+    talk.say("/" + how);
+  }
+  INFO(how);
+  REQUIRE(talk.summarising());
+  talk.complete(talk.turn(), "They asked and were answered.");
+  REQUIRE(talk.state().has_open());
+  const TurnStarted turn = talk.last("TurnStarted").turn_started();
+  CHECK(turn.summary() == talk.last("CompactionCompleted").seq());
+  CHECK(turn.preface().late_messages() == (how == "late" ? 1 : 0));
+  CHECK((turn.continues() != 0) == (how == "continue"));
+  talk.complete(talk.turn(), "here");
+  talk.check_refold();
+  const auto report = replay_check(talk.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("a restart alone begins no compaction under any policy", "[core]") {
+  const std::string policy = GENERATE("window", "full", "legacy", "reset", "incremental");
+  const std::string recovery = GENERATE("restart", "continue", "ask");
+  const bool answering = GENERATE(true, false);
+  INFO(policy << " " << recovery << " " << answering);
+  Overfull talk(policy, recovery);
+  if (answering) {
+    talk.say("one more");
+    talk.chunk(talk.turn(), "well, ");
+  }
+  talk.load();
+  for (int restart = 0; restart < 2; ++restart) {
+    talk.crash();
+    CHECK(talk.state().has_open() == (answering && recovery != "ask"));
+    CHECK_FALSE(talk.summarising());
+    CHECK(talk.state().compacting() == 0);
+  }
+}
+
 TEST_CASE("the policy reset begins anew without a summary where there can be none", "[core]") {
   const bool automatic = GENERATE(true, false);
   Resetting talk(automatic);
@@ -377,7 +462,7 @@ TEST_CASE("a summary has to mention what was asked last and not answered", "[cor
   talk.exchanges(1);
   for (const char* asked : {"where is the Colosseum?", "where is the Pantheon?"}) {
     talk.say(asked);
-    talk.fail(talk.turn(), AUTH);
+    talk.fail(talk.turn(), REFUSED);
   }
   talk.exchanges(2);
   talk.say("/compact");
