@@ -299,11 +299,17 @@ Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded&
   return resolve_with("openrouter", name, settings, catalogue);
 }
 
-std::string summary_model_trouble(const SettingsLoaded& settings,
-                                  const CatalogueLoaded& catalogue) {
-  if (settings.summary_model().empty()) return {};
-  const Result<ResolvedModel> model = resolve_model(settings.summary_model(), settings, catalogue);
-  return model ? std::string() : "agent.summary_model: " + model.error().message;
+std::vector<ModelTrouble> model_troubles(const SettingsLoaded& settings,
+                                         const CatalogueLoaded& catalogue) {
+  std::vector<ModelTrouble> troubles;
+  const auto look_at = [&](const std::string& key, const std::string& name) {
+    const Result<ResolvedModel> model = resolve_model(name, settings, catalogue);
+    if (!model) troubles.push_back({key, key + ": " + model.error().message});
+  };
+  look_at("agent.model", settings.model());
+  if (!settings.summary_model().empty()) look_at("agent.summary_model", settings.summary_model());
+  for (const std::string& name : settings.fallbacks()) look_at("agent.fallbacks", name);
+  return troubles;
 }
 
 std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,

@@ -34,8 +34,14 @@ struct ResolvedModel {
 Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
                                     const CatalogueLoaded& catalogue);
 
-// Why agent.summary_model names no model; empty: it names one, or none is set.
-std::string summary_model_trouble(const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
+// A setting that names a model which nobody has, and why.
+struct ModelTrouble {
+  std::string key;
+  std::string text;  // one sentence that begins with the key
+};
+// Of agent.model, agent.summary_model and agent.fallbacks, in this order.
+std::vector<ModelTrouble> model_troubles(const SettingsLoaded& settings,
+                                         const CatalogueLoaded& catalogue);
 
 // Whether it is told by marks in the prompt how much of it to cache: Anthropic's models, to which
 // OpenRouter hands them on. Others cache by themselves; servers that know no marks may refuse them.

@@ -124,6 +124,9 @@ TEST_CASE("reload takes good settings and keeps the old ones over bad ones", "[d
   CHECK(refused.status == 78);
   CHECK(holds(refused.errors, "agent.model"));
   CHECK(holds(alone.tool({"status", "--json"}).output, "\"model\":\"echo:slow\""));
+  alone.directory.write("config.toml", "[agent]\nmodel = \"nowhere:x\"\n");
+  alone.process->signal(SIGHUP);
+  REQUIRE(alone.process->wait_for_errors("agent.model: There is no provider nowhere"));
   alone.directory.write("config.toml", "[agent]\nmodel = \"echo\"\n");
   alone.process->signal(SIGHUP);
   REQUIRE(alone.process->wait_for_errors("model echo ("));
@@ -175,11 +178,18 @@ TEST_CASE("wrong settings and command lines have their exit codes", "[daemon]") 
   CHECK(holds(check.errors, "no journal yet"));
 }
 
-TEST_CASE("a model for summaries that nobody has is told before it is needed", "[daemon]") {
+TEST_CASE("a model that nobody has is told before it is needed, and at a reload", "[daemon]") {
   Alone alone;
-  const std::string file =
-      alone.directory.write("config.toml", "[agent]\nsummary_model = \"nowhere:x\"\n");
-  const std::string told = "agent.summary_model: There is no provider nowhere";
+  const bool fallback = GENERATE(true, false);
+  const std::string key = fallback ? "agent.fallbacks" : "agent.summary_model";
+  const std::string told = key + ": There is no provider nowhere";
+  const std::string file = alone.directory.write("config.toml", "[agent]\nmodel = \"echo\"\n");
+  alone.start({"--config", file});
+  alone.directory.write("config.toml", fallback
+                                           ? "[agent]\nfallbacks = [\"echo:slow\", \"nowhere:x\"]\n"
+                                           : "[agent]\nsummary_model = \"nowhere:x\"\n");
+  CHECK(holds(alone.tool({"reload"}).output, told));
+  CHECK(alone.stop() == 0);
   const Finished check = run_program(
       {build_directory() + "/daybookd", "--check", "--data", alone.data(), "--config", file},
       alone.environment);
@@ -188,7 +198,7 @@ TEST_CASE("a model for summaries that nobody has is told before it is needed", "
   alone.start({"--config", file});
   REQUIRE(alone.process->wait_for_errors(told));
   CHECK(alone.stop() == 0);
-  const Finished doctor = alone.tool({"doctor", "--config", file});
+  const Finished doctor = alone.tool({"doctor", "--offline", "--config", file});
   INFO(doctor.output + doctor.errors);
   CHECK(holds(doctor.output, told));
 }

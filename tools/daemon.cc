@@ -93,10 +93,9 @@ Result<CatalogueLoaded> models_of(const Settings& settings) {
 // Of those that the settings name.
 void warn_of_models(spdlog::logger& log, const SettingsLoaded& settings,
                     const CatalogueLoaded& catalogue) {
-  const auto model = resolve_model(settings.model(), settings, catalogue);
-  if (!model) log.warn("{}", model.error().message);
-  const std::string trouble = summary_model_trouble(settings, catalogue);
-  if (!trouble.empty()) log.warn("{}", trouble);
+  for (const ModelTrouble& trouble : model_troubles(settings, catalogue)) {
+    log.warn("{}", trouble.text);
+  }
 }
 
 std::string why_this_model(const LoadedSettings& settings) {
@@ -331,14 +330,20 @@ Result<std::vector<Event>> Daemon::reload() {
   for (const std::string& warning : loaded->warnings) log_.log().warn("{}", warning);
   exchange_adapters(before);
   reload_note_.clear();
-  for (const std::string& key : restart_keys(before, settings_.values)) {
-    const std::string sentence = "restart daybookd for " + key + " to take effect";
+  const auto note = [this](const std::string& sentence) {
     log_.log().warn("{}", sentence);
     reload_note_ += (reload_note_.empty() ? "" : "; ") + sentence;
+  };
+  for (const std::string& key : restart_keys(before, settings_.values)) {
+    note("restart daybookd for " + key + " to take effect");
   }
   log_.log().info("the settings were read anew; model {} ({})", settings_.values.agent.model,
                   why_this_model(settings_));
   std::vector<Event> facts = {settings_loaded(settings_.values)};
+  for (const ModelTrouble& trouble : model_troubles(
+           facts.front().settings_loaded(), catalogue_with(gateway_->directory().catalogue()))) {
+    note(trouble.text);
+  }
   if (auto fact = catalogue_changed()) facts.push_back(*std::move(fact));
   return facts;
 }

@@ -180,17 +180,20 @@ void examine_providers(Web& web, const Settings& settings, const Findings& findi
     findings(
         note("no provider key is set; the offline echo answers", "`daybook setup` asks for one"));
   }
+}
+
+void examine_models(const Settings& settings, const Findings& findings) {
   const Event loaded = settings_loaded(settings);
   const auto model =
       resolve_model(settings.agent.model, loaded.settings_loaded(), built_in_catalogue());
   if (model) {
     findings(
         good("model " + settings.agent.model + " is " + model->model + " at " + model->provider));
-  } else {
-    findings(bad(model.error().message, "daybook config set agent.model NAME"));
   }
-  const std::string trouble = summary_model_trouble(loaded.settings_loaded(), built_in_catalogue());
-  if (!trouble.empty()) findings(bad(trouble, "daybook config set agent.summary_model NAME"));
+  for (const ModelTrouble& trouble :
+       model_troubles(loaded.settings_loaded(), built_in_catalogue())) {
+    findings(bad(trouble.text, "daybook config set " + trouble.key + " NAME"));
+  }
 }
 
 Result<void> run_doctor(const Tool& tool, bool offline) {
@@ -208,6 +211,7 @@ Result<void> run_doctor(const Tool& tool, bool offline) {
   const Settings& settings = loaded->settings.values;
   examine_journal(settings.journal.dir, findings);
   const bool running = examine_daemon(settings.journal.dir, findings);
+  examine_models(settings, findings);
   if (offline) return report.result();
   Web web(settings);
   examine_telegram(web, settings, running, findings);
