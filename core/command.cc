@@ -100,8 +100,10 @@ const std::vector<CommandRow>& commands() {
       {"branches", "", "the ways this conversation went", true, 3},
       {"switch", "n", "go on in another branch, by number or name (also /load)", true, 3},
       {"save", "name", "give this branch a name", true, 3},
-      {"goal", "[text]", "what this chat is for; alone, show it", true, 3},
-      {"task", "[text]", "add a task; alone, list those that are open; done N ends one", true, 3},
+      {"goal", "[text]", "what this chat is for, with lines done when: ... and never: ...", true,
+       3},
+      {"task", "[text]", "add a task; alone, list them; done N ends one, done N: with a note", true,
+       3},
       {"recover", "", "for the owner: answer what came while the gateway was away", true, 3},
   };
   return kRows;

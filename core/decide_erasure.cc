@@ -43,11 +43,15 @@ Target find_target(const Session& session, const Event& asked, History& history)
 // Of what a prompt is made of besides entries.
 std::vector<Seq> told_besides(const SessionState& talk, const OpenTurn& open,
                               const TurnStarted& record) {
-  std::vector<Seq> told = {system_event(record), record.continues(), record.preface().goal()};
+  std::vector<Seq> told = {system_event(record), record.continues(), record.preface().goal(),
+                           record.preface().progress()};
   if (record.summary() != 0) told.push_back(talk.summary_text());
   for (const ToldPart& part : told_parts(talk, record)) told.push_back(part.text);
   for (const ToldBranch& branch : told_branches(talk, record)) told.push_back(branch.text);
-  for (const TaskRow& task : record.preface().tasks()) told.push_back(task.task());
+  for (const TaskRow& task : record.preface().tasks()) {
+    told.push_back(task.task());
+    told.push_back(task.note());
+  }
   for (const StepRow& step : open.steps()) {
     for (const ToolCallRow& call : step.calls()) told.push_back(call.settled());
   }

@@ -1,4 +1,5 @@
-// /goal and /task: what a chat is for and what is to be done, said by a person.
+// /goal and /task: what a chat is for and what is to be done, said by a person. A note stands
+// behind a colon: "/goal ok: half of it is packed", "/task block 2: Anna has the key".
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "core/command.h"
 #include "core/decide.h"
+#include "core/goals.h"
 #include "core/notation.h"
 #include "core/preface.h"
 
@@ -19,6 +21,7 @@ namespace {
 
 constexpr std::size_t kGoalBytesMax = 2'000;
 constexpr std::size_t kTaskBytesMax = 500;
+constexpr std::size_t kNoteBytesMax = 500;
 constexpr int kOpenTasksMax = 50;
 constexpr std::size_t kTaskBytesShown = 80;
 
@@ -67,29 +70,65 @@ Event goal_told(const AskedGoal& asked) {
   if (!talk.has_goal()) {
     return asked.reply("This chat has no goal. Set one with /goal and what it is for.", "goal");
   }
+  const Seq progress = talk.goal().progress();
   std::string text = "Goal: " + asked.state.history.text(talk.goal().set());
+  if (progress != 0) text += "\nSo far: " + asked.state.history.text(progress);
   const std::uint32_t used = talk.goal().tools_used();
   const std::uint32_t errors = talk.goal().errors();
   text += "\nSince it was set or confirmed: " + std::to_string(used) + " tool uses, " +
           std::to_string(errors) + " errors.";
   if (drifts(used, errors)) text += " The model is warned of drift.";
   text += "\n/goal ok confirms it, /goal done ends it.";
-  return asked.reply(std::move(text), "goal", {talk.goal().set()});
+  std::vector<Seq> quotes = {talk.goal().set()};
+  if (progress != 0) quotes.push_back(progress);
+  return asked.reply(std::move(text), "goal", quotes);
 }
 
-Decisions end_goal(const AskedGoal& asked) {
+Decisions end_goal(const AskedGoal& asked, const std::string& note) {
   if (!asked.session.state().has_goal()) return {goal_told(asked)};
   Event cleared = asked.fact();
+  if (!note.empty()) cleared.mutable_content()->set_text(note);
   cleared.mutable_goal_cleared()->set_answers(asked.message.seq());
   return {std::move(cleared),
           asked.reply("The goal is ended. Tasks stay: /task lists them.", "goal")};
 }
 
-Decisions confirm_goal(const AskedGoal& asked) {
+Decisions confirm_goal(const AskedGoal& asked, const std::string& note) {
   if (!asked.session.state().has_goal()) return {goal_told(asked)};
   Event confirmed = asked.fact();
   confirmed.mutable_goal_reaffirmed()->set_answers(asked.message.seq());
-  return {std::move(confirmed), asked.reply("The goal stands; the counting begins anew.", "goal")};
+  confirmed.mutable_goal_reaffirmed()->set_noted(!note.empty());
+  if (!note.empty()) confirmed.mutable_content()->set_text(note);
+  std::string text = "The goal stands; the counting begins anew.";
+  if (!note.empty()) text += " The model is told how far it is.";
+  return {std::move(confirmed), asked.reply(std::move(text), "goal")};
+}
+
+struct Noted {
+  std::string words;
+  std::string note;  // empty: there is none
+};
+
+Noted noted(const std::string& said) {
+  const auto stripped = [](std::string_view text) {
+    const std::size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == text.npos) return std::string();
+    return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin));
+  };
+  const std::size_t colon = said.find(':');
+  if (colon == said.npos) return {said, {}};
+  return {stripped(std::string_view(said).substr(0, colon)),
+          stripped(std::string_view(said).substr(colon + 1))};
+}
+
+Event note_too_long(const AskedGoal& asked, std::string_view topic) {
+  return asked.reply("A note has at most " + std::to_string(kNoteBytesMax) +
+                         " bytes, since every prompt holds it; nothing was changed.",
+                     topic);
+}
+
+std::string with_note(std::string text, const std::string& note) {
+  return note.empty() ? text : text + " (" + escaped(note, kTaskBytesShown) + ")";
 }
 
 Event tasks_told(const AskedGoal& asked) {
@@ -101,8 +140,10 @@ Event tasks_told(const AskedGoal& asked) {
     if (!is_open(task)) continue;
     text += (text.empty() ? "" : "\n") + std::string(status_word(task.status())) +
             std::to_string(number) + " " +
-            escaped(asked.state.history.text(task.task()), kTaskBytesShown);
+            with_note(escaped(asked.state.history.text(task.task()), kTaskBytesShown),
+                      task.note() == 0 ? std::string() : asked.state.history.text(task.note()));
     quotes.push_back(task.task());
+    if (task.note() != 0) quotes.push_back(task.note());
   }
   if (text.empty()) text = "No task is open. Add one with /task and what is to be done.";
   return asked.reply(std::move(text), "task", quotes);
@@ -146,8 +187,9 @@ std::optional<Change> change_of(const std::string& said) {
   return change;
 }
 
-Decisions change_tasks(const AskedGoal& asked, const Change& change) {
+Decisions change_tasks(const AskedGoal& asked, const Change& change, const std::string& note) {
   const std::string verb(change.verb->word);
+  if (note.size() > kNoteBytesMax) return {note_too_long(asked, "task")};
   if (change.numbers.empty()) {
     return {asked.reply("/task " + verb + " takes the number of a task, or several: /task " + verb +
                             " 2. /task lists them; nothing was changed.",
@@ -167,12 +209,14 @@ Decisions change_tasks(const AskedGoal& asked, const Change& change) {
     changed.mutable_task_changed()->set_task(task.task());
     changed.mutable_task_changed()->set_status(change.verb->status);
     changed.mutable_task_changed()->set_answers(asked.message.seq());
+    changed.mutable_task_changed()->set_noted(!note.empty());
+    if (!note.empty()) changed.mutable_content()->set_text(note);
     decisions.push_back(std::move(changed));
     text += (text.empty() ? std::string(change.verb->told) + ": " : "; ") +
             escaped(asked.state.history.text(task.task()), kTaskBytesShown);
     quotes.push_back(task.task());
   }
-  decisions.push_back(asked.reply(std::move(text), "task", quotes));
+  decisions.push_back(asked.reply(with_note(std::move(text), note), "task", quotes));
   return decisions;
 }
 
@@ -180,18 +224,29 @@ Decisions change_tasks(const AskedGoal& asked, const Change& change) {
 
 Decisions answer_goal(const State& state, const Session& session, const Event& message) {
   const AskedGoal asked{state, session, message};
-  const std::string word = lowered(asked.arguments());
-  if (word.empty()) return {goal_told(asked)};
-  if (word == "done" || word == "clear") return end_goal(asked);
-  if (word == "ok" || word == "confirm") return confirm_goal(asked);
+  if (asked.arguments().empty()) return {goal_told(asked)};
+  const Noted said = noted(asked.arguments());
+  const std::string word = lowered(said.words);
+  const bool ends = word == "done" || word == "clear";
+  const bool confirms = word == "ok" || word == "confirm";
+  if ((ends || confirms) && said.note.size() > kNoteBytesMax) return {note_too_long(asked, "goal")};
+  if (ends) return end_goal(asked, said.note);
+  if (confirms) return confirm_goal(asked, said.note);
   if (asked.arguments().size() > kGoalBytesMax) {
     return {asked.reply("A goal has at most " + std::to_string(kGoalBytesMax) +
                             " bytes, since every prompt holds it; nothing was changed.",
                         "goal")};
   }
+  const GoalWords words = goal_typed(asked.arguments());
+  if (words.objective.empty()) {
+    return {
+        asked.reply("That says how to work for a goal, and not for which: say it first, then "
+                    "\u201cdone when: ...\u201d and \u201cnever: ...\u201d. Nothing was changed.",
+                    "goal")};
+  }
   Event set = asked.fact();
   set.mutable_goal_set()->set_answers(message.seq());
-  set.mutable_content()->set_text(asked.arguments());
+  set_goal_words(words, &set);
   return {std::move(set),
           asked.reply("The goal is set: the model is told of it with every message.", "goal")};
 }
@@ -199,7 +254,11 @@ Decisions answer_goal(const State& state, const Session& session, const Event& m
 Decisions answer_task(const State& state, const Session& session, const Event& message) {
   const AskedGoal asked{state, session, message};
   if (asked.arguments().empty()) return {tasks_told(asked)};
-  if (const auto change = change_of(asked.arguments())) return change_tasks(asked, *change);
+  if (const auto change = change_of(asked.arguments())) return change_tasks(asked, *change, {});
+  const Noted said = noted(asked.arguments());
+  if (const auto change = change_of(said.words); change && !said.note.empty()) {
+    return change_tasks(asked, *change, said.note);
+  }
   const auto& tasks = session.state().tasks();
   if (std::count_if(tasks.begin(), tasks.end(), is_open) >= kOpenTasksMax) {
     return {asked.reply("That many tasks are open already (" + std::to_string(kOpenTasksMax) +

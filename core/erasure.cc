@@ -146,6 +146,9 @@ class Walk {
       return summary_goes(event.compaction_completed().compaction());
     }
     if (event.has_goal_set()) return asked_or_below(event.goal_set().answers());
+    if (event.has_goal_reaffirmed()) return asked_or_below(event.goal_reaffirmed().answers());
+    if (event.has_goal_cleared()) return asked_or_below(event.goal_cleared().answers());
+    if (event.has_task_changed()) return asked_or_below(event.task_changed().answers());
     if (event.has_task_added()) return asked_or_below(event.task_added().answers());
     if (event.has_branch_saved()) return asked_or_below(event.branch_saved().answers());
     if (event.has_setting_changed()) return asked_or_below(event.setting_changed().answers());

@@ -1,5 +1,6 @@
 #include "core/preface.h"
 
+#include "core/goals.h"
 #include "core/late.h"
 
 namespace daybook {
@@ -19,10 +20,20 @@ std::string late_text(const Preface& preface) {
          " ago. Answer them together; some may be out of date.]\n";
 }
 
+std::string list_text(std::string_view title, const std::vector<std::string>& lines) {
+  std::string text(lines.empty() ? std::string_view() : title);
+  for (const std::string& line : lines) text += "- " + line + "\n";
+  return text;
+}
+
 std::string goal_text(const Preface& preface, History& history) {
   if (preface.goal() == 0) return {};
-  std::string text = "OBJECTIVE: " + history.text(preface.goal()) +
-                     "\nWhen it is reached, say so and stop. Never ask for passwords or keys.\n";
+  const std::optional<Event> goal = history.event(preface.goal());
+  const GoalWords words = goal ? goal_words(*goal) : GoalWords();
+  std::string text = "OBJECTIVE: " + words.objective + "\n";
+  text += list_text("DONE WHEN:\n", words.done_when) + list_text("NEVER:\n", words.never);
+  if (preface.progress() != 0) text += "SO FAR: " + history.text(preface.progress()) + "\n";
+  text += "When it is reached, say so and stop. Never ask for passwords or keys.\n";
   if (drifts(preface.tools_used(), preface.errors())) {
     text += "DRIFT WARNING: " + std::to_string(preface.tools_used()) + " tool uses and " +
             std::to_string(preface.errors()) +
@@ -42,6 +53,7 @@ bool record_goal(const SessionState& session, Preface* preface) {
     preface->set_goal(session.goal().set());
     preface->set_tools_used(session.goal().tools_used());
     preface->set_errors(session.goal().errors());
+    preface->set_progress(session.goal().progress());
   }
   for (const TaskRow& task : session.tasks()) {
     const bool ended =
@@ -59,7 +71,8 @@ std::string preface_text(const TurnStarted& turn, History& history) {
   for (const TaskRow& task : preface.tasks()) {
     text += task.status() == TaskChanged::IN_PROGRESS ? "\u25D0 " : "\u25CB ";
     text += history.text(task.task());
-    text += task.status() == TaskChanged::BLOCKED ? " (blocked)\n" : "\n";
+    if (task.status() == TaskChanged::BLOCKED) text += " (blocked)";
+    text += task.note() == 0 ? "\n" : " (" + history.text(task.note()) + ")\n";
   }
   if (!text.empty()) text.insert(0, "[Goal and tasks of this chat]\n");
   text += late_text(preface);

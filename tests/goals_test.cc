@@ -62,6 +62,97 @@ TEST_CASE("goal and open tasks stand right before the question", "[goals]") {
   CHECK(report->divergence == "");
 }
 
+TEST_CASE("what a goal is reached by, and what is forbidden, is told and shown with it",
+          "[goals]") {
+  StepStory story;
+  told(story,
+       "/goal plan the move\nand pay for it\nDone when: the keys are handed over\n"
+       "NEVER: sign anything\n never:   \ndone when: the deposit is back");
+  CHECK(
+      preface(story, "what next?") ==
+      "[Goal and tasks of this chat]\nOBJECTIVE: plan the move\nand pay for it\nDONE WHEN:\n- the "
+      "keys are handed over\n- the deposit is back\nNEVER:\n- sign anything\nWhen it is reached, "
+      "say so and stop. Never ask for passwords or keys.");
+  story.complete(story.turn(), "boxes");
+  CHECK(told(story, "/goal")
+            .find("Goal: plan the move\nand pay for it\nDone when: the keys are "
+                  "handed over\nDone when: the deposit is back\nNever: sign "
+                  "anything\n") == 0);
+  CHECK(story.last("GoalSet").goal_set().done_when() == 2);
+  // Where a line cannot be typed, a semicolon begins one.
+  told(story, "/goal sail; never: alone; at night; done when: home");
+  const GoalWords words = goal_words(story.last("GoalSet"));
+  CHECK(words.objective == "sail");
+  CHECK(words.never == std::vector<std::string>{"alone; at night"});
+  CHECK(words.done_when == std::vector<std::string>{"home"});
+  CHECK(told(story, "/goal never: this").find("Nothing was changed") != std::string::npos);
+  CHECK(goal_words(story.last("GoalSet")).objective == "sail");
+  Event erased;
+  erased.mutable_goal_set()->set_never(3);
+  erased.mutable_content()->set_text("[erased]");
+  CHECK(goal_words(erased).objective == "[erased]");
+  CHECK(goal_words(erased).never.empty());
+  story.check_refold();
+}
+
+TEST_CASE("how far a goal is, and why a task is as it is, is noted and told", "[goals]") {
+  StepStory story;
+  told(story, "/goal plan the move");
+  told(story, "/task call the landlord");
+  told(story, "/task find boxes");
+  CHECK(told(story, "/goal OK: half is packed") ==
+        "The goal stands; the counting begins anew. The model is told how far it is.");
+  CHECK(told(story, "/task block 1: he is away") == "Blocked: call the landlord (he is away)");
+  CHECK(told(story, "/task") == "\u2717 1 call the landlord (he is away)\n\u25CB 2 find boxes");
+  CHECK(told(story, "/goal").find("\nSo far: half is packed\n") != std::string::npos);
+  CHECK(preface(story, "what next?")
+            .ends_with("OBJECTIVE: plan the move\nSO FAR: half is packed\nWhen it is reached, say "
+                       "so and stop. "
+                       "Never ask for passwords or keys.\nOPEN TASKS:\n\u25CB call the landlord "
+                       "(blocked) (he is "
+                       "away)\n\u25CB find boxes"));
+  story.complete(story.turn(), "boxes");
+  told(story, "/goal ok");
+  CHECK(told(story, "/goal").find("So far: half is packed") != std::string::npos);
+  CHECK(told(story, "/task done 1, 2: at last") == "Done: call the landlord; find boxes (at last)");
+  CHECK(told(story, "/task done: at last").find("takes the number") != std::string::npos);
+  const std::string much(501, 'x');
+  CHECK(told(story, "/task reopen 1: " + much).find("at most 500 bytes") != std::string::npos);
+  CHECK(told(story, "/goal ok: " + much).find("nothing was changed") != std::string::npos);
+  CHECK(told(story, "/goal done: we moved").find("is ended") != std::string::npos);
+  CHECK(story.last("GoalCleared").content().text() == "we moved");
+  CHECK_FALSE(story.state().has_goal());
+  story.check_refold();
+  const auto report = replay_check(story.log, 0);
+  REQUIRE(report);
+  CHECK(report->divergence == "");
+}
+
+TEST_CASE("a note is forgotten with the message that said it", "[goals]") {
+  StepStory story;
+  told(story, "/goal plan the move");
+  told(story, "/task call the landlord");
+  const Seq on_goal = story.say("/goal ok: the secret");
+  const Seq on_task = story.say("/task start 1: another");
+  story.commit();
+  REQUIRE(story.state().goal().progress() != 0);
+  REQUIRE(story.state().tasks(0).note() != 0);
+  for (const Seq asked : {on_goal, on_task}) {
+    const SessionRow& row = *story.gateway->directory().at("console:local");
+    const Result<SessionErased> erased = plan_erasure(row, {.subject = asked}, *story.gateway);
+    REQUIRE(erased);
+    Event event;
+    *event.mutable_session_erased() = *erased;
+    event.set_session(row.id());
+    story.gateway->record(std::move(event), story.now);
+    story.commit();
+  }
+  CHECK(story.state().has_goal());
+  CHECK(story.state().goal().progress() == 0);
+  CHECK(story.state().tasks(0).note() == 0);
+  CHECK(story.state().tasks(0).status() == TaskChanged::IN_PROGRESS);
+}
+
 TEST_CASE("a goal that changes while an answer runs leaves that answer's prompt alone", "[goals]") {
   StepStory story;
   told(story, "/goal one");
@@ -94,7 +185,7 @@ TEST_CASE("drift is counted from what happened since the goal was confirmed", "[
   CHECK(story.state().goal().tools_used() == 0);
   CHECK(preface(story, "go on").find("DRIFT") == std::string::npos);
   for (std::uint32_t failed = 0; failed < kDriftErrors; ++failed) {
-    story.fail(story.turn(), AUTH);
+    story.fail(story.turn(), REFUSED);
     story.say("again");
   }
   CHECK(story.state().goal().errors() == kDriftErrors);
