@@ -180,6 +180,17 @@ TEST_CASE("a pause that was asked for holds though somebody else is told no", "[
   CHECK(doctor.health.row(kProvider) == nullptr);
 }
 
+TEST_CASE("an answer that began after the failure ends a pause, an older one does not",
+          "[health]") {
+  Doctor doctor;
+  const Seq older = doctor.start();
+  doctor.fail(FUNDS, 3'600'000);
+  doctor.complete(older);
+  CHECK_FALSE(doctor.free());
+  doctor.complete(doctor.start());
+  CHECK(doctor.free());
+}
+
 TEST_CASE("what our own settings lack says nothing of a provider", "[health]") {
   Doctor doctor;
   for (int i = 0; i < 5; ++i) doctor.fail(NETWORK);
