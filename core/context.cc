@@ -258,7 +258,8 @@ struct PieceName {
   }
 };
 
-std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& turn) {
+std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& turn,
+                                History& history) {
   std::vector<PieceName> names;
   bool told = !turn.has_preface();
   const Kept kept = kept_by(state, turn);
@@ -272,7 +273,7 @@ std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& tu
     name.kind = piece.kind;
     if (piece.kind == Piece::Kind::kSummary) {
       name.seq = turn.summary();
-      name.tokens = state.summary_tokens();
+      name.tokens = state.summary_tokens() + estimate_tokens(kSummaryIntro, turn.rules());
     } else if (piece.kind == Piece::Kind::kGap) {
       name.tokens = estimate_tokens(kGapText, turn.rules());
     } else if (piece.kind == Piece::Kind::kPart) {
@@ -286,6 +287,9 @@ std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& tu
     } else {
       const Entry& entry = *piece.entry;
       name = {piece.kind, entry.seq(), bytes_kept(turn, entry.seq()), entry.tokens()};
+      if (name.bytes == 0) return;
+      const std::string part = cut_text(history.told(entry.seq()), name.bytes);
+      name.tokens = estimate_tokens(part, turn.rules());
     }
   });
   return names;
@@ -444,8 +448,8 @@ std::uint32_t reused_tokens(const SessionState& state, const TurnStarted& turn,
       history.told_sha256(system_event(turn)) == history.told_sha256(system_event(before));
   if (!same || tools_of(turn) != tools_of(before)) return 0;
   std::uint64_t tokens = tokens_before(turn, history);
-  const std::vector<PieceName> names = names_of(state, turn);
-  const std::vector<PieceName> others = names_of(state, before);
+  const std::vector<PieceName> names = names_of(state, turn, history);
+  const std::vector<PieceName> others = names_of(state, before, history);
   const std::size_t size = std::min(names.size(), others.size());
   for (std::size_t index = 0; index < size && names[index] == others[index]; ++index) {
     // Its last entry may be gone; then it seems to have had all that stands behind it now.
