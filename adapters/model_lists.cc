@@ -163,7 +163,7 @@ std::optional<Due> ModelLists::due(const Moment& moment) {
   return std::nullopt;
 }
 
-// Whether a model that was known is another now, or it is time to hear of new ones.
+// Whether a model that was known is another now, or it is time to hear of new ones or of none.
 bool ModelLists::is_news(const Listed& listed, const std::vector<ModelRow>& rows, Time now) const {
   std::size_t known = 0;
   for (const ModelRow& row : catalogue_.rows()) {
@@ -175,11 +175,11 @@ bool ModelLists::is_news(const Listed& listed, const std::vector<ModelRow>& rows
     if (found != rows.end() && !same_row(*found, row)) return true;
   }
   if (known == 0) return !rows.empty();
-  if (known == rows.size()) return false;
+  const Duration pause = known == rows.size() ? kOfNoNews : kOfNewModels;
   const auto last =
       std::find_if(catalogue_.lists().begin(), catalogue_.lists().end(),
                    [&](const ModelList& list) { return list.provider() == listed.settings.name; });
-  return last == catalogue_.lists().end() || now - from_milliseconds(last->time()) >= kOfNewModels;
+  return last == catalogue_.lists().end() || now - from_milliseconds(last->time()) >= pause;
 }
 
 void ModelLists::fail(Listed& listed, const std::string& why, Time now) {

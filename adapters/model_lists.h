@@ -28,6 +28,8 @@ class ModelLists final : public Adapter {
   static constexpr Duration kAfterFailure{3'600'000};
   // A list that only grew is written down no oftener.
   static constexpr Duration kOfNewModels{7 * 24 * 3'600'000};
+  // Nor one that stays as it is, whose date tells that it still holds.
+  static constexpr Duration kOfNoNews{14 * 24 * 3'600'000};
   static constexpr std::size_t kBodyBytesMax = 8u << 20;
   static constexpr std::size_t kRowsMax = 2'000;
 

@@ -59,6 +59,13 @@ Decisions stay(const Wish& wish, const std::string& why, const std::string& name
                     near_text(wish.state, name));
 }
 
+// Where its numbers are old, from when they are.
+std::string old_list(const Wish& wish, const std::string& name) {
+  const Result<ResolvedModel> model = resolve_model(name, wish.settings(), wish.catalogue());
+  if (!model || wish.state.directory.rules() < 3) return {};
+  return old_list_text(model->provider, model->model, wish.catalogue(), wish.state.now);
+}
+
 Decisions switch_model(const Wish& wish, const std::string& name) {
   const bool usual = lowered(name) == kUsual && wish.state.directory.rules() >= 3;
   const std::string& wanted = usual ? wish.settings().model() : name;
@@ -76,7 +83,7 @@ Decisions switch_model(const Wish& wish, const std::string& name) {
     text += " The list of " + model->provider + " does not have it, which may be old." +
             near_text(wish.state, wanted);
   }
-  return wish.reply(std::move(switched), std::move(text));
+  return wish.reply(std::move(switched), text + old_list(wish, wanted));
 }
 
 Event setting_changed(const Wish& wish, std::string_view key, const std::string& value) {
@@ -257,8 +264,10 @@ std::string left_behind_text(const State& state, const Session& session, const E
 Decisions answer_model(const State& state, const Session& session, const Event& message) {
   const Wish wish{state, session, message, "model"};
   if (!wish.arguments().empty()) return switch_model(wish, wish.arguments());
-  return wish.reply("Model: " + model_in_use(state, session) + "\nSwitch with /model NAME." +
-                    model_list(wish));
+  const std::string current = model_in_use(state, session);
+  const std::string old = old_list(wish, current);
+  return wish.reply("Model: " + current + (old.empty() ? "" : "." + old) +
+                    "\nSwitch with /model NAME." + model_list(wish));
 }
 
 Decisions answer_models(const State& state, const Session& session, const Event& message) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "core/notation.h"
 #include "core/settings.h"
 
 namespace daybook {
@@ -104,13 +105,28 @@ int likeness_of(std::string_view one, std::string_view other) {
 }
 
 constexpr int kListWeight = 3;
+constexpr int kShippedWeight = 2;
+
+// When this provider listed its models; the epoch where nobody wrote that down.
+Time listed_at(std::string_view provider, const CatalogueLoaded& catalogue) {
+  for (const ModelList& list : catalogue.lists()) {
+    if (list.provider() == provider) return from_milliseconds(list.time());
+  }
+  return Time{};
+}
+
+std::string day_text(Time time) { return time_text(time).substr(0, 10); }
 
 // Whom to believe first about a model of this provider; 0: nobody's words about it.
-int weight_of(const std::string& source, std::string_view provider) {
+int weight_of(const std::string& source, std::string_view provider,
+              const CatalogueLoaded& catalogue) {
   if (source == kOwnRows) return 4;
-  if (source == provider) return kListWeight;
-  if (source.empty()) return 2;
-  return well_known_provider(source) != nullptr ? 1 : 0;
+  if (source.empty()) return kShippedWeight;
+  if (source != provider) return well_known_provider(source) != nullptr ? 1 : 0;
+  const Time time = listed_at(provider, catalogue);
+  const bool outdated = time != Time{} && well_known_provider(provider) != nullptr &&
+                        day_text(time + kListFresh) < catalogue.date();
+  return outdated ? kShippedWeight : kListWeight;
 }
 
 // "gpt-4o" of "openai:gpt-4o": without the provider that a colon tells.
@@ -132,7 +148,7 @@ bool small_and_local(const ProviderRow& provider) {
 ResolvedModel with_sizes(const ProviderRow& provider, std::string_view model,
                          const CatalogueLoaded& catalogue) {
   ResolvedModel resolved{provider.name(), std::string(model), kUnknownContextTokens,
-                         kUnknownOutputTokens};
+                         kUnknownOutputTokens, provider.kind() != "gemini"};
   if (provider.kind() == "echo") {
     resolved.context_tokens = kEchoContextTokens;
     resolved.output_tokens = kEchoOutputTokens;
@@ -315,14 +331,17 @@ std::vector<ModelTrouble> model_troubles(const SettingsLoaded& settings,
 std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,
                                       const CatalogueLoaded& catalogue) {
   struct Found {
-    std::pair<int, int> rank;  // weight, then likeness
+    std::array<int, 4> rank;  // weight, all of its own name, ours before a list's, likeness
     const ModelRow* row;
   };
   std::vector<Found> found;
   for (const ModelRow& row : catalogue.rows()) {
-    const int weight = weight_of(row.source(), provider);
-    if (weight == 0 || !same_model(row.id(), model)) continue;
-    found.push_back({{weight, likeness_of(row.id(), model)}, &row});
+    if (!same_model(row.id(), model)) continue;
+    const int weight = weight_of(row.source(), provider, catalogue);
+    const int likeness = likeness_of(row.id(), model);
+    const bool ours = row.source().empty();
+    if (weight == 0) continue;
+    found.push_back({{weight, std::min(likeness, 1), ours ? 1 : 0, likeness}, &row});
   }
   const auto& local = catalogue.local();
   const bool at_home = std::find(local.begin(), local.end(), provider) != local.end();
@@ -332,7 +351,7 @@ std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_vie
   ModelRow whole;
   // What others ask for a model is not what it costs on this machine.
   const auto priced = std::find_if(found.begin(), found.end(), [&](const Found& one) {
-    return names_price(*one.row) && (!at_home || one.rank.first >= kListWeight);
+    return names_price(*one.row) && (!at_home || one.rank[0] >= kListWeight);
   });
   if (priced != found.end()) {
     whole = *priced->row;
@@ -349,6 +368,15 @@ std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_vie
     if (whole.output_tokens() == 0) whole.set_output_tokens(row->output_tokens());
   }
   return whole;
+}
+
+std::string old_list_text(std::string_view provider, std::string_view model,
+                          const CatalogueLoaded& catalogue, Time now) {
+  const std::optional<ModelRow> row = catalogue_row(provider, model, catalogue);
+  const Time time = listed_at(provider, catalogue);
+  const bool listed = row && row->source() == provider && time != Time{};
+  if (!listed || time + kListFresh >= now) return {};
+  return " What " + std::string(provider) + " said of it is of " + day_text(time) + ".";
 }
 
 bool takes_cache_marks(const ResolvedModel& model) {

@@ -25,6 +25,7 @@ struct ResolvedModel {
   std::string model;     // what the provider is told
   std::uint32_t context_tokens = 0;
   std::uint32_t output_tokens = 0;
+  bool shares_window = true;  // between prompt and answer; Gemini counts them apart
 
   friend bool operator==(const ResolvedModel&, const ResolvedModel&) = default;
 };
@@ -49,10 +50,20 @@ bool takes_cache_marks(const ResolvedModel& model);
 
 // What is known of the model that a provider calls so, however it spells it: sizes and prices, each
 // from the settings, else from the provider's own list, else from anybody. nullopt: nothing is. A
-// list of a provider that the user named says something of that provider's models alone. A model of
-// a provider on this machine costs what one of the first two says, else nothing.
+// list of a provider that the user named says something of that provider's models alone, and goes
+// before the rows of this program for ever; one of a provider that is built in does until it is
+// kListFresh older than these. A model of a provider on this machine costs what one of the first
+// two says, else nothing.
 std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,
                                       const CatalogueLoaded& catalogue);
+
+// For so long what a provider listed needs no date beside it.
+inline constexpr Duration kListFresh = std::chrono::days(30);
+
+// A sentence for a person, behind others, with the day of the list that this model's row is from,
+// where that is longer ago. Empty: it is not, or no list says anything of it.
+std::string old_list_text(std::string_view provider, std::string_view model,
+                          const CatalogueLoaded& catalogue, Time now);
 
 // Whether it says what its model costs, be it nothing.
 bool names_price(const ModelRow& row);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/model.h"
 #include "journal/files.h"
 #include "tests/places.h"
 #include "tests/story_place.h"
@@ -125,6 +126,19 @@ TEST_CASE("a clock behind the newest event is bad", "[doctor]") {
   CHECK(told.says("it runs behind"));
   CHECK(told.says("timedatectl"));
   CHECK(told.bad);
+}
+
+TEST_CASE("a list of models that is old is a note with its date", "[doctor]") {
+  const Time listed = from_milliseconds(1'791'072'000'000);
+  ModelRow row;
+  row.set_id("a/b");
+  const CatalogueLoaded catalogue = with_list(CatalogueLoaded(), "openrouter", {row}, listed);
+  Told told;
+  examine_lists(catalogue, listed + kListFresh, told.sink());
+  CHECK(told.text.empty());
+  examine_lists(catalogue, listed + kListFresh + Duration(1), told.sink());
+  CHECK(told.says("note: what openrouter listed of its models is of 2026-10-04 -> "));
+  CHECK_FALSE(told.bad);
 }
 
 TEST_CASE("a chain that does not lead to its head is bad", "[doctor]") {

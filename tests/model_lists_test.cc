@@ -107,6 +107,38 @@ TEST_CASE("the user's own rows go first, then the provider's list, then what we 
           ->context_tokens() == 1'000);
 }
 
+TEST_CASE("a list that is much older than what we ship yields to it, where we ship anything",
+          "[models]") {
+  CatalogueLoaded shipped = catalogue_of(CatalogueLoaded(), CatalogueLoaded());
+  shipped.set_date("2026-11-10");
+  std::vector<ModelRow> rows(3);
+  rows[0].set_id("openai/gpt-4o-mini");
+  rows[1].set_id("vendor/unheard-of");
+  rows[2].set_id("openai/gpt-4o-mini:free");
+  for (ModelRow& row : rows) row.set_context_tokens(1'000);
+  const Time old = from_milliseconds(1'791'072'000'000);    // 2026-10-04
+  const Time fresh = from_milliseconds(1'792'195'200'000);  // 2026-10-17
+  const auto size = [&](const char* provider, const char* model, Time listed) {
+    const CatalogueLoaded catalogue = with_list(shipped, provider, rows, listed);
+    return catalogue_row(provider, model, catalogue)->context_tokens();
+  };
+  CHECK(size("openrouter", "openai/gpt-4o-mini", fresh) == 1'000);
+  CHECK(size("openrouter", "openai/gpt-4o-mini", old) == 128'000);
+  // Where it alone knows the model, or names it more exactly, and of a server of the user's own.
+  CHECK(size("openrouter", "vendor/unheard-of", old) == 1'000);
+  CHECK(size("openrouter", "openai/gpt-4o-mini:free", old) == 1'000);
+  CHECK(size("attic", "openai/gpt-4o-mini", old) == 1'000);
+  // What is taken from a list that is old by now says so.
+  const CatalogueLoaded catalogue = with_list(shipped, "openrouter", rows, fresh);
+  const auto told = [&](const char* model, Time now) {
+    return old_list_text("openrouter", model, catalogue, now);
+  };
+  CHECK(told("vendor/unheard-of", fresh + kListFresh).empty());
+  CHECK(told("vendor/unheard-of", fresh + kListFresh + Duration(1)) ==
+        " What openrouter said of it is of 2026-10-17.");
+  CHECK(told("openai/gpt-4o", fresh + kListFresh * 2).empty());
+}
+
 TEST_CASE("what a server of the user's own lists is said of that server alone", "[models]") {
   ModelRow listed;
   listed.set_id("gpt-oss-20b");
@@ -170,7 +202,8 @@ TEST_CASE("a provider is asked once a day, and what is news is written down", "[
   CHECK_FALSE(asking.asked());
   CHECK(asking.lists.wake_at(asking.now) == asking.now + ModelLists::kEvery);
 
-  // The same again is no news; a model more is, after a week; another price is at once.
+  // The same again is no news, but for its date after two weeks; a model more is, after a week;
+  // another price is at once.
   asking.now += ModelLists::kEvery;
   CHECK(asking.answered(asking.asked()->id, kOpenrouter).empty());
   const std::string more = kOpenrouter.substr(0, kOpenrouter.rfind("{\"id\":\"vendor/none")) +
@@ -183,6 +216,12 @@ TEST_CASE("a provider is asked once a day, and what is news is written down", "[
   dearer.replace(dearer.find("0.0000025"), 9, "0.0000026");
   asking.now += ModelLists::kEvery;
   CHECK(asking.answered(asking.asked()->id, dearer).size() == 1);
+  asking.now += ModelLists::kOfNoNews - Duration(1);
+  CHECK(asking.answered(asking.asked()->id, dearer).empty());
+  asking.now += ModelLists::kEvery;
+  const auto still = asking.answered(asking.asked()->id, dearer);
+  REQUIRE(still.size() == 1);
+  CHECK(still[0].catalogue_loaded().lists(0).time() == to_milliseconds(asking.now));
 }
 
 TEST_CASE("a start goes on from what the journal says was asked", "[models]") {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 
+#include "core/model.h"
 #include "core/notation.h"
 #include "journal/backup.h"
 #include "journal/files.h"
@@ -152,6 +153,17 @@ void examine_clock(Time newest, Time now, const Findings& findings) {
                  "set the clock: timedatectl set-ntp true"));
   } else {
     findings(good("the clock is not behind the newest event"));
+  }
+}
+
+void examine_lists(const CatalogueLoaded& catalogue, Time now, const Findings& findings) {
+  for (const ModelList& list : catalogue.lists()) {
+    const Time listed = from_milliseconds(list.time());
+    if (listed + kListFresh >= now) continue;
+    findings(note("what " + list.provider() + " listed of its models is of " +
+                      time_text(listed).substr(0, 10),
+                  "daybookd asks once a day while catalogue.refresh is on and the provider has a "
+                  "key"));
   }
 }
 

@@ -16,6 +16,9 @@ void examine_files(const std::string& directory, const Findings& findings);
 // The clock against the newest event.
 void examine_clock(Time newest, Time now, const Findings& findings);
 
+// What providers listed long ago.
+void examine_lists(const CatalogueLoaded& catalogue, Time now, const Findings& findings);
+
 // The end of the chain, the map's size, and snapshots against a fold from nothing.
 void examine_contents(JournalView& view, const Findings& findings);
 

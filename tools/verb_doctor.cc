@@ -76,7 +76,9 @@ void examine_journal(const std::string& directory, const Findings& findings) {
     findings(bad(warning, "mount the disk it lies on, or put the file beside data.mdb"));
   }
   examine_files(directory, findings);
-  examine_clock((*view)->gateway().directory().time(), wall_clock(), findings);
+  const Directory& known = (*view)->gateway().directory();
+  examine_clock(known.time(), wall_clock(), findings);
+  examine_lists(known.catalogue(), wall_clock(), findings);
   examine_contents(**view, findings);
 }
 
