@@ -176,13 +176,13 @@ std::optional<Event> compaction_of_half(const SessionState& session, std::uint32
 }
 
 // CompactionStarted for the oldest part that has no summary, when prompts leave something out.
-std::optional<Event> compaction_of_part(const SessionState& session, std::uint32_t keep_last,
+std::optional<Event> compaction_of_part(const SessionState& session, const TurnStarted& next,
                                         History& history) {
   const std::optional<Event> asked = history.clear_event(session.last_prompt());
   if (!asked) return std::nullopt;
   const TurnStarted& prompt = prompt_record(*asked);
   if (prompt.dropped().empty() && prompt.parts().empty()) return std::nullopt;
-  const std::optional<ToldPart> part = next_part(session, keep_last);
+  const std::optional<ToldPart> part = next_part(session, next.keep_last(), tuning_of(next));
   if (!part) return std::nullopt;
   Event event;
   event.set_session(session.id());
@@ -422,7 +422,7 @@ Decisions summarise_left(const State& state, const Session& session, Seq to, Seq
                                 talk.entries().end());
   std::uint32_t tokens = 0;
   for (const Entry& entry : left) tokens += entry.tokens();
-  if (tokens < kPartTokensMin) return {};
+  if (tokens < whole_tuning(state.directory.settings().tuning()).part_tokens_min()) return {};
   Event event;
   event.set_session(talk.id());
   CompactionStarted* started = event.mutable_compaction_started();
@@ -472,7 +472,7 @@ Decisions compact_when_due(const State& state, const Session& session, bool over
   // It makes room when it begins anew.
   if (turn->policy() == "reset" || failed_lately(talk)) return {};
   if (turn->policy() == "incremental") {
-    std::optional<Event> part = compaction_of_part(talk, turn->keep_last(), state.history);
+    std::optional<Event> part = compaction_of_part(talk, *turn, state.history);
     return part && !is_asked_for(state, talk) ? Decisions{*std::move(part)} : Decisions();
   }
   const std::uint64_t budget = estimated_budget(*turn);

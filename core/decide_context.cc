@@ -11,6 +11,7 @@
 #include "core/context.h"
 #include "core/decide_conversation.h"
 #include "core/directory.h"
+#include "core/model.h"
 #include "core/notation.h"
 #include "core/policy.h"
 #include "core/residency.h"
@@ -34,11 +35,17 @@ std::string policy_list(const std::string& current) {
 
 std::string room_text(const TurnStarted& turn) {
   std::string text = "\nRoom: " + std::to_string(turn.budget()) + " tokens (";
+  const std::string_view setting = limit_of(turn).setting;
+  const std::string window = std::to_string(turn.window_tokens()) + " of " + turn.model();
   if (turn.budget() == turn.context_tokens_max()) {
     text += "agent.context_tokens_max";
+  } else if (setting == "answer_tokens") {
+    text += "what agent.answer_tokens leaves of the " + window;
+  } else if (setting == "legacy_percent") {
+    text += std::to_string(tuning_of(turn).legacy_percent()) +
+            " % of what the answer leaves of the " + window;
   } else {
-    text += std::to_string(turn.window_percent()) + " % of the " +
-            std::to_string(turn.window_tokens()) + " of " + turn.model();
+    text += std::to_string(turn.window_percent()) + " % of the " + window;
   }
   text += ")";
   if (turn.calibration() != 1'000) {
@@ -178,6 +185,9 @@ std::string context_text(const State& state, const Session& session, std::size_t
   text += "\nThe next prompt: about " + std::to_string(turn->tokens()) + " tokens" +
           (fits ? "" : ", which is too much: it would be refused") + ", and what you write next.";
   text += taken_text(talk, *turn) + runs_text(talk, *turn, runs_max);
+  const std::string old =
+      old_list_text(turn->provider(), turn->model(), state.directory.catalogue(), state.now);
+  if (!old.empty()) text += "\nThe model:" + old;
   return text + cache_text(*turn) + last_prompt_text(state, talk);
 }
 

@@ -185,7 +185,8 @@ Decisions retry_shorter(const State& state, const Session& session, const Event&
   if (results > before.results_left_out()) {
     shorter.emplace_back(before).set_results_left_out(results);
   }
-  const auto& ladder = tuning_of(before).overflow_keep_last();
+  const PolicyTuning tuning = tuning_of(before);
+  const auto& ladder = tuning.overflow_keep_last();
   for (const std::uint32_t keep_last : ladder) {
     if (before.overflow_keep_last() != 0 && keep_last >= before.overflow_keep_last()) continue;
     shorter.emplace_back(before).set_overflow_keep_last(keep_last);
@@ -217,9 +218,7 @@ void set_model(const State& state, const ResolvedModel& model, TurnStarted* turn
   turn->set_provider(model.provider);
   turn->set_window_tokens(model.context_tokens);
   if (turn->rules() == 0) return;
-  // A catalogue need not know it.
-  if (turn->window_tokens() == 0) turn->set_window_tokens(Window().window_tokens);
-  turn->set_budget(budget_of(*turn));
+  set_window(model, turn);
   turn->set_calibration(state.directory.calibration(turn->provider(), turn->model()));
   const bool marks = turn->kind() == ANSWER && takes_cache_marks(model);
   turn->set_cache_minutes(marks ? state.directory.settings().cache_minutes() : 0);
@@ -236,8 +235,8 @@ void set_limits(const State& state, const Session& session, const ResolvedModel&
   turn->set_rules(state.directory.rules());
   turn->set_policy(!own.empty() ? own : usual.empty() ? std::string(kDefaultPolicy) : usual);
   turn->set_context_tokens_max(settings.context_tokens_max());
-  set_model(state, model, turn);
   set_policy_limits(settings, turn);
+  set_model(state, model, turn);
   turn->set_thinking(own_value(session.state(), "thinking"));
   turn->set_temperature(own_value(session.state(), "temperature"));
   const OwnSetting* system = own_setting(session.state(), "system");

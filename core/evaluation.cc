@@ -193,11 +193,13 @@ void limit(TurnStarted* turn, const std::string& policy, std::uint32_t budget) {
   if (turn->rules() == 0) {
     turn->set_rules(kRulesVersion);
     if (turn->window_tokens() == 0) turn->set_window_tokens(Window().window_tokens);
-    turn->set_budget(budget_of(*turn));
     turn->set_calibration(1'000);
     set_policy_limits(SettingsLoaded(), turn);
+    turn->set_budget(limit_of(*turn).tokens);
   }
+  const bool by_limit = turn->budget() == limit_of(*turn).tokens;
   turn->set_policy(policy);
+  if (by_limit) turn->set_budget(limit_of(*turn).tokens);
   if (budget != 0) turn->set_budget(budget);
   turn->clear_overflow_keep_last();
   turn->clear_reused_tokens();

@@ -11,21 +11,19 @@ namespace daybook {
 
 namespace {
 
-constexpr int kPartEntries = 16;
-// A longer one is a part, however few entries it has.
-constexpr std::uint32_t kPartTokens = 8'000;
 constexpr int kExchangeEntries = 2;
 
 // One past the last entry of the part that begins here; 0: it would reach into what begins at
 // `end`.
-int part_end(const SessionState& session, int begin, int end) {
+int part_end(const SessionState& session, int begin, int end, const PolicyTuning& tuning) {
+  const int entries = static_cast<int>(std::min<std::uint32_t>(tuning.part_entries(), 1U << 30));
   std::uint32_t tokens = 0;
   for (int position = begin; position < end; ++position) {
     const Entry& entry = session.entries(position);
     tokens += entry.tokens();
-    const bool many = position - begin + 1 >= kPartEntries && tokens >= kPartTokensMin;
+    const bool many = position - begin + 1 >= entries && tokens >= tuning.part_tokens_min();
     const bool whole = entry.role() == Entry::ASSISTANT && position > begin;
-    if (whole && (many || tokens >= kPartTokens)) return position + 1;
+    if (whole && (many || tokens >= tuning.part_tokens())) return position + 1;
   }
   return 0;
 }
@@ -60,7 +58,8 @@ std::vector<ToldPart> parts_of(const SessionState& session) {
   return parts;
 }
 
-std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t keep_last) {
+std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t keep_last,
+                                  const PolicyTuning& tuning) {
   const int size = session.entries_size();
   const int kept = static_cast<int>(std::min<std::uint32_t>(keep_last, 1U << 30));
   const int last = std::max(size - kept, 0);
@@ -68,7 +67,7 @@ std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t kee
   std::vector<ToldPart> parts = parts_of(session);
   parts.push_back({last, last, 0, 0, 0});
   for (const ToldPart& part : parts) {
-    const int end = part_end(session, begin, std::min(part.begin, last));
+    const int end = part_end(session, begin, std::min(part.begin, last), tuning);
     if (end != 0) return ToldPart{begin, end, 0, 0, 0};
     begin = std::max(begin, part.end);
   }

@@ -21,9 +21,6 @@
 
 namespace daybook {
 
-// A shorter stretch is not worth a model call, however many entries it has.
-inline constexpr std::uint32_t kPartTokensMin = 1'000;
-
 // Entries by position, from `begin` to before `end`.
 struct ToldPart {
   int begin = 0;
@@ -38,8 +35,11 @@ struct ToldPart {
 std::vector<ToldPart> parts_of(const SessionState& session);
 
 // The oldest entries that neither a summary nor a part tells of and that make a part: whole
-// exchanges before the last `keep_last` entries. nullopt: they are too few yet.
-std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t keep_last);
+// exchanges before the last `keep_last` entries, as many of them, or of their tokens, as `tuning`
+// says. A stretch of fewer tokens than its least is not worth a model call, however many entries it
+// has. nullopt: they are too few yet.
+std::optional<ToldPart> next_part(const SessionState& session, std::uint32_t keep_last,
+                                  const PolicyTuning& tuning);
 
 struct ToldBranch {
   int position = 0;   // of the entry behind which it is told

@@ -16,8 +16,6 @@ namespace {
 constexpr int kActiveLookMax = 32;  // messages of a person that are looked at
 
 constexpr std::size_t kScoredMax = 2'000;  // the newest of what could be taken
-// Of the room that the last few leave, summaries of parts take at most one in so many tokens.
-constexpr std::uint64_t kPartsShare = 4;
 
 struct Scored {
   int position = 0;
@@ -70,6 +68,8 @@ class Chooser {
   [[nodiscard]] std::string text(int position) const {
     return history_.text(entries_[position]->seq());
   }
+  [[nodiscard]] Choice::Part part_of(const std::string& whole, std::uint32_t bytes) const;
+  void find_oversized();
   [[nodiscard]] int active_message() const;
   [[nodiscard]] int tail_begin(std::uint32_t keep_last) const;
   Choice from(int begin) const;
@@ -87,7 +87,7 @@ class Chooser {
 
   const SessionState& session_;
   const TurnStarted& turn_;
-  const PolicyTuning& tuning_;
+  const PolicyTuning tuning_;
   const std::uint32_t system_tokens_;
   History& history_;
   const Entry* const* const entries_;
@@ -101,6 +101,7 @@ class Chooser {
   const std::uint64_t branch_tokens_;
   const std::vector<ToldBranch> branches_;  // taken with the entries behind which they are told
   std::vector<bool> pinned_;
+  std::map<int, Choice::Part> oversized_;  // by position: cut, whatever else is taken
 };
 
 Chooser::Chooser(const SessionState& session, const TurnStarted& turn, std::uint32_t system_tokens,
@@ -127,6 +128,33 @@ Chooser::Chooser(const SessionState& session, const TurnStarted& turn, std::uint
   for (const Seq entry : session.pinned()) {
     const int after = position_after(session, entry);
     if (after > 0) pinned_[static_cast<std::size_t>(after - 1)] = true;
+  }
+  if (turn.policy() == "legacy") find_oversized();
+}
+
+Choice::Part Chooser::part_of(const std::string& whole, std::uint32_t bytes) const {
+  return {bytes, estimate_tokens(cut_text(whole, bytes), turn_.rules())};
+}
+
+// Of what is answered, each text that alone takes more of the window than it may. It is cut to
+// that, though no further than any text is.
+void Chooser::find_oversized() {
+  const std::uint64_t share = std::uint64_t{turn_.window_tokens()} * tuning_.legacy_last_percent();
+  const std::uint64_t tokens_max = estimate_for(turn_, share / 100);
+  const std::uint32_t bytes_min = *tuning_.cut_bytes().rbegin();
+  if (tokens_max == 0 || tuning_.legacy_last_percent() >= 100) return;
+  for (int position = own_; position < size_; ++position) {
+    const std::uint64_t tokens = entries_[position]->tokens();
+    if (tokens <= tokens_max || is_answer(position) || pinned(position)) continue;
+    const std::string whole = history_.told(entries_[position]->seq());
+    std::uint64_t bytes = std::max<std::uint64_t>(whole.size() * tokens_max / tokens, bytes_min);
+    if (whole.size() <= bytes) continue;
+    Choice::Part part = part_of(whole, static_cast<std::uint32_t>(bytes));
+    while (part.tokens > tokens_max && bytes > bytes_min) {
+      bytes = std::max<std::uint64_t>(bytes * 15 / 16, bytes_min);
+      part = part_of(whole, static_cast<std::uint32_t>(bytes));
+    }
+    oversized_[position] = part;
   }
 }
 
@@ -219,7 +247,9 @@ Choice Chooser::from(int begin) const {
   Choice choice;
   choice.kept.entries = pinned_;
   std::fill(choice.kept.entries.begin() + begin, choice.kept.entries.end(), true);
+  choice.cut = oversized_;
   settle(&choice);
+  if (!oversized_.empty()) choice.provenance.emplace_back("oversized_last");
   return choice;
 }
 
@@ -249,7 +279,7 @@ Choice Chooser::window() {
     if (!latest && taken >= messages_max) rule = "messages_max";
     if (!latest && rule.empty() && tokens + cost(position) > tokens_max_) {
       const bool absolute = turn_.budget() == turn_.context_tokens_max();
-      rule = absolute ? "context_tokens_max" : "window_percent";
+      rule = absolute ? "context_tokens_max" : limit_of(turn_).setting;
     }
     if (!rule.empty()) break;
     tokens += cost(position);
@@ -287,15 +317,19 @@ Choice Chooser::overflow() {
 // Pinned entries stay as they are.
 bool Chooser::cut_texts(int begin, std::uint32_t bytes, Choice* choice) const {
   *choice = from(begin);
+  bool shorter = false;
   for (int position = begin; position < size_; ++position) {
     if (!choice->kept.entries[static_cast<std::size_t>(position)] || pinned(position)) continue;
     const bool last = position == size_ - 1 && bytes > *tuning_.cut_bytes().rbegin();
     const std::uint32_t bytes_max = last ? std::max(bytes, tuning_.cut_last_bytes()) : bytes;
+    const auto cut = choice->cut.find(position);
+    if (cut != choice->cut.end() && cut->second.bytes <= bytes_max) continue;
     const std::string whole = history_.told(entries_[position]->seq());
     if (whole.size() <= bytes_max) continue;
-    choice->cut[position] = {bytes_max, estimate_tokens(cut_text(whole, bytes_max), turn_.rules())};
+    choice->cut[position] = part_of(whole, bytes_max);
+    shorter = true;
   }
-  if (!choice->cut.empty()) put_first("cut_" + std::to_string(bytes), choice);
+  if (shorter) put_first("cut_" + std::to_string(bytes), choice);
   choice->tokens = weigh(*choice);
   choice->fits = choice->tokens <= tokens_max_;
   return choice->fits;
@@ -382,7 +416,7 @@ std::vector<Scored> Chooser::scores(const Kept& kept) const {
 // The newest parts of what is left out. Each may make one gap more than there was.
 void Chooser::tell_parts(std::uint64_t tokens_max, Choice* choice) const {
   const std::vector<ToldPart> parts = parts_of(session_);
-  std::uint64_t room = (tokens_max - choice->tokens) / kPartsShare;
+  std::uint64_t room = (tokens_max - choice->tokens) * tuning_.parts_percent() / 100;
   std::vector<ToldPart>& told = choice->kept.parts;
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     const std::uint64_t cost = part->tokens + part_tokens_ + gap_tokens_;
@@ -447,53 +481,6 @@ Choice choose(const SessionState& session, const TurnStarted& turn, std::uint32_
   if (turn.policy() == "reset") return chooser.reset();
   if (turn.policy() == "incremental") return chooser.incremental();
   return chooser.window();
-}
-
-const PolicyTuning& usual_tuning() {
-  static const PolicyTuning kUsual = [] {
-    PolicyTuning tuning;
-    for (const std::uint32_t each : {16U, 12U, 8U, 6U, 3U, 1U}) tuning.add_legacy_keep_last(each);
-    for (const std::uint32_t each : {6U, 3U, 1U}) tuning.add_overflow_keep_last(each);
-    tuning.set_cut_keep_last(4);
-    for (std::uint32_t bytes = 262'144; bytes >= 1'024; bytes /= 2) tuning.add_cut_bytes(bytes);
-    tuning.set_cut_last_bytes(16'384);
-    tuning.set_continuation_bytes(80);
-    const MarkWeights weights;
-    tuning.set_reference_weight(weights.reference);
-    tuning.set_number_weight(weights.number);
-    tuning.set_name_weight(weights.name);
-    tuning.set_distance_weight(5);
-    return tuning;
-  }();
-  return kUsual;
-}
-
-void set_policy_limits(const SettingsLoaded& settings, TurnStarted* turn) {
-  const auto chosen = [](std::uint32_t value, std::uint32_t usual) {
-    return value == 0 ? usual : value;
-  };
-  turn->set_reset_threshold(chosen(settings.reset_threshold(), kResetThreshold));
-  turn->set_incremental_budget(chosen(settings.incremental_budget(), kIncrementalBudget));
-  turn->set_keep_last(chosen(settings.keep_last(), kKeepLast));
-  if (settings.has_tuning()) *turn->mutable_tuning() = settings.tuning();
-}
-
-const PolicyTuning& tuning_of(const TurnStarted& turn) {
-  const PolicyTuning& own = turn.tuning();
-  const bool whole = own.overflow_keep_last_size() > 0 && own.cut_bytes_size() > 0;
-  return whole ? own : usual_tuning();
-}
-
-std::uint32_t budget_of(const TurnStarted& turn) {
-  const std::uint64_t share =
-      std::uint64_t{turn.window_tokens()} * std::min(turn.window_percent(), 100U) / 100;
-  const std::uint32_t most = turn.context_tokens_max();
-  return static_cast<std::uint32_t>(most == 0 ? share : std::min<std::uint64_t>(share, most));
-}
-
-std::uint64_t estimated_budget(const TurnStarted& turn) {
-  if (turn.calibration() == 0) return turn.budget();
-  return std::uint64_t{turn.budget()} * 1'000 / turn.calibration();
 }
 
 bool is_substantive(std::string_view text, std::size_t continuation_bytes_max) {

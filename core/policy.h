@@ -21,6 +21,7 @@
 
 #include "core/events.pb.h"
 #include "core/layout.h"
+#include "core/model.h"
 #include "core/ports.h"
 #include "core/state.pb.h"
 
@@ -28,8 +29,9 @@ namespace daybook {
 
 //   full         everything, or the turn is refused
 //   window       the newest that fit, at most so many
-//   legacy       everything; when it does not fit, fewer and fewer of the newest, and when not even
-//                the fewest do, long texts are cut
+//   legacy       everything, what is answered cut where it alone takes too much of the window; when
+//                it does not fit, fewer and fewer of the newest, and when not even the fewest do,
+//                long texts are cut
 //   reset        everything up to a threshold; beyond it begins anew with the last few, and goes on
 //                from there until the threshold is reached again
 //   incremental  the last few, then what has most in common with what was asked
@@ -53,8 +55,15 @@ const PolicyTuning& usual_tuning();
 // before there was such a setting, what settings begin with.
 void set_policy_limits(const SettingsLoaded& settings, TurnStarted* turn);
 
-// In force for a turn: its own, or what settings begin with where it has none, or half of one.
-const PolicyTuning& tuning_of(const TurnStarted& turn);
+// In force where this was recorded: what settings begin with where it is none, or half of one, and
+// for what there was no setting yet.
+PolicyTuning whole_tuning(const PolicyTuning& recorded);
+PolicyTuning tuning_of(const TurnStarted& turn);
+
+// Window and budget of a turn whose policy and tuning are set. Of a window that prompt and answer
+// share, room is kept for the answer: as much as the model can say, at most agent.answer_tokens and
+// half the window.
+void set_window(const ResolvedModel& model, TurnStarted* turn);
 
 struct Choice {
   struct Part {
@@ -76,10 +85,17 @@ struct Choice {
 Choice choose(const SessionState& session, const TurnStarted& turn, std::uint32_t system_tokens,
               History& history);
 
-// The tokens that a prompt may come to by the turn's window, its share and the absolute limit.
-std::uint32_t budget_of(const TurnStarted& turn);
+// What a prompt may come to by the turn's window, its share, the answer's room and the absolute
+// limit; and by which of these. `legacy` has a share of its own, of what the window has besides
+// that room and agent.legacy_spare_tokens, together at most half of it.
+struct Limit {
+  std::uint32_t tokens = 0;
+  std::string_view setting;  // agent.*; "window_percent" for context_window_percent
+};
+Limit limit_of(const TurnStarted& turn);
 
-// What our estimate of a prompt may come to: its budget, by what this model makes of our estimates.
+// What our estimate says of so many tokens of the turn's model, and of all of its budget.
+std::uint64_t estimate_for(const TurnStarted& turn, std::uint64_t tokens);
 std::uint64_t estimated_budget(const TurnStarted& turn);
 
 // Whether a message says what to do: "ok" and "go on" do not, all that is longer than so many bytes

@@ -272,6 +272,14 @@ void fill_tuning(const ChosenSettings& chosen, PolicyTuning* tuning) {
   tuning->set_number_weight(chosen_count(chosen, "agent.number_weight"));
   tuning->set_name_weight(chosen_count(chosen, "agent.name_weight"));
   tuning->set_distance_weight(chosen_count(chosen, "agent.distance_weight"));
+  tuning->set_legacy_percent(chosen_count(chosen, "agent.legacy_percent"));
+  tuning->set_legacy_last_percent(chosen_count(chosen, "agent.legacy_last_percent"));
+  tuning->set_legacy_spare_tokens(chosen_count(chosen, "agent.legacy_spare_tokens"));
+  tuning->set_answer_tokens(chosen_count(chosen, "agent.answer_tokens"));
+  tuning->set_part_entries(chosen_count(chosen, "agent.part_entries"));
+  tuning->set_part_tokens(chosen_count(chosen, "agent.part_tokens"));
+  tuning->set_part_tokens_min(chosen_count(chosen, "agent.part_tokens_min"));
+  tuning->set_parts_percent(chosen_count(chosen, "agent.parts_percent"));
 }
 
 std::uint32_t cache_minutes(std::string_view choice) {

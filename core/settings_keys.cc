@@ -90,14 +90,45 @@ std::vector<SettingKey> agent_rows() {
   };
 }
 
-// PolicyTuning, core/policy.h.
+SettingKey agent_weight(std::string_view name, std::uint32_t hundredths, std::string_view meaning) {
+  return {name,   SettingKind::kWeight, setting_number(hundredths), 0, kWeightMost, "", true,
+          meaning};
+}
+
+SettingKey agent_number(std::string_view name, std::uint32_t usual, std::int64_t least,
+                        std::int64_t most, std::string_view meaning) {
+  return {name, SettingKind::kNumber, setting_number(usual), least, most, "", true, meaning};
+}
+
+// PolicyTuning, core/policy.h: what there is room for.
+std::vector<SettingKey> room_rows() {
+  const PolicyTuning& usual = usual_tuning();
+  return {
+      agent_number("agent.answer_tokens", usual.answer_tokens(), 1, kTokensMost,
+                   "how many tokens of a window that it shares with the prompt are kept for the "
+                   "answer at most; never more than half of it, or than the model can say"),
+      agent_number("agent.legacy_last_percent", usual.legacy_last_percent(), 1, 100,
+                   "to how much of the window the policy legacy cuts each message that is "
+                   "answered; 100 is not at all"),
+      agent_number("agent.legacy_percent", usual.legacy_percent(), 1, 100,
+                   "how much the policy legacy may fill of what the answer leaves of the window"),
+      agent_number("agent.legacy_spare_tokens", usual.legacy_spare_tokens(), 1, kTokensMost,
+                   "how many tokens the policy legacy leaves free besides the answer's"),
+      agent_number("agent.part_entries", usual.part_entries(), 2, kEntriesMost,
+                   "how many messages the policy incremental has summarised at a time"),
+      agent_number("agent.part_tokens", usual.part_tokens(), 1, kTokensMost,
+                   "from how many tokens on it has fewer messages summarised"),
+      agent_number("agent.part_tokens_min", usual.part_tokens_min(), 1, kTokensMost,
+                   "fewer tokens are not worth a summary of a part or of a branch"),
+      agent_number("agent.parts_percent", usual.parts_percent(), 1, 100,
+                   "how much such summaries may take of the room that the last few leave"),
+  };
+}
+
+// PolicyTuning, core/policy.h: ladders and weights.
 std::vector<SettingKey> tuning_rows() {
   using enum SettingKind;
   const PolicyTuning& usual = usual_tuning();
-  const auto weight = [](std::string_view name, std::uint32_t hundredths,
-                         std::string_view meaning) {
-    return SettingKey{name, kWeight, setting_number(hundredths), 0, kWeightMost, "", true, meaning};
-  };
   return {
       {"agent.continuation_bytes", kNumber, setting_number(usual.continuation_bytes()), 0,
        kContinuationBytesMost, "", true,
@@ -110,21 +141,22 @@ std::vector<SettingKey> tuning_rows() {
       {"agent.cut_last_bytes", kNumber, setting_number(usual.cut_last_bytes()), kCutBytesLeast,
        kCutBytesMost, "", true,
        "what is left of the very newest message at least, until nothing else helps"},
-      weight("agent.distance_weight", usual.distance_weight(),
-             "what the policy incremental takes off for every message between"),
+      agent_weight("agent.distance_weight", usual.distance_weight(),
+                   "what the policy incremental takes off for every message between"),
       {"agent.legacy_keep_last", kLadder, setting_ladder(usual.legacy_keep_last()), 1, kEntriesMost,
        "", true, "how many of the newest messages the policy legacy tries, one after the other"},
-      weight("agent.name_weight", usual.name_weight(),
-             "what a name counts for the policy incremental that the question has too"),
-      weight("agent.number_weight", usual.number_weight(),
-             "what a number counts for the policy incremental that the question has too"),
+      agent_weight("agent.name_weight", usual.name_weight(),
+                   "what a name counts for the policy incremental that the question has too"),
+      agent_weight("agent.number_weight", usual.number_weight(),
+                   "what a number counts for the policy incremental that the question has too"),
       {"agent.overflow_keep_last", kLadder, setting_ladder(usual.overflow_keep_last()), 1,
        kEntriesMost, "", true,
        "how many of the newest messages are sent, one after the other, when a provider finds a "
        "prompt too long"},
-      weight("agent.reference_weight", usual.reference_weight(),
-             "what an address, a mention or quoted words count for the policy incremental that "
-             "the question has too"),
+      agent_weight(
+          "agent.reference_weight", usual.reference_weight(),
+          "what an address, a mention or quoted words count for the policy incremental that "
+          "the question has too"),
   };
 }
 
@@ -232,8 +264,9 @@ std::string_view middle_part(std::string_view key) {
 const std::vector<SettingKey>& setting_keys() {
   static const std::vector<SettingKey> kRows = [] {
     std::vector<SettingKey> rows;
-    for (const auto& group : {agent_rows(), tuning_rows(), gateway_rows(), provider_rows_of_table(),
-                              conversation_rows(), telegram_rows()}) {
+    for (const auto& group :
+         {agent_rows(), room_rows(), tuning_rows(), gateway_rows(),
+          provider_rows_of_table(), conversation_rows(), telegram_rows()}) {
       rows.insert(rows.end(), group.begin(), group.end());
     }
     std::sort(rows.begin(), rows.end(),

@@ -269,7 +269,8 @@ TEST_CASE("a budget is kept or the question is refused in words", "[laws]") {
       const TurnStarted& record = prompt_record(one);
       if (record.kind() != ANSWER) continue;
       RC_ASSERT(record.tokens() <= estimated_budget(record));
-      RC_ASSERT(record.budget() <= budget_of(record));  // less when a provider found it too long
+      RC_ASSERT(record.budget() <=
+                limit_of(record).tokens);  // less when a provider found it too long
     }
   }));
 }

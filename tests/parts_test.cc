@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/context.h"
+#include "core/policy.h"
 #include "core/tree.h"
 #include "tests/story.h"
 #include "tools/replay.h"
@@ -39,32 +40,39 @@ std::string stretch(const std::optional<ToldPart>& part) {
 
 TEST_CASE("a part is sixteen entries or very many tokens, whole exchanges before the last few",
           "[parts]") {
-  CHECK(stretch(next_part(talk(23, 100), 8)) == "none");
-  CHECK(stretch(next_part(talk(24, 100), 8)) == "0-16");
-  CHECK(stretch(next_part(talk(25, 100), 8)) == "0-16");
-  CHECK(stretch(next_part(talk(60, 10), 8)) == "none");  // not worth a call
-  CHECK(stretch(next_part(talk(30, 4'000), 8)) == "0-2");
-  CHECK(stretch(next_part(talk(30, 3'000), 8)) == "0-4");  // an answer stays with its question
-  CHECK(granularity_of(*next_part(talk(30, 4'000), 8)) == EXCHANGE);
-  CHECK(granularity_of(*next_part(talk(30, 100), 8)) == PHASE);
+  CHECK(stretch(next_part(talk(23, 100), 8, usual_tuning())) == "none");
+  CHECK(stretch(next_part(talk(24, 100), 8, usual_tuning())) == "0-16");
+  CHECK(stretch(next_part(talk(25, 100), 8, usual_tuning())) == "0-16");
+  CHECK(stretch(next_part(talk(60, 10), 8, usual_tuning())) == "none");  // not worth a call
+  CHECK(stretch(next_part(talk(30, 4'000), 8, usual_tuning())) == "0-2");
+  CHECK(stretch(next_part(talk(30, 3'000), 8, usual_tuning())) ==
+        "0-4");  // an answer stays with its question
+  PolicyTuning tuning = usual_tuning();
+  tuning.set_part_entries(4);
+  tuning.set_part_tokens_min(300);
+  CHECK(stretch(next_part(talk(30, 100), 8, tuning)) == "0-4");
+  tuning.set_part_tokens(200);
+  CHECK(stretch(next_part(talk(30, 100), 8, tuning)) == "0-2");
+  CHECK(granularity_of(*next_part(talk(30, 4'000), 8, usual_tuning())) == EXCHANGE);
+  CHECK(granularity_of(*next_part(talk(30, 100), 8, usual_tuning())) == PHASE);
 }
 
 TEST_CASE("the next part begins behind the last one, a hole before it first", "[parts]") {
   SessionState session = talk(80, 100);
   tell(&session, 1, 16);
-  CHECK(stretch(next_part(session, 8)) == "16-32");
+  CHECK(stretch(next_part(session, 8, usual_tuning())) == "16-32");
   tell(&session, 33, 48);
-  CHECK(stretch(next_part(session, 8)) == "16-32");
+  CHECK(stretch(next_part(session, 8, usual_tuning())) == "16-32");
   tell(&session, 17, 32);
-  CHECK(stretch(next_part(session, 8)) == "48-64");
+  CHECK(stretch(next_part(session, 8, usual_tuning())) == "48-64");
   session.set_summary(77);
   session.set_summary_last(56);
-  CHECK(stretch(next_part(session, 8)) == "56-72");
+  CHECK(stretch(next_part(session, 8, usual_tuning())) == "56-72");
   CHECK(parts_of(session).empty());
   // One that the summary covers in part tells of nothing any more.
   session.set_summary_last(40);
   CHECK(parts_of(session).empty());
-  CHECK(stretch(next_part(session, 8)) == "40-56");
+  CHECK(stretch(next_part(session, 8, usual_tuning())) == "40-56");
 }
 
 TEST_CASE("a part holds where all of it lies on the way, and is never in force", "[parts]") {
@@ -102,7 +110,7 @@ TEST_CASE("parts never overlap, whatever rows there are", "[parts]") {
       told = part.end;
     }
     CHECK(told <= session.entries_size());
-    const std::optional<ToldPart> next = next_part(session, 8);
+    const std::optional<ToldPart> next = next_part(session, 8, usual_tuning());
     if (!next) continue;
     CHECK(next->end <= session.entries_size() - 8);
     for (const ToldPart& part : parts_of(session)) {

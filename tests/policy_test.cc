@@ -146,6 +146,94 @@ TEST_CASE("legacy goes down step by step and cuts texts when nothing else helps"
   CHECK(choice.provenance[0] == "cut_1024");
 }
 
+TEST_CASE("legacy cuts what is answered where it alone takes too much of the window", "[policy]") {
+  Talk talk("legacy");
+  talk.turn.set_window_tokens(10'000);
+  talk.say("hello");
+  talk.say("yes");
+  std::string words;
+  for (int i = 0; i < 5'000; ++i) words += "word ";
+  talk.say(words);
+  REQUIRE(talk.session.entries(2).tokens() > 3'500);
+  const Choice choice = talk.choose();
+  CHECK(talk.laid() == "0 1 2cut");
+  CHECK(choice.provenance == std::vector<std::string>{"oversized_last"});
+  CHECK(choice.cut.at(2).tokens <= 3'500);
+  CHECK(choice.cut.at(2).tokens > 3'000);
+  talk.turn.set_overflow_keep_last(1);
+  CHECK(talk.laid() == ". 2cut");
+  CHECK(talk.choose().provenance.back() == "oversized_last");
+  talk.turn.clear_overflow_keep_last();
+  // Where not even that fits, it is cut further; and what is pinned is not cut.
+  talk.turn.set_budget(1'000);
+  CHECK(talk.choose().fits);
+  CHECK(talk.choose().provenance.front() == "cut_1024");
+  talk.turn.set_budget(100'000);
+  talk.pin(2);
+  CHECK(talk.laid() == "0 1 2");
+  talk.session.clear_pinned();
+  // No more than a setting says, nor by another policy, nor what is no part of the question.
+  *talk.turn.mutable_tuning() = usual_tuning();
+  talk.turn.mutable_tuning()->set_legacy_last_percent(100);
+  CHECK(talk.laid() == "0 1 2");
+  talk.turn.clear_tuning();
+  talk.say("What is that?");
+  CHECK(talk.laid() == "0 1 2 3");
+  talk.session.mutable_entries()->RemoveLast();
+  talk.turn.set_policy("window");
+  CHECK(talk.laid() == "0 1 2");
+}
+
+// ---- what there is room for
+
+std::string limit(const std::string& policy, std::uint32_t window, std::uint32_t output,
+                  bool shares = true) {
+  TurnStarted turn;
+  turn.set_rules(kRulesVersion);
+  turn.set_policy(policy);
+  turn.set_window_percent(80);
+  turn.set_context_tokens_max(150'000);
+  set_window({"p", "m", window, output, shares}, &turn);
+  CHECK(turn.budget() == limit_of(turn).tokens);
+  CHECK(std::uint64_t{turn.budget()} + turn.answer_tokens() <= turn.window_tokens());
+  return std::to_string(turn.budget()) + " by " + std::string(limit_of(turn).setting) + ", " +
+         std::to_string(turn.answer_tokens()) + " kept";
+}
+
+TEST_CASE("of a window that both share, room is kept for the answer", "[policy]") {
+  // Where there is room already nothing is another.
+  CHECK(limit("window", 128'000, 16'384) == "102400 by window_percent, 8192 kept");
+  CHECK(limit("window", 0, 0) == "102400 by window_percent, 8192 kept");
+  CHECK(limit("full", 1'000'000, 128'000) == "150000 by context_tokens_max, 8192 kept");
+  CHECK(limit("full", 8'192, 2'048) == "6144 by answer_tokens, 2048 kept");
+  CHECK(limit("reset", 8'192, 8'192) == "4096 by answer_tokens, 4096 kept");
+  // Who counts them apart needs none.
+  CHECK(limit("full", 8'192, 2'048, false) == "6553 by window_percent, 0 kept");
+}
+
+TEST_CASE("legacy has its own share of what the answer leaves", "[policy]") {
+  CHECK(limit("legacy", 128'000, 16'384) == "105984 by legacy_percent, 8192 kept");
+  CHECK(limit("legacy", 1'000'000, 128'000) == "150000 by context_tokens_max, 8192 kept");
+  CHECK(limit("legacy", 8'192, 2'048) == "3686 by legacy_percent, 2048 kept");
+}
+
+TEST_CASE("a tuning that was recorded earlier has what settings begin with for the rest",
+          "[policy]") {
+  TurnStarted turn;
+  CHECK(tuning_of(turn).SerializeAsString() == usual_tuning().SerializeAsString());
+  PolicyTuning& own = *turn.mutable_tuning();
+  own.add_overflow_keep_last(2);
+  own.add_cut_bytes(512);
+  own.set_part_entries(4);
+  const PolicyTuning whole = tuning_of(turn);
+  CHECK(whole.overflow_keep_last_size() == 1);
+  CHECK(whole.name_weight() == 0);
+  CHECK(whole.part_entries() == 4);
+  CHECK(whole.part_tokens() == 8'000);
+  CHECK(whole.legacy_percent() == 90);
+  CHECK(whole.legacy_last_percent() == 35);
+}
+
 PolicyTuning tuned(const std::vector<std::uint32_t>& legacy,
                    const std::vector<std::uint32_t>& cut_bytes) {
   PolicyTuning tuning = usual_tuning();
@@ -264,6 +352,11 @@ TEST_CASE("incremental tells what it leaves out by the summaries of parts", "[po
   // One for which a quarter of the room is not enough is not told.
   talk.tell_part(20, 24, words + words + words + words + words);
   CHECK(talk.laid() == laid);
+  // Nor what takes more than a turn's own share.
+  *talk.turn.mutable_tuning() = usual_tuning();
+  talk.turn.mutable_tuning()->set_parts_percent(1);
+  CHECK_FALSE(talk.laid().starts_with("p0"));
+  talk.turn.clear_tuning();
   // What a summary in force covers is told by that one.
   talk.summarise(16, "All of it in short.");
   CHECK(talk.laid().starts_with("s 6 p0 . "));
@@ -355,6 +448,8 @@ Talk any_talk(std::mt19937_64& random) {
   talk.turn.set_incremental_budget(static_cast<std::uint32_t>(random() % 3'000));
   talk.session.set_anew(random() % 3 == 0 ? 1 + random() % size : 0);
   if (random() % 8 == 0) talk.turn.set_overflow_keep_last(3);
+  talk.turn.set_window_tokens(static_cast<std::uint32_t>(random() % 4'000));
+  talk.turn.set_upto(talk.said);
   return talk;
 }
 
@@ -382,6 +477,9 @@ void obeys_the_laws(Talk& talk) {
     CHECK_FALSE(twice);
   }
   CHECK(tokens <= choice.tokens);
+  // All of it began like itself.
+  CHECK(reused_tokens(talk.session, talk.turn, talk.turn, talk.history) + kAnswerTokens ==
+        choice.tokens);
   if (fits) CHECK(tokens <= estimated_budget(talk.turn));
   for (const Seq pinned : talk.session.pinned()) {
     const int position = position_after(talk.session, pinned) - 1;

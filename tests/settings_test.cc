@@ -116,15 +116,25 @@ TEST_CASE("numbers outside their range are refused and the ends accepted", "[set
     const char* key;
     std::int64_t least, most;
   };
-  for (const Range range :
-       {Range{"agent.context_window_percent", 1, 100},
-        Range{"agent.max_history_messages", 1, 10'000}, Range{"agent.keep_last", 1, 1'000},
-        Range{"agent.reset_threshold", 1'000, 100'000'000},
-        Range{"agent.incremental_budget", 1'000, 100'000'000},
-        Range{"agent.context_tokens_max", 0, 100'000'000}, Range{"telegram.edit_chars", 1, 4'096},
-        Range{"agent.cut_keep_last", 1, 1'000}, Range{"agent.cut_last_bytes", 256, 16'777'216},
-        Range{"agent.continuation_bytes", 0, 4'096},
-        Range{"telegram.edit_interval", 500, 3'600'000}}) {
+  for (const Range range : {Range{"agent.context_window_percent", 1, 100},
+                            Range{"agent.max_history_messages", 1, 10'000},
+                            Range{"agent.keep_last", 1, 1'000},
+                            Range{"agent.reset_threshold", 1'000, 100'000'000},
+                            Range{"agent.incremental_budget", 1'000, 100'000'000},
+                            Range{"agent.context_tokens_max", 0, 100'000'000},
+                            Range{"telegram.edit_chars", 1, 4'096},
+                            Range{"agent.cut_keep_last", 1, 1'000},
+                            Range{"agent.cut_last_bytes", 256, 16'777'216},
+                            Range{"agent.continuation_bytes", 0, 4'096},
+                            Range{"agent.answer_tokens", 1, 100'000'000},
+                            Range{"agent.legacy_percent", 1, 100},
+                            Range{"agent.legacy_last_percent", 1, 100},
+                            Range{"agent.legacy_spare_tokens", 1, 100'000'000},
+                            Range{"agent.part_entries", 2, 1'000},
+                            Range{"agent.part_tokens", 1, 100'000'000},
+                            Range{"agent.parts_percent", 1, 100},
+                            Range{"agent.part_tokens_min", 1, 100'000'000},
+                                                                    Range{"telegram.edit_interval", 500, 3'600'000}}) {
     INFO(range.key);
     CHECK(resolve_settings({user(range.key, range.least)}));
     CHECK(resolve_settings({user(range.key, range.most)}));
@@ -183,6 +193,9 @@ TEST_CASE("ladders and weights are recorded where they are not the usual ones", 
   tuning.mutable_cut_bytes()->Clear();
   tuning.add_cut_bytes(256);
   CHECK(recorded(user("agent.cut_bytes", Rungs{256})) == tuning.DebugString());
+  tuning = usual_tuning();
+  tuning.set_legacy_last_percent(100);
+  CHECK(recorded(user("agent.legacy_last_percent", std::int64_t{100})) == tuning.DebugString());
 }
 
 TEST_CASE("money is a number of dollars, with a fraction or without", "[settings]") {

@@ -4,6 +4,7 @@
 #include "core/context.h"
 #include "core/directory.h"
 #include "core/notation.h"
+#include "core/policy.h"
 #include "core/route.h"
 #include "core/usage.h"
 #include "tools/figures.h"
@@ -148,8 +149,12 @@ std::string prompt_text(const Told& told) {
   const Selection& selection = told.prompt->built.selection;
   std::string text = count_text(selection.messages_taken) + " entries, about " +
                      count_text(started.tokens(), "token") + " in a window of " +
-                     count_text(started.window_tokens()) + " (" +
-                     std::to_string(started.window_percent()) + " % of it";
+                     count_text(started.window_tokens()) + " (";
+  if (started.policy() == "legacy") {
+    text += std::to_string(tuning_of(started).legacy_percent()) + " % of what the answer leaves";
+  } else {
+    text += std::to_string(started.window_percent()) + " % of it";
+  }
   if (started.policy() != "window") {
     text += ", policy " + started.policy();
   } else if (started.messages_max() != UINT32_MAX) {

@@ -172,20 +172,16 @@ std::string model_text(const Answered& answered) {
 // The limits that the branch will have.
 void give_limits(const Directory& now, const ResolvedModel& model, TurnStarted* turn) {
   const SettingsLoaded& settings = now.settings();
-  const auto chosen = [](std::uint32_t value, std::uint32_t usual) {
-    return value == 0 ? usual : value;
-  };
   turn->set_rules(now.rules());
   turn->set_settings(now.settings_seq());
   turn->set_model(model.model);
   turn->set_provider(model.provider);
-  turn->set_window_tokens(chosen(model.context_tokens, Window().window_tokens));
   turn->set_window_percent(settings.context_window_percent());
   turn->set_messages_max(settings.max_history_messages());
   turn->set_context_tokens_max(settings.context_tokens_max());
-  turn->set_budget(budget_of(*turn));
   turn->set_calibration(now.calibration(model.provider, model.model));
   set_policy_limits(settings, turn);
+  set_window(model, turn);
 }
 
 // "about 1,200 tokens, and with an answer as long as the recorded one about $0.0031"
