@@ -96,25 +96,24 @@ const ResolvedModel* least_bad(const State& state, const std::vector<ResolvedMod
   return nullptr;
 }
 
-// The one that was drawn highest of those that may be asked.
-const ResolvedModel* draw(const State& state, const Session& session,
-                          const std::vector<const ResolvedModel*>& free, Route* route) {
-  const ResolvedModel* best = nullptr;
-  std::uint32_t highest = 0;
+// Of those that may be asked, the one that is believed best, or the first again.
+const ResolvedModel* believed(const State& state, const Session& session,
+                              const std::vector<const ResolvedModel*>& free, Route* route) {
+  const RouteTuning& tuning = route_tuning_of(state.directory.settings());
+  std::vector<ModelChance> chances;
   for (const ResolvedModel* model : free) {
     const std::string name = model_name(model->provider, model->model);
-    ModelChance chance = chance_of(*model, state.directory.beliefs().belief(name, route->task()),
-                                   session.state().seq());
-    if (best == nullptr || chance.drawn() > highest) {
-      best = model;
-      highest = chance.drawn();
-    }
-    *route->add_chances() = std::move(chance);
+    chances.push_back(
+        chance_of(*model, state.directory.beliefs().belief(name, route->task(), tuning), tuning));
+    *route->add_chances() = chances.back();
   }
+  const std::size_t best = best_of(chances, tuning);
+  route->set_tried_again(best != 0 && tries_again(session.state().seq(), tuning));
+  const ResolvedModel* chosen = free[route->tried_again() ? 0 : best];
   for (const ResolvedModel* model : free) {
-    if (model != best) *route->add_passed() = passed_by(*model, PassedModel::LESS_LIKELY);
+    if (model != chosen) *route->add_passed() = passed_by(*model, PassedModel::LESS_LIKELY);
   }
-  return best;
+  return chosen;
 }
 
 // Of the models that the open turn may still ask, with the turn as it would be recorded.
@@ -251,7 +250,7 @@ Routed route_turn(const State& state, const Session& session, const ResolvedMode
     }
   }
   const ResolvedModel* chosen = nullptr;
-  if (learned && free.size() > 1) chosen = draw(state, session, free, &route);
+  if (learned && free.size() > 1) chosen = believed(state, session, free, &route);
   if (chosen == nullptr && !free.empty()) chosen = free.front();
   if (chosen == nullptr) chosen = least_bad(state, candidates, &routed.held);
   if (chosen == nullptr) chosen = &candidates.front();

@@ -178,7 +178,7 @@ void Directory::learn_from_call(const Event& event, SessionRow* row) {
   const bool about_turn = event.has_turn_started() || turn_of(event) != 0;
   if (!about_turn) return;
   health_.apply(event, row->open_call().provider(), row->open_call().model());
-  beliefs_.apply(event, row->open_call());
+  beliefs_.apply(event, row->open_call(), route_tuning_of(settings()));
   spending_.apply(event, state_.catalogue(), row);
 }
 

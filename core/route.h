@@ -1,13 +1,21 @@
 // Who is asked: the model that is wanted, or one of its fallbacks; and what is believed of each.
 //
-// agent.route = "fixed" asks the first that nothing stands in the way of. "learned" draws for each
-// from what it achieved so far at this kind of task and asks the highest. A belief is a Beta
-// distribution: successes and failures, of which older ones weigh less with every outcome. What is
-// drawn is its mean and, by a hash of the session's newest event, as many deviations as a normal
-// distribution would give: near enough to the Beta's own, and the same on every machine. Law: a
-// route is a function of the journal; it is recorded with its turn.
+// agent.route = "fixed" asks the first that nothing stands in the way of. "learned" compares what
+// each achieved so far at this kind of task. A belief is a Beta distribution: successes and
+// failures, of which older ones may weigh less with every outcome. Its score is its mean less so
+// many deviations: who is little known is not believed to be good. A fallback is asked before the
+// first of them only where it scores higher by a margin.
+//
+// Now and then the first is asked all the same, by a hash of the session's newest event: beliefs
+// change by outcomes alone, so one that failed early would never show that it works again.
+// Fallbacks need no such trial: they are asked whenever the first one fails. Rejected: to draw from
+// the beliefs; it hands turns to a fallback while nothing is wrong with the model that was chosen.
+//
+// Law: a route is a function of the journal, reckoned in whole numbers; it is recorded with its
+// turn.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -20,15 +28,15 @@
 
 namespace daybook {
 
-// What beliefs begin with: as if it had succeeded once and failed once. In thousandths.
-inline constexpr std::uint32_t kPriorOutcomes = 1'000;
-// Of what was believed, so much is left when one more outcome is known.
-inline constexpr std::uint32_t kRemembered = 980;
 // A message of more tokens than this is a long one.
 inline constexpr std::uint32_t kShortTokens = 200;
 
 // "summary", "answer/short" or "answer/long".
 std::string task_of(TurnKind kind, std::uint32_t message_tokens);
+
+// What settings begin with, and what is in force.
+const RouteTuning& usual_route_tuning();
+const RouteTuning& route_tuning_of(const SettingsLoaded& settings);
 
 class Beliefs {
  public:
@@ -37,19 +45,27 @@ class Beliefs {
 
   // The outcome, if this event is one, of a call that `call` describes. A call of no task teaches
   // nothing.
-  void apply(const Event& event, const OpenCall& call);
+  void apply(const Event& event, const OpenCall& call, const RouteTuning& tuning);
 
-  // One of no outcomes is not known to be good or bad.
-  [[nodiscard]] BeliefRow belief(const std::string& model, const std::string& task) const;
+  // One of no outcomes is as good as bad.
+  [[nodiscard]] BeliefRow belief(const std::string& model, const std::string& task,
+                                 const RouteTuning& tuning) const;
 
  private:
   std::map<std::string, BeliefRow> rows_;
 };
 
-// What is drawn for this model when the session's newest event is `seq`.
-ModelChance chance_of(const ResolvedModel& model, const BeliefRow& belief, Seq seq);
+ModelChance chance_of(const ResolvedModel& model, const BeliefRow& belief,
+                      const RouteTuning& tuning);
 
-// Lines for a person: who was not asked and why, what was drawn. Empty: nobody else was considered.
+// Which of these is believed best: the first, unless one scores higher by the margin.
+std::size_t best_of(const std::vector<ModelChance>& chances, const RouteTuning& tuning);
+
+// Whether it is time to try the first again, when the session's newest event is `seq`.
+bool tries_again(Seq seq, const RouteTuning& tuning);
+
+// Lines for a person: who was not asked and why, how each scored. Empty: nobody else was
+// considered.
 std::vector<std::string> route_lines(const Route& route);
 
 }  // namespace daybook

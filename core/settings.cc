@@ -9,6 +9,7 @@
 
 #include "core/model.h"
 #include "core/policy.h"
+#include "core/route.h"
 #include "core/settings_keys.h"
 #include "core/summarising.h"
 
@@ -282,6 +283,14 @@ void fill_tuning(const ChosenSettings& chosen, PolicyTuning* tuning) {
   tuning->set_parts_percent(chosen_count(chosen, "agent.parts_percent"));
 }
 
+void fill_route(const ChosenSettings& chosen, RouteTuning* tuning) {
+  tuning->set_caution(chosen_count(chosen, "agent.route_caution"));
+  tuning->set_margin(chosen_count(chosen, "agent.route_margin"));
+  tuning->set_prior(chosen_count(chosen, "agent.route_prior"));
+  tuning->set_memory_percent(chosen_count(chosen, "agent.route_memory_percent"));
+  tuning->set_explore_percent(chosen_count(chosen, "agent.route_explore_percent"));
+}
+
 std::uint32_t cache_minutes(std::string_view choice) {
   if (choice == "off") return 0;
   return choice == "1h" ? 60 : 5;
@@ -308,6 +317,7 @@ void fill_agent(Settings& settings, const ChosenSettings& chosen) {
   settings.agent.incremental_budget = chosen_count(chosen, "agent.incremental_budget");
   settings.agent.keep_last = chosen_count(chosen, "agent.keep_last");
   fill_tuning(chosen, &settings.agent.tuning);
+  fill_route(chosen, &settings.agent.route_tuning);
   settings.agent.cache_minutes =
       cache_minutes(chosen_value<std::string>(chosen, "agent.prompt_cache"));
   settings.agent.fallbacks = chosen_value<std::vector<std::string>>(chosen, "agent.fallbacks");
@@ -474,6 +484,10 @@ Event settings_loaded(const Settings& settings) {
   const PolicyTuning& tuning = settings.agent.tuning;
   if (tuning.SerializeAsString() != usual_tuning().SerializeAsString()) {
     *body.mutable_tuning() = tuning;
+  }
+  const RouteTuning& route = settings.agent.route_tuning;
+  if (route.SerializeAsString() != usual_route_tuning().SerializeAsString()) {
+    *body.mutable_route_tuning() = route;
   }
   body.set_cache_minutes(settings.agent.cache_minutes);
   for (const std::string& model : settings.agent.fallbacks) body.add_fallbacks(model);

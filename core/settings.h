@@ -70,10 +70,11 @@ struct Settings {
     std::uint32_t cache_minutes = 0;     // 0: no cache marks, core/context.h
     std::vector<std::string> fallbacks;  // models, in the order they go on
     std::string route;                   // core/route.h
-    std::string recovery;                // core/decide.h, settle_cut_off()
-    std::vector<std::string> tools;      // that models may use, core/tools.h
-    std::uint32_t max_steps = 8;         // how often one turn may
-    Duration stale_after{0};             // from then on a message comes late; 0: never
+    RouteTuning route_tuning;
+    std::string recovery;            // core/decide.h, settle_cut_off()
+    std::vector<std::string> tools;  // that models may use, core/tools.h
+    std::uint32_t max_steps = 8;     // how often one turn may
+    Duration stale_after{0};         // from then on a message comes late; 0: never
   } agent;
   struct {
     std::uint64_t daily_nanodollars = 0;  // 0: none

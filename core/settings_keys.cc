@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/policy.h"
+#include "core/route.h"
 #include "core/summarising.h"
 #include "core/tools.h"
 
@@ -122,6 +123,24 @@ std::vector<SettingKey> room_rows() {
                    "fewer tokens are not worth a summary of a part or of a branch"),
       agent_number("agent.parts_percent", usual.parts_percent(), 1, 100,
                    "how much such summaries may take of the room that the last few leave"),
+  };
+}
+
+// RouteTuning, core/route.h.
+std::vector<SettingKey> route_rows() {
+  const RouteTuning& usual = usual_route_tuning();
+  return {
+      agent_weight("agent.route_caution", usual.caution(),
+                   "how many deviations a model is believed worse than it did on average"),
+      agent_number("agent.route_explore_percent", usual.explore_percent(), 0, 100,
+                   "of the turns for which a fallback is believed better, how many ask the model "
+                   "that is wanted all the same"),
+      agent_weight("agent.route_margin", usual.margin(),
+                   "by how much a fallback has to be believed better to be asked first"),
+      agent_number("agent.route_memory_percent", usual.memory_percent(), 90, 100,
+                   "how much earlier outcomes still weigh when one more is known"),
+      agent_weight("agent.route_prior", usual.prior(),
+                   "how many outcomes, half of them good, a model begins with"),
   };
 }
 
@@ -265,7 +284,7 @@ const std::vector<SettingKey>& setting_keys() {
   static const std::vector<SettingKey> kRows = [] {
     std::vector<SettingKey> rows;
     for (const auto& group :
-         {agent_rows(), room_rows(), tuning_rows(), gateway_rows(),
+         {agent_rows(), room_rows(), route_rows(), tuning_rows(), gateway_rows(),
           provider_rows_of_table(), conversation_rows(), telegram_rows()}) {
       rows.insert(rows.end(), group.begin(), group.end());
     }

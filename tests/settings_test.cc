@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/policy.h"
+#include "core/route.h"
 #include "core/settings_keys.h"
 
 namespace daybook::settings_test {
@@ -134,7 +135,9 @@ TEST_CASE("numbers outside their range are refused and the ends accepted", "[set
                             Range{"agent.part_tokens", 1, 100'000'000},
                             Range{"agent.parts_percent", 1, 100},
                             Range{"agent.part_tokens_min", 1, 100'000'000},
-                                                                    Range{"telegram.edit_interval", 500, 3'600'000}}) {
+                            Range{"agent.route_memory_percent", 90, 100},
+                            Range{"agent.route_explore_percent", 0, 100},
+                            Range{"telegram.edit_interval", 500, 3'600'000}}) {
     INFO(range.key);
     CHECK(resolve_settings({user(range.key, range.least)}));
     CHECK(resolve_settings({user(range.key, range.most)}));
@@ -196,6 +199,15 @@ TEST_CASE("ladders and weights are recorded where they are not the usual ones", 
   tuning = usual_tuning();
   tuning.set_legacy_last_percent(100);
   CHECK(recorded(user("agent.legacy_last_percent", std::int64_t{100})) == tuning.DebugString());
+}
+
+TEST_CASE("what routes believe by is recorded where it is not the usual", "[settings]") {
+  CHECK_FALSE(settings_loaded(resolved({}).values).settings_loaded().has_route_tuning());
+  const Event loaded = settings_loaded(resolved({user("agent.route_caution", 0.0)}).values);
+  RouteTuning tuning = usual_route_tuning();
+  tuning.set_caution(0);
+  CHECK(route_tuning_of(loaded.settings_loaded()).DebugString() == tuning.DebugString());
+  CHECK(route_tuning_of(SettingsLoaded()).caution() == 50);
 }
 
 TEST_CASE("money is a number of dollars, with a fraction or without", "[settings]") {
