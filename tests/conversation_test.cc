@@ -38,6 +38,7 @@ using testing::Telling;
 //   ! thinks              from now on the model begins to answer and does not come to an end
 //   ! answers             it does, and with all that waited
 //   ! fails CLASS after X the next attempt ends so: RATE, ...; with "after" for good, having said X
+//   ! fails CLASS times N the next N attempts end so
 //   ! runs out N          the next N answers come to the model's output limit
 //   ! looks N             the model uses a tool N times before it answers, as far as it may
 //   ! KEY=VALUE           a field of SettingsLoaded from now on
@@ -148,7 +149,9 @@ class Conversation {
       told_.crash();
     } else if (words.starts_with("fails ")) {
       const std::size_t after = std::min(words.find(" after "), words.size());
-      REQUIRE(ErrorClass_Parse(words.substr(6, after - 6), &failure_));
+      REQUIRE(ErrorClass_Parse(words.substr(6, words.find(' ', 6) - 6), &failure_));
+      const std::size_t times = words.find(" times ");
+      failures_ = times == words.npos ? 1 : std::stoi(words.substr(times + 7));
       if (after < words.size()) said_before_ = words.substr(after + 7);
     } else if (words == "thinks" || words == "answers") {
       thinks_ = words == "thinks";
@@ -241,7 +244,8 @@ class Conversation {
         continue;
       }
       if (failure_ != ERROR_CLASS_UNSPECIFIED) {
-        told_.fail_attempt(std::exchange(failure_, ERROR_CLASS_UNSPECIFIED), 0, 0, "");
+        told_.fail_attempt(failure_, 0, 0, "");
+        if (--failures_ == 0) failure_ = ERROR_CLASS_UNSPECIFIED;
         continue;
       }
       if (open.using_tools()) {
@@ -340,6 +344,7 @@ class Conversation {
   std::string out_;
   std::map<std::string, std::string> settings_;
   ErrorClass failure_ = ERROR_CLASS_UNSPECIFIED;
+  int failures_ = 0;
   std::string said_before_;
   int runs_out_ = 0;
   int looks_ = 0;

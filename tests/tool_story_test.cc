@@ -130,16 +130,41 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-// A key that is not accepted, a fallback that goes on, a model that is passed over, a budget that
-// is spent.
-void tell_of_money(Telling& told) {
+// Two models, of which the second one stands in for the first.
+Fact settings_with_spare() {
   Fact settings = Telling::telegram_settings("openai:gpt-4o");
   SettingsLoaded* body = settings.mutable_settings_loaded();
   ProviderRow* spare = body->add_providers();
   *spare = body->providers(1);
   spare->set_name("spare");
   body->add_fallbacks("spare:gpt-4o-mini");
-  body->set_user_budget_nanodollars(1'000'000);
+  return settings;
+}
+
+// The model that is wanted fails a whole turn long, and its fallback is believed better.
+void tell_of_beliefs(Telling& told) {
+  Fact settings = settings_with_spare();
+  settings.mutable_settings_loaded()->set_route("learned");
+  told.record(settings);
+  told.write("What is a daybook?", 501);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    told.pass(5'000);
+    told.fail_attempt(OVERLOAD, 503, 0, "too busy");
+  }
+  told.pass(700);
+  told.answer("A book.", 31, 7);
+  told.pass(1'000);
+  told.write("And a ledger?", 502);
+  told.pass(900);
+  told.answer("Another.", 40, 5);
+  told.commit();
+}
+
+// A key that is not accepted, a fallback that goes on, a model that is passed over, a budget that
+// is spent.
+void tell_of_money(Telling& told) {
+  Fact settings = settings_with_spare();
+  settings.mutable_settings_loaded()->set_user_budget_nanodollars(1'000'000);
   told.record(settings);
   told.write("What is a daybook, and who wrote the first of them?", 501);
   told.pass(300);
@@ -182,6 +207,12 @@ TEST_CASE("the verbs tell who was not asked, and what it cost", "[tool][golden]"
   Telling told;
   tell_of_money(told);
   check_scripts(told, {"money"});
+}
+
+TEST_CASE("a turn tells who was believed better, and by how much", "[tool][golden]") {
+  Telling told;
+  tell_of_beliefs(told);
+  check_scripts(told, {"route"});
 }
 
 }  // namespace daybook::tool_story_test
