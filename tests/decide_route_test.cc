@@ -444,4 +444,107 @@ TEST_CASE("a restart spends none of the attempts of a model", "[route]") {
   story.check_again();
 }
 
+// ---- what is believed of models, core/route.h
+
+OpenCall call_of_task(const std::string& task) {
+  OpenCall call;
+  call.set_provider("p");
+  call.set_model("m");
+  call.set_task(task);
+  return call;
+}
+
+TEST_CASE("a belief begins as if it had seen one of each, and forgets as far as it is told",
+          "[route]") {
+  Beliefs beliefs;
+  RouteTuning tuning = usual_route_tuning();
+  OpenCall call = call_of_task("summary");
+  Event completed;
+  completed.mutable_turn_completed();
+  const auto row = [&] { return beliefs.belief("p:m", "summary", tuning); };
+  CHECK(row().successes() == 1'000);
+  beliefs.apply(completed, call, tuning);
+  CHECK(row().successes() == 2'000);
+  CHECK(row().failures() == 1'000);
+  tuning.set_memory_percent(98);
+  beliefs.apply(completed, call, tuning);
+  CHECK(row().successes() == 2'960);
+  CHECK(row().failures() == 980);
+  for (int i = 0; i < 1'000; ++i) beliefs.apply(completed, call, tuning);
+  CHECK(row().successes() < 50'001);
+  CHECK(row().failures() < 50);
+  call.clear_task();
+  beliefs.apply(completed, call, tuning);
+  CHECK(row().outcomes() == 1'002);
+}
+
+TEST_CASE("a belief has an end of counting", "[route]") {
+  Beliefs beliefs;
+  BeliefRow many;
+  many.set_key("p:m summary");
+  many.set_successes(UINT32_MAX - 1);
+  beliefs.restore(many);
+  Event completed;
+  completed.mutable_turn_completed();
+  beliefs.apply(completed, call_of_task("summary"), usual_route_tuning());
+  CHECK(beliefs.belief("p:m", "summary", usual_route_tuning()).successes() == UINT32_MAX);
+}
+
+std::uint32_t score(std::uint32_t successes, std::uint32_t failures, std::uint32_t caution) {
+  BeliefRow row;
+  row.set_successes(successes);
+  row.set_failures(failures);
+  RouteTuning tuning = usual_route_tuning();
+  tuning.set_caution(caution);
+  return chance_of({"p", "m", 1, 1}, row, tuning).score();
+}
+
+TEST_CASE("a score is the mean less so many deviations", "[route]") {
+  CHECK(score(1'000, 1'000, 0) == 500'000);
+  CHECK(score(1'000, 1'000, 50) == 355'663);  // less half of 0.2886751
+  CHECK(score(1'000, 1'000, 100) == 211'325);
+  CHECK(score(3'000, 1'000, 50) == 653'176);  // 0.75 less half of 0.1936492
+  CHECK(score(0, 0, 50) == 250'000);
+  CHECK(score(1, 4'000, 10'000) == 0);
+}
+
+TEST_CASE("a success lowers no score, a failure raises none, nor does caution", "[route]") {
+  for (std::uint32_t successes = 500; successes < 40'000; successes += 1'700) {
+    for (std::uint32_t failures = 500; failures < 40'000; failures += 1'700) {
+      INFO(successes << " and " << failures);
+      const std::uint32_t now = score(successes, failures, 50);
+      CHECK(score(successes + 1'000, failures, 50) > now);
+      CHECK(score(successes, failures + 1'000, 50) < now);
+      CHECK(score(successes, failures, 60) < now);
+    }
+  }
+}
+
+TEST_CASE("the best is the first, unless another is better by the margin", "[route]") {
+  const auto best = [](std::vector<std::uint32_t> scores) {
+    std::vector<ModelChance> chances(scores.size());
+    for (std::size_t i = 0; i < scores.size(); ++i) chances[i].set_score(scores[i]);
+    return best_of(chances, usual_route_tuning());
+  };
+  CHECK(best({400'000}) == 0);
+  CHECK(best({400'000, 450'000}) == 0);
+  CHECK(best({400'000, 450'001}) == 1);
+  CHECK(best({400'000, 500'000, 500'000, 600'000, 550'000}) == 3);
+  CHECK(best({900'000, 100'000}) == 0);
+}
+
+TEST_CASE("how often the first is tried again is a setting", "[route]") {
+  const auto tried = [](std::uint32_t percent) {
+    RouteTuning tuning = usual_route_tuning();
+    tuning.set_explore_percent(percent);
+    int again = 0;
+    for (Seq seq = 1; seq <= 1'000; ++seq) again += tries_again(seq, tuning) ? 1 : 0;
+    return again;
+  };
+  CHECK(tried(0) == 0);
+  CHECK(tried(100) == 1'000);
+  CHECK(tried(10) > 70);
+  CHECK(tried(10) < 130);
+}
+
 }  // namespace daybook::decide_route_test
