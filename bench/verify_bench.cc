@@ -2,8 +2,8 @@
 // the same library, on as many threads.
 //
 // Counter `ratio` is the hashing's time over ours, both in seconds of all cores together, so other
-// load is left out; `ratio to pairs` is against hashing two records side by side, as verify does.
-// `scaling` is how many times faster by the clock it was than one thread.
+// load is left out; `ratio to pairs` is against hashing two records side by side, where verify
+// hashes three. `scaling` is how many times faster by the clock it was than one thread.
 #include <benchmark/benchmark.h>
 
 #include <chrono>

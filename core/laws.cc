@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/gateway.h"
+#include "core/short_bytes.h"
 #include "core/state.pb.h"
 
 namespace daybook {
@@ -72,7 +73,7 @@ Laws::Talk* Laws::find_talk(SessionId id) {
 std::string Laws::judge_chunk(const RecordView& event) {
   Talk* talk = talk_of(event.session);
   if (talk == nullptr) return "it is a chunk of a session that was never opened";
-  if (talk->turn == 0 || event.clear != talk->chunk_body) {
+  if (talk->turn == 0 || !equal_short(event.clear, talk->chunk_body)) {
     const auto chunk = parse<ChunkReceived>(event.clear);
     if (!chunk) return kNoBody;
     std::string complaint = belongs(talk, chunk->turn(), chunk->attempt(), event.prev);

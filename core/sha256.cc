@@ -101,6 +101,16 @@ struct Lane {
     _mm_storeu_si128(into + 1, _mm_alignr_epi8(dchg, feba, 8));
   }
 
+  // As the bytes of a digest.
+  DAYBOOK_SHA void end(Digest& digest) const {
+    const __m128i byte_swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+    auto* into = reinterpret_cast<__m128i*>(digest.data());
+    const __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
+    const __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+    _mm_storeu_si128(into, _mm_shuffle_epi8(_mm_blend_epi16(feba, dchg, 0xf0), byte_swap));
+    _mm_storeu_si128(into + 1, _mm_shuffle_epi8(_mm_alignr_epi8(dchg, feba, 8), byte_swap));
+  }
+
   DAYBOOK_SHA void load(const std::uint8_t* block) {
     const __m128i byte_swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
     const auto* input = reinterpret_cast<const __m128i*>(block);
@@ -179,7 +189,93 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compress_both(Sha256State& firs
   one.end(first);
   other.end(second);
 }
+
+namespace {
+
+// From byte n on, sixteen bytes of the first table shift so many bytes by n and fill with zeros,
+// and those of the second are the mark behind what is left of them.
+constexpr std::size_t kShiftBytes = 80;
+constexpr auto kShift = [] {
+  std::array<std::uint8_t, kShiftBytes> table{};
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    table[i] = static_cast<std::uint8_t>(i < 16 ? i : 0x80);
+  }
+  return table;
+}();
+constexpr auto kMark = [] {
+  std::array<std::uint8_t, kShiftBytes> table{};
+  table[16] = 0x80;
+  return table;
+}();
+
+DAYBOOK_SHA __m128i load_quarter(const void* bytes) {
+  return _mm_loadu_si128(static_cast<const __m128i*>(bytes));
+}
+
+// What a message ends with, one block or two: the bytes behind its last whole block, the mark,
+// zeros, its length in bits. No jump depends on the length: it would be guessed wrong every other
+// time.
+struct MessageEnd {
+  alignas(16) std::array<std::uint8_t, 128> bytes;
+
+  DAYBOOK_SHA void lay_out(std::string_view message) {
+    const std::size_t rest = message.size() % kSha256BlockBytes;
+    const char* const last = message.data() + message.size() - 16;
+    const char* from = message.data() + message.size() - rest;
+    auto* const into = reinterpret_cast<__m128i*>(bytes.data());
+    const auto bits = static_cast<long long>(__builtin_bswap64(message.size() * 8));
+    const __m128i length = _mm_set_epi64x(bits, 0);
+    const __m128i length_here = _mm_set_epi64x(rest < 56 ? bits : 0, 0);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i, from += 16) {
+      const char* const inside = std::min(from, last);
+      const std::ptrdiff_t behind = from - inside;
+      __m128i quarter =
+          _mm_shuffle_epi8(load_quarter(inside), load_quarter(kShift.data() + behind));
+      quarter = _mm_or_si128(quarter, load_quarter(kMark.data() + behind));
+      _mm_store_si128(into + i, i < 3 ? quarter : _mm_or_si128(quarter, length_here));
+      _mm_store_si128(into + 4 + i, i < 3 ? _mm_setzero_si128() : length);
+    }
+  }
+};
+
+}  // namespace
+
+__attribute__((target("sha,sse4.1,ssse3"))) std::array<Digest, 3> hash_three(
+    const std::array<std::string_view, 3>& messages) {
+  MessageEnd ends[3];
+  Sha256Blocks blocks[3];
+  Lane lanes[3];
+#pragma GCC unroll 3
+  for (std::size_t i = 0; i < 3; ++i) {
+    ends[i].lay_out(messages[i]);
+    blocks[i] = {reinterpret_cast<const std::uint8_t*>(messages[i].data()),
+                 messages[i].size() / kSha256BlockBytes, ends[i].bytes.data()};
+    lanes[i].begin(kSha256Start);
+  }
+  const std::size_t count = sha256_blocks(messages[0].size());
+  for (std::size_t at = 0; at < count; ++at) {
+    const Lane before[3] = {lanes[0], lanes[1], lanes[2]};
+#pragma GCC unroll 3
+    for (std::size_t i = 0; i < 3; ++i) lanes[i].load(blocks[i].at(at));
+#pragma GCC unroll 16
+    for (std::size_t round = 0; round < 16; ++round) {
+#pragma GCC unroll 3
+      for (Lane& lane : lanes) lane.mix(round);
+    }
+#pragma GCC unroll 3
+    for (std::size_t i = 0; i < 3; ++i) lanes[i].add(before[i]);
+  }
+  std::array<Digest, 3> digests;
+#pragma GCC unroll 3
+  for (std::size_t i = 0; i < 3; ++i) lanes[i].end(digests[i]);
+  return digests;
+}
 #else
+std::array<Digest, 3> hash_three(const std::array<std::string_view, 3>&) {
+  CHECK(false, "this processor has no SHA instructions");
+}
+
 void compress_accelerated(Sha256State&, const std::uint8_t*, std::size_t) {
   CHECK(false, "this processor has no SHA instructions");
 }
@@ -334,6 +430,16 @@ Digest sha256(std::string_view bytes) {
   Sha256 hash;
   hash.update(bytes);
   return hash.finish();
+}
+
+std::array<Digest, 3> sha256_of_three(const std::array<std::string_view, 3>& messages) {
+  for (const std::string_view message : messages) {
+    CHECK(
+        message.size() >= 16 && sha256_blocks(message.size()) == sha256_blocks(messages[0].size()),
+        "three side by side are of as many blocks");
+  }
+  if (sha256_is_accelerated()) return sha256_ways::hash_three(messages);
+  return {sha256(messages[0]), sha256(messages[1]), sha256(messages[2])};
 }
 
 HmacSha256::HmacSha256(std::string_view key) {

@@ -3,7 +3,7 @@
 // Law: it names the first event it cannot vouch for, and judges only what is durable: each block
 // is one transaction's view, so it may run beside a writer. A seal depends on the one stored before
 // it and on its own events alone, so a walk may begin at any seal that another walk ends at, and
-// walks laid end to end vouch for the whole. Values are hashed where they lie, two at a time.
+// walks laid end to end vouch for the whole. Values are hashed where they lie, three at a time.
 #pragma once
 
 #include <optional>

@@ -43,7 +43,8 @@ class ClearBlock {
   };
 
   std::vector<Item> events_;
-  std::string bytes_;
+  std::string bytes_;  // the first used_ of them
+  std::size_t used_ = 0;
 };
 
 }  // namespace daybook

@@ -21,7 +21,6 @@ static_assert(std::endian::native == std::endian::little,
 constexpr std::size_t kCrcAt = 0;      // u32
 constexpr std::size_t kVersionAt = 4;  // u8
 constexpr std::size_t kKindAt = 5;     // u8
-constexpr std::size_t kFlagsAt = 6;    // u8
 constexpr std::size_t kSessionAt = 7;  // u40
 constexpr std::size_t kTimeAt = 12;    // u48
 constexpr std::size_t kPrevAt = 18;    // u40, distance
@@ -31,7 +30,6 @@ static_assert(kKeyIdAt + 4 == kHeaderBytes);
 
 constexpr std::uint8_t kContinued = 1;
 constexpr std::uint8_t kContinuation = 2;
-constexpr std::uint8_t kSealed = 4;
 
 constexpr std::uint64_t kMaskU40 = (std::uint64_t{1} << 40) - 1;
 constexpr std::uint64_t kMaskU48 = (std::uint64_t{1} << 48) - 1;
@@ -63,10 +61,6 @@ std::uint32_t crc_of(std::uint64_t key, std::string_view value) {
   const auto fold = static_cast<std::uint32_t>(key ^ key >> 32);
   value.remove_prefix(kVersionAt);
   return crc32c(value) ^ fold;
-}
-
-bool ends_with_seal(std::string_view value) {
-  return value.size() >= kHeaderBytes + kSealBytes && (value[kFlagsAt] & kSealed) != 0;
 }
 
 std::uint64_t distance(Seq seq, Seq earlier) {
@@ -310,45 +304,37 @@ CommitEnd end_commit(const Encoded& events) {
   return end;
 }
 
-std::string_view seal_in(std::string_view value) {
-  if (!ends_with_seal(value)) return {};
-  value.remove_prefix(value.size() - kSealBytes);
-  return value;
-}
-
-std::string_view without_seal(std::string_view value) {
-  if (ends_with_seal(value)) value.remove_suffix(kSealBytes);
-  return value;
-}
-
 void SingleHashes::add(std::size_t slot, std::uint64_t key, std::string_view value, bool keyed,
                        std::vector<Digest>& into) {
   // The key comes first; the last block holds nine bytes of SHA-256's own.
-  const std::size_t blocks = (sizeof key + value.size() + 8) / 64 + 1;
-  Single& other = waiting_[std::min(blocks, kBlocksMax) - 1];
-  if (other.value.empty()) {
-    other = {slot, key, value, keyed};
-    return;
+  const std::size_t blocks = sha256_blocks(sizeof key + value.size());
+  Waiting& others = waiting_[std::min(blocks, kBlocksMax) - 1];
+  // Field by field, where it stays: copied in halves it would have to wait for its own bytes.
+  Single& last = others.singles[others.count];
+  last.slot = slot;
+  last.key = key;
+  last.value = value;
+  last.keyed = keyed;
+  if (++others.count < others.singles.size()) return;
+  others.count = 0;
+  std::array<std::string_view, 3> messages;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Single& single = others.singles[i];
+    messages[i] = single.keyed ? with_key(single.value)
+                               : joined_[i].assign(bytes_of(single.key)).append(single.value);
   }
-  std::array<Digest, 2> digests;
-  if (keyed && other.keyed) {
-    digests = twin_.finish(fresh_, {with_key(value)}, fresh_, {with_key(other.value)});
-  } else {
-    digests =
-        twin_.finish(fresh_, {bytes_of(key), value}, fresh_, {bytes_of(other.key), other.value});
-  }
-  into[slot] = digests[0];
-  into[other.slot] = digests[1];
-  other.value = {};
+  const std::array<Digest, 3> digests = sha256_of_three(messages);
+  for (std::size_t i = 0; i < digests.size(); ++i) into[others.singles[i].slot] = digests[i];
 }
 
 void SingleHashes::finish(std::vector<Digest>& into) {
-  for (Single& single : waiting_) {
-    if (single.value.empty()) continue;
-    Sha256 hash;
-    hash_part(hash, single.key, single.value);
-    into[single.slot] = hash.finish();
-    single.value = {};
+  for (Waiting& waiting : waiting_) {
+    for (; waiting.count > 0; --waiting.count) {
+      const Single& single = waiting.singles[waiting.count - 1];
+      Sha256 hash;
+      hash_part(hash, single.key, single.value);
+      into[single.slot] = hash.finish();
+    }
   }
 }
 

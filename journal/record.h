@@ -70,16 +70,26 @@ struct CommitEnd {
 };
 CommitEnd end_commit(const Encoded& events);
 
+inline constexpr std::size_t kFlagsAt = 6;  // u8
+inline constexpr std::uint8_t kSealed = 4;
+// The value ends a commit, with its seal.
+inline bool ends_with_seal(std::string_view value) {
+  return value.size() >= kHeaderBytes + kSealBytes && (value[kFlagsAt] & kSealed) != 0;
+}
 // The seal of the commit that this value ends; empty: it ends none, or is cut.
-std::string_view seal_in(std::string_view value);
+inline std::string_view seal_in(std::string_view value) {
+  return ends_with_seal(value) ? value.substr(value.size() - kSealBytes) : std::string_view();
+}
 // What checksum and hash cover.
-std::string_view without_seal(std::string_view value);
+inline std::string_view without_seal(std::string_view value) {
+  return ends_with_seal(value) ? value.substr(0, value.size() - kSealBytes) : value;
+}
 
 // An event's hash is SHA-256 over key (8 bytes, little-endian) and value, without_seal(), of each
 // of its parts.
 void hash_part(Sha256& hash, std::uint64_t key, std::string_view value);
 
-// The same for events that lie in one value each, two of a length side by side.
+// The same for events that lie in one value each, three of a length side by side.
 class SingleHashes {
  public:
   // The hash of what is added with `slot` is put there before finish() returns; values stay until
@@ -92,15 +102,19 @@ class SingleHashes {
   struct Single {
     std::size_t slot = 0;
     std::uint64_t key = 0;
-    std::string_view value;  // empty: nobody waits
+    std::string_view value;
     bool keyed = false;
+  };
+  // For another of as many blocks.
+  struct Waiting {
+    std::size_t count = 0;
+    std::array<Single, 3> singles;
   };
   // Blocks that SHA-256 takes in for the largest value and its key.
   static constexpr std::size_t kBlocksMax = 65;
 
-  std::array<Single, kBlocksMax> waiting_;  // for another of as many blocks
-  TwinSha256 twin_;
-  const Sha256 fresh_;
+  std::array<Waiting, kBlocksMax> waiting_;
+  std::array<std::string, 3> joined_;  // of those whose keys lie elsewhere
 };
 
 // The kind, without checking anything but the length; 0 when too short.

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/short_bytes.h"
 #include "tests/log_contract.h"
 
 namespace daybook::journal_clear_block_test {
@@ -50,6 +51,23 @@ TEST_CASE("a block whose first events leave keeps the others as they are", "[jou
   }
   block.drop(6);
   CHECK(block.size() == 0);
+}
+
+TEST_CASE("short strings are copied and compared as any others are", "[core]") {
+  for (std::size_t size = 0; size <= 40; ++size) {
+    std::string bytes;
+    for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>('a' + i);
+    std::string into(size + 2, '.');
+    copy_short(into.data() + 1, bytes);
+    REQUIRE(into == "." + bytes + ".");
+    REQUIRE(equal_short(bytes, std::string(bytes)));
+    REQUIRE_FALSE(equal_short(bytes, bytes + "."));
+    for (std::size_t i = 0; i < size; ++i) {
+      std::string other = bytes;
+      other[i] = '.';
+      REQUIRE_FALSE(equal_short(bytes, other));
+    }
+  }
 }
 
 }  // namespace daybook::journal_clear_block_test

@@ -117,6 +117,31 @@ TEST_CASE("two hashes side by side are two hashes", "[core]") {
   }
 }
 
+TEST_CASE("three hashes side by side are three hashes", "[core]") {
+  REQUIRE(rc::check([](std::uint8_t first) {
+    // Of as many blocks, wherever in them they end.
+    const auto blocks = *rc::gen::inRange<std::size_t>(1, 6);
+    std::array<std::string, 3> messages;
+    std::array<std::string_view, 3> views;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      const std::size_t shortest = blocks == 1 ? 16 : 64 * blocks - 72;
+      const auto length = *rc::gen::inRange<std::size_t>(shortest, 64 * blocks - 8);
+      for (std::size_t at = 0; at < length; ++at) {
+        messages[i] += static_cast<char>(first + 7 * i + 3 * at);
+      }
+      REQUIRE(sha256_blocks(length) == blocks);
+      views[i] = messages[i];
+    }
+    const std::array<Digest, 3> digests = sha256_of_three(views);
+    for (std::size_t i = 0; i < messages.size(); ++i) RC_ASSERT(digests[i] == sha256(messages[i]));
+  }));
+  for (std::size_t length = 16; length <= 300; ++length) {
+    const std::string bytes(length, 'x');
+    const std::array<Digest, 3> digests = sha256_of_three({bytes, bytes, bytes});
+    for (const Digest& digest : digests) REQUIRE(digest == sha256(bytes));
+  }
+}
+
 TEST_CASE("hex writes two lower-case digits a byte", "[core]") {
   CHECK(hex(std::string_view("\x00\x0f\xa5\xff", 4)) == "000fa5ff");
 }
