@@ -280,11 +280,11 @@ Result<Opened> open_for_writing(const std::string& directory, std::size_t map_by
   done = files::remove_flat(directory + "/" + files::kCreating);
   if (done) done = files::remove_flat(directory + "/" + files::kCompacting);
   if (!done) return done.error();
-  done = files::check_file(directory + "/" + files::kSealKey, 0);
-  if (!done) return done.error();
   Result<std::string> key = files::read_seal_key(directory);
   if (!key) return key.error();
   opened.seal_key = *key;
+  done = files::check_file(directory + "/" + files::kSealKey, 0);
+  if (!done) return done.error();
 
   Result<std::unique_ptr<Environment>> environment =
       Environment::open({directory, map_bytes, false, false});
@@ -312,14 +312,7 @@ Result<Opened> open_for_reading(const std::string& directory) {
   done = create_if_absent(directory, false, false);
   if (!done) return done.error();
   Result<std::unique_ptr<Environment>> environment = Environment::open({directory, 0, true, false});
-  if (!environment) {
-    Error error = environment.error();
-    // Not when what was found is damage, or a remedy is named.
-    if (error.code == ExitCode::kInputOutput && error.message.find("; ") == std::string::npos) {
-      error.message += "; a reader writes lock.mdb: it needs room there, and the right to";
-    }
-    return error;
-  }
+  if (!environment) return environment.error();
   opened.environment = std::move(*environment);
   done = read_identity(opened, directory);
   if (!done) return done.error();

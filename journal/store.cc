@@ -187,7 +187,12 @@ Result<void> Environment::open_environment() {
   const unsigned flags = MDB_NOTLS | (options_.read_only ? MDB_RDONLY : 0U);
   if (status.ok()) status = Status(mdb_env_open(environment_, place.c_str(), flags, kMode));
   if (status.denied()) return opening_denied(place);
-  if (!status.ok()) return status.error("cannot open the journal in", place);
+  if (!status.ok()) {
+    Error error = status.error("cannot open the journal in", place);
+    constexpr auto kNeeds = "; a reader writes lock.mdb: it needs room there, and the right to";
+    if (options_.read_only && !status.damaged()) error.message += kNeeds;
+    return error;
+  }
 
   // LMDB opens it without O_CLOEXEC; a child program must not hold the journal.
   if (::fcntl(descriptor(), F_SETFD, FD_CLOEXEC) != 0) {

@@ -70,7 +70,7 @@ TEST_CASE("a sound journal has nothing to be mended", "[doctor]") {
   const Patient patient;
   const Told files = patient.files();
   INFO(files.text);
-  CHECK(files.says("whole and yours alone"));
+  CHECK(files.says("there, and yours alone"));
   const Told contents = patient.contents();
   INFO(contents.text);
   CHECK_FALSE(contents.bad);

@@ -164,6 +164,27 @@ TEST_CASE("while space is low nothing is taken in, over a restart too, until it 
   CHECK(taking_in());
 }
 
+TEST_CASE("while the disk lags behind nothing is taken in, and nothing is dropped", "[space]") {
+  Story story;
+  Nowhere nowhere;
+  Listener listener;
+  story.gateway->connect({&listener}, nowhere);
+  const std::string words(256u << 10, 'w');
+  std::vector<Seq> said;
+  for (;;) {
+    story.gateway->turn(story.now);
+    const bool room = story.log.backlog_bytes() < Gateway::kBacklogBytesMax;
+    REQUIRE(listener.taking_in == room);
+    if (!room) break;
+    said.push_back(story.say(words));
+  }
+  CHECK(said.size() >= Gateway::kBacklogBytesMax / words.size() - 1);
+  story.log.commit_all();
+  story.gateway->turn(story.now);
+  CHECK(listener.taking_in);
+  for (const Seq seq : said) CHECK(story.event(seq).content().text() == words);
+}
+
 // ---- the daemon on such a disk
 
 // The world's data directory on a file system of so many MiB, for as long as it lives.

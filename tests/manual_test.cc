@@ -169,6 +169,22 @@ TEST_CASE("the manuals have every exit code of README.md", "[manual]") {
   }
 }
 
+TEST_CASE("daybook-journal(5) names every file that the format has", "[manual]") {
+  const std::string format = read_file(source_directory() + "/journal/FORMAT.md");
+  const std::string page = read_file(kMan + "daybook-journal.5");
+  std::istringstream table(format.substr(format.find("| file |")));
+  static const std::regex kName("`([^`/]+)/?`");
+  int names = 0;
+  for (std::string row; std::getline(table, row) && !row.empty();) {
+    const std::string cell = row.substr(0, row.find('|', 1));
+    for (std::sregex_iterator at(cell.begin(), cell.end(), kName), end; at != end; ++at, ++names) {
+      INFO((*at)[1]);
+      CHECK(page.find((*at)[1]) != std::string::npos);
+    }
+  }
+  CHECK(names == 12);
+}
+
 TEST_CASE("no formatter has a complaint about the manuals", "[manual]") {
   for (const char* name : {"daybook.1", "daybookd.8", "daybook-journal.5"}) {
     INFO(name);

@@ -12,6 +12,7 @@
 #include "tests/places.h"
 #include "tests/world/daemon_world.h"
 #include "tools/control_client.h"
+#include "tools/descriptors.h"
 
 namespace daybook::tool_daemon_test {
 
@@ -51,6 +52,40 @@ struct Alone {
 
 bool holds(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
+}
+
+TEST_CASE("too few descriptors are refused in one sentence, and enough will do", "[daemon]") {
+  const Alone alone;
+  const auto run_with = [&](const std::string& limit) {
+    const std::string daemon = build_directory() + "/daybookd --console --data " + alone.data();
+    return run_program({"/bin/sh", "-c", "ulimit " + limit + " && exec " + daemon},
+                       alone.environment, "hello\n");
+  };
+  for (const std::uint64_t few : {std::uint64_t{5}, std::uint64_t{8}, kDaemonDescriptorsMin - 1}) {
+    const Finished refused = run_with("-n " + std::to_string(few));
+    INFO(refused.errors);
+    CHECK(refused.status == 78);
+    CHECK(refused.errors == "daybookd may open " + std::to_string(few) +
+                                " files at once and needs 128: raise the limit, `ulimit -n 1024` "
+                                "or LimitNOFILE= of its unit\n");
+  }
+  CHECK(run_with("-n " + std::to_string(kDaemonDescriptorsMin)).status == 0);
+  const Finished lifted = run_with("-S -n 8");
+  INFO(lifted.errors);
+  CHECK(lifted.status == 0);
+  CHECK(claim_descriptors("this", kToolDescriptorsMin).has_value());
+}
+
+TEST_CASE("a journal without its seal key is not opened, and the remedy is named", "[daemon]") {
+  Alone alone;
+  alone.start({"--console"});
+  CHECK(alone.stop() == 0);
+  REQUIRE(::unlink((alone.data() + "/seal.key").c_str()) == 0);
+  const Finished refused =
+      run_program({build_directory() + "/daybookd", "--data", alone.data()}, alone.environment);
+  INFO(refused.errors);
+  CHECK(refused.status == 65);
+  CHECK(holds(refused.errors, "/seal.key is missing: restore it from a backup"));
 }
 
 TEST_CASE("ask streams the answer through the control socket", "[daemon]") {

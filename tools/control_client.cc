@@ -24,8 +24,10 @@ std::string environment_value(const char* name) {
 }
 
 Error lost() {
-  return {"daybookd closed the connection; is it stopping? `daybook status` tells",
-          ExitCode::kUnavailable};
+  return {
+      "daybookd closed the connection: it is stopping, or more talk to it than it takes at once; "
+      "try again",
+      ExitCode::kUnavailable};
 }
 
 }  // namespace

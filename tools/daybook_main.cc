@@ -8,6 +8,7 @@
 
 #include "journal/sigbus.h"
 #include "tools/command_line.h"
+#include "tools/descriptors.h"
 #include "tools/pager.h"
 #include "tools/tool.h"
 
@@ -92,6 +93,11 @@ int main(int argc, char** argv) {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       return daybook::end_parse(app, error);
+    }
+    if (const auto enough = daybook::claim_descriptors("daybook", daybook::kToolDescriptorsMin);
+        !enough) {
+      std::fprintf(stderr, "%s\n", enough.error().message.c_str());
+      return static_cast<int>(enough.error().code);
     }
     return run(app, tool);
   } catch (const std::exception& error) {

@@ -7,6 +7,7 @@
 #include "journal/sigbus.h"
 #include "tools/command_line.h"
 #include "tools/daemon.h"
+#include "tools/descriptors.h"
 
 namespace {
 
@@ -82,6 +83,11 @@ int main(int argc, char** argv) {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       return daybook::end_parse(app, error);
+    }
+    if (const auto enough = daybook::claim_descriptors("daybookd", daybook::kDaemonDescriptorsMin);
+        !enough) {
+      std::fprintf(stderr, "%s\n", enough.error().message.c_str());
+      return static_cast<int>(enough.error().code);
     }
     run(line);
   } catch (const std::exception& error) {

@@ -126,7 +126,7 @@ void examine_files(const std::string& directory, const Findings& findings) {
     counted(note(directory + "/" + files::kHead + " is missing: a cut tail would not show",
                  "daybookd writes it within a minute and when it stops"));
   }
-  if (sound) findings(good("its files are whole and yours alone"));
+  if (sound) findings(good("its files are there, and yours alone"));
   if (files::exists(directory + "/" + files::kCreating)) {
     findings(note(directory + "/" + files::kCreating + " was left over by a crash",
                   "daybookd removes it when it starts"));

@@ -1,5 +1,6 @@
 // `daybook search`: where was that said?
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -105,6 +106,7 @@ Result<void> run_search(const Tool& tool, const SearchOptions& options) {
                               [&](Seq done) { progress->reached(std::min(done, scope->last)); });
   progress.reset();
   if (!found) return found.error();
+  if (found->empty() && tool.colour) std::fprintf(stderr, "daybook: nothing was found\n");
   const std::size_t left_out =
       options.count > 0 && found->size() > options.count ? found->size() - options.count : 0;
   for (std::size_t i = left_out; i < found->size(); ++i) {

@@ -79,8 +79,10 @@ Result<Rows> fold_usage(JournalView& view, const UsageOptions& options, UsageFol
 }
 
 void print_row(std::size_t width, const std::string& name, const Spent& spent) {
-  std::string money = spent.unpriced_calls == spent.calls ? "?" : money_text(spent.nanodollars());
-  if (spent.unpriced_calls > 0 && spent.unpriced_calls < spent.calls) money += " + ?";
+  const bool unknown = spent.unpriced_calls > 0;
+  std::string money =
+      unknown && spent.unpriced_calls == spent.calls ? "?" : money_text(spent.nanodollars());
+  if (unknown && spent.unpriced_calls < spent.calls) money += " + ?";
   print_line(terminal_text(left(name, width) + right(count_text(spent.calls), 8) +
                            right(count_text(spent.prompt_tokens), 14) +
                            right(count_text(spent.cached_tokens), 12) +
@@ -99,8 +101,7 @@ void print_origin(const Spent& sum, bool recomputed) {
     print_line("All money is computed from the given prices.");
   } else if (sum.calls > 0) {
     print_line(money_text(sum.said_nanodollars) + " as the providers said, " +
-               money_text(sum.computed_nanodollars) +
-               " from the catalogue in force at the time.");
+               money_text(sum.computed_nanodollars) + " from the catalogue in force at the time.");
   }
   if (sum.unpriced_calls > 0) {
     print_line(count_text(sum.unpriced_calls, "call") +

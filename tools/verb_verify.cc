@@ -42,12 +42,13 @@ void print_sound(const Tool& tool, const Verification& found) {
 }
 
 void print_damage(const std::string& directory, const Verification& found) {
+  const bool in_event = found.first_bad_seq != 0;
   const std::string place =
-      found.first_bad_seq == 0 ? "" : "event " + std::to_string(found.first_bad_seq) + ": ";
-  std::fprintf(stderr, "daybook: the journal in %s is damaged: %s%s; %s before that %s sound\n%s\n",
+      in_event ? "event " + std::to_string(found.first_bad_seq) + ": " : std::string();
+  std::fprintf(stderr, "daybook: the journal in %s is damaged: %s%s; %s%s %s sound\n%s\n",
                directory.c_str(), place.c_str(), found.what.c_str(),
-               count_text(found.events, "event").c_str(), found.events == 1 ? "is" : "are",
-               found.remedy.c_str());
+               count_text(found.events, "event").c_str(), in_event ? " before that" : "",
+               found.events == 1 ? "is" : "are", found.remedy.c_str());
 }
 
 void print_object(const Verification& found) {
