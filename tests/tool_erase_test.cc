@@ -129,6 +129,47 @@ TEST_CASE("a whole session, and all before a time, leave nothing of it", "[erase
   }
 }
 
+TEST_CASE("an erasure names the forks that lose by it, and takes a message as its chat numbers it",
+          "[erase]") {
+  World world;
+  world.start();
+  const std::int64_t id = world.talk();
+  REQUIRE(world.tool({"fork", "telegram:101", "--name", "idea"}).status == 0);
+  world.stop();
+  std::vector<std::string> verb = {"erase"};
+  SECTION("a message") { verb.push_back("telegram:101@m" + std::to_string(id)); }
+  SECTION("a session") { verb.push_back("telegram:101"); }
+  SECTION("by time") { verb.insert(verb.end(), {"--before", "0s"}); }
+  const Finished refused = world.tool(verb);
+  INFO(refused.errors);
+  CHECK(refused.status == 64);
+  CHECK(refused.errors.find(" at terminal:idea, a fork of ") != std::string::npos);
+  verb.insert(verb.end(), {"--yes", "--json"});
+  const Finished erased = world.tool(verb);
+  INFO(erased.errors);
+  CHECK(erased.status == 0);
+  CHECK(erased.output.find("\"forks\":[{") != std::string::npos);
+  CHECK(erased.output.find("\"place\":\"terminal:idea\"") != std::string::npos);
+  CHECK(world.lines_with("CANARY-of-the-secret").empty());
+}
+
+TEST_CASE("a fork that begins before what is erased loses nothing", "[erase]") {
+  World world;
+  world.start();
+  world.talk();
+  const std::string early = std::to_string(world.seq_of("CANARY-of-the-secret"));
+  const std::string late = std::to_string(world.seq_of("CANARY-that-is-kept"));
+  REQUIRE(world.tool({"fork", "telegram:101", "--at", early, "--name", "early"}).status == 0);
+  REQUIRE(world.tool({"fork", "telegram:101", "--name", "late"}).status == 0);
+  const Finished erased = world.tool({"erase", late, "--yes"});
+  INFO(erased.output << erased.errors);
+  CHECK(erased.status == 0);
+  CHECK(erased.output.find("Who read some of it and lost that: session ") != std::string::npos);
+  CHECK(erased.output.find("terminal:late") != std::string::npos);
+  CHECK(erased.output.find("terminal:early") == std::string::npos);
+  world.stop();
+}
+
 TEST_CASE("a snapshot of what was owed may be older than what was erased since", "[erase]") {
   World world;
   world.start();

@@ -1,6 +1,9 @@
 // `daybook erase`: shows what would go, asks, has it done, and looks for the words in every file.
 #include <unistd.h>
 
+#include <algorithm>
+#include <map>
+
 #include "core/codec.h"
 #include "core/notation.h"
 #include "tools/control_client.h"
@@ -8,6 +11,7 @@
 #include "tools/figures.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
+#include "tools/moment.h"
 #include "tools/progress.h"
 #include "tools/terminal.h"
 #include "tools/tool.h"
@@ -22,6 +26,13 @@ struct EraseArguments {
   bool yes = false;
 };
 
+// A session that goes on from another one and reads, through it, something that goes.
+struct LosingFork {
+  SessionId session = 0;
+  std::string place;
+  SessionId parent = 0;
+};
+
 // What goes, counted, and the words that must be nowhere afterwards.
 struct Inventory {
   std::vector<Event> facts;
@@ -31,7 +42,9 @@ struct Inventory {
   std::size_t messages = 0;
   std::size_t answers = 0;
   std::size_t summaries = 0;
-  std::vector<Seq> seqs;  // with words, or with such as are erased
+  std::vector<Seq> seqs;            // with words, or with such as are erased
+  std::map<SessionId, Seq> oldest;  // event with words that goes, by session
+  std::vector<LosingFork> forks;
   Residue words;
 };
 
@@ -58,8 +71,18 @@ Result<ErasureOrder> read_order(JournalView& view, const EraseArguments& argumen
     return order;
   }
   auto session = view.find_session(arguments.what);
-  if (!session) return session.error();
-  order.session = *session;
+  if (session) {
+    order.session = *session;
+  } else if (arguments.what.find("@m") != std::string::npos) {
+    auto seq_of_it = moment_of(view, arguments.what);
+    if (!seq_of_it) return seq_of_it.error();
+    auto message = view.event(*seq_of_it);
+    if (!message) return message.error();
+    // One of ours shows a turn or a notice.
+    order.event = message->has_reply_posted() ? message->reply_posted().source() : message->seq();
+  } else {
+    return session.error();
+  }
   return order;
 }
 
@@ -73,6 +96,7 @@ void count_event(const Event& event, Inventory* inventory) {
   inventory->seqs.push_back(event.seq());
   if (content.erased()) return;
   ++inventory->events;
+  inventory->oldest.try_emplace(event.session(), event.seq());
   for (const std::string* words :
        {&content.text(), &content.raw(), &content.detail(), &content.quoted()}) {
     inventory->words.expect_gone(*words, event.seq());
@@ -80,6 +104,27 @@ void count_event(const Event& event, Inventory* inventory) {
   // Those of a command stand in its text; alone they may be a model's name, which stays in clear.
   if (event.has_message_received()) return;
   inventory->words.expect_gone(content.arguments(), event.seq());
+}
+
+// Whoever was forked from a session, directly or not, reads its chain up to there.
+std::vector<LosingFork> forks_that_lose(JournalView& view, const Inventory& inventory) {
+  std::vector<LosingFork> forks;
+  Gateway& gateway = view.gateway();
+  for (const auto& [id, row] : gateway.directory().sessions()) {
+    auto first = gateway.clear_event(id);
+    const SessionId parent = first ? first->session_forked().parent() : 0;
+    Seq upto = id;
+    bool loses = false;
+    while (first && first->has_session_forked() && !loses) {
+      const SessionForked& forked = first->session_forked();
+      upto = std::min<Seq>(upto, forked.at());
+      const auto oldest = inventory.oldest.find(forked.parent());
+      loses = oldest != inventory.oldest.end() && oldest->second <= upto;
+      first = gateway.clear_event(forked.parent());
+    }
+    if (loses) forks.push_back({id, row.place(), parent});
+  }
+  return forks;
 }
 
 // What is asked for, and what was and is still due: both go.
@@ -113,6 +158,7 @@ Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
     if (!seen) return seen.error();
     before += stretch.last - stretch.first + 1;
   }
+  inventory.forks = forks_that_lose(view, inventory);
   return inventory;
 }
 
@@ -127,18 +173,27 @@ std::string inventory_text(const Inventory& inventory) {
          count_text(inventory.facts.size(), "session");
 }
 
+// "session 57 at terminal:idea, a fork of 12, session 60 at ..."
+std::string forks_text(const std::vector<LosingFork>& forks) {
+  std::string text;
+  for (const LosingFork& fork : forks) {
+    text += (text.empty() ? "session " : ", session ") + std::to_string(fork.session) + " at " +
+            fork.place + ", a fork of " + std::to_string(fork.parent);
+  }
+  return terminal_text(text);
+}
+
 Result<void> confirm(const EraseArguments& arguments, const Inventory& inventory) {
   if (arguments.yes) return {};
+  const std::string forks = forks_text(inventory.forks);
   if (isatty(STDIN_FILENO) == 0) {
-    return Error{"nobody is there to ask: add --yes to erase " + inventory_text(inventory),
+    return Error{"nobody is there to ask: add --yes to erase " + inventory_text(inventory) +
+                     (forks.empty() ? "" : "; who reads some of it and loses that: " + forks),
                  ExitCode::kUsage};
   }
   print_line("This erases " + inventory_text(inventory) + ".");
   if (inventory.due > 0) print_line(erasures_due_text(inventory.due) + ": this does it.");
-  for (const Event& fact : inventory.facts) {
-    const bool forked = arguments.before.empty() && &fact != &inventory.facts.front();
-    if (forked) print_line("Session " + std::to_string(fact.session()) + " reads it as a fork.");
-  }
+  if (!forks.empty()) print_line("Who reads some of it and loses that: " + forks + ".");
   print_line("No key of them will exist any more; backups made earlier keep theirs.");
   const auto sure = ask_yes_no("Erase them for ever?", false);
   if (sure.value_or(false)) return {};
@@ -193,11 +248,16 @@ void tell(const Tool& tool, const std::string& directory, const Inventory& inven
           const Residue::Search& search) {
   const bool nothing = inventory.events == 0;
   if (tool.json) {
+    JsonLine forks = JsonLine::array();
+    for (const LosingFork& fork : inventory.forks) {
+      forks.push_back({{"session", fork.session}, {"place", fork.place}, {"parent", fork.parent}});
+    }
     print_json({{"erased", inventory.events},
                 {"messages", nothing ? 0 : inventory.messages},
                 {"answers", nothing ? 0 : inventory.answers},
                 {"summaries", nothing ? 0 : inventory.summaries},
                 {"sessions", nothing ? 0 : inventory.facts.size()},
+                {"forks", std::move(forks)},
                 {"erased_before", inventory.seqs.size() - inventory.events},
                 {"files_searched", search.files},
                 {"bytes_searched", search.bytes}});
@@ -211,6 +271,9 @@ void tell(const Tool& tool, const std::string& directory, const Inventory& inven
                terminal_text(directory) + " has them.");
   } else {
     print_line("Erased: " + inventory_text(inventory) + ".");
+    if (!inventory.forks.empty()) {
+      print_line("Who read some of it and lost that: " + forks_text(inventory.forks) + ".");
+    }
     print_line("Their words are in none of the " + count_text(search.files, "file") + " of " +
                terminal_text(directory) + ".");
   }
@@ -252,8 +315,10 @@ void add_erase(CLI::App& app, Tool& tool) {
       app, "erase", Group::kKeep, "forget what was said: destroys the keys of its words, for ever",
       "daybook erase 4711; daybook erase telegram:12345; daybook erase --before 90d --yes");
   const auto arguments = std::make_shared<EraseArguments>();  // lives as long as the callback
-  verb->add_option("what", arguments->what,
-                   "a message or answer by its number, or a session by its number or place");
+  verb->add_option(
+      "what", arguments->what,
+      "a message or answer by its number or as telegram:12345@m77, or a session by its "
+      "number or place");
   verb->add_option("--before", arguments->before, "all that was said before a time");
   verb->add_flag("--yes", arguments->yes, "do not ask");
   verb->add_flag("--json", tool.json, "what was erased as a JSON object");
