@@ -116,8 +116,8 @@ TEST_CASE("a backup needs a free place, and a restore a journal that nobody uses
   world.run({"backup", world.copy()});
   CHECK(world.tool({"backup", world.copy()}).status == 64);
   CHECK(world.tool({"restore", world.copy()}).status == 75);
-  CHECK(world.tool({"restore", world.copy(), "--until", "soon"}).status == 64);
   world.stop();
+  CHECK(world.tool({"restore", world.copy(), "--until", "soon"}).status == 64);
   CHECK(world.tool({"restore", world.directory() + "/nowhere"}).status == 74);
   const std::string foreign = world.directory() + "/foreign";
   std::ofstream(foreign)
@@ -126,6 +126,35 @@ TEST_CASE("a backup needs a free place, and a restore a journal that nobody uses
   CHECK(refused.status == 64);
   CHECK(refused.errors.find("a journal that it does not name") != std::string::npos);
   CHECK(world.tool({"restore", world.copy()}).status == 0);
+}
+
+TEST_CASE("a restore ends at any moment of the backup", "[restore]") {
+  World world;
+  world.start();
+  world.ask("one words:3");
+  const std::int64_t second = world.say(kChat, "two words:3");
+  REQUIRE(world.wait_answered(kChat, "two words:3"));
+  const std::string keys = world.directory() + "/keys-elsewhere";
+  world.run({"backup", world.copy(), "--keys", keys});
+  world.stop();
+  const auto restored_until = [&](const std::string& moment) {
+    world.run({"restore", world.copy(), "--keys", keys, "--until", moment});
+    return world.run({"log", "-n", "100000"}).output;
+  };
+  const std::string all = restored_until("0s");
+  CHECK(all.find(answer_for("two words:3")) != std::string::npos);
+  const std::string half = restored_until("telegram:101@m" + std::to_string(second));
+  CHECK(half.find("one words:3") != std::string::npos);
+  CHECK(half.find(answer_for("one words:3")) != std::string::npos);
+  CHECK(half.find(answer_for("two words:3")) == std::string::npos);
+  const std::vector<std::string> restore = {"restore", world.copy(), "--keys", keys, "--until"};
+  for (const char* moment : {"m5", "2020-01-01"}) {
+    std::vector<std::string> words = restore;
+    words.push_back(moment);
+    CHECK(world.tool(words).status == 64);
+  }
+  CHECK_FALSE(std::filesystem::exists(world.data() + "/restoring.tmp"));
+  world.run({"verify"});
 }
 
 TEST_CASE("a daemon whose journal fails under it ends with a sentence and the disk's code",

@@ -8,6 +8,7 @@
 #include "tools/figures.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
+#include "tools/moment.h"
 #include "tools/progress.h"
 #include "tools/tool.h"
 #include "tools/writing.h"
@@ -277,17 +278,26 @@ Error brings_back(std::size_t keys, const std::string& directory) {
           ExitCode::kUsage};
 }
 
+// The event that --until means; 0: all of it. A time or a message is looked up in a draft of the
+// whole backup, for only there are its keys where a reader looks for them: that copies it twice.
+Result<Seq> end_of(const Restoration::Options& whole, const std::string& until) {
+  const Seq seq = parse_seq(until);
+  if (until.empty() || seq != 0) return seq;
+  const auto restoration = Restoration::prepare(whole);
+  if (!restoration) return restoration.error();
+  const auto draft = JournalView::open((*restoration)->draft());
+  if (!draft) return draft.error();
+  return moment_of(**draft, until);
+}
+
 Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
   auto directory = tool.journal_directory();
   if (!directory) return directory.error();
   Phases phases;
   Restoration::Options options{arguments.backup, arguments.keys, *directory, 0, std::ref(phases)};
-  if (!arguments.until.empty()) {
-    options.until = parse_seq(arguments.until);
-    if (options.until == 0) {
-      return Error{"--until takes the number of an event", ExitCode::kUsage};
-    }
-  }
+  const auto until = end_of(options, arguments.until);
+  if (!until) return until.error();
+  options.until = *until;
   const auto told = read_erasures(arguments.erasures);
   if (!told) return told.error();
   auto restoration = Restoration::prepare(options);
@@ -331,7 +341,7 @@ void add_restore(CLI::App& app, Tool& tool) {
   verb->add_option("directory", arguments->backup, "the backup")->required();
   verb->add_option("--keys", arguments->keys, "where the keys of its words are, if elsewhere");
   verb->add_option("--until", arguments->until,
-                   "leave out every commit that ends after this event");
+                   std::string("leave out every commit that ends after ") + kMomentHelp);
   verb->add_option("--erasures", arguments->erasures,
                    "lines of `daybook log --json` that tell of erasures made since");
   verb->add_flag("--keep-erased-words", arguments->keep_erased_words,
