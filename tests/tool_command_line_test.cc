@@ -26,6 +26,7 @@ TEST_CASE("a wrong command line is one sentence and exit code 64", "[command_lin
       {{}, "reload, doctor; see `daybook --help`"},
       {{"lgo"}, "there is no verb \"lgo\"; did you mean log? See `daybook --help`"},
       {{"--dta", "x", "log"}, "option --dta; did you mean --data?"},
+      {{"verify", "--at", "5"}, "verify has no option --at; see `daybook verify --help`"},
       {{"log", "--folow"}, "log has no option --folow; did you mean --follow?"},
       {{"status", "all"}, "status has no use for \"all\"; see `daybook status --help`"},
       {{"show"}, "show needs what: an event's number, or a session"},

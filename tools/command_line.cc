@@ -69,6 +69,10 @@ std::string with_nearest(const std::string& sentence, const std::string& word,
   return sentence + (close.empty() ? "" : "; did you mean " + close + "?");
 }
 
+std::string without_dashes(const std::string& name) {
+  return name.substr(std::min(name.find_first_not_of('-'), name.size()));
+}
+
 // What was meant by an option that there is not; empty: nobody knows.
 std::string meant_by(const std::string& name, const ChosenVerb& command, const CLI::App& app) {
   std::vector<std::string> same_letter;
@@ -82,7 +86,9 @@ std::string meant_by(const std::string& name, const ChosenVerb& command, const C
   }
   // One letter is never close to another.
   if (name.size() == 2) return same_letter.size() == 1 ? same_letter.front() : std::string();
-  return nearest(name, options_of(command, app));
+  const std::string close = nearest(name, options_of(command, app));
+  // The dashes are alike in all: of --at and --data no more than two letters are.
+  return nearest(without_dashes(name), {without_dashes(close)}).empty() ? std::string() : close;
 }
 
 // A word that fits nowhere.
