@@ -1,6 +1,6 @@
-// kill -9 of `backup`, `restore`, `archive` and `erase` at every system call that changes
-// something. Whatever it leaves, there is no half copy that looks whole, no journal that opens and
-// is not sound, and the same verb, run again, finishes.
+// kill -9 of `backup`, `restore`, `archive`, `erase`, `import` and of a first start, which makes a
+// journal, at every system call that changes something. Whatever it leaves, there is no half copy
+// that looks whole, no journal that opens and is not sound, and the same, run again, finishes.
 //
 // The program runs under ptrace; calls are counted over all its threads, and it dies as it enters
 // the nth. Rejected: a library in between; it would not see what LMDB's own code calls.
@@ -55,7 +55,8 @@ bool run_and_kill(const std::vector<std::string>& arguments, int nth) {
   REQUIRE(child >= 0);
   if (child == 0) {
     ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    const int nowhere = ::open("/dev/null", O_WRONLY);
+    const int nowhere = ::open("/dev/null", O_RDWR);
+    ::dup2(nowhere, STDIN_FILENO);
     ::dup2(nowhere, STDOUT_FILENO);
     ::dup2(nowhere, STDERR_FILENO);
     ::execv(words[0], words.data());
@@ -133,13 +134,13 @@ bool holds(const std::string& directory, std::string_view words) {
 }
 
 // `judge` looks at what is there after the kill, and again after the verb was run to its end.
-void campaign(const char* name, World& world, const std::vector<std::string>& verb, int step,
+void campaign(const char* name, const std::vector<std::string>& command, int step,
               const std::function<void()>& prepare, const std::function<void()>& judge) {
   int points = 0;
   for (int nth = 1; nth < kCallsMax; nth += step) {
     INFO(name << ", killed at change " << nth);
     prepare();
-    if (!run_and_kill(world.command(verb, world.place()), nth)) break;
+    if (!run_and_kill(command, nth)) break;
     ++points;
     judge();
   }
@@ -152,7 +153,7 @@ void backup_campaign(World& world, int step) {
   const std::string into = world.directory() + "/another";
   world.fresh();
   campaign(
-      "backup", world, {"backup", into}, step, [&] { fs::remove_all(into); },
+      "backup", world.command({"backup", into}, world.place()), step, [&] { fs::remove_all(into); },
       [&] {
         if (fs::exists(into)) CHECK(world.sound(into));
         if (fs::exists(into)) return;
@@ -164,7 +165,8 @@ void backup_campaign(World& world, int step) {
 
 void restore_campaign(World& world, int step) {
   campaign(
-      "restore", world, {"restore", world.copy()}, step, [&] { world.fresh(); },
+      "restore", world.command({"restore", world.copy()}, world.place()), step,
+      [&] { world.fresh(); },
       [&] {
         // Either one, or none that anybody would open.
         const Finished read = world.run({"log"}, world.place());
@@ -192,7 +194,7 @@ void erase_campaign(World& world, int step) {
   }
   REQUIRE_FALSE(seq.empty());
   campaign(
-      "erase", world, {"erase", seq, "--yes"}, step, [&] { world.fresh(); },
+      "erase", world.command({"erase", seq, "--yes"}, world.place()), step, [&] { world.fresh(); },
       [&] {
         CHECK(world.sound(world.place()));
         CHECK(world.run({"erase", seq, "--yes"}, world.place()).status == 0);
@@ -214,7 +216,7 @@ void archive_campaign(World& world, int step) {
   const std::vector<std::string> log = {"log", "-n", "1000"};
   const std::string before = world.run(log, world.place()).output;
   campaign(
-      "archive", world, verb, step,
+      "archive", world.command(verb, world.place()), step,
       [&] {
         world.fresh();
         fs::remove_all(into);
@@ -230,22 +232,69 @@ void archive_campaign(World& world, int step) {
       });
 }
 
+// A first start. The end of its input ends it.
+void creation_campaign(World& world, int step) {
+  const std::string settings = world.directory() + "/first.toml";
+  std::ofstream(settings) << "[agent]\nmodel = \"echo\"\n";
+  const std::vector<std::string> daemon = {
+      build_directory() + "/daybookd", "--console", "--config", settings, "--data", world.place()};
+  campaign(
+      "creation", daemon, step, [&] { fs::remove_all(world.place()); },
+      [&] {
+        if (world.run({"log"}, world.place()).status == 0) {
+          CHECK(world.sound(world.place()));
+          CHECK(world.run({"replay", "--check"}, world.place()).status == 0);
+        }
+        const Finished again = world::run_program(daemon, {{"HOME", world.directory()}}, "hello\n");
+        INFO(again.errors);
+        CHECK(again.status == 0);
+        CHECK(world.sound(world.place()));
+        CHECK(world.run({"replay", "--check"}, world.place()).status == 0);
+        CHECK(world.run({"log"}, world.place()).output.find("hello") != std::string::npos);
+      });
+}
+
+void import_campaign(World& world, int step) {
+  const std::string file = world.directory() + "/all.jsonl";
+  const std::vector<std::string> read = {"export", "--all", "--no-redact"};
+  const std::string text = world.run(read, world.kept()).output;
+  std::ofstream(file, std::ios::binary) << text;
+  const std::vector<std::string> verb = {
+      "import", file, "--seal-key", world.kept() + "/seal.key", "--keys", world.kept() + "/keys"};
+  campaign(
+      "import", world.command(verb, world.place()), step, [&] { fs::remove_all(world.place()); },
+      [&] {
+        // All of it, or nothing that anybody would open.
+        if (world.run({"log"}, world.place()).status != 0) {
+          const Finished again = world.run(verb, world.place());
+          INFO(again.errors);
+          CHECK(again.status == 0);
+        }
+        CHECK(world.sound(world.place()));
+        CHECK(world.run(read, world.place()).output == text);
+      });
+}
+
 TEST_CASE(
-    "kill -9 at some changes of backup, restore, archive and erase leaves what can be gone on with",
+    "kill -9 at some changes of what makes or remakes a journal leaves what can be gone on with",
     "[killed-some]") {
   World world;
   backup_campaign(world, 7);
   restore_campaign(world, 13);
   archive_campaign(world, 11);
   erase_campaign(world, 7);
+  creation_campaign(world, 7);
+  import_campaign(world, 7);
 }
 
-TEST_CASE("kill -9 at every change of backup, restore, archive and erase", "[.killed]") {
+TEST_CASE("kill -9 at every change of what makes or remakes a journal", "[.killed]") {
   World world;
   backup_campaign(world, 1);
   restore_campaign(world, 1);
   archive_campaign(world, 1);
   erase_campaign(world, 1);
+  creation_campaign(world, 1);
+  import_campaign(world, 1);
 }
 
 }  // namespace daybook::killed_test
