@@ -41,9 +41,10 @@ struct Audited {
 
 // Of the first `count` events, as the verb feeds them.
 Audited audited(const std::vector<Event>& events, bool running = false, Time now = Time(),
-                std::size_t count = SIZE_MAX, Time since = Time()) {
+                std::size_t count = SIZE_MAX, Time since = Time(),
+                Seq until = std::numeric_limits<Seq>::max()) {
   Audited result;
-  Audit audit(since, result.heard);
+  Audit audit(since, result.heard, until);
   Directory directory;
   const KindSet kinds = Audit::kinds();
   for (std::size_t i = 0; i < std::min(count, events.size()); ++i) {
@@ -452,6 +453,22 @@ TEST_CASE("what one event ends is told of in the order of the journal", "[audit]
   CHECK(all.heard.of(waits).outcome == "TurnCompleted");
   CHECK(all.heard.of(command).outcome == "NoticeIssued");
   CHECK(std::ranges::is_sorted(all.heard.handled, {}, &Handled::seq));
+}
+
+TEST_CASE("an audit up to a moment tells what became later of what had come by then", "[audit]") {
+  Telling told;
+  const Seq first = told.write("one", 501);
+  const Seq turn = told.running().seq();
+  told.answer("two");
+  told.post(turn, "two", 502);
+  told.write("three", 503);
+  const Audited all = audited(events_of(told), false, Time(), SIZE_MAX, Time(), first);
+  REQUIRE(all.heard.handled.size() == 1);
+  CHECK(all.heard.handled[0].seq == first);
+  CHECK(all.heard.handled[0].outcome == "TurnCompleted");
+  CHECK(all.sum.messages == 1);
+  CHECK(all.sum.unaccounted == 0);
+  CHECK(audited(events_of(told)).sum.unaccounted == 1);
 }
 
 }  // namespace daybook::audit_test

@@ -144,4 +144,102 @@ TEST_CASE("an answer stands under the name of the model that gave it", "[export]
   CHECK(transcript->items[1].who == "s");
 }
 
+TEST_CASE("a message that waited stands before its answer, not inside the one before", "[export]") {
+  Story story;
+  story.say("first question");
+  const OpenTurn turn = story.turn();
+  story.say("second question");
+  story.complete(turn, "first answer");
+  const OpenTurn next = story.turn();
+  story.chunk(next, "second answer");
+  story.say("dropped question");
+  story.say("/reset");
+  const journal_place::Place place;
+  testing::write_story(story, place, 4);
+  auto view = JournalView::open(place.directory());
+  REQUIRE(view);
+  const auto transcript = transcript_of(**view, 3, nullptr);
+  REQUIRE(transcript);
+  std::vector<std::string> texts;
+  for (const TranscriptItem& item : transcript->items) texts.push_back(item.text);
+  CHECK(texts == std::vector<std::string>{"first question", "first answer", "second question",
+                                          "second answer", "dropped question",
+                                          "A new conversation begins."});
+}
+
+struct Then : Talks {
+  // Of the message with these words.
+  [[nodiscard]] std::string seq(const std::string& words) const {
+    for (const std::string& line : lines_of(tool({"log", "-n", "1000", "--json"}).output)) {
+      const auto event = json::parse(line);
+      if (event["kind"] == "MessageReceived" && holds(line, words)) return event["seq"].dump();
+    }
+    FAIL(words);
+    return {};
+  }
+  [[nodiscard]] std::string run(const std::vector<std::string>& words) const {
+    const world::Finished finished = tool(words);
+    INFO(words[0] << ": " << finished.errors);
+    CHECK(finished.status == 0);
+    return finished.output;
+  }
+  [[nodiscard]] json last_line(const std::vector<std::string>& words) const {
+    return json::parse(lines_of(run(words)).back());
+  }
+};
+
+TEST_CASE("a session is exported, drawn and told as it was at a moment", "[moment]") {
+  Then talks;
+  const std::string then = talks.seq("And now?");
+  for (const std::string format : {"md", "html", "jsonl", "openai"}) {
+    const std::vector<std::string> now = {"console", "--format", format};
+    std::vector<std::string> past = now;
+    past.insert(past.end(), {"--at", then});
+    CHECK(holds(talks.exported(now), "dark"));
+    const std::string text = talks.exported(past);
+    CHECK(holds(text, "lighthouse"));
+    CHECK_FALSE(holds(text, "dark"));
+    if (format == "jsonl") CHECK(talks.verify(text, {"--seal-key", talks.key()}) == 0);
+  }
+  CHECK(talks.tool({"export", "--all", "--at", then}).status == 64);
+  CHECK(talks.tool({"export", "console", "--at", "1"}).status == 64);
+
+  const std::vector<std::string> tree = {"tree", "console", "--json"};
+  CHECK(talks.last_line(tree)["entries"] == 4);
+  CHECK(talks.last_line({"tree", "console", "--json", "--at", then})["entries"] == 2);
+  CHECK(talks.last_line({"tree", "console@" + then, "--json"})["entries"] == 2);
+
+  const json now = talks.last_line({"context", "console", "--json"});
+  const json past =
+      talks.last_line({"context", "console", "--json", "--at", talks.seq("lighthouse")});
+  CHECK(past["tokens"] < now["tokens"]);
+  const std::string newest = talks.last_line({"stats", "--json"})["head"]["seq"].dump();
+  CHECK(talks.last_line({"context", "console", "--json", "--at", newest}) == now);
+}
+
+TEST_CASE("what is counted and found ends where --until says", "[moment]") {
+  Then talks;
+  const std::string then = talks.seq("And now?");
+  const json stats = talks.last_line({"stats", "--json", "--until", then});
+  CHECK(stats["until"].dump() == then);
+  CHECK(stats["events"].dump() == then);
+  CHECK(talks.last_line({"stats", "--json"})["events"] > stats["events"]);
+  CHECK(holds(talks.run({"stats", "--until", then}), "Counted up to event " + then));
+  CHECK(talks.last_line({"usage", "--json"})["calls"] == 3);
+  CHECK(talks.last_line({"usage", "--json", "--until", then})["calls"] == 2);
+  CHECK(holds(talks.run({"search", "dark"}), "dark"));
+  CHECK(talks.run({"search", "dark", "--until", then}).empty());
+  CHECK(holds(talks.run({"search", "lighthouse", "--until", then}), "lighthouse"));
+  const auto audited = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"audit", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return json::parse(lines_of(talks.tool(words).output).back())["sum"];
+  };
+  CHECK(audited({}) == 5);
+  CHECK(audited({"--until", then}) == 4);
+  for (const char* verb : {"stats", "usage", "audit"}) {
+    CHECK(talks.tool({verb, "--until", "soon"}).status == 64);
+  }
+}
+
 }  // namespace daybook::tool_transcript_test

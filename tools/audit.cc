@@ -80,7 +80,7 @@ void Audit::apply(const Event& event) {
   } else if (event.has_gateway_stopped()) {
     running_ = false;
   } else if (event.has_updates_gap()) {
-    if (time_of(event) < since_) return;
+    if (!is_told_of(event)) return;
     ++sum_.gaps;
     reader_.on_gap(event);
   } else if (event.has_turn_started() || event.has_compaction_started()) {
@@ -117,8 +117,12 @@ void Audit::hand_over() {
   for (const auto& [seq, handled] : std::exchange(told_, {})) reader_.on_handled(handled);
 }
 
+bool Audit::is_told_of(const Event& event) const {
+  return time_of(event) >= since_ && event.seq() <= until_;
+}
+
 void Audit::take_in(const Event& event) {
-  if (time_of(event) < since_) return;
+  if (!is_told_of(event)) return;
   if (event.has_message_received()) {
     const MessageReceived& message = event.message_received();
     Handled& handled = open_[event.seq()] = handled_of(event, message);
@@ -265,7 +269,7 @@ void Audit::issue(const Event& event) {
   if (const auto again = again_.extract(message); again) message = again.mapped();
   Seq owner = message;
   if (const auto found = open_.find(message); found == open_.end()) {
-    if (time_of(event) < since_ || message != 0) return;
+    if (!is_told_of(event) || message != 0) return;
     // Nobody asked for it, but whoever it is for should see it.
     Handled& handled = open_[event.seq()];
     handled.seq = event.seq();
@@ -337,7 +341,7 @@ void Audit::ambiguous(const Event& found, const Post& post, Seq attempted) {
   if (handled != nullptr) {
     if (++handled->ambiguous >= kAmbiguousPostsMax) handled->given_up = true;
   }
-  if (time_of(found) < since_) return;
+  if (!is_told_of(found)) return;
   ++sum_.ambiguous;
   const auto& owed = owed_.open();
   const auto delivery = owed.find(post.first);
@@ -348,7 +352,7 @@ void Audit::ambiguous(const Event& found, const Post& post, Seq attempted) {
 
 void Audit::start(const Event& event) {
   const bool crashed = std::exchange(running_, true);
-  if (crashed && time_of(event) >= since_) {
+  if (crashed && is_told_of(event)) {
     ++sum_.crashes;
     reader_.on_crash(event);
   }

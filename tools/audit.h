@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -86,8 +87,10 @@ class AuditReader {
 
 class Audit {
  public:
-  // What came before `since` is not told of. `reader` must outlive it.
-  Audit(Time since, AuditReader& reader) : since_(since), reader_(reader) {}
+  // What came before `since` or after event `until` is not told of, but what became later of what
+  // came between is. `reader` must outlive it.
+  Audit(Time since, AuditReader& reader, Seq until = std::numeric_limits<Seq>::max())
+      : since_(since), until_(until), reader_(reader) {}
 
   // The kinds it reads, and those whose words it needs.
   static KindSet kinds();
@@ -110,6 +113,7 @@ class Audit {
  private:
   using Post = std::pair<Seq, std::uint32_t>;  // source, part
 
+  [[nodiscard]] bool is_told_of(const Event& event) const;
   void take_in(const Event& event);
   void settle_edit(const Event& next);
   void asks_again(const Event& event);
@@ -131,6 +135,7 @@ class Audit {
   Handled* owner_of(Seq source);
 
   const Time since_;
+  const Seq until_;
   AuditReader& reader_;
   AuditSum sum_;
   Deliveries owed_;

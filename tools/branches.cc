@@ -23,13 +23,12 @@ void add_forks(const Forks& forks, SessionId parent, std::size_t depth,
 
 }  // namespace
 
-Result<std::vector<Relative>> family_of(JournalView& view, SessionId session) {
+Result<std::vector<Relative>> family_of(JournalView& view, SessionId session, Seq upto) {
   Forks forks;
   std::map<SessionId, SessionId> parents;
-  Progress progress("reading", view.log().last());
+  Progress progress("reading", upto);
   auto read = view.fold(
-      1, view.log().last(), KindSet().set(Event::kSessionForked), KindSet(), &progress,
-      [&](const Event& event) {
+      1, upto, KindSet().set(Event::kSessionForked), KindSet(), &progress, [&](const Event& event) {
         const SessionForked& forked = event.session_forked();
         parents[event.session()] = forked.parent();
         forks[forked.parent()].push_back({event.session(), forked.parent(), forked.at(), 0, true});

@@ -16,8 +16,8 @@ struct Relative {
   bool last_child = true;
 };
 
-// From the root down, each parent before its forks, forks by where they begin. Costs one pass over
-// the headers of the journal.
-Result<std::vector<Relative>> family_of(JournalView& view, SessionId session);
+// From the root down, each parent before its forks, forks by where they begin; those that there
+// were at event `upto`. Costs one pass over the headers of the journal.
+Result<std::vector<Relative>> family_of(JournalView& view, SessionId session, Seq upto);
 
 }  // namespace daybook

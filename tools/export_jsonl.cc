@@ -5,7 +5,6 @@
 
 #include "core/codec.h"
 #include "tools/export_file.h"
-#include "tools/session_events.h"
 #include "tools/withholding.h"
 
 namespace daybook {
@@ -45,7 +44,7 @@ class JsonlWriter {
 
   Result<void> choose() {
     if (whole()) return {};
-    auto events = events_of(view_, request_.session);
+    auto events = events_of(view_, request_.session, request_.upto);
     if (!events) return events.error();
     chosen_ = std::move(events).value();
     return {};

@@ -11,6 +11,7 @@
 #include "tools/journal_view.h"
 #include "tools/output_file.h"
 #include "tools/redactor.h"
+#include "tools/session_events.h"
 
 namespace daybook {
 
@@ -19,6 +20,7 @@ struct JsonlRequest {
   bool chain = false;
   const Redactor* redactor = nullptr;  // null: nothing is withheld
   std::function<void(Seq reached)> progress;
+  Seq upto = kToTheEnd;  // of a session: what is later counts as not its own
 };
 
 struct JsonlReport {

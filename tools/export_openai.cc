@@ -8,7 +8,6 @@
 
 #include "core/context.h"
 #include "core/told.h"
-#include "tools/session_events.h"
 
 namespace daybook {
 namespace {
@@ -19,8 +18,8 @@ class ExampleWriter {
  public:
   ExampleWriter(JournalView& view, const Redactor* redactor) : view_(view), redactor_(redactor) {}
 
-  Result<std::string> write(SessionId session) {
-    auto chain = chain_of(view_, session);
+  Result<std::string> write(SessionId session, Seq upto) {
+    auto chain = chain_of(view_, session, upto);
     if (!chain) return chain.error();
     for (const Event& event : *chain) {
       if (const auto taken = take(event); !taken) return taken.error();
@@ -110,9 +109,9 @@ class ExampleWriter {
 
 }  // namespace
 
-Result<std::string> openai_examples(JournalView& view, SessionId session,
-                                    const Redactor* redactor) {
-  return ExampleWriter(view, redactor).write(session);
+Result<std::string> openai_examples(JournalView& view, SessionId session, const Redactor* redactor,
+                                    Seq upto) {
+  return ExampleWriter(view, redactor).write(session, upto);
 }
 
 }  // namespace daybook

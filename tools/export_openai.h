@@ -8,11 +8,13 @@
 
 #include "tools/journal_view.h"
 #include "tools/redactor.h"
+#include "tools/session_events.h"
 
 namespace daybook {
 
 // The lines of one session; empty when nothing in it was answered. `redactor` null: words as they
 // are.
-Result<std::string> openai_examples(JournalView& view, SessionId session, const Redactor* redactor);
+Result<std::string> openai_examples(JournalView& view, SessionId session, const Redactor* redactor,
+                                    Seq upto = kToTheEnd);
 
 }  // namespace daybook

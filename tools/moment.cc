@@ -90,6 +90,22 @@ Result<SessionMoment> session_moment_of(JournalView& view, std::string_view text
   return SessionMoment{*session, *upto, event};
 }
 
+Result<SessionMoment> session_then(JournalView& view, std::string_view text, std::string_view at) {
+  auto moment = session_moment_of(view, text);
+  if (!moment) return moment;
+  if (!at.empty()) {
+    auto upto = moment_of(view, at, moment->session);
+    if (!upto) return upto.error();
+    moment->upto = *upto;
+  }
+  auto then = view.session(moment->session, moment->upto);
+  return then ? moment : then.error();
+}
+
+Result<Seq> until_of(JournalView& view, std::string_view text, SessionId session) {
+  return text.empty() ? Result<Seq>(view.log().last()) : moment_of(view, text, session);
+}
+
 Result<Seq> seq_at(Log& log, Time time) {
   Seq below = 0;
   Seq above = log.last() + 1;

@@ -32,6 +32,12 @@ struct SessionMoment {
 };
 Result<SessionMoment> session_moment_of(JournalView& view, std::string_view text);
 
+// The same with the moment after --at instead, unless that is empty. An Error when the session was
+// not yet opened then.
+Result<SessionMoment> session_then(JournalView& view, std::string_view text, std::string_view at);
+// After --until: the end when it is empty.
+Result<Seq> until_of(JournalView& view, std::string_view text, SessionId session = 0);
+
 // The newest event at or before `time`; 0 when all are later.
 Result<Seq> seq_at(Log& log, Time time);
 

@@ -7,13 +7,15 @@
 
 namespace daybook {
 
-Result<std::vector<Event>> chain_of(JournalView& view, SessionId session) {
+Result<std::vector<Event>> chain_of(JournalView& view, SessionId session, Seq upto) {
   const SessionRow* row = view.gateway().directory().session(session);
   if (row == nullptr) {
     return Error{"there is no session " + std::to_string(session), ExitCode::kUsage};
   }
   auto chain = view.gateway().chain(row->head(), 0);
-  if (chain) std::reverse(chain->begin(), chain->end());
+  if (!chain) return chain;
+  std::erase_if(*chain, [upto](const Event& event) { return event.seq() > upto; });
+  std::reverse(chain->begin(), chain->end());
   return chain;
 }
 
@@ -29,8 +31,9 @@ std::vector<Seq> chunks_before(Seq last_chunk, History& history) {
   return chunks;
 }
 
-Result<std::vector<Seq>> events_of(JournalView& view, SessionId session) {
-  auto chain = chain_of(view, session);
+Result<std::vector<Seq>> events_of(JournalView& view, SessionId session, Seq upto) {
+  // An attempt's chunks hang off its end, which may come later.
+  auto chain = chain_of(view, session, kToTheEnd);
   if (!chain) return chain.error();
   std::set<Seq> ends;  // an attempt that failed ends in two events
   std::vector<Seq> found;
@@ -43,6 +46,7 @@ Result<std::vector<Seq>> events_of(JournalView& view, SessionId session) {
     const std::vector<Seq> chunks = chunks_before(end, view.gateway());
     found.insert(found.end(), chunks.begin(), chunks.end());
   }
+  std::erase_if(found, [upto](Seq seq) { return seq > upto; });
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;

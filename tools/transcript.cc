@@ -7,7 +7,6 @@
 #include "core/codec.h"
 #include "core/notation.h"
 #include "core/session.h"
-#include "tools/session_events.h"
 
 namespace daybook {
 namespace {
@@ -19,8 +18,8 @@ class TranscriptWriter {
   TranscriptWriter(JournalView& view, const Redactor* redactor)
       : view_(view), redactor_(redactor) {}
 
-  Result<Transcript> write(SessionId session) {
-    auto chain = chain_of(view_, session);
+  Result<Transcript> write(SessionId session, Seq upto) {
+    auto chain = chain_of(view_, session, upto);
     if (!chain) return chain.error();
     Transcript transcript;
     transcript.session = session;
@@ -32,10 +31,19 @@ class TranscriptWriter {
         transcript.items.push_back(std::move(item).value());
       }
     }
+    std::stable_sort(
+        transcript.items.begin(), transcript.items.end(),
+        [this](const Item& one, const Item& other) { return place_of(one) < place_of(other); });
     return transcript;
   }
 
  private:
+  // A message stands where its waiting ended.
+  [[nodiscard]] Seq place_of(const Item& item) const {
+    const auto turn = settled_.find(item.seq);
+    return turn == settled_.end() ? item.seq : turn->second;
+  }
+
   [[nodiscard]] std::string shown(const std::string& text) const {
     return redactor_ == nullptr ? text : redactor_->clean(text);
   }
@@ -44,7 +52,13 @@ class TranscriptWriter {
     Item item;
     item.seq = clear.seq();
     item.time = from_milliseconds(clear.time());
-    if (clear.has_turn_started()) turns_[clear.seq()] = clear.turn_started();
+    if (clear.has_turn_started()) {
+      turns_[clear.seq()] = clear.turn_started();
+      for (const Seq asked : clear.turn_started().answers()) {
+        settled_.try_emplace(asked, clear.seq());
+      }
+    }
+    for (const Seq dropped : clear.queue_cleared().dropped()) settled_[dropped] = clear.seq();
     if (clear.turn_retried().has_prompt()) {
       turns_[clear.turn_retried().turn()] = clear.turn_retried().prompt();
     }
@@ -163,12 +177,14 @@ class TranscriptWriter {
   JournalView& view_;
   const Redactor* redactor_;
   std::map<Seq, TurnStarted> turns_;
+  std::map<Seq, Seq> settled_;  // message -> the first turn that answers it, or what dropped it
 };
 
 }  // namespace
 
-Result<Transcript> transcript_of(JournalView& view, SessionId session, const Redactor* redactor) {
-  return TranscriptWriter(view, redactor).write(session);
+Result<Transcript> transcript_of(JournalView& view, SessionId session, const Redactor* redactor,
+                                 Seq upto) {
+  return TranscriptWriter(view, redactor).write(session, upto);
 }
 
 std::string minute_text(Time time) {

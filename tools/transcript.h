@@ -1,7 +1,8 @@
 // A session as a person reads it: who said what and when, what came of it, and what changed in
 // between. The one thing that Markdown and HTML are made from.
 //
-// Law: in the order it was recorded, whole, across resets. Commands and notices are left out; what
+// Law: whole, across resets, in the order it was recorded, but that a message which waited stands
+// where its waiting ended, as in the conversation itself. Commands and notices are left out; what
 // they changed is a mark. Words have gone through the redactor already.
 #pragma once
 
@@ -11,6 +12,7 @@
 
 #include "tools/journal_view.h"
 #include "tools/redactor.h"
+#include "tools/session_events.h"
 
 namespace daybook {
 
@@ -36,8 +38,9 @@ struct Transcript {
   std::vector<TranscriptItem> items;
 };
 
-// `redactor` null: words as they are.
-Result<Transcript> transcript_of(JournalView& view, SessionId session, const Redactor* redactor);
+// Up to event `upto`. `redactor` null: words as they are.
+Result<Transcript> transcript_of(JournalView& view, SessionId session, const Redactor* redactor,
+                                 Seq upto = kToTheEnd);
 
 // "2026-02-03 04:05 UTC"
 std::string minute_text(Time time);

@@ -17,6 +17,7 @@ namespace {
 
 struct AuditOptions {
   std::string since;
+  std::string until;
   std::string patience;
   bool quiet = false;
 };
@@ -246,8 +247,10 @@ Result<void> run_audit(const Tool& tool, const AuditOptions& options) {
     if (!before) return before.error();
     first = *before + 1;
   }
+  auto until = until_of(**view, options.until);
+  if (!until) return until.error();
   Printer printer(tool, **view, options.quiet);
-  Audit audit(since, printer);
+  Audit audit(since, printer, *until);
   auto scanned = read_into(audit, **view, 1, first - 1, Audit::kinds_before());
   if (scanned) scanned = read_into(audit, **view, first, directory.seq(), Audit::kinds());
   if (!scanned) return scanned;
@@ -283,6 +286,9 @@ void add_audit(CLI::App& app, Tool& tool) {
                "daybook audit --since 1d; daybook audit -q --json");
   const auto options = std::make_shared<AuditOptions>();  // lives as long as the callback
   verb->add_option("--since", options->since, "only from this time on: 2026-02-03, 10m, 2h, 30d");
+  verb->add_option(
+      "--until", options->until,
+      std::string("only what came up to ") + kMomentHelp + "; what became of it later counts");
   verb->add_option("--patience", options->patience,
                    "how long a running gateway may take over a message (1h)");
   verb->add_flag("-q,--quiet", options->quiet, "only what is unaccounted for, and the sum");

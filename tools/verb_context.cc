@@ -7,6 +7,7 @@
 #include "tools/command_line.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
+#include "tools/moment.h"
 #include "tools/residency_json.h"
 #include "tools/tool.h"
 
@@ -30,17 +31,19 @@ JsonLine context_json(const State& state, const Session& session, const std::str
   return object;
 }
 
-Result<void> run_context(const Tool& tool, const std::string& what) {
+Result<void> run_context(const Tool& tool, const std::string& what, const std::string& at) {
   auto view = JournalView::open(tool);
   if (!view) return view.error();
-  auto id = (*view)->find_session(what);
-  if (!id) return id.error();
-  auto session = (*view)->session(*id);
+  auto moment = session_then(**view, what, at);
+  if (!moment) return moment.error();
+  auto session = (*view)->session(moment->session, moment->upto);
   if (!session) return session.error();
+  auto directory = (*view)->directory_at(moment->upto);
+  if (!directory) return directory.error();
   Gateway& gateway = (*view)->gateway();
-  const State state{gateway.directory(),
-                    [&gateway](SessionId other) { return gateway.session(other); }, gateway,
-                    gateway.directory().time()};
+  // No other session has a part in what it would be sent.
+  const auto itself = [&](SessionId id) { return id == moment->session ? &*session : nullptr; };
+  const State state{*directory, itself, gateway, directory->time()};
   const std::string text = context_text(state, *session, std::numeric_limits<std::size_t>::max());
   if (tool.json) {
     print_json(context_json(state, *session, text));
@@ -57,10 +60,13 @@ void add_context(CLI::App& app, Tool& tool) {
       add_verb(app, "context", Group::kRead, "what a model would be sent now, and by which rules",
                "daybook context telegram:12345");
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
+  const auto at = std::make_shared<std::string>();
   verb->add_option("session", *what, "a session's number, place, or its beginning")->required();
+  verb->add_option("--at", *at, std::string("what it would have been sent at ") + kMomentHelp);
   verb->add_flag("--json", tool.json, "as a JSON object, with where each entry is");
-  verb->callback(
-      [&tool, what] { tool.chosen = [&tool, what] { return run_context(tool, *what); }; });
+  verb->callback([&tool, what, at] {
+    tool.chosen = [&tool, what, at] { return run_context(tool, *what, *at); };
+  });
 }
 
 }  // namespace daybook

@@ -5,6 +5,7 @@
 #include "tools/export_jsonl.h"
 #include "tools/export_openai.h"
 #include "tools/importing.h"
+#include "tools/moment.h"
 #include "tools/progress.h"
 #include "tools/tool.h"
 #include "tools/transcript.h"
@@ -14,6 +15,7 @@ namespace {
 
 struct ExportOptions {
   std::string session;
+  std::string at;
   bool all = false;
   std::string format = "jsonl";
   std::string output;
@@ -32,29 +34,37 @@ Redactor redactor_of(const Tool& tool) {
   return Redactor();
 }
 
-Result<std::vector<SessionId>> sessions_of(JournalView& view, const ExportOptions& options) {
+// And how far they go.
+struct Chosen {
   std::vector<SessionId> sessions;
+  Seq upto = kToTheEnd;
+};
+
+Result<Chosen> chosen_by(JournalView& view, const ExportOptions& options) {
+  Chosen chosen;
   if (options.all) {
-    for (const auto& [id, row] : view.gateway().directory().sessions()) sessions.push_back(id);
-    return sessions;
+    for (const auto& [id, row] : view.gateway().directory().sessions()) {
+      chosen.sessions.push_back(id);
+    }
+    return chosen;
   }
-  auto session = view.find_session(options.session);
-  if (!session) return session.error();
-  sessions.push_back(*session);
-  return sessions;
+  auto moment = session_then(view, options.session, options.at);
+  if (!moment) return moment.error();
+  return Chosen{{moment->session}, moment->upto};
 }
 
 // A session's part of a page, an example file, ...
-Result<std::string> part_of(JournalView& view, SessionId session, const std::string& format,
-                            const Redactor* redactor) {
-  if (format == "openai") return openai_examples(view, session, redactor);
-  auto transcript = transcript_of(view, session, redactor);
+Result<std::string> part_of(JournalView& view, SessionId session, Seq upto,
+                            const std::string& format, const Redactor* redactor) {
+  if (format == "openai") return openai_examples(view, session, redactor, upto);
+  auto transcript = transcript_of(view, session, redactor, upto);
   if (!transcript) return transcript.error();
   return format == "md" ? markdown_of(*transcript) : html_section(*transcript);
 }
 
-Result<void> write_parts(JournalView& view, const std::vector<SessionId>& sessions,
-                         const ExportOptions& options, const Redactor* redactor, OutputFile& out) {
+Result<void> write_parts(JournalView& view, const Chosen& chosen, const ExportOptions& options,
+                         const Redactor* redactor, OutputFile& out) {
+  const auto& sessions = chosen.sessions;
   const bool page = options.format == "html";
   const auto* row =
       sessions.size() == 1 ? view.gateway().directory().session(sessions[0]) : nullptr;
@@ -62,7 +72,7 @@ Result<void> write_parts(JournalView& view, const std::vector<SessionId>& sessio
   Progress progress("exporting sessions", sessions.size());
   std::uint64_t done = 0;
   for (const SessionId session : sessions) {
-    auto part = part_of(view, session, options.format, redactor);
+    auto part = part_of(view, session, chosen.upto, options.format, redactor);
     if (!part) return part.error();
     out.write(*part);
     progress.reached(++done);
@@ -88,13 +98,13 @@ void report_jsonl(const Tool& tool, const ExportOptions& options, const JsonlRep
   }
 }
 
-Result<void> write_jsonl(const Tool& tool, JournalView& view, SessionId session,
+Result<void> write_jsonl(const Tool& tool, JournalView& view, const Chosen& chosen,
                          const ExportOptions& options, const Redactor* redactor) {
   auto out = OutputFile::open(options.output);
   if (!out) return out.error();
   Progress progress("exporting", view.log().last());
-  const JsonlRequest request{session, options.chain, redactor,
-                             [&](Seq reached) { progress.reached(reached); }};
+  const JsonlRequest request{options.all ? 0 : chosen.sessions.front(), options.chain, redactor,
+                             [&](Seq reached) { progress.reached(reached); }, chosen.upto};
   auto report = export_jsonl(view, request, **out);
   if (!report) return report.error();
   if (auto finished = (*out)->finish(); !finished) return finished;
@@ -111,23 +121,23 @@ Result<void> run_export(const Tool& tool, const ExportOptions& options) {
   if (!directory) return directory.error();
   auto view = JournalView::open(*directory);
   if (!view) return view.error();
-  auto sessions = sessions_of(**view, options);
-  if (!sessions) return sessions.error();
+  auto chosen = chosen_by(**view, options);
+  if (!chosen) return chosen.error();
   const Redactor redactor = options.no_redact ? Redactor() : redactor_of(tool);
   const Redactor* used = options.no_redact ? nullptr : &redactor;
   if (options.format == "jsonl") {
-    return write_jsonl(tool, **view, options.all ? 0 : sessions->front(), options, used);
+    return write_jsonl(tool, **view, *chosen, options, used);
   }
   auto out = OutputFile::open(options.output);
   if (!out) return out.error();
-  if (auto written = write_parts(**view, *sessions, options, used, **out); !written) return written;
+  if (auto written = write_parts(**view, *chosen, options, used, **out); !written) return written;
   if (auto finished = (*out)->finish(); !finished) return finished;
   if (options.output.empty()) return {};
-  const std::string count = std::to_string(sessions->size());
-  print_line(
-      tool.json
-          ? nlohmann::ordered_json{{"file", options.output}, {"sessions", sessions->size()}}.dump()
-          : count + (count == "1" ? " session to " : " sessions to ") + options.output);
+  const std::size_t sessions = chosen->sessions.size();
+  const std::string count = std::to_string(sessions);
+  print_line(tool.json
+                 ? nlohmann::ordered_json{{"file", options.output}, {"sessions", sessions}}.dump()
+                 : count + (count == "1" ? " session to " : " sessions to ") + options.output);
   return {};
 }
 
@@ -168,7 +178,10 @@ void add_export(CLI::App& app, Tool& tool) {
                "daybook export telegram:12345 --format html --output talk.html");
   const auto options = std::make_shared<ExportOptions>();  // lives as long as the callback
   verb->add_option("session", options->session, "a session's number, place, or its beginning");
-  verb->add_flag("--all", options->all, "every session; with jsonl the whole journal");
+  CLI::Option* all =
+      verb->add_flag("--all", options->all, "every session; with jsonl the whole journal");
+  verb->add_option("--at", options->at, std::string("of a session: up to ") + kMomentHelp)
+      ->excludes(all);
   verb->add_option("--format", options->format,
                    "jsonl: with proof, for `verify` and `import`; md, html: to read; openai: to "
                    "train a model (default jsonl)")

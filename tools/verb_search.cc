@@ -22,6 +22,7 @@ struct SearchOptions {
   std::vector<std::string> words;
   std::string session;
   std::string since;
+  std::string until;
   std::size_t count = 0;
 };
 
@@ -74,13 +75,15 @@ std::string find_json(const Event& event, const Snippet& snippet, const Director
 
 Result<SearchScope> scope_of(const SearchOptions& options, JournalView& view) {
   SearchScope scope;
-  scope.last = view.log().last();
   scope.threads = std::max(1U, std::thread::hardware_concurrency());
   if (!options.session.empty()) {
     auto session = view.find_session(options.session);
     if (!session) return session.error();
     scope.session = *session;
   }
+  auto until = until_of(view, options.until, scope.session);
+  if (!until) return until.error();
+  scope.last = *until;
   if (!options.since.empty()) {
     auto since = parse_since(options.since, wall_clock());
     if (!since) return since.error();
@@ -129,6 +132,7 @@ void add_search(CLI::App& app, Tool& tool) {
       ->required();
   verb->add_option("--session", options->session, "only in this one: number, place, or beginning");
   verb->add_option("--since", options->since, "only from this time on: 2026-02-03, 10m, 2h");
+  verb->add_option("--until", options->until, std::string("only up to ") + kMomentHelp);
   verb->add_option("-n,--count", options->count, "only the newest N");
   verb->add_flag("--json", tool.json, "one JSON object a line");
   verb->callback(

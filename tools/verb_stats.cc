@@ -12,6 +12,7 @@
 #include "tools/figures.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
+#include "tools/moment.h"
 #include "tools/stats.h"
 #include "tools/status.h"
 #include "tools/tool.h"
@@ -27,6 +28,7 @@ constexpr std::size_t kBarWidth = 40;
 struct Surroundings {
   std::uint64_t file_bytes = 0;
   Seq last = 0;
+  Seq counted = 0;  // up to this event
   Time last_time{};
   std::string seal;  // in hexadecimal
   std::size_t sessions = 0;
@@ -165,6 +167,10 @@ void print_text(const Tool& tool, const JournalView& view, const Stats& stats,
              count_text(around.waiting, "message") + " waiting, " + count_text(around.deliveries) +
              " to be shown");
   print_line("");
+  if (around.counted < around.last) {
+    print_line("Counted up to event " + std::to_string(around.counted) +
+               "; head, sessions and open work are as they are now.");
+  }
   print_kinds(tool, stats);
   print_days(tool, stats);
   print_estimates(tool, stats);
@@ -205,6 +211,7 @@ void print_stats_json(const JournalView& view, const Stats& stats, const Surroun
        {"file_bytes", around.file_bytes},
        {"head",
         {{"seq", around.last}, {"seal", around.seal}, {"time", time_text(around.last_time)}}},
+       {"until", around.counted},
        {"events", stats.all().events},
        {"bytes", stats.all().bytes},
        {"kinds", std::move(kinds)},
@@ -220,15 +227,18 @@ void print_stats_json(const JournalView& view, const Stats& stats, const Surroun
        {"commits", around.commits}});
 }
 
-Result<void> run_stats(const Tool& tool) {
+Result<void> run_stats(const Tool& tool, const std::string& until) {
   auto view = JournalView::open(tool);
   if (!view) return view.error();
+  auto last = until_of(**view, until);
+  if (!last) return last.error();
   auto around = look_around(**view);
   if (!around) return around.error();
   Stats stats;
   std::optional<Error> damaged;
-  Progress progress("counting", around->last);
-  auto scanned = scan_in_steps((*view)->log(), 1, around->last, all_kinds(), &progress,
+  around->counted = std::min(*last, around->last);
+  Progress progress("counting", around->counted);
+  auto scanned = scan_in_steps((*view)->log(), 1, around->counted, all_kinds(), &progress,
                                [&](const Record& record) {
                                  auto added = stats.add(record);
                                  if (!added) damaged = added.error();
@@ -250,8 +260,13 @@ void add_stats(CLI::App& app, Tool& tool) {
   CLI::App* verb = add_verb(app, "stats", Group::kRead,
                             "events and bytes by kind and day, open work, commit latencies",
                             "daybook stats --json");
+  const auto until = std::make_shared<std::string>();  // lives as long as the callback
+  verb->add_option("--until", *until,
+                   std::string("count up to ") + kMomentHelp +
+                       "; head, sessions and open work are told as they are now");
   verb->add_flag("--json", tool.json, "as a JSON object");
-  verb->callback([&tool] { tool.chosen = [&tool] { return run_stats(tool); }; });
+  verb->callback(
+      [&tool, until] { tool.chosen = [&tool, until] { return run_stats(tool, *until); }; });
 }
 
 }  // namespace daybook

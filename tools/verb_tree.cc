@@ -65,16 +65,16 @@ std::string branch_json(const Relative& branch, const Session& session, const st
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<void> run_tree(const Tool& tool, const std::string& what) {
+Result<void> run_tree(const Tool& tool, const std::string& what, const std::string& at) {
   auto view = JournalView::open(tool);
   if (!view) return view.error();
-  auto asked = (*view)->find_session(what);
+  auto asked = session_then(**view, what, at);
   if (!asked) return asked.error();
-  auto family = family_of(**view, *asked);
+  auto family = family_of(**view, asked->session, asked->upto);
   if (!family) return family.error();
   std::vector<bool> going_on;
   for (const Relative& branch : *family) {
-    auto session = (*view)->session(branch.session);
+    auto session = (*view)->session(branch.session, asked->upto);
     if (!session) return session.error();
     const std::string words = first_words(**view, *session, branch.at);
     const std::string indent = limbs(branch, &going_on);
@@ -158,9 +158,13 @@ void add_tree(CLI::App& app, Tool& tool) {
   CLI::App* verb = add_verb(app, "tree", Group::kRead, "a conversation and what was forked from it",
                             "daybook tree telegram:12345");
   const auto what = std::make_shared<std::string>();  // lives as long as the callback
+  const auto at = std::make_shared<std::string>();
   verb->add_option("session", *what, "a session's number, place, or its beginning")->required();
+  verb->add_option("--at", *at, std::string("as it was at ") + kMomentHelp);
   verb->add_flag("--json", tool.json, "one JSON object a session");
-  verb->callback([&tool, what] { tool.chosen = [&tool, what] { return run_tree(tool, *what); }; });
+  verb->callback([&tool, what, at] {
+    tool.chosen = [&tool, what, at] { return run_tree(tool, *what, *at); };
+  });
 }
 
 void add_fork(CLI::App& app, Tool& tool) {

@@ -8,6 +8,7 @@
 #include "tools/figures.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
+#include "tools/moment.h"
 #include "tools/prices.h"
 #include "tools/spent_text.h"
 #include "tools/tool.h"
@@ -18,6 +19,7 @@ namespace {
 struct UsageOptions {
   std::string by = "model";
   std::string since;
+  std::string until;
   std::string prices;
   bool print_prices = false;
 };
@@ -65,9 +67,10 @@ Result<Rows> fold_usage(JournalView& view, const UsageOptions& options, UsageFol
   Rows rows;
   // Of what was cut short the words are counted where nobody reported tokens.
   const KindSet worded = KindSet().set(Event::kAttemptFailed).set(Event::kTurnRetried);
-  const Seq last = view.log().last();
-  Progress progress("adding up", last);
-  auto folded = view.fold(1, last, kinds_needed(), worded, &progress, [&](const Event& event) {
+  const auto last = until_of(view, options.until);
+  if (!last) return last.error();
+  Progress progress("adding up", *last);
+  auto folded = view.fold(1, *last, kinds_needed(), worded, &progress, [&](const Event& event) {
     const auto call = fold->apply(event);
     if (!call || call->time < since) return;
     Row& row = rows[name_of(options.by, *call)];
@@ -166,6 +169,7 @@ void add_usage(CLI::App& app, Tool& tool) {
   verb->add_option("--by", options->by, "model, session, user or day")
       ->check(CLI::IsMember({"model", "session", "user", "day"}));
   verb->add_option("--since", options->since, "only from this time on: 2026-02-03, 10m, 2h, 30d");
+  verb->add_option("--until", options->until, std::string("only up to ") + kMomentHelp);
   verb->add_option("--prices", options->prices,
                    "compute all money anew from this table: one id=MODEL input_nanodollars=N "
                    "output_nanodollars=N a line, per token");
