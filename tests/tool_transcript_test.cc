@@ -242,4 +242,15 @@ TEST_CASE("what is counted and found ends where --until says", "[moment]") {
   }
 }
 
+TEST_CASE("sessions are told with their titles, and an event has no other moment", "[moment]") {
+  Then talks;
+  CHECK(holds(talks.run({"sessions"}), "\"And now?\""));
+  CHECK(holds(talks.run({"sessions", "--json"}), "\"title\":\"the other room's words\""));
+  CHECK(holds(talks.run({"sessions", "--json"}), "\"title\":\"And now?\""));
+  CHECK(holds(talks.run({"sessions", "--at", talks.seq("other room")}), "lighthouse"));
+  const world::Finished shown = talks.tool({"show", talks.seq("And now?"), "--at", "3"});
+  CHECK(shown.status == 64);
+  CHECK(holds(shown.errors, "an event never changes"));
+}
+
 }  // namespace daybook::tool_transcript_test

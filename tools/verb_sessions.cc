@@ -1,4 +1,5 @@
 // `daybook sessions`: every conversation there is or was.
+#include "core/conversations.h"
 #include "core/notation.h"
 #include "tools/figures.h"
 #include "tools/journal_view.h"
@@ -9,13 +10,22 @@
 namespace daybook {
 namespace {
 
+// Of the conversation it is in: the title, or what was said first. Empty: nothing was.
+std::string title_in(const SessionState& state, History& history) {
+  for (const Conversation& one : conversations_of(state)) {
+    if (one.present) return title_of(one, history);
+  }
+  return {};
+}
+
 void print_session(const Tool& tool, const SessionRow& row, const SessionState& state,
-                   const std::string& default_model) {
+                   const std::string& default_model, const std::string& title) {
   const std::string& model = state.model().empty() ? default_model : state.model();
   const std::string last = time_text(from_milliseconds(row.time()));
   if (tool.json) {
     print_json({{"session", row.id()},
                 {"place", row.place()},
+                {"title", title},
                 {"model", model},
                 {"turns", state.turns()},
                 {"entries", state.entries_size()},
@@ -29,6 +39,7 @@ void print_session(const Tool& tool, const SessionRow& row, const SessionState& 
                      last.substr(11, 8) + "  " + row.place() + "  " + model + "  " +
                      count_text(state.turns(), "turn");
   if (row.open_turn() != 0) line += "  turn " + std::to_string(row.open_turn()) + " runs";
+  if (!title.empty()) line += "  \"" + title + "\"";
   print_line(terminal_text(line));
 }
 
@@ -46,7 +57,8 @@ Result<void> run_sessions(const Tool& tool, const std::string& at) {
   for (const auto& [id, row] : folded->sessions()) {
     auto session = (*view)->session(id, upto);
     if (!session) return session.error();
-    print_session(tool, row, session->state(), folded->settings().model());
+    print_session(tool, row, session->state(), folded->settings().model(),
+                  title_in(session->state(), (*view)->gateway()));
   }
   if (folded->sessions().empty() && !tool.json) {
     print_line(at.empty() ? "Nobody has talked yet. Say something: daybook ask hello"

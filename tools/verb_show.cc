@@ -212,6 +212,11 @@ Result<void> run_show(const Tool& tool, const std::string& what, const std::stri
   if (!view) return view.error();
   const Seq seq = parse_seq(what);
   const bool is_session = (*view)->gateway().directory().session(seq) != nullptr;
+  const bool is_event = seq != 0 && !is_session && seq <= (*view)->log().last();
+  if (is_event && !at.empty()) {
+    return Error{"an event never changes, and " + what + " is one: --at is for sessions",
+                 ExitCode::kUsage};
+  }
   if (seq != 0 && !is_session && at.empty()) return show_event(tool, **view, seq);
   auto moment = session_moment_of(**view, what);
   if (!moment) return moment.error();
