@@ -1,6 +1,6 @@
-// `verify` beside hashing the same bytes alone: every record of the same journal from memory, and of
-// every commit its seal over their hashes, with the same library, one after the other, on as many
-// threads.
+// `verify` beside hashing the same bytes alone: every record of the same journal from memory, and
+// of every commit its seal over their hashes, with the same library, one after the other, on as
+// many threads.
 //
 // Counter `ratio` is the hashing's time over ours, both in seconds of all cores together, so other
 // load is left out. `ratio to records` is against the records without the seals, `ratio to pairs`

@@ -452,4 +452,54 @@ TEST_CASE("pins and policy are part of a session that is loaded again", "[contex
   CHECK(story.gateway->session(id)->state().SerializeAsString() == before);
 }
 
+// ---- what there is room for
+
+std::string limit(const std::string& policy, std::uint32_t window, std::uint32_t output,
+                  bool shares = true) {
+  TurnStarted turn;
+  turn.set_rules(kRulesVersion);
+  turn.set_policy(policy);
+  turn.set_window_percent(80);
+  turn.set_context_tokens_max(150'000);
+  set_window({"p", "m", window, output, shares}, &turn);
+  CHECK(turn.budget() == limit_of(turn).tokens);
+  CHECK(std::uint64_t{turn.budget()} + turn.answer_tokens() <= turn.window_tokens());
+  return std::to_string(turn.budget()) + " by " + std::string(limit_of(turn).setting) + ", " +
+         std::to_string(turn.answer_tokens()) + " kept";
+}
+
+TEST_CASE("of a window that both share, room is kept for the answer", "[policy]") {
+  // Where there is room already nothing is another.
+  CHECK(limit("window", 128'000, 16'384) == "102400 by window_percent, 8192 kept");
+  CHECK(limit("window", 0, 0) == "102400 by window_percent, 8192 kept");
+  CHECK(limit("full", 1'000'000, 128'000) == "150000 by context_tokens_max, 8192 kept");
+  CHECK(limit("full", 8'192, 2'048) == "6144 by answer_tokens, 2048 kept");
+  CHECK(limit("reset", 8'192, 8'192) == "4096 by answer_tokens, 4096 kept");
+  // Who counts them apart needs none.
+  CHECK(limit("full", 8'192, 2'048, false) == "6553 by window_percent, 0 kept");
+}
+
+TEST_CASE("legacy has its own share of what the answer leaves", "[policy]") {
+  CHECK(limit("legacy", 128'000, 16'384) == "105984 by legacy_percent, 8192 kept");
+  CHECK(limit("legacy", 1'000'000, 128'000) == "150000 by context_tokens_max, 8192 kept");
+  CHECK(limit("legacy", 8'192, 2'048) == "3686 by legacy_percent, 2048 kept");
+}
+
+TEST_CASE("a tuning that was recorded earlier has what settings begin with for the rest",
+          "[policy]") {
+  TurnStarted turn;
+  CHECK(tuning_of(turn).SerializeAsString() == usual_tuning().SerializeAsString());
+  PolicyTuning& own = *turn.mutable_tuning();
+  own.add_overflow_keep_last(2);
+  own.add_cut_bytes(512);
+  own.set_part_entries(4);
+  const PolicyTuning whole = tuning_of(turn);
+  CHECK(whole.overflow_keep_last_size() == 1);
+  CHECK(whole.name_weight() == 0);
+  CHECK(whole.part_entries() == 4);
+  CHECK(whole.part_tokens() == 8'000);
+  CHECK(whole.legacy_percent() == 90);
+  CHECK(whole.legacy_last_percent() == 35);
+}
+
 }  // namespace daybook::context_test

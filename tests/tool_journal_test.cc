@@ -104,8 +104,8 @@ TEST_CASE("a console talk can be read, shown, rebuilt and replayed", "[tool]") {
     const json object = json::parse(prompt.output);
     CHECK(object["sha256"] == object["recorded_sha256"]);
     CHECK(object["turn"] == turn);
-    const json& rows = object["residency"];
-    CHECK(std::any_of(rows.begin(), rows.end(),
+    const json& entries = object["residency"];
+    CHECK(std::any_of(entries.begin(), entries.end(),
                       [](const json& row) { return row["residency"] == "whole"; }));
   }
   const json next = json::parse(place.tool({"context", number, "--json"}).output);
