@@ -12,7 +12,10 @@ namespace daybook::erasing_test {
 TEST_CASE("words are found at any offset of any file, across blocks too", "[erasing]") {
   const world::TemporaryDirectory directory;
   Residue residue;
+  residue.expect_gone("", 1);
+  CHECK_FALSE(residue.has_short());
   residue.expect_gone("short", 1);
+  CHECK(residue.has_short());
   CHECK(residue.empty());
   residue.expect_gone("words that must be nowhere", 7);
   const auto search = [&](const std::string& bytes) {

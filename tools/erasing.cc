@@ -235,7 +235,9 @@ bool NamedEvents::hold(SessionId session, Seq seq) const {
 }
 
 void Residue::expect_gone(std::string_view words, Seq event) {
-  if (words.size() < kSampleBytesMin) return;
+  const bool too_short = words.size() < kSampleBytesMin;
+  short_ = short_ || (too_short && !words.empty());
+  if (too_short) return;
   const std::string_view sample = words.substr(0, kSampleBytes);
   std::vector<Sample>& same_start = samples_[first_eight(sample)];
   const bool known = std::any_of(same_start.begin(), same_start.end(),

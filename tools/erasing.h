@@ -55,6 +55,8 @@ class Residue {
 
   void expect_gone(std::string_view words, Seq event);
   [[nodiscard]] bool empty() const { return samples_.empty(); }
+  // Some were so short that they are not looked for.
+  [[nodiscard]] bool has_short() const { return short_; }
 
   struct Found {
     std::string file;
@@ -76,6 +78,7 @@ class Residue {
   [[nodiscard]] const Sample* find_in(std::string_view bytes) const;
 
   std::unordered_map<std::uint64_t, std::vector<Sample>> samples_;  // by their first eight bytes
+  bool short_ = false;
 };
 
 // Journals below that of `journal`, which hold keys of their own: where one of these events of it

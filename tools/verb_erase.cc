@@ -276,6 +276,11 @@ void tell(const Tool& tool, const std::string& directory, const Inventory& inven
     }
     print_line("Their words are in none of the " + count_text(search.files, "file") + " of " +
                terminal_text(directory) + ".");
+    if (inventory.words.has_short()) {
+      print_line(
+          "Words of fewer than 8 bytes, which chance writes, too, were not looked for: no "
+          "key of them is left.");
+    }
   }
 }
 
