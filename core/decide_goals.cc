@@ -127,7 +127,7 @@ Event note_too_long(const AskedGoal& asked, std::string_view topic) {
                      topic);
 }
 
-std::string with_note(std::string text, const std::string& note) {
+std::string with_note(const std::string& text, const std::string& note) {
   return note.empty() ? text : text + " (" + escaped(note, kTaskBytesShown) + ")";
 }
 
