@@ -61,12 +61,12 @@ std::string rules_text(const TurnStarted& turn) {
   return text;
 }
 
-std::string taken_text(const SessionState& session, const TurnStarted& turn) {
+std::string taken_text(const TurnStarted& turn, const std::vector<EntryResidency>& residency) {
   std::array<std::int64_t, 7> count{};
-  for (const EntryResidency& one : residency_of(session, turn)) {
+  for (const EntryResidency& one : residency) {
     ++count[static_cast<std::size_t>(one.residency)];
   }
-  const auto of = [&](Residency residency) { return count[static_cast<std::size_t>(residency)]; };
+  const auto of = [&](Residency as) { return count[static_cast<std::size_t>(as)]; };
   const std::int64_t pinned = of(Residency::kPinned);
   const std::int64_t cut = of(Residency::kCut);
   const std::int64_t told = of(Residency::kSummary) + of(Residency::kPart);
@@ -80,8 +80,7 @@ std::string taken_text(const SessionState& session, const TurnStarted& turn) {
 }
 
 // Where there is more to say than that all are whole.
-std::string runs_text(const SessionState& session, const TurnStarted& turn, std::size_t runs_max) {
-  const std::vector<ResidencyRun> runs = residency_runs(session, residency_of(session, turn));
+std::string runs_text(const std::vector<ResidencyRun>& runs, std::size_t runs_max) {
   std::string text;
   for (std::size_t index = 0; runs.size() > 1 && index < std::min(runs.size(), runs_max); ++index) {
     text += "\n  " + residency_text(runs[index]);
@@ -184,7 +183,8 @@ std::string context_text(const State& state, const Session& session, std::size_t
   text += room_text(*turn);
   text += "\nThe next prompt: about " + std::to_string(turn->tokens()) + " tokens" +
           (fits ? "" : ", which is too much: it would be refused") + ", and what you write next.";
-  text += taken_text(talk, *turn) + runs_text(talk, *turn, runs_max);
+  const std::vector<EntryResidency> residency = residency_of(talk, *turn);
+  text += taken_text(*turn, residency) + runs_text(residency_runs(talk, residency), runs_max);
   const std::string old =
       old_list_text(turn->provider(), turn->model(), state.directory.catalogue(), state.now);
   if (!old.empty()) text += "\nThe model:" + old;

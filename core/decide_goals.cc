@@ -104,23 +104,6 @@ Decisions confirm_goal(const AskedGoal& asked, const std::string& note) {
   return {std::move(confirmed), asked.reply(std::move(text), "goal")};
 }
 
-struct Noted {
-  std::string words;
-  std::string note;  // empty: there is none
-};
-
-Noted noted(const std::string& said) {
-  const auto stripped = [](std::string_view text) {
-    const std::size_t begin = text.find_first_not_of(" \t\r\n");
-    if (begin == text.npos) return std::string();
-    return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin));
-  };
-  const std::size_t colon = said.find(':');
-  if (colon == said.npos) return {said, {}};
-  return {stripped(std::string_view(said).substr(0, colon)),
-          stripped(std::string_view(said).substr(colon + 1))};
-}
-
 Event note_too_long(const AskedGoal& asked, std::string_view topic) {
   return asked.reply("A note has at most " + std::to_string(kNoteBytesMax) +
                          " bytes, since every prompt holds it; nothing was changed.",

@@ -62,6 +62,13 @@ GoalWords goal_typed(std::string_view typed) {
   }
 }
 
+Noted noted(const std::string& typed) {
+  const std::size_t colon = typed.find(':');
+  if (colon == typed.npos) return {typed, {}};
+  const std::string_view all = typed;
+  return {trimmed(all.substr(0, colon)), trimmed(all.substr(colon + 1))};
+}
+
 void set_goal_words(const GoalWords& words, Event* goal_set) {
   std::string text = words.objective;
   for (const std::string& line : words.done_when) text += "\nDone when: " + line;

@@ -41,4 +41,11 @@ GoalWords goal_typed(std::string_view typed);
 void set_goal_words(const GoalWords& words, Event* goal_set);
 GoalWords goal_words(const Event& goal_set);
 
+// "block 2: Anna has the key": an order, and the note behind a colon; empty: there is none.
+struct Noted {
+  std::string words;
+  std::string note;
+};
+Noted noted(const std::string& typed);
+
 }  // namespace daybook
