@@ -1,11 +1,13 @@
 // A journal of every format ever written, kept as it was: read, verified and written on.
 //
-// tests/golden/journal-1, -2 and -3 never change. `make golden` writes the newest if it is missing.
+// What lies in tests/golden never changes. `make golden` writes those that this program can write
+// if they are missing; the others were written by the programs of their time.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 
+#include "journal/archive.h"
 #include "journal/layout.h"
 #include "journal/verify.h"
 #include "tests/journal_forge.h"
@@ -29,35 +31,67 @@ struct Golden {
   std::uint32_t format;
 };
 
-constexpr Golden kNewest = {"journal-3", layout::kFormatLocked | layout::kFormatSealsInside};
+constexpr std::uint32_t kClear = layout::kFormatClear;
+constexpr std::uint32_t kLocked = layout::kFormatLocked;
+constexpr std::uint32_t kArchived = layout::kFormatArchived;
+constexpr std::uint32_t kInside = layout::kFormatSealsInside;
+
 constexpr Golden kGoldens[] = {
-    {"journal-1", layout::kFormatClear}, {"journal-2", layout::kFormatLocked}, kNewest};
+    {"journal-1", kClear},
+    {"journal-2", kLocked},
+    {"journal-3", kLocked | kInside},
+    {"journal-4", kClear | kInside},
+    {"archived-1", kClear | kArchived},
+    {"archived-2", kLocked | kArchived},
+    {"archived-3", kLocked | kArchived | kInside},
+    {"archived-4", kClear | kArchived | kInside},
+};
 constexpr std::size_t kCommits = 4;  // of three events
 
-std::string path_of(const Golden& golden) {
+fs::path path_of(const Golden& golden) {
   return source_directory() + "/tests/golden/" + golden.name;
 }
 
-// Two sessions and the gateway, a turn, and an event that takes several parts.
-std::vector<Record> golden_records() {
+constexpr bool has(const Golden& golden, std::uint32_t flag) { return (golden.format & flag) != 0; }
+
+// Two sessions and the gateway, a turn, and an event that takes several parts; in one with a
+// segment two chunks, of which one takes several parts.
+std::vector<Record> golden_records(const Golden& golden) {
   std::vector<Record> records = batch_of(1, 12).records;
   records[3].turn = records[4].turn = records[5].turn = 3;
   records[8].session = 9;
   records[9].content = std::string(9'000, 'w');
   records[10].content.clear();
+  if (has(golden, kArchived)) {
+    records[3].kind = records[4].kind = layout::kArchivedKind;
+    records[4].content = std::string(9'000, 'c');
+  }
   return records;
 }
 
-// Beside data.mdb what a reader needs.
-constexpr const char* kFiles[] = {"data.mdb", "seal.key", "head", "keys"};
+// The segment is remembered without a path of the machine that wrote it.
+void move_chunks(const std::string& directory) {
+  const fs::path before = fs::current_path();
+  fs::current_path(directory);
+  const Result<Archived> archived = archive({directory, ".", 12});
+  fs::current_path(before);
+  REQUIRE(archived);
+  REQUIRE(archived->chunks > 2);
+}
 
-void write_newest() {
+bool is_kept(const fs::path& file) {
+  const std::string name = file.filename();
+  return name != "lock.mdb" && name != "daemon.lock";
+}
+
+void write_golden(const Golden& golden) {
   Place place;
   LmdbLog::Options options = place.options();
   options.map_bytes = 1u << 20;
+  options.encrypt = layout::is_locked(golden.format);
   {
     DiskLog disk(options);
-    const std::vector<Record> records = golden_records();
+    const std::vector<Record> records = golden_records(golden);
     for (std::size_t i = 0; i < records.size(); i += 3) {
       Batch batch;
       batch.records.assign(records.begin() + static_cast<std::ptrdiff_t>(i),
@@ -66,9 +100,12 @@ void write_newest() {
       disk.settle();
     }
   }
-  fs::create_directory(path_of(kNewest));
-  for (const char* name : kFiles) {
-    fs::copy_file(place.directory() + "/" + name, path_of(kNewest) + "/" + name);
+  if (has(golden, kArchived)) move_chunks(place.directory());
+  fs::create_directory(path_of(golden));
+  for (const auto& entry : fs::directory_iterator(place.directory())) {
+    if (is_kept(entry.path())) {
+      fs::copy_file(entry.path(), path_of(golden) / entry.path().filename());
+    }
   }
 }
 
@@ -76,7 +113,7 @@ void write_newest() {
 void copy_golden(const Golden& golden, const Place& place) {
   const char* order = std::getenv("DAYBOOK_GOLDEN");
   const bool write = order != nullptr && std::string_view(order) == "write";
-  if (write && !fs::exists(path_of(kNewest))) write_newest();
+  if (write && has(golden, kInside) && !fs::exists(path_of(golden))) write_golden(golden);
   fs::copy(path_of(golden), place.directory());
   for (const auto& entry : fs::directory_iterator(place.directory())) {
     fs::permissions(entry.path(), fs::perms::owner_read | fs::perms::owner_write);
@@ -134,7 +171,7 @@ TEST_CASE("a journal of every format is read, verified and written on", "[journa
     CHECK(sound.events == 12);
     CHECK(sound.seals == kCommits);
     check_commits(place, 12);
-    std::vector<Record> expected = golden_records();
+    std::vector<Record> expected = golden_records(golden);
     journal_forge::Tables before = journal_forge::read_tables(place.directory());
     CHECK(format_of(before) == golden.format);
     {
@@ -159,15 +196,18 @@ TEST_CASE("a journal of every format is read, verified and written on", "[journa
     check_commits(place, 18);
     // What was there stays as it was, seals in the table, too; new ones lie in records.
     journal_forge::Tables after = journal_forge::read_tables(place.directory());
-    CHECK(format_of(after) == (golden.format | layout::kFormatSealsInside));
+    CHECK(format_of(after) == (golden.format | kInside));
     CHECK(table_of(after, Table::kSeals) == table_of(before, Table::kSeals));
-    const bool inside = (golden.format & layout::kFormatSealsInside) != 0;
+    const bool inside = has(golden, kInside);
     CHECK(table_of(after, Table::kSeals).size() == (inside ? 0 : kCommits));
     const auto& events = table_of(after, Table::kEvents);
     const auto count = std::count_if(events.begin(), events.end(), [](const auto& event) {
       return !record::seal_in(event.second).empty();
     });
     CHECK(static_cast<std::size_t>(count) == (inside ? kCommits + 2 : 2));
+    CHECK(std::none_of(events.begin(), events.end(), [](const auto& event) {
+      return record::kind_of(event.second) == layout::kArchivedKind;
+    }));
   }
 }
 
