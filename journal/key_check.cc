@@ -41,9 +41,9 @@ Result<KeyCheck::Contents> KeyCheck::look() const {
   return contents;
 }
 
-void KeyCheck::tell(Seq seq, std::string what) {
+void KeyCheck::tell(Seq seq, std::string what, bool destroyed) {
   if (found_ && found_->seq <= seq) return;
-  found_ = Finding{seq, std::move(what)};
+  found_ = Finding{seq, std::move(what), destroyed};
 }
 
 bool KeyCheck::exists(KeyId key) {
@@ -84,7 +84,8 @@ Result<void> KeyCheck::judge_entry(KeyId key, const Contents& now, const Erasure
   } else if (entry->kind == KeyEntry::Kind::kDestroyed) {
     const bool before = key < gone_.size() && gone_[key];
     const bool asked = erasures == nullptr || holds(erasures->asked, key);
-    if (before && !asked) tell(use.first, name_of(key) + " was destroyed, and no event asked");
+    if (before && !asked)
+      tell(use.first, name_of(key) + " was destroyed, and no event asked", true);
   } else if (entry->kind != KeyEntry::Kind::kData) {
     tell(use.first, name_of(key) + " of " + path_ + " is no key of words");
   } else if (erasures != nullptr && holds(erasures->done, key)) {

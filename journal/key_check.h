@@ -22,7 +22,8 @@ class KeyCheck {
  public:
   struct Finding {
     Seq seq = 0;
-    std::string what;  // as a sentence without its end
+    std::string what;        // as a sentence without its end
+    bool destroyed = false;  // somebody did it who knows of an event that is not here
   };
   // Ascending.
   struct Erasures {
@@ -58,7 +59,7 @@ class KeyCheck {
 
   void hear_new(Seq seq, SessionId session, KeyId key);
   [[nodiscard]] Result<Contents> look() const;
-  void tell(Seq seq, std::string what);
+  void tell(Seq seq, std::string what, bool destroyed = false);
   [[nodiscard]] bool exists(KeyId key);
   Result<void> judge_entry(KeyId key, const Contents& now, const Erasures* erasures);
 

@@ -361,6 +361,7 @@ Result<std::vector<KeyId>> Examination::keys_of(bool done) {
 }
 
 Result<void> Examination::judge_keys() {
+  bool destroyed = false;
   std::optional<KeyCheck::Erasures> erasures;
   if (keys_ && options_.judge != nullptr) {
     Result<std::vector<KeyId>> asked = keys_of(false);
@@ -380,13 +381,20 @@ Result<void> Examination::judge_keys() {
     if (!finding->has_value()) return {};
     found_.first_bad_seq = (*finding)->seq;
     found_.what = (*finding)->what;
+    destroyed = (*finding)->destroyed;
   }
   if (!keys_) found_.what = keys_complaint_;
   if (found_.sound()) return {};
-  found_.remedy =
-      "All events are sound; it is their words that cannot be read as they should. Stop the "
-      "gateway and put back the file keys that belongs to them, from the newest backup; or name it "
-      "with --keys, if it lies elsewhere.";
+  found_.remedy = "All events are sound; it is their words that cannot be read as they should. ";
+  if (destroyed) {
+    found_.remedy +=
+        "If this is a copy, or what a restore replaced, they were erased in the journal that took "
+        "its place, and nothing is to be done. Otherwise: ";
+  }
+  found_.remedy +=
+      "Stop the gateway and put back the file keys that belongs to them, from the newest backup; "
+      "or "
+      "name it with --keys, if it lies elsewhere.";
   return {};
 }
 

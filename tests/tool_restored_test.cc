@@ -60,6 +60,8 @@ TEST_CASE("what is erased cannot be read in the journal that a restore replaced"
   CHECK(holds(world.logged(replaced), "other room"));
   CHECK_FALSE(holds(world.logged(), "lighthouse"));
   world.run({"verify"});
+  const Finished of_replaced = world.tool({"verify"}, replaced);
+  CHECK(holds(of_replaced.output + of_replaced.errors, "nothing is to be done"));
 }
 
 TEST_CASE("a restore that comes to nothing leaves no draft with words and keys", "[restore]") {
