@@ -320,7 +320,12 @@ std::vector<ModelTrouble> model_troubles(const SettingsLoaded& settings,
   std::vector<ModelTrouble> troubles;
   const auto look_at = [&](const std::string& key, const std::string& name) {
     const Result<ResolvedModel> model = resolve_model(name, settings, catalogue);
-    if (!model) troubles.push_back({key, key + ": " + model.error().message});
+    if (!model) {
+      troubles.push_back({key, key + ": " + model.error().message});
+    } else if (missing_in_list(*model, settings, catalogue)) {
+      troubles.push_back({key, key + ": the list of " + model->provider + " does not have " +
+                                   model->model + ", which may be old."});
+    }
   };
   look_at("agent.model", settings.model());
   if (!settings.summary_model().empty()) look_at("agent.summary_model", settings.summary_model());

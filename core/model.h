@@ -35,7 +35,7 @@ struct ResolvedModel {
 Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded& settings,
                                     const CatalogueLoaded& catalogue);
 
-// A setting that names a model which nobody has, and why.
+// A setting that names a model which nobody has or its provider does not list, and why.
 struct ModelTrouble {
   std::string key;
   std::string text;  // one sentence that begins with the key

@@ -206,4 +206,25 @@ TEST_CASE("the nearest models are those whose own name is nearest", "[model]") {
   CHECK(nearest_models("zzzzzzzzzzzz", settings({}), built_in_catalogue()).empty());
 }
 
+TEST_CASE("settings that name what nobody has, or what its provider does not list", "[model]") {
+  SettingsLoaded of = settings({true, true, true});
+  of.set_model("local:boat");
+  of.set_summary_model("local:gone");
+  of.add_fallbacks("nowhere:x");
+  of.add_fallbacks("local:tiny");
+  CatalogueLoaded catalogue = built_in_catalogue();
+  const auto keys_of = [&] {
+    std::vector<std::string> keys;
+    for (const ModelTrouble& one : model_troubles(of, catalogue)) keys.push_back(one.key);
+    return keys;
+  };
+  CHECK(keys_of() == std::vector<std::string>{"agent.fallbacks"});
+  ModelRow* listed = catalogue.add_rows();
+  listed->set_id("boat");
+  listed->set_source("local");
+  CHECK(keys_of() == std::vector<std::string>{"agent.summary_model", "agent.fallbacks"});
+  CHECK(model_troubles(of, catalogue).front().text ==
+        "agent.summary_model: the list of local does not have gone, which may be old.");
+}
+
 }  // namespace daybook::model_test
