@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "journal/files.h"
@@ -153,19 +155,44 @@ std::string judge_meta(std::string_view page, std::uint64_t number, std::uint32_
 // One transaction's trees.
 class TreeWalk {
  public:
+  // `leaves`: those of the events are listed there; `aside`: and not looked at, which is
+  // judge_leaves()' turn.
   TreeWalk(std::string_view file, std::size_t page_bytes, std::uint64_t last_page,
-           const PageFile::Progress& progress, std::vector<PageFile::Leaf>* leaves)
+           const PageFile::Progress& progress, std::vector<PageFile::Leaf>* leaves, bool aside)
       : file_(file),
         page_bytes_(page_bytes),
         used_(last_page + 1),
         progress_(progress),
-        leaves_(leaves) {}
+        leaves_(leaves),
+        aside_(aside) {}
 
   std::vector<PageFile::Damage> judge(std::string_view meta) {
     judge_tree("", Tree::parse(meta.substr(kMainAt)), Content::kTables);
     judge_tree("free pages", Tree::parse(meta.substr(kFreeAt)), Content::kFreePages);
     // By now every page in use is known, and so is every free one.
     return std::move(damages_);
+  }
+
+  // Of those that were left aside, by several threads. False: one of them is not plain, so another
+  // walk has to look at them one by one.
+  [[nodiscard]] bool judge_leaves(unsigned jobs) const {
+    std::atomic<bool> plain = true;
+    const auto judge_share = [&](std::size_t first, std::size_t last) {
+      for (std::size_t i = first; i < last && plain; ++i) {
+        if (i + 1 < last) prefetch_page((*leaves_)[i + 1].page);
+        if (!is_plain((*leaves_)[i])) plain = false;
+        const bool tells = first == 0 && i % kProgressPages == 0 && progress_;
+        if (tells) progress_(walked_ + i * jobs, used_.size());
+      }
+    };
+    std::vector<std::thread> helpers;
+    const std::size_t count = leaves_->size();
+    for (unsigned job = 1; job < jobs; ++job) {
+      helpers.emplace_back(judge_share, count * job / jobs, count * (job + 1) / jobs);
+    }
+    judge_share(0, count / jobs);
+    for (std::thread& helper : helpers) helper.join();
+    return plain;
   }
 
  private:
@@ -213,18 +240,36 @@ class TreeWalk {
 
   bool walk(const Place& place) {
     if (!take(place.page, place.page, 1)) return false;
+    const bool leaf = place.depth == tree_.depth;
+    if (leaf && keeps_leaves_) {
+      leaves_->push_back({place.page, number_of(place.low, 0), number_of(place.high, kNoPage)});
+      if (aside_) return true;
+    }
     if (++walked_ % kProgressPages == 0 && progress_) progress_(walked_, used_.size());
     const std::string_view page = page_of(file_, place.page, page_bytes_);
     if (load<std::uint64_t>(page, 0) != place.page)
       return complain(place.page, "its number is another");
-    const bool leaf = place.depth == tree_.depth;
     if (load<std::uint16_t>(page, kFlagsAt) != (leaf ? kLeaf : kBranch)) {
       return complain(place.page, "its kind is another");
     }
     Nodes nodes;
-    const bool judged = leaf && tree_.integer_keys() && judge_plain(place, page, nodes);
+    const bool judged =
+        leaf && tree_.integer_keys() &&
+        judge_plain(number_of(place.low, 0), number_of(place.high, kNoPage), page, nodes);
     if (!judged && !judge_nodes(place, page, leaf, nodes)) return false;
     return leaf ? walk_leaf(place, page, nodes) : walk_branch(place, page, nodes.count);
+  }
+
+  static std::uint64_t number_of(std::string_view key, std::uint64_t none) {
+    return key.empty() ? none : load<std::uint64_t>(key, 0);
+  }
+
+  [[nodiscard]] bool is_plain(const PageFile::Leaf& leaf) const {
+    const std::string_view page = page_of(file_, leaf.page, page_bytes_);
+    Nodes nodes;
+    return load<std::uint64_t>(page, 0) == leaf.page &&
+           load<std::uint16_t>(page, kFlagsAt) == kLeaf &&
+           judge_plain(leaf.first_key, leaf.end_key, page, nodes);
   }
 
   // Of a page.
@@ -234,8 +279,10 @@ class TreeWalk {
   };
 
   // What judge_nodes() finds of nearly every page: a leaf whose keys are numbers and whose values
-  // lie beside them. False: anything else, to be judged node by node.
-  bool judge_plain(const Place& place, std::string_view page, Nodes& nodes) const {
+  // lie beside them. False: anything else, to be judged node by node. Keys are from `low` on and
+  // below `high`.
+  bool judge_plain(std::uint64_t low, std::uint64_t high, std::string_view page,
+                   Nodes& nodes) const {
     const char* const bytes = page.data();
     const std::size_t lower = load_at<std::uint16_t>(bytes + kLowerAt);
     const std::size_t upper = load_at<std::uint16_t>(bytes + kUpperAt);
@@ -243,8 +290,7 @@ class TreeWalk {
       return false;
     }
     const std::size_t count = (lower - kPageHeaderBytes) / 2;
-    // What the last key was, and one; the first may be what the parent says.
-    std::uint64_t least = place.low.empty() ? 0 : load<std::uint64_t>(place.low, 0);
+    std::uint64_t least = low;  // what the last key was, and one
     // Each node begins below the one before it and ends where that one begins.
     std::size_t end = page_bytes_;
     bool sane = true;
@@ -260,9 +306,8 @@ class TreeWalk {
       least = key + 1;
       end = at;
     }
-    const bool below = place.high.empty() || least <= load<std::uint64_t>(place.high, 0);
     nodes = {count, 0};
-    return sane && below && end == upper;
+    return sane && least <= high && end == upper;
   }
 
   // Offsets, sizes and keys of a page; afterwards node() may be asked.
@@ -350,9 +395,6 @@ class TreeWalk {
   bool walk_leaf(const Place& place, std::string_view page, const Nodes& nodes) {
     // Most leaves hold values and point nowhere: the last key is all there is to know.
     const bool plain = content_ == Content::kValues && nodes.flags == 0;
-    if (keeps_leaves_) {
-      leaves_->push_back({place.page, load<std::uint64_t>(node(page, 0, true).key, 0)});
-    }
     for (std::size_t i = plain ? nodes.count - 1 : 0; i < nodes.count; ++i) {
       const Node found = node(page, i, true);
       if ((found.flags & ~(kOnOverflowPages | kIsTree)) != 0 ||
@@ -417,6 +459,7 @@ class TreeWalk {
   std::vector<bool> used_;
   const PageFile::Progress& progress_;
   std::vector<PageFile::Leaf>* leaves_;
+  bool aside_;
   std::uint64_t walked_ = 0;
   std::vector<PageFile::Damage> damages_;
 
@@ -492,14 +535,19 @@ std::uint64_t PageFile::newest() const {
 
 std::optional<std::vector<PageFile::Damage>> PageFile::judge_tree(std::uint64_t transaction,
                                                                   const Progress& progress,
-                                                                  std::vector<Leaf>* leaves) const {
+                                                                  std::vector<Leaf>* leaves,
+                                                                  unsigned jobs) const {
   const auto page_bytes = load<std::uint32_t>(bytes_, kFreeAt);
   const std::string meta(
       page_of(bytes_, transaction % kMetaPages, page_bytes).substr(0, kMetaBytes));
   if (load<std::uint64_t>(meta, kTransactionAt) != transaction) return std::nullopt;
   const auto last_page = load<std::uint64_t>(meta, kLastPageAt);
   if (last_page >= bytes_.size() / page_bytes) return std::nullopt;  // written since it was mapped
-  return TreeWalk(bytes_, page_bytes, last_page, progress, leaves).judge(meta);
+  TreeWalk walk(bytes_, page_bytes, last_page, progress, leaves, leaves != nullptr);
+  std::vector<Damage> damages = walk.judge(meta);
+  if (leaves == nullptr || (damages.empty() && walk.judge_leaves(jobs))) return damages;
+  leaves->clear();
+  return TreeWalk(bytes_, page_bytes, last_page, progress, leaves, false).judge(meta);
 }
 
 PageFile::Walk::Walk(const PageFile& file, const Events& events)

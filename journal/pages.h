@@ -27,10 +27,12 @@ class PageFile {
     std::uint64_t last_key = 0;  // where keys are numbers: the last one before the damage
   };
 
-  // Of the table of events: where it lies and its first key.
+  // Of the table of events: where it lies, and that no key in it is below the one and all are below
+  // the other.
   struct Leaf {
     std::uint64_t page = 0;
     std::uint64_t first_key = 0;
+    std::uint64_t end_key = 0;
   };
 
   // Maps it, for as long as the object lives. An Error: it cannot be opened.
@@ -51,11 +53,12 @@ class PageFile {
   // meanwhile: a read transaction holds them, and so does the fact that no more than one commit
   // came after it. nullopt: its meta page is no longer there, or the file grew since it was mapped.
   // `progress` hears now and then how many pages of how many it has seen. `leaves`: those of the
-  // events are added there, in order.
+  // events are listed there, in order; so many threads look at them.
   using Progress = std::function<void(std::uint64_t pages, std::uint64_t of)>;
-  [[nodiscard]] std::optional<std::vector<Damage>> judge_tree(
-      std::uint64_t transaction, const Progress& progress = nullptr,
-      std::vector<Leaf>* leaves = nullptr) const;
+  [[nodiscard]] std::optional<std::vector<Damage>> judge_tree(std::uint64_t transaction,
+                                                              const Progress& progress = nullptr,
+                                                              std::vector<Leaf>* leaves = nullptr,
+                                                              unsigned jobs = 1) const;
 
   // All leaves of the events, sound as of a transaction: while that one is the newest, they are
   // the events, and whoever goes through them needs neither LMDB nor another mapping.

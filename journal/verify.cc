@@ -172,7 +172,7 @@ std::optional<PageDamages> Examination::look_at_pages(const PageFile& file,
   const auto progress = [this](std::uint64_t pages, std::uint64_t of) {
     if (options_.progress) options_.progress("verifying pages", pages, of);
   };
-  return file.judge_tree(transaction, progress, &event_pages_.leaves);
+  return file.judge_tree(transaction, progress, &event_pages_.leaves, options_.jobs);
 }
 
 void Examination::take_pages(const PageDamages& damages) {

@@ -61,18 +61,23 @@ struct Written {
   }
 };
 
+std::string text_of(const Damages& damages) {
+  std::string text;
+  for (const PageFile::Damage& damage : damages) text += damage.table + ": " + damage.what + "; ";
+  return text;
+}
+
+// The same whether the leaves of the events are looked at on the way or by two threads.
 Damages judge(const std::string& path) {
   const auto file = PageFile::open(path);
   REQUIRE(file);
   const std::string complaint = file->judge_metas();
   if (!complaint.empty()) return {{"", complaint, 0}};
-  return file->judge_tree(file->newest()).value();
-}
-
-std::string text_of(const Damages& damages) {
-  std::string text;
-  for (const PageFile::Damage& damage : damages) text += damage.table + ": " + damage.what + "; ";
-  return text;
+  const Damages damages = file->judge_tree(file->newest()).value();
+  std::vector<PageFile::Leaf> leaves;
+  const auto listing = file->judge_tree(file->newest(), nullptr, &leaves, 2);
+  CHECK(text_of(listing.value()) == text_of(damages));
+  return damages;
 }
 
 TEST_CASE("a sound file passes after every transaction", "[journal]") {
