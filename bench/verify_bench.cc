@@ -3,9 +3,9 @@
 // many threads.
 //
 // Counter `ratio` is the hashing's time over ours, both in seconds of all cores together, so other
-// load is left out. `ratio to records` is against the records without the seals. `scaling` is how many
-// times faster by the clock it was than one thread, `scaling of hashing` the same of hashing three
-// records side by side, as verify does, and nothing else: what two threads of this machine can do.
+// load is left out. `ratio to records` is against the records without the seals. `scaling` is how
+// many times faster by the clock it was than one thread, `scaling of hashing` the same of hashing
+// three records side by side, as verify does, and nothing else: what this machine's cores can do.
 #include <benchmark/benchmark.h>
 
 #include <chrono>

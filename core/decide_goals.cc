@@ -199,7 +199,7 @@ Decisions change_tasks(const AskedGoal& asked, const Change& change, const std::
             escaped(asked.state.history.text(task.task()), kTaskBytesShown);
     quotes.push_back(task.task());
   }
-  decisions.push_back(asked.reply(with_note(std::move(text), note), "task", quotes));
+  decisions.push_back(asked.reply(with_note(text, note), "task", quotes));
   return decisions;
 }
 
