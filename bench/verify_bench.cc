@@ -69,8 +69,8 @@ struct Filled {
 };
 
 const Filled& filled() {
-  static const Filled once;
-  return once;
+  static const Filled kOnce;
+  return kOnce;
 }
 
 template <typename Hash>

@@ -196,7 +196,7 @@ std::string value_in_force(const Wish& wish, std::string_view key) {
   if (key == "model") return model_in_use(wish.state, wish.session);
   if (key == "policy") return policy_in_use(wish.state, wish.session);
   if (key == "queue") return queue_mode(wish.state, wish.session);
-  const std::string own = own_value(wish.session.state(), key);
+  std::string own = own_value(wish.session.state(), key);
   if (!own.empty()) return own;
   if (key == "system")
     return is_own(wish.session.state(), key) ? "a text, /system shows it" : "default";

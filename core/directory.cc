@@ -135,7 +135,7 @@ void Directory::apply_to_session(const Event& event) {
     row.set_open_model(model_name(started.provider(), started.model()));
     row.set_open_tokens(started.rules() == 0 ? 0 : started.tokens());
     if (started.kind() == ANSWER) row.set_said(event.time());
-  } else if (event.notice_issued().keeps_size() > 0) {
+  } else if (event.notice_issued().keeps_size() > 0 || event.leaf_moved().to() != 0) {
     row.set_said(event.time());
   } else if (event.has_message_held()) {
     row.set_held(true);
@@ -146,8 +146,6 @@ void Directory::apply_to_session(const Event& event) {
   } else if (event.has_session_reset()) {
     if (!event.session_reset().waits_on()) row.clear_held();
     row.clear_said();
-  } else if (event.has_leaf_moved() && event.leaf_moved().to() != 0) {
-    row.set_said(event.time());
   } else if (event.has_turn_retried()) {
     row.set_last_chunk(0);
     if (event.turn_retried().has_prompt()) {
