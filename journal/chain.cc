@@ -16,7 +16,7 @@ using store::Status;
 using store::Table;
 using store::Visit;
 
-constexpr std::size_t kWalkBlockEvents = 2'000;
+constexpr std::size_t kWalkBlockEvents = 1'000;
 
 std::string range_text(Seq first, Seq last) {
   return std::to_string(first) + " to " + std::to_string(last);
