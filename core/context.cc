@@ -295,13 +295,21 @@ std::vector<PieceName> names_of(const SessionState& state, const TurnStarted& tu
   return names;
 }
 
+std::string_view hashed_policy(const TurnStarted& turn) {
+  return turn.rules() < 3 ? std::string_view() : std::string_view(turn.policy());
+}
+
 // The bytes that a prompt's digest covers, a message at a time.
 class Canonical {
  public:
-  void begin(std::string_view model, const Digest& system) {
-    whole_.update("daybook prompt 1\n");
+  void begin(std::string_view model, std::string_view policy, const Digest& system) {
+    whole_.update(policy.empty() ? "daybook prompt 1\n" : "daybook prompt 2\n");
     whole_.update(model);
     whole_.update("\n");
+    if (!policy.empty()) {
+      whole_.update(policy);
+      whole_.update("\n");
+    }
     whole_.update(view(system));
   }
   void add(Entry::Role role, const Digest& text) {
@@ -327,8 +335,8 @@ class Canonical {
 bool begins_like(const PromptMemo& memo, const SessionState& state, const TurnStarted& turn,
                  const Digest& system) {
   const std::size_t ranges = memo.taken.size();
-  if (memo.messages == 0 || memo.model != turn.model() || memo.system != system ||
-      memo.summary != turn.summary() ||
+  if (memo.messages == 0 || memo.model != turn.model() || memo.policy != hashed_policy(turn) ||
+      memo.system != system || memo.summary != turn.summary() ||
       !std::equal(memo.parts.begin(), memo.parts.end(), turn.parts().begin(), turn.parts().end()) ||
       static_cast<int>(ranges) > turn.taken_size() || memo.last_position >= state.entries_size() ||
       state.entries(memo.last_position).seq() != memo.taken.back().last()) {
@@ -368,6 +376,7 @@ void place_cache_marks(const TurnStarted& turn, std::size_t lasting, Prompt* pro
 void remember(const SessionState& state, const TurnStarted& turn, const Digest& system,
               std::size_t messages, const Sha256& hash, PromptMemo* memo) {
   *memo = {turn.model(),
+           std::string(hashed_policy(turn)),
            system,
            turn.summary(),
            {turn.parts().begin(), turn.parts().end()},
@@ -394,7 +403,7 @@ Digest digest_of(const PromptMessage& message) {
 
 Digest canonical_sha256(const Prompt& prompt) {
   Canonical whole;
-  whole.begin(prompt.model, digest_before(sha256(prompt.system), prompt.tools));
+  whole.begin(prompt.model, prompt.policy, digest_before(sha256(prompt.system), prompt.tools));
   for (const PromptMessage& message : prompt.messages) whole.add(message);
   return whole.finish();
 }
@@ -471,6 +480,7 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
   built.selection = assemble(
       state, turn, history, [&](std::string system) { built.prompt.system = std::move(system); },
       add, [&](const Entry& entry) { add(entry.role(), history.told(entry.seq())); });
+  built.prompt.policy = hashed_policy(turn);
   built.prompt.tools = tools_of(turn);
   built.prompt.tools_closed = turn.tools_closed();
   tell_steps(state, turn, history,
@@ -492,7 +502,7 @@ DigestedPrompt digest_prompt(const SessionState& state, const TurnStarted& turn,
       state, turn, history,
       [&](const std::string& words) {
         system = digest_before(sha256(words), tools_of(turn));
-        whole.begin(turn.model(), system);
+        whole.begin(turn.model(), hashed_policy(turn), system);
         if (memo == nullptr || !begins_like(*memo, state, turn, system)) return;
         known = memo->messages;
         whole.resume(memo->hash);

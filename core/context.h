@@ -5,7 +5,9 @@
 //
 // The canonical prompt is what the SHA-256 in TurnStarted covers. It is hashed over digests, so
 // that an appended entry costs one block:
-//   SHA-256( "daybook prompt 1\n" model "\n" SHA-256(system) { role (u or a) SHA-256(text) }* )
+//   SHA-256( "daybook prompt 2\n" model "\n" policy "\n" SHA-256(system)
+//            { role (u or a) SHA-256(text) }* )
+// Of rules before version 3 it begins with "daybook prompt 1\n" model "\n" SHA-256(system).
 // Where tools are offered, SHA-256( SHA-256(system) { SHA-256 of each tool }* ) stands for
 // SHA-256(system); a message with requests has the role c, the result of one the role r
 // (digest_of()).
@@ -55,6 +57,7 @@ struct Prompt {
   std::string system;
   std::vector<PromptMessage> messages;  // at least one; the last is the user's
   std::string model;                    // the provider's own name for it
+  std::string policy;                   // by which it was made; empty by rules before version 3
   std::uint32_t output_tokens_max = 0;  // 0: the provider's default
   std::vector<ToolDefinition> tools = {};
   bool tools_closed = false;  // told of, because the messages use them, and not to be used
@@ -116,6 +119,7 @@ BuiltPrompt build_prompt(const SessionState& state, const TurnStarted& turn, His
 // what is new. A cache; what it says holds until something of the session is erased or waits again.
 struct PromptMemo {
   std::string model;
+  std::string policy;
   Digest system{};
   Seq summary = 0;
   std::vector<Seq> parts;

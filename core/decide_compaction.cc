@@ -321,7 +321,9 @@ std::string excerpt_of(const std::vector<Entry>& source, Seq older_summary, std:
 }
 
 // `before` and `after`: the tokens that a prompt took for it and takes.
-std::string compaction_text(const Event& ended, std::uint32_t before, std::uint32_t after) {
+// `whole`: up to so many tokens the policy takes everything whole; 0: none does.
+std::string compaction_text(const Event& ended, std::uint32_t before, std::uint32_t after,
+                            std::uint32_t whole) {
   if (ended.compaction_failed().granularity() == BRANCH) {
     return "\u26A0 The model is not told of the branch you left: " + ended.content().detail();
   }
@@ -336,8 +338,18 @@ std::string compaction_text(const Event& ended, std::uint32_t before, std::uint3
            std::to_string(completed.messages()) + " messages stand for them" + became +
            ". /compact undo takes them whole again.";
   }
-  return "Compacted " + std::to_string(completed.messages()) + " messages into a summary" + became +
-         ". The history itself stays whole.";
+  std::string text = "Compacted " + std::to_string(completed.messages()) +
+                     " messages into a summary" + became + ". The history itself stays whole";
+  if (whole != 0)
+    text += ", and in prompts, too, while it fits " + std::to_string(whole) + " tokens";
+  return text + ".";
+}
+
+std::uint32_t whole_upto(const State& state, const Session& session) {
+  if (state.directory.rules() < 3 || policy_in_use(state, session) != "incremental") return 0;
+  TurnStarted limits;
+  set_policy_limits(state.directory.settings(), &limits);
+  return limits.incremental_budget();
 }
 
 // The one in force, or where none is, of the newest part; but of a branch, if that is newer.
@@ -575,7 +587,9 @@ Decisions decide_compaction_ended(const State& state, const Event& event) {
       before = cost_of(session->state(), source);
       after = cost_of_summary(done.granularity(), after);
     }
-    Event told = notice(*session, nullptr, compaction_text(event, before, after), "compact");
+    Event told =
+        notice(*session, nullptr,
+               compaction_text(event, before, after, whole_upto(state, *session)), "compact");
     told.mutable_notice_issued()->set_answers(asked);
     decisions.push_back(std::move(told));
   }

@@ -63,12 +63,14 @@ AttemptFailed failure_of(const State& state, const PassedModel& obstacle) {
 }
 
 // Nobody waits for the end of it, and to ask before is of no use. Whether it is over, the first who
-// asks after that end finds out. Where no connection was safe, whoever tries tells nobody anything.
+// asks after that end finds out. That one fails often is a guess, which does not keep anybody from
+// asking. Where no connection was safe, whoever tries tells nobody anything.
 bool forbids(const State& state, const PassedModel& obstacle) {
   if (state.directory.rules() < 3 || obstacle.until() == 0) return false;
   const ErrorClass error = failure_of(state, obstacle).error();
-  const bool long_rest = from_milliseconds(obstacle.until()) - state.now > kRetryAfterMax;
-  return error != UNSAFE && (long_rest || needs_somebody(error));
+  const bool long_pause = obstacle.why() == PassedModel::RESTS &&
+                          from_milliseconds(obstacle.until()) - state.now > kRetryAfterMax;
+  return error != UNSAFE && (long_pause || needs_somebody(error));
 }
 
 // Where nobody stands in, the pause that this very model asked for is waited out, as one inside a

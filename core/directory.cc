@@ -85,6 +85,7 @@ void Directory::apply(const Event& event) {
     state_.clear_recovery_asked();
     state_.set_recovery_allowed(event.seq());
   } else if (event.has_settings_loaded()) {
+    forget_other_providers(event.settings_loaded());
     state_.set_settings_seq(event.seq());
     *state_.mutable_settings() = event.settings_loaded();
     health_.apply(event, {});
@@ -171,11 +172,25 @@ void Directory::apply_to_session(const Event& event) {
   }
 }
 
+// Under another key, or at another address, what was wrong with it says nothing.
+void Directory::forget_other_providers(const SettingsLoaded& loaded) {
+  if (rules() < 3) return;
+  for (const ProviderRow& before : settings().providers()) {
+    const auto& rows = loaded.providers();
+    const auto now = std::find_if(rows.begin(), rows.end(), [&](const ProviderRow& row) {
+      return row.name() == before.name();
+    });
+    const bool same = now != rows.end() && now->base_url() == before.base_url() &&
+                      now->key_mark() == before.key_mark();
+    if (!same) health_.forget(before.name());
+  }
+}
+
 // What the model was like that it asked, and what that cost.
 void Directory::learn_from_call(const Event& event, SessionRow* row) {
   const bool about_turn = event.has_turn_started() || turn_of(event) != 0;
   if (!about_turn) return;
-  health_.apply(event, row->open_call().provider(), row->open_call().model());
+  health_.apply(event, row->open_call().provider(), row->open_call().model(), rules());
   beliefs_.apply(event, row->open_call(), route_tuning_of(settings()));
   spending_.apply(event, state_.catalogue(), row);
 }

@@ -69,6 +69,7 @@ class Directory {
  private:
   void apply_to_session(const Event& event);
   void learn_from_call(const Event& event, SessionRow* row);
+  void forget_other_providers(const SettingsLoaded& loaded);
   void forget(const Event& event);
   void request(const Event& event);
   void approve(const PairingApproved& approved);

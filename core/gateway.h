@@ -39,7 +39,7 @@ class Gateway : public History, public Prompts {
   // Above this many queued bytes adapters are told not to take more work in.
   static constexpr std::size_t kBacklogBytesMax = 8u << 20;
   // Raised whenever a fold would add up old events differently; older snapshots are ignored.
-  static constexpr std::uint32_t kSnapshotVersion = 7;
+  static constexpr std::uint32_t kSnapshotVersion = 8;
 
   // What follows from an event; decide() unless a replay asks for another answer.
   using Decider = std::function<std::vector<Event>(const State&, const Event&)>;

@@ -69,7 +69,12 @@ void Health::save(DirectoryState* state) const {
   for (const auto& [key, row] : rows_) *state->add_health() = row;
 }
 
-void Health::apply(const Event& event, const std::string& provider, const std::string& model) {
+void Health::forget(const std::string& provider) {
+  std::erase_if(rows_, [&](const auto& one) { return one.second.provider() == provider; });
+}
+
+void Health::apply(const Event& event, const std::string& provider, const std::string& model,
+                   std::uint32_t rules) {
   const Asked asked{provider, model};
   if (event.has_settings_loaded()) {
     // Whoever loads settings may have mended them.
@@ -83,7 +88,7 @@ void Health::apply(const Event& event, const std::string& provider, const std::s
     if (next.provider != provider) let_go(retried.turn());
     try_out(next, retried.turn());
   } else if (event.has_attempt_failed()) {
-    fail(event, asked);
+    fail(event, asked, rules);
   } else if (event.has_step_completed()) {
     rows_.erase(provider);
     rows_.erase(key_of(provider, model));
@@ -129,7 +134,7 @@ void Health::say_no(const Event& event, const Asked& asked) {
   if (answered && (error == REFUSED || !trouble)) answer(event, asked);
 }
 
-void Health::fail(const Event& event, const Asked& asked) {
+void Health::fail(const Event& event, const Asked& asked, std::uint32_t rules) {
   if (asked.provider.empty()) return;
   const AttemptFailed& failed = event.attempt_failed();
   if (!is_providers_trouble(failed.error())) {
@@ -142,13 +147,18 @@ void Health::fail(const Event& event, const Asked& asked) {
   row.set_model(model);
   // Where somebody has to mend it, another count begins: that is told.
   const bool turns = needs_somebody(failed.error()) && failed.error() != row.error();
-  row.set_failures(turns ? 1 : row.failures() + 1);
+  const bool asked_for =
+      failed.retry_after() > 0 || failed.retry_after() == kNotToday || failed.error() == RATE;
+  // Who asks a broken one before its time finds out nothing new.
+  const bool again = !asked_for && !needs_somebody(failed.error());
+  const bool early = rules >= 3 && again && broken(row) && event.time() < row.until();
+  row.set_failures(turns ? 1 : row.failures() + (early ? 0 : 1));
   row.set_error(failed.error());
   row.set_event(event.seq());
   row.set_trial(0);
+  if (early) return;
+  row.set_asked_for(asked_for);
   const Duration rest = rest_after(failed, row.failures());
-  const bool asked_for = failed.retry_after() > 0 || failed.retry_after() == kNotToday;
-  row.set_asked_for(asked_for || failed.error() == RATE);
   if (rest > Duration(0)) row.set_until(event.time() + rest.count());
 }
 

@@ -2,8 +2,9 @@
 //
 // A provider that asked for a pause has it; one whose key was not accepted or has no funds left
 // rests until settings are loaded again or a while is over; a quota of one model is that model's
-// trouble alone; one that failed kBrokenAfter times in a row is broken: nobody asks it for a time,
-// then one turn finds out. Whoever says no has answered, so what was wrong before is over, but for
+// trouble alone; one that failed kBrokenAfter times in a row is broken: who can ask another does so
+// for a time, then one turn finds out. With another key or another address it is another one.
+// Whoever says no has answered, so what was wrong before is over, but for
 // a key or funds, which a request that is wrong says nothing of. A fold over clear events, so a
 // restart changes nothing. Law: time is the events' own, and the moment one asks about.
 // Rejected: events of their own for opening and closing; they would say again what the failures
@@ -23,7 +24,7 @@
 namespace daybook {
 
 inline constexpr std::uint32_t kBrokenAfter = 5;
-// How long a broken one is left alone; twice as long each time that it fails again.
+// How long a broken one is left alone; twice as long each time that it fails again after that.
 inline constexpr Duration kBrokenFor{30'000};
 inline constexpr Duration kBrokenForMax{960'000};
 // Of one that limits our rate and does not say for how long; twice as long each time.
@@ -44,7 +45,11 @@ class Health {
   void save(DirectoryState* state) const;
 
   // `provider` and `model`: whom the event's turn was asking before the event.
-  void apply(const Event& event, const std::string& provider, const std::string& model = {});
+  // `rules`: of the gateway that wrote it.
+  void apply(const Event& event, const std::string& provider, const std::string& model = {},
+             std::uint32_t rules = 3);
+  // It is another one now.
+  void forget(const std::string& provider);
 
   // Why it is better not asked at this moment, or this model of it, which is not named; nothing: it
   // may be.
@@ -65,7 +70,7 @@ class Health {
   [[nodiscard]] std::vector<HealthRow*> rows_of(const Asked& asked);
   void answer(const Event& event, const Asked& asked);
   void say_no(const Event& event, const Asked& asked);
-  void fail(const Event& event, const Asked& asked);
+  void fail(const Event& event, const Asked& asked, std::uint32_t rules);
   void try_out(const Asked& asked, Seq turn);
   void let_go(Seq turn);
 

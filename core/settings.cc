@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -11,6 +12,7 @@
 #include "core/policy.h"
 #include "core/route.h"
 #include "core/settings_keys.h"
+#include "core/sha256.h"
 #include "core/summarising.h"
 
 namespace daybook {
@@ -415,6 +417,24 @@ std::vector<SettingRow> make_rows(const ChosenSettings& chosen, const Settings& 
   return rows;
 }
 
+// So that another key of one name is known for another one.
+void mark_keys(const std::vector<ProviderSettings>& providers, std::string_view seal_key,
+               SettingsLoaded* body) {
+  if (seal_key.empty()) return;
+  for (ProviderRow& row : *body->mutable_providers()) {
+    const auto of_row = std::find_if(providers.begin(), providers.end(),
+                                     [&](const auto& one) { return one.name == row.name(); });
+    if (of_row == providers.end() || of_row->api_key.empty()) continue;
+    HmacSha256 code(seal_key);
+    code.update("daybook provider key 1\n" + row.name() + "\n");
+    code.update(of_row->api_key.reveal());
+    const Digest digest = code.finish();
+    std::uint64_t mark = 0;
+    std::memcpy(&mark, digest.data(), sizeof mark);
+    row.set_key_mark(mark);
+  }
+}
+
 }  // namespace
 
 std::string_view layer_name(Layer layer) {
@@ -462,7 +482,7 @@ Result<LoadedSettings> resolve_settings(const std::vector<SettingEntry>& entries
   return loaded;
 }
 
-Event settings_loaded(const Settings& settings) {
+Event settings_loaded(const Settings& settings, std::string_view seal_key) {
   Event event;
   event.mutable_content()->set_text(settings.agent.system_prompt);
   if (settings.agent.summary_prompt != kSummaryPrompt) {
@@ -502,6 +522,7 @@ Event settings_loaded(const Settings& settings) {
   for (const std::int64_t id : settings.telegram.allow) body.add_telegram_allow(id);
   body.set_telegram_owner(settings.telegram.owner);
   for (ProviderRow& row : rows_of(settings.providers)) *body.add_providers() = std::move(row);
+  mark_keys(settings.providers, seal_key, &body);
   body.set_attempts_max(kAttemptsMax);
   body.set_auto_compact(settings.agent.auto_compact);
   body.set_auto_resume(settings.agent.auto_resume);

@@ -148,8 +148,9 @@ Result<LoadedSettings> resolve_settings(const std::vector<SettingEntry>& entries
 // The closest known key or name, for "did you mean"; empty when nothing is close.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-// What goes into the journal: no secrets. content.text is the system prompt.
-Event settings_loaded(const Settings& settings);
+// What goes into the journal: no secrets. content.text is the system prompt. `seal_key`: the
+// journal's, under which a provider's key has a mark; empty: none has.
+Event settings_loaded(const Settings& settings, std::string_view seal_key = {});
 
 // http(s)://host[:port][/path]. Refuses userinfo, fragments, control characters, hosts over 253
 // bytes, IPv6 zones.

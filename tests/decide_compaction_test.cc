@@ -161,6 +161,19 @@ TEST_CASE("a model that fails is told to who asked, and an excerpt stands in", "
   CHECK(talk.state().summary() == 0);
 }
 
+TEST_CASE("a policy that takes all of it whole as long as it can says so", "[core]") {
+  Talk talk(50);
+  talk.say("/policy incremental");
+  for (int i = 0; i < 4; ++i) talk.exchange("question " + std::string(300, 'q'));
+  talk.say("/compact");
+  talk.complete(talk.turn(), "They asked four questions that are all about the letter q.");
+  CHECK(talk.last("NoticeIssued")
+            .content()
+            .text()
+            .ends_with("The history itself stays whole, and in prompts, too, while it fits 16000 "
+                       "tokens."));
+}
+
 TEST_CASE("where an excerpt saves nothing the window does it, and not at every answer", "[core]") {
   Talk talk;
   for (int i = 0; i < 4; ++i) {

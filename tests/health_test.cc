@@ -129,6 +129,20 @@ TEST_CASE("when a broken one has rested, one turn finds out, and the others wait
   }
 }
 
+TEST_CASE("who asks a broken one before its time finds out nothing new", "[health]") {
+  Doctor doctor;
+  for (int i = 0; i < 5; ++i) doctor.fail(OVERLOAD);
+  doctor.now += Duration(10'000);
+  for (int i = 0; i < 4; ++i) doctor.fail(OVERLOAD);
+  CHECK(doctor.free_after() == 20);
+  doctor.fail(OVERLOAD, 90'000);
+  CHECK(doctor.free_after() == 90);
+  doctor.now += Duration(90'000);
+  doctor.start();
+  doctor.fail(OVERLOAD);
+  CHECK(doctor.free_after() == 2 * kBrokenFor.count() / 1'000 * 2);
+}
+
 TEST_CASE("a key that is not accepted rests until settings are loaded", "[health]") {
   Doctor doctor;
   doctor.fail(AUTH);
@@ -411,6 +425,41 @@ TEST_CASE("a pause longer than anybody waits is not asked through, nor is one of
   story.now += Duration(400'000);
   story.say("and now?", kElsewhere);
   CHECK_FALSE(story.idle(kElsewhere));
+  story.check_again();
+}
+
+TEST_CASE("one that failed often is asked all the same where nobody stands in", "[health]") {
+  TwoModels story(std::vector<std::string>{});
+  for (int message = 0; message < 8; ++message) {
+    story.say("hello");
+    REQUIRE_FALSE(story.idle());
+    story.wear_out(OVERLOAD);
+    REQUIRE(story.idle());
+    story.now += Duration(8'000);
+  }
+  CHECK(story.gateway->directory().health().row("main")->until() > to_milliseconds(story.now));
+  story.say("and now?");
+  story.complete(story.turn(), "well");
+  CHECK(story.gateway->directory().health().row("main") == nullptr);
+  story.check_again();
+}
+
+TEST_CASE("another key or another address is another provider", "[health]") {
+  TwoModels story(std::vector<std::string>{});
+  ProviderRow* row = story.rows.mutable_settings_loaded()->mutable_providers(1);
+  REQUIRE(row->name() == "main");
+  row->set_key_mark(1);
+  story.load();
+  story.say("hello");
+  story.fail_status(RATE, 429, 900'000);
+  story.load();
+  story.say("again");
+  CHECK(story.idle());
+  SECTION("another key") { row->set_key_mark(2); }
+  SECTION("another address") { row->set_base_url("https://other.example"); }
+  story.load();
+  story.say("and now?");
+  CHECK_FALSE(story.idle());
   story.check_again();
 }
 

@@ -516,4 +516,26 @@ TEST_CASE("loopback is this machine and nothing that looks like it", "[settings]
   }
 }
 
+TEST_CASE("what is recorded of a provider's key tells it from others and says nothing of it",
+          "[settings]") {
+  const auto mark_of = [](const std::string& key, std::string_view seal_key) {
+    std::vector<SettingEntry> entries;
+    if (!key.empty()) entries.push_back({"providers.openai.api_key", key, Layer::kUser, "f", 1});
+    const auto loaded = resolve_settings(entries);
+    REQUIRE(loaded);
+    const Event fact = settings_loaded(loaded->values, seal_key);
+    CHECK((key.empty() || fact.SerializeAsString().find(key) == std::string::npos));
+    for (const ProviderRow& row : fact.settings_loaded().providers()) {
+      if (row.name() == "openai") return row.key_mark();
+    }
+    return ~std::uint64_t{0};
+  };
+  CHECK(mark_of("sk-one", "seal") != 0);
+  CHECK(mark_of("sk-one", "seal") == mark_of("sk-one", "seal"));
+  CHECK(mark_of("sk-one", "seal") != mark_of("sk-two", "seal"));
+  CHECK(mark_of("sk-one", "seal") != mark_of("sk-one", "other seal"));
+  CHECK(mark_of("", "seal") == 0);
+  CHECK(mark_of("sk-one", "") == 0);
+}
+
 }  // namespace daybook::settings_test

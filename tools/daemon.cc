@@ -177,9 +177,14 @@ Result<void> Daemon::record_start() {
   // first facts of a new version would be decided by the rules of the old one, and whoever reads
   // when the gateway died would find a sign of life at its start.
   gateway_->record(std::move(started).value(), now);
-  gateway_->record(settings_loaded(settings_.values), now);
+  gateway_->record(settings_fact(), now);
   if (auto fact = catalogue_changed()) gateway_->record(*std::move(fact), now);
   return {};
+}
+
+Event Daemon::settings_fact() const {
+  const Result<std::string> seal_key = files::read_seal_key(settings_.values.journal.dir);
+  return settings_loaded(settings_.values, seal_key ? *seal_key : std::string());
 }
 
 CatalogueLoaded Daemon::catalogue_with(const CatalogueLoaded& recorded) const {
@@ -339,7 +344,7 @@ Result<std::vector<Event>> Daemon::reload() {
   }
   log_.log().info("the settings were read anew; model {} ({})", settings_.values.agent.model,
                   why_this_model(settings_));
-  std::vector<Event> facts = {settings_loaded(settings_.values)};
+  std::vector<Event> facts = {settings_fact()};
   for (const ModelTrouble& trouble : model_troubles(
            facts.front().settings_loaded(), catalogue_with(gateway_->directory().catalogue()))) {
     note(trouble.text);

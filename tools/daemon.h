@@ -66,6 +66,8 @@ class Daemon final : public ControlHost {
   Result<void> load();
   Result<void> open();
   Result<void> record_start();
+  // As it is recorded; the journal is there.
+  [[nodiscard]] Event settings_fact() const;
   void connect();
   void connect_provider(const ProviderSettings& provider, std::vector<Adapter*>* adapters);
   void connect_telegram(std::vector<Adapter*>* adapters);
