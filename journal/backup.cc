@@ -334,6 +334,7 @@ Result<BackupReport> back_up(const std::string& directory, const std::string& in
   if (done && !keys.empty()) done = refuse_existing(keys);
   if (done) done = refuse_other_files(draft);
   if (done && !keys.empty()) done = refuse_other_file(key_draft, directory + "/" + files::kKeys);
+  if (done) done = examine_end(directory);  // a copy has a head of its own
   if (!done) return done.error();
   Result<BackupReport> report = make_copy({directory, place, draft, keys, key_draft}, progress);
   if (report) return report;

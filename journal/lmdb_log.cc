@@ -1,6 +1,8 @@
 // The queue between the loop and the writer thread, and what the writer does when a commit fails.
 #include "journal/lmdb_log.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -326,6 +328,17 @@ bool LmdbReader::replaced() const {
   const store::Environment& environment = *opened_.environment;
   return files::another_lies_at(environment.directory() + "/" + files::kData,
                                 environment.descriptor());
+}
+
+std::optional<LmdbReader::Latecomer> LmdbReader::latecomer() const {
+  const std::uint64_t newest = opened_.environment->transaction();
+  std::optional<Latecomer> last;
+  for (const store::Environment::Reader& reader : opened_.environment->readers()) {
+    if (reader.process == ::getpid() || reader.transaction >= newest) continue;
+    const std::uint64_t commits = newest - reader.transaction;
+    if (!last || commits > last->commits) last = Latecomer{reader.process, commits};
+  }
+  return last;
 }
 
 void LmdbReader::append(Batch) { CHECK(false, "a reader's log is never appended to"); }

@@ -167,6 +167,14 @@ class LmdbReader final : public Log {
     return {opened_.environment->used_bytes(), opened_.environment->map_bytes()};
   }
 
+  // The reader of another process that sees the oldest state, and how many commits ago that was;
+  // nullopt: none is behind.
+  struct Latecomer {
+    int process = 0;
+    std::uint64_t commits = 0;
+  };
+  [[nodiscard]] std::optional<Latecomer> latecomer() const;
+
   // Reads these words as erased from now on, though their keys are still there. The next call says
   // it anew.
   Result<void> treat_as_erased(std::vector<Erased> words);

@@ -256,6 +256,11 @@ Result<void> examine_tail(Opened& opened, const std::string& directory) {
                          "at event " + std::to_string(damage->seq) + ", " + damage->what);
 }
 
+Result<void> examine_end(const std::string& directory) {
+  Result<Opened> opened = open_for_reading(directory);
+  return opened ? examine_tail(*opened, directory) : opened.error();
+}
+
 Result<void> open_keys(Opened& opened, bool writable) {
   if (!layout::is_locked(opened.format)) return {};
   const std::string& directory = opened.environment->directory();

@@ -59,6 +59,8 @@ std::optional<Error> interrupted_restore(const std::string& directory);
 
 // The last kPreflightEvents events, their seals, and the head. kDamaged says what is wrong.
 Result<void> examine_tail(Opened& opened, const std::string& directory);
+// The same of a journal that somebody may be writing to.
+Result<void> examine_end(const std::string& directory);
 
 // No lock; may run beside the writer, in another process. Examines nothing but the format, and
 // has no keys yet: a chain is verified without them.

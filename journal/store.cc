@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "core/check.h"
+#include "journal/leaf.h"
 #include "journal/lock_file.h"
 
 namespace daybook::store {
@@ -35,52 +37,6 @@ std::string_view to_view(const std::uint64_t& number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
-// A leaf of a table whose keys are numbers, as it lies in the map (MDB_page and MDB_node in
-// liblmdb/mdb.c of release 0.9.24; journal/pages.cc has all of it).
-class Leaf {
- public:
-  Leaf(const char* page, std::size_t page_bytes) : page_(page), page_bytes_(page_bytes) {}
-
-  [[nodiscard]] bool has(std::size_t node) const {
-    const std::size_t lower = load<std::uint16_t>(kLowerAt);
-    return kHeaderBytes + 2 * (node + 1) <= lower && lower <= page_bytes_;
-  }
-  // The node is there, its key and its value beside it.
-  [[nodiscard]] bool has_plain(std::size_t node) const {
-    if (!has(node)) return false;
-    const std::size_t place = at(node);
-    return place + kNodeBytes + kKeyBytes <= page_bytes_ &&
-           load<std::uint32_t>(place + 4) == kKeyBytes << 16 &&
-           place + kNodeBytes + kKeyBytes + load<std::uint32_t>(place) <= page_bytes_;
-  }
-  [[nodiscard]] std::string_view key(std::size_t node) const {
-    return {page_ + at(node) + kNodeBytes, kKeyBytes};
-  }
-  // Of a plain one.
-  [[nodiscard]] std::string_view value(std::size_t node) const {
-    return {page_ + at(node) + kNodeBytes + kKeyBytes, load<std::uint32_t>(at(node))};
-  }
-
- private:
-  static constexpr std::size_t kLowerAt = 12;
-  static constexpr std::size_t kHeaderBytes = 16;
-  static constexpr std::size_t kNodeBytes = 8;
-  static constexpr std::size_t kKeyBytes = sizeof(std::uint64_t);
-
-  template <typename Number>
-  [[nodiscard]] Number load(std::size_t place) const {
-    Number number = 0;
-    std::memcpy(&number, page_ + place, sizeof number);
-    return number;
-  }
-  [[nodiscard]] std::size_t at(std::size_t node) const {
-    return load<std::uint16_t>(kHeaderBytes + 2 * node);
-  }
-
-  const char* page_;
-  std::size_t page_bytes_;
-};
-
 // LMDB calls this on an inconsistency it cannot return from.
 void damaged_beyond_return(MDB_env*, const char* message) {
   constexpr int kExitDamaged = static_cast<int>(ExitCode::kDamaged);
@@ -90,6 +46,14 @@ void damaged_beyond_return(MDB_env*, const char* message) {
     if (::write(STDERR_FILENO, piece, std::strlen(piece)) < 0) break;
   }
   ::_exit(kExitDamaged);
+}
+
+// Slots of readers that were killed are free once somebody looks.
+int begin_transaction(MDB_env* environment, unsigned flags, MDB_txn** transaction) {
+  const int code = mdb_txn_begin(environment, nullptr, flags, transaction);
+  int dead = 0;
+  if (code != MDB_READERS_FULL || mdb_reader_check(environment, &dead) != 0) return code;
+  return mdb_txn_begin(environment, nullptr, flags, transaction);
 }
 
 }  // namespace
@@ -104,6 +68,7 @@ bool Status::input_output() const { return code_ == EIO; }
 bool Status::denied() const { return code_ == EACCES; }
 bool Status::segment_lost() const { return code_ == kSegmentLost; }
 std::string Status::text() const {
+  if (code_ == MDB_READERS_FULL) return "too many programs read it at once; end some and try again";
   if (code_ != kSegmentLost) return mdb_strerror(code_);
   return "a file of archived chunks cannot be read";
 }
@@ -234,7 +199,7 @@ Result<void> Environment::refuse_cut_file() const {
 Status Environment::open_tables() {
   MDB_txn* transaction = nullptr;
   const unsigned mode = options_.create ? 0U : MDB_RDONLY;
-  Status status(mdb_txn_begin(environment_, nullptr, mode, &transaction));
+  Status status(begin_transaction(environment_, mode, &transaction));
   if (!status.ok()) return status;
   for (unsigned i = 0; i < kTableCount && status.ok(); ++i) {
     const unsigned flags = (options_.create ? MDB_CREATE : 0U) |
@@ -326,6 +291,21 @@ Status Environment::check_readers() {
   return Status(mdb_reader_check(environment_, &dead));
 }
 
+std::vector<Environment::Reader> Environment::readers() {
+  std::vector<Reader> found;
+  // A line of each, "pid thread transaction"; a dash where it reads nothing just now.
+  const auto keep = [](const char* line, void* into) {
+    unsigned long long transaction = 0;
+    int process = 0;
+    if (std::sscanf(line, "%d %*x %llu", &process, &transaction) == 2) {
+      static_cast<std::vector<Reader>*>(into)->push_back({process, transaction});
+    }
+    return 0;
+  };
+  mdb_reader_list(environment_, keep, &found);
+  return found;
+}
+
 void Environment::enter() {
   std::unique_lock lock(mutex_);
   gate_.wait(lock, [this] { return !shut_; });
@@ -379,7 +359,7 @@ Status Visit::begin() {
   MDB_txn* transaction = environment_.take_spare();
   const auto attempt = [&] {
     if (transaction != nullptr) return mdb_txn_renew(transaction);
-    return mdb_txn_begin(env, nullptr, MDB_RDONLY, &transaction);
+    return begin_transaction(env, MDB_RDONLY, &transaction);
   };
   int code = attempt();
   if (code == MDB_MAP_RESIZED && environment_.options_.read_only) {

@@ -97,6 +97,12 @@ class Environment {
   Status copy_to(int descriptor);
   // Frees the slots of readers that died.
   Status check_readers();
+  // Who reads just now, in any process, and the newest transaction that each sees.
+  struct Reader {
+    int process = 0;
+    std::uint64_t transaction = 0;
+  };
+  std::vector<Reader> readers();
 
   // Reads through these from now on. Before anybody else reads.
   void attach(std::unique_ptr<Segments> segments) { segments_ = std::move(segments); }

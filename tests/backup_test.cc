@@ -207,4 +207,17 @@ TEST_CASE("a damaged backup is not put back", "[backup]") {
   CHECK_FALSE(fs::exists(into + "/data.mdb"));
 }
 
+TEST_CASE("a journal whose end is not what its head says is not copied", "[backup]") {
+  Copied world;
+  world.write(1, 20, 10);
+  const std::string older = world.place.directory() + "/older";
+  fs::copy_file(world.place.directory() + "/data.mdb", older);
+  world.write(21, 20, 10);
+  fs::rename(older, world.place.directory() + "/data.mdb");
+  const auto report = back_up(world.place.directory(), world.copy, "");
+  REQUIRE_FALSE(report);
+  CHECK(report.error().code == ExitCode::kDamaged);
+  CHECK_FALSE(fs::exists(world.copy));
+}
+
 }  // namespace daybook::backup_test

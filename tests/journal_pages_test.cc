@@ -7,6 +7,7 @@
 #include <cstring>
 #include <random>
 
+#include "journal/leaf.h"
 #include "journal/store.h"
 #include "tests/journal_forge.h"
 
@@ -238,6 +239,27 @@ TEST_CASE("a page in the place of another, an older one, and one used twice are 
   mixed.replace(0, 2 * kPageBytes, older, 0, 2 * kPageBytes);
   spit(path, mixed);
   CHECK_FALSE(judge(path).empty());
+}
+
+TEST_CASE("a plain node of a leaf lies in its page, whatever the page says", "[journal]") {
+  std::mt19937 chance(kSeed);
+  std::vector<char> page(kPageBytes);
+  std::size_t plain = 0;
+  for (int pages = 0; pages < 2'000; ++pages) {
+    for (char& byte : page) byte = static_cast<char>(chance() % 4 == 0 ? chance() : 0);
+    // Offsets that may be, of nodes that may be: a key of 8 bytes and no flags.
+    for (std::size_t at = 12; at < 80; at += 2) page[at + 1] = static_cast<char>(chance() % 18);
+    for (std::size_t at = 20; at + 8 < kPageBytes; at += 24)
+      std::memcpy(&page[at], "\0\0\x08\0", 4);
+    const store::Leaf leaf(page.data(), page.size());
+    for (std::size_t node = 0; node < 64; ++node) {
+      if (!leaf.has_plain(node)) continue;
+      ++plain;
+      CHECK(leaf.key(node).data() >= page.data());
+      CHECK(leaf.value(node).data() + leaf.value(node).size() <= page.data() + page.size());
+    }
+  }
+  CHECK(plain > 0);
 }
 
 }  // namespace daybook::journal_pages_test

@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t kSpaceBytesLow = 256u << 20;
 constexpr Duration kClockSlackMax{2'000};
 constexpr std::uint64_t kMapPercentMax = 90;
+constexpr std::uint64_t kCommitsBehindMax = 1'000;
 
 std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
@@ -88,6 +89,15 @@ void examine_map(LmdbReader& log, const Findings& findings) {
   } else {
     findings(good("it takes " + size));
   }
+}
+
+void examine_readers(const LmdbReader& log, const Findings& findings) {
+  const auto last = log.latecomer();
+  if (!last || last->commits <= kCommitsBehindMax) return;
+  findings(bad("process " + std::to_string(last->process) + " reads the journal as it was " +
+                   std::to_string(last->commits) +
+                   " commits ago: as long as it does, data.mdb grows",
+               "end it: kill " + std::to_string(last->process)));
 }
 
 void examine_snapshots(LmdbReader& log, const Findings& findings) {
@@ -173,6 +183,7 @@ void examine_contents(JournalView& view, const Findings& findings) {
   }
   examine_tail(view.log(), findings);
   examine_map(view.log(), findings);
+  examine_readers(view.log(), findings);
   examine_snapshots(view.log(), findings);
 }
 
