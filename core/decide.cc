@@ -1,5 +1,6 @@
 #include "core/decide_conversation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/command.h"
@@ -12,7 +13,9 @@ namespace {
 Decisions decide_message(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
   if (session == nullptr) return {};
-  Decisions decisions;
+  const Time sent = std::min(written_at(event), state.now);
+  Decisions decisions = close_idle(state, *session, sent, event.seq());
+  if (!decisions.empty()) return decisions;  // decide_reset() goes on
   if (comes_late(state, *session, event)) {
     if (std::optional<Event> told = idle_notice(*session)) decisions.push_back(*std::move(told));
     for (Event& one : hold_message(state, *session, event.seq()))
@@ -39,6 +42,13 @@ Decisions decide_message(const State& state, const Event& event) {
   return decisions;
 }
 
+// The message that found its conversation silent for so long begins the next one.
+Decisions decide_reset(const State& state, const Event& event) {
+  if (event.session_reset().why() != SessionReset::IDLE) return {};
+  const std::optional<Event> cause = state.history.event(event.cause());
+  return cause && cause->has_message_received() ? decide_message(state, *cause) : Decisions();
+}
+
 // What waits behind a command goes on when that is done.
 Decisions decide_noticed(const State& state, const Event& event) {
   const Session* session = state.session(event.session());
@@ -61,6 +71,7 @@ constexpr Trigger kTriggers[] = {
     {Event::kMessageReplaced, decide_moved},
     {Event::kLeafMoved, decide_moved},
     {Event::kCompactionUndone, decide_moved},
+    {Event::kSessionReset, decide_reset},
     {Event::kSessionNamed, decide_named},
     {Event::kMessageRefused, decide_refused},
     {Event::kPlaceMoved, decide_place_moved},

@@ -83,6 +83,9 @@ Decisions answer_forget(const State& state, const Session& session, const Event&
 Decisions answer_export(const State& state, const Session& session, const Event& message);
 Decisions decide_undelivered(const State& state, const Event& event);
 Decisions decide_deadline(const State& state, const Event& event);
+// Of a conversation in which nothing was said for long enough by then, and nothing but `before`
+// waits to be: a SessionReset; else nothing.
+Decisions close_idle(const State& state, const Session& session, Time until, Seq before);
 // Told with the first words after a conversation was closed by itself; nothing: it was not.
 std::optional<Event> idle_notice(const Session& session);
 

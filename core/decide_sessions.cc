@@ -339,15 +339,22 @@ Decisions decide_undelivered(const State& state, const Event& event) {
 Decisions decide_deadline(const State& state, const Event& event) {
   if (event.deadline_passed().what() == kGathered) return decide_gathered(state, event);
   const Session* session = state.session(event.session());
-  const SessionRow* row = state.directory.session(event.session());
+  if (event.deadline_passed().what() != kIdle || session == nullptr) return {};
+  return close_idle(state, *session, state.now, 0);
+}
+
+Decisions close_idle(const State& state, const Session& session, Time until, Seq before) {
+  const SessionState& talk = session.state();
+  const SessionRow* row = state.directory.session(talk.id());
   const std::int64_t idle = state.directory.settings().idle();
-  if (event.deadline_passed().what() != kIdle || state.directory.rules() < 3) return {};
-  if (session == nullptr || row == nullptr || idle <= 0 || session->busy()) return {};
-  const bool waits = !session->state().waiting().empty() || session->state().compacting() != 0;
-  const bool due = row->said() != 0 && row->said() + idle <= to_milliseconds(state.now);
-  if (waits || !due || session->state().entries().empty()) return {};
-  Event reset = session_reset(*session, 0, SessionReset::IDLE);
-  reset.mutable_session_reset()->set_silent(to_milliseconds(state.now) - row->said());
+  if (state.directory.rules() < 3 || row == nullptr || idle <= 0 || session.busy()) return {};
+  const bool waits = std::any_of(talk.waiting().begin(), talk.waiting().end(),
+                                 [before](const Waiting& one) { return one.seq() != before; });
+  const std::int64_t silent = to_milliseconds(until) - row->said();
+  if (waits || talk.compacting() != 0 || row->said() == 0 || silent < idle) return {};
+  if (talk.entries().empty()) return {};
+  Event reset = session_reset(session, 0, SessionReset::IDLE);
+  reset.mutable_session_reset()->set_silent(silent);
   return {std::move(reset)};
 }
 

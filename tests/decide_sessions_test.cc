@@ -481,6 +481,51 @@ TEST_CASE("after a start what was written meanwhile is heard before anything is 
   CHECK(chat.state().entries_size() == 0);
 }
 
+// Written by its own date so long after the story began.
+Seq write_at(Chat& chat, const std::string& text, std::int64_t date) {
+  Fact fact;
+  fact.mutable_message_received()->set_place("console:local");
+  fact.mutable_message_received()->set_date(date);
+  fact.mutable_content()->set_text(text);
+  return chat.gateway->record(std::move(fact), chat.now);
+}
+
+TEST_CASE("a message that was sent after a long silence begins anew, whoever noticed the silence",
+          "[sessions]") {
+  Chat chat(false, 3'600'000);
+  const std::int64_t began = to_milliseconds(chat.now) / 1'000;
+  chat.exchange("boats");
+  chat.pass(22 * 3'600'000);
+  SECTION("it has no date: it was sent when it came") {
+    const Seq hello = chat.say("hello");
+    CHECK(chat.kinds_after(hello) == "SessionReset NoticeIssued TurnStarted");
+    CHECK(chat.last("SessionReset").session_reset().why() == SessionReset::IDLE);
+    CHECK(chat.last("SessionReset").session_reset().silent() == 22 * 3'600'000);
+    CHECK(chat.holds("nothing was said for 22 hours"));
+    CHECK(chat.way() == "hello");
+  }
+  SECTION("by its date") {
+    write_at(chat, "hello", began + 2 * 3'600);
+    CHECK(chat.holds("nothing was said for 2 hours"));
+    CHECK(chat.way() == "hello");
+  }
+  SECTION("what was sent in time goes on, and so does what came behind it") {
+    const Seq hello = write_at(chat, "hello", began + 3'599);
+    CHECK(chat.kinds_after(hello) == "TurnStarted");
+    write_at(chat, "and", began + 22 * 3'600);
+    chat.complete(chat.turn(), "re");
+    CHECK(chat.way() == "boats | re: boats | hello | re | and");
+  }
+  SECTION("a command finds it closed, the first words hear of it") {
+    const Seq asked = chat.say("/undo");
+    CHECK(chat.kinds_after(asked) == "SessionReset NoticeIssued");
+    CHECK(chat.told() == "There is nothing to take back.");
+    const Seq hello = chat.say("hello");
+    CHECK(chat.kinds_after(hello) == "NoticeIssued TurnStarted");
+  }
+  chat.check_refolds();
+}
+
 TEST_CASE("all that have fallen silent are closed, each once, and who has not is not",
           "[sessions]") {
   Chat chat(false, 60'000);
