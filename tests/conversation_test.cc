@@ -41,6 +41,9 @@ using testing::Telling;
 //   ! fails CLASS times N the next N attempts end so
 //   ! runs out N          the next N answers come to the model's output limit
 //   ! looks N             the model uses a tool N times before it answers, as far as it may
+//   ! quotes WORDS        the next answer is what it is told in a line that begins so
+//   ! passes N            so many minutes go by
+//   ! away N              the process is gone for so many hours, longer than messages are kept
 //   ! KEY=VALUE           a field of SettingsLoaded from now on
 class Conversation {
  public:
@@ -159,10 +162,25 @@ class Conversation {
       runs_out_ = std::stoi(words.substr(9));
     } else if (words.starts_with("looks ")) {
       looks_ = std::stoi(words.substr(6));
+    } else if (words.starts_with("quotes ")) {
+      quotes_ = words.substr(7);
+    } else if (words.starts_with("passes ")) {
+      told_.pass(60'000 * std::stoll(words.substr(7)));
+    } else if (words.starts_with("away ")) {
+      stay_away(std::stoll(words.substr(5)));
     } else {
       set(words.substr(0, words.find('=')), words.substr(words.find('=') + 1));
     }
     pump();
+  }
+
+  void stay_away(std::int64_t hours) {
+    Fact gap;
+    gap.mutable_updates_gap()->set_source("telegram:1");
+    gap.mutable_updates_gap()->set_last_asked(to_milliseconds(told_.now));
+    told_.pass(hours * 3'600'000);
+    told_.crash();
+    told_.record(std::move(gap));
   }
 
   void set(const std::string& key, const std::string& value) {
@@ -263,10 +281,21 @@ class Conversation {
         complete(open, STOP, "They spoke of " + std::to_string(asked.size()) + " bytes.");
       } else if (runs_out_ > 0) {
         complete(open, LENGTH, std::to_string(runs_out_--) + " to go, ");
+      } else if (!quotes_.empty()) {
+        complete(open, STOP, line_of(*prompt, std::exchange(quotes_, {})));
       } else {
         complete(open, STOP, "re: " + asked.substr(0, 60));
       }
     }
+  }
+
+  static std::string line_of(const Prompt& prompt, const std::string& beginning) {
+    for (const PromptMessage& message : prompt.messages) {
+      if (message.role != Entry::USER) continue;
+      const std::size_t at = ("\n" + message.text).find("\n" + beginning);
+      if (at != std::string::npos) return message.text.substr(at, message.text.find('\n', at) - at);
+    }
+    return "(no such line)";
   }
 
   void complete(const OpenTurn& open, Finish finish, const std::string& text) {
@@ -316,8 +345,8 @@ class Conversation {
         const std::string& stood_in = event.turn_completed().stood_in();
         if (!stood_in.empty()) text += "\n\n(Answered by " + stood_in + ".)";
         if (told_.event(source).turn_started().kind() != ANSWER) continue;
-      } else if (event.has_turn_failed()) {
-        source = event.turn_failed().turn();
+      } else if (event.has_turn_failed() || event.has_turn_abandoned()) {
+        source = ended_turn(event);
         place = told_.event(source).turn_started().place();
         text = event.content().detail();
         const std::string kept(own_text(event));
@@ -348,6 +377,7 @@ class Conversation {
   std::string said_before_;
   int runs_out_ = 0;
   int looks_ = 0;
+  std::string quotes_;
   bool thinks_ = false;
   std::set<std::int64_t> chats_ = {kChat};
   std::int64_t message_ = 0;
