@@ -99,7 +99,7 @@ const std::vector<CommandRow>& commands() {
       {"fork", "n", "go on from before the last n messages, or from the one you reply to", true, 3},
       {"branches", "", "the ways this conversation went", true, 3},
       {"switch", "n", "go on in another branch, by number or name (also /load)", true, 3},
-      {"save", "name", "give this branch a name", true, 3},
+      {"save", "name", "call this place so: /load name comes back to it", true, 3},
       {"goal", "[text]", "what this chat is for, with lines done when: ... and never: ...", true,
        3},
       {"task", "[text]", "add a task; alone, list them; done N ends one, done N: with a note", true,

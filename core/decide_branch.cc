@@ -4,7 +4,8 @@
 // branch that /branches shows and /switch goes to.
 #include <algorithm>
 #include <charconv>
-#include <unordered_map>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "core/command.h"
@@ -12,6 +13,7 @@
 #include "core/conversations.h"
 #include "core/decide_conversation.h"
 #include "core/late.h"
+#include "core/layout.h"
 #include "core/model.h"
 #include "core/notation.h"
 #include "core/tree.h"
@@ -83,29 +85,51 @@ Decisions moved(const Asked& asked, Seq to, LeafMoved::Why why, Event told) {
   return decisions;
 }
 
-// The newest branch of this name; 0: there is none.
+// Names that lead to an entry, and the events that gave them.
+struct Names {
+  std::string text;
+  std::vector<Seq> events;
+};
+
+// An answer that was being written when its message was saved belongs to it.
+Seq with_answer(const SessionState& state, Seq entry) {
+  const Entry* found = find_entry(state, entry);
+  if (found == nullptr || found->role() != Entry::USER) return found == nullptr ? 0 : entry;
+  Seq newest = 0;
+  const int after = position_after(state, entry);
+  if (after > 0 && after < state.entries_size()) newest = state.entries(after).seq();
+  for (const Entry& one : state.aside()) {
+    if (one.parent() == entry) newest = std::max<Seq>(newest, one.seq());
+  }
+  const Entry* next = find_entry(state, newest);
+  return next != nullptr && next->role() == Entry::ASSISTANT ? newest : entry;
+}
+
+// Where each name leads; one that was given again, where it was given last.
+std::map<Seq, Names> names_of(const Asked& asked) {
+  std::map<Seq, Names> names;
+  std::set<std::string> known;
+  const auto& saved = asked.tree().saved();
+  for (auto row = saved.rbegin(); row != saved.rend(); ++row) {
+    const std::optional<Event> event = asked.state.history.event(row->event());
+    const Seq entry = with_answer(asked.tree(), row->entry());
+    if (!event || entry == 0 || !known.insert(lowered(event->content().name())).second) continue;
+    Names& here = names[entry];
+    here.text = event->content().name() + (here.text.empty() ? "" : ", ") + here.text;
+    here.events.push_back(row->event());
+  }
+  return names;
+}
+
+// Where it was saved last under this name; 0: nowhere.
 Seq find_saved(const Asked& asked, const std::string& name) {
   const auto& saved = asked.tree().saved();
   for (auto row = saved.rbegin(); row != saved.rend(); ++row) {
     const std::optional<Event> event = asked.state.history.event(row->event());
-    if (event && lowered(event->content().name()) == lowered(name)) return row->entry();
+    const bool named = event && lowered(event->content().name()) == lowered(name);
+    if (named) return with_answer(asked.tree(), row->entry());
   }
   return 0;
-}
-
-// The names that lead to each leaf.
-std::unordered_map<Seq, std::string> names_of(const Asked& asked, std::vector<Seq>* quotes) {
-  const std::unordered_map<Seq, Seq> leaves = newest_leaves(asked.tree());
-  std::unordered_map<Seq, std::string> names;
-  for (const SavedRow& row : asked.tree().saved()) {
-    const std::optional<Event> event = asked.state.history.event(row.event());
-    const auto leaf = leaves.find(row.entry());
-    if (!event || leaf == leaves.end()) continue;
-    std::string& of_leaf = names[leaf->second];
-    of_leaf += (of_leaf.empty() ? "" : ", ") + event->content().name();
-    quotes->push_back(row.event());
-  }
-  return names;
 }
 
 // Whether the open turn answers it and others before it.
@@ -195,6 +219,40 @@ Decisions go_to(const Asked& asked, Seq leaf) {
   Decisions decisions = moved(asked, leaf, LeafMoved::SWITCH, asked.reply(std::move(text), {said}));
   for (Event& one : summary) decisions.push_back(std::move(one));
   return decisions;
+}
+
+// So many of them, the newest on page 1; names that lead to no end of a branch stand behind those.
+Event branches_listed(const Asked& asked, const std::vector<Branch>& branches, std::size_t page,
+                      std::size_t pages) {
+  std::string text = "Branches, the oldest first; /switch goes to one:";
+  std::vector<Seq> quotes;
+  std::map<Seq, Names> names = names_of(asked);
+  const std::size_t end = branches.size() - (page - 1) * kBranchesShown;
+  const std::size_t begin = end - std::min(end, kBranchesShown);
+  for (std::size_t i = begin; i < end; ++i) {
+    const Branch& branch = branches[i];
+    const Seq said = said_before(asked.tree(), branch.leaf);
+    const Names& named = names[branch.leaf];
+    text += "\n" + std::to_string(i + 1) + ". " + named.text + (named.text.empty() ? "" : ": ") +
+            quoted_words(asked, said) + ", " + messages_text(branch.entries);
+    if (branch.leaf == leaf_of(asked.tree())) text += " \u2190 here";
+    quotes.push_back(said);
+    quotes.insert(quotes.end(), named.events.begin(), named.events.end());
+  }
+  for (const Branch& branch : branches) names.erase(branch.leaf);
+  for (const auto& [entry, named] : names) {
+    if (page > 1) break;
+    const Seq said = said_before(asked.tree(), entry);
+    text +=
+        "\n" + named.text + ": behind " + quoted_words(asked, said) + ", more was said after it";
+    quotes.push_back(said);
+    quotes.insert(quotes.end(), named.events.begin(), named.events.end());
+  }
+  if (page < pages) {
+    text += "\nPage " + std::to_string(page) + " of " + std::to_string(pages) +
+            "; /branches page " + std::to_string(page + 1) + " has older ones.";
+  }
+  return asked.reply(std::move(text), quotes);
 }
 
 }  // namespace
@@ -327,35 +385,35 @@ Decisions fork_conversation(const State& state, const Session& session, const Ev
 
 Decisions list_branches(const State& state, const Session& session, const Event& message) {
   const Asked asked{state, session, message, "branches"};
+  const std::string wanted = lowered(asked.arguments());
+  const auto number =
+      wanted.starts_with("page ") ? count_of(wanted.substr(5)) : std::optional<int>();
+  if (!wanted.empty() && !number) {
+    return {
+        asked.reply("/branches lists them, /branches page 2 the older ones of many; /switch N "
+                    "goes to one.")};
+  }
   const std::vector<Branch> branches = branches_of(asked.tree());
   if (branches.empty()) return {asked.reply("Nothing was said here yet.")};
-  std::string text = "Branches, the oldest first; /switch goes to one:";
-  std::vector<Seq> quotes;
-  const std::unordered_map<Seq, std::string> names = names_of(asked, &quotes);
-  const std::size_t skipped = branches.size() - std::min(branches.size(), kBranchesShown);
-  if (skipped > 0) text += "\n(" + std::to_string(skipped) + " older ones)";
-  for (std::size_t i = skipped; i < branches.size(); ++i) {
-    const Branch& branch = branches[i];
-    const Seq said = said_before(asked.tree(), branch.leaf);
-    quotes.push_back(said);
-    text += "\n" + std::to_string(i + 1) + ". ";
-    if (const auto named = names.find(branch.leaf); named != names.end()) {
-      text += named->second + ": ";
-    }
-    text += quoted_words(asked, said) + ", " + messages_text(branch.entries);
-    if (branch.leaf == leaf_of(asked.tree())) text += " \u2190 here";
+  const std::size_t page = static_cast<std::size_t>(number.value_or(1));
+  const std::size_t pages = (branches.size() + kBranchesShown - 1) / kBranchesShown;
+  if (page > pages) {
+    return {asked.reply("There is no page " + std::to_string(page) + ": here are " +
+                        std::to_string(pages) + ".")};
   }
-  return {asked.reply(std::move(text), quotes)};
+  return {branches_listed(asked, branches, page, pages)};
 }
 
 Decisions switch_branch(const State& state, const Session& session, const Event& message) {
   const Asked asked{state, session, message, "switch"};
   if (asked.arguments().empty()) {
-    return {asked.reply("/switch takes the number or the name of a branch; /branches lists them.")};
+    const bool load = lowered(message.content().text()).starts_with("/load");
+    const std::string what = load ? "/load takes a name that /save gave"
+                                  : "/switch takes the number or the name of a branch";
+    return {asked.reply(what + "; /branches lists them.")};
   }
-  const std::unordered_map<Seq, Seq> leaves = newest_leaves(asked.tree());
-  const auto saved = leaves.find(find_saved(asked, asked.arguments()));
-  if (saved != leaves.end()) return go_to(asked, saved->second);
+  const Seq saved = find_saved(asked, asked.arguments());
+  if (saved != 0) return go_to(asked, saved);
   const std::vector<Branch> branches = branches_of(asked.tree());
   const auto number = count_of(asked.arguments());
   if (!number || static_cast<std::size_t>(*number) > branches.size()) {

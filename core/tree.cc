@@ -1,6 +1,7 @@
 #include "core/tree.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "core/layout.h"
@@ -183,18 +184,6 @@ std::vector<Branch> branches_of(const SessionState& state) {
   std::sort(branches.begin(), branches.end(),
             [](const Branch& one, const Branch& other) { return one.leaf < other.leaf; });
   return branches;
-}
-
-std::unordered_map<Seq, Seq> newest_leaves(const SessionState& state) {
-  const std::unordered_map<Seq, Seq> parents = parents_of(state);
-  const std::vector<Branch> branches = branches_of(state);
-  std::unordered_map<Seq, Seq> leaves;
-  for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) {
-    for (Seq at = branch->leaf; at != 0 && leaves.emplace(at, branch->leaf).second;) {
-      at = parents.at(at);
-    }
-  }
-  return leaves;
 }
 
 }  // namespace daybook

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <functional>
-#include <unordered_map>
 #include <vector>
 
 #include "core/state.pb.h"
@@ -46,8 +45,5 @@ struct Branch {
 // Every end of the tree, the oldest leaf first; the leaf where one talks on is one of them even if
 // something lies behind it.
 std::vector<Branch> branches_of(const SessionState& state);
-
-// Of every entry the newest end behind it, or itself.
-std::unordered_map<Seq, Seq> newest_leaves(const SessionState& state);
 
 }  // namespace daybook

@@ -221,12 +221,72 @@ TEST_CASE("/branches shows every way it went, /switch goes there by number or na
   talk.write("/switch 1");
   CHECK(talk.way() == "two | re: two");
   talk.write("/switch rome");
-  CHECK(talk.way() == "one | re: one | more | re: more");
+  CHECK(talk.way() == "one | re: one");  // where it was saved
   talk.write("/switch 7");
   CHECK(talk.told().find("no such branch") != std::string::npos);
   talk.write("/switch");
   CHECK(talk.told().find("/branches lists them") != std::string::npos);
   talk.check_refolds();
+}
+
+TEST_CASE("a name leads to where it was given last, and is shown there alone", "[core]") {
+  Talk talk;
+  talk.exchange("one");
+  talk.write("/save alpha");
+  talk.exchange("two");
+  talk.write("/undo");
+  talk.exchange("three");
+  talk.write("/branches");
+  CHECK(talk.told() ==
+        "Branches, the oldest first; /switch goes to one:\n"
+        "1. \u201ctwo\u201d, 4 messages\n"
+        "2. \u201cthree\u201d, 4 messages \u2190 here\n"
+        "alpha: behind \u201cone\u201d, more was said after it");
+  talk.write("/switch alpha");
+  CHECK(talk.way() == "one | re: one");
+  talk.write("/switch alpha");
+  CHECK(talk.told() == "You are on that branch.");
+  talk.write("/switch 3");
+  talk.write("/save beta");
+  talk.write("/save Alpha");
+  talk.write("/branches");
+  CHECK(talk.told() ==
+        "Branches, the oldest first; /switch goes to one:\n"
+        "1. \u201ctwo\u201d, 4 messages\n"
+        "2. beta, Alpha: \u201cthree\u201d, 4 messages \u2190 here");
+  CHECK(talk.last("NoticeIssued").notice_issued().quotes_size() == 4);
+  talk.check_refolds();
+}
+
+TEST_CASE("what is saved while it is answered is saved with its answer", "[core]") {
+  Talk talk;
+  talk.write("one");
+  talk.write("/save alpha");
+  talk.complete(talk.open(), "re: one");
+  talk.exchange("two");
+  talk.write("/switch alpha");
+  CHECK(talk.way() == "one | re: one");
+}
+
+TEST_CASE("/branches has pages, the newest on the first", "[core]") {
+  Talk talk;
+  for (int i = 1; i <= 23; ++i) {
+    talk.exchange("talk " + std::to_string(i));
+    talk.write("/reset");
+  }
+  talk.exchange("talk 24");
+  talk.write("/branches");
+  CHECK(talk.told().find("\n4. ") == std::string::npos);
+  CHECK(talk.told().find("\n5. \u201ctalk 5\u201d") != std::string::npos);
+  CHECK(talk.told().find("\n24. \u201ctalk 24\u201d") != std::string::npos);
+  CHECK(talk.told().ends_with("\nPage 1 of 2; /branches page 2 has older ones."));
+  talk.write("/branches page 2");
+  CHECK(talk.told().find("\n1. \u201ctalk 1\u201d") != std::string::npos);
+  CHECK(talk.told().ends_with("\n4. \u201ctalk 4\u201d, 2 messages"));
+  talk.write("/branches page 3");
+  CHECK(talk.told() == "There is no page 3: here are 2.");
+  talk.write("/branches 2");
+  CHECK(talk.told().find("/branches page 2") != std::string::npos);
 }
 
 TEST_CASE("/save wants a name that is none of a number", "[core]") {

@@ -5,7 +5,6 @@
 #include <map>
 #include <random>
 #include <set>
-#include <unordered_map>
 #include <vector>
 
 #include "core/context.h"
@@ -54,18 +53,13 @@ void check_same(const SessionState& state, const Plain& plain) {
     if (!inner.contains(seq)) ends.push_back(seq);
   }
   std::vector<Seq> leaves;
-  std::map<Seq, Seq> newest;
   for (const Branch& branch : branches_of(state)) {
     leaves.push_back(branch.leaf);
     int entries = 0;
-    for (Seq at = branch.leaf; at != 0; at = plain.parents.at(at), ++entries) {
-      newest[at] = branch.leaf;
-    }
+    for (Seq at = branch.leaf; at != 0; at = plain.parents.at(at)) ++entries;
     CHECK(branch.entries == entries);
   }
   CHECK(leaves == ends);
-  const std::unordered_map<Seq, Seq> found = newest_leaves(state);
-  CHECK(std::map<Seq, Seq>(found.begin(), found.end()) == newest);
 }
 
 TEST_CASE("however the leaf moves, every entry keeps its place", "[core]") {
@@ -134,15 +128,6 @@ TEST_CASE("a summary holds where its last entry is on the way, and nowhere else"
   REQUIRE(move_leaf(&state, 4));
   CHECK(state.summary() == 100);
   CHECK(state.summary_last() == 2);
-}
-
-TEST_CASE("of every entry the newest end behind it is known", "[core]") {
-  SessionState state;
-  for (Seq seq = 1; seq <= 3; ++seq) say(&state, seq);
-  REQUIRE(move_leaf(&state, 1));
-  say(&state, 4);
-  const std::unordered_map<Seq, Seq> leaves = newest_leaves(state);
-  CHECK(leaves == std::unordered_map<Seq, Seq>{{1, 4}, {2, 3}, {3, 3}, {4, 4}});
 }
 
 }  // namespace
