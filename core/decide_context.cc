@@ -161,9 +161,20 @@ Event pins_listed(const State& state, const Session& session, const Event& messa
   return listed;
 }
 
-constexpr std::string_view kNoEntry =
-    "That is no message of this conversation. Answer the one that is meant, or write its number "
-    "behind the command; /search finds it.";
+// Why there is nothing to pin.
+std::string not_here(const Session& session, Seq entry) {
+  const auto& waiting = session.state().waiting();
+  const bool waits =
+      entry != 0 && std::any_of(waiting.begin(), waiting.end(),
+                                [entry](const Waiting& one) { return one.seq() == entry; });
+  if (waits) return "That message waits: it can be pinned when it is answered.";
+  if (entry != 0 && entry == session.state().refused()) {
+    return "That message was refused, so no prompt holds it and it cannot be pinned; /retry asks "
+           "it once more.";
+  }
+  return "That is no message of this conversation. Answer the one that is meant, or write its "
+         "number behind the command; /search finds it.";
+}
 
 }  // namespace
 
@@ -237,7 +248,7 @@ Decisions answer_pin(const State& state, const Session& session, const Event& me
   const auto reply = [&](std::string text) -> Decisions {
     return {notice(session, &message, std::move(text), "pin")};
   };
-  if (!is_here(session, entry)) return reply(std::string(kNoEntry));
+  if (!is_here(session, entry)) return reply(not_here(session, entry));
   if (is_pinned(session, entry)) return reply("It is pinned already.");
   if (pins_here(session) >= kPinsMax) {
     return reply("That many are pinned already (" + std::to_string(kPinsMax) +
@@ -262,7 +273,7 @@ Decisions answer_unpin(const State& state, const Session& session, const Event& 
     return reply("Answer the pinned message with /unpin, or write its number; /pin lists them.");
   }
   if (!is_pinned(session, entry)) {
-    return reply(is_here(session, entry) ? "It is not pinned." : std::string(kNoEntry));
+    return reply(is_here(session, entry) ? "It is not pinned." : not_here(session, entry));
   }
   Event unpinned;
   unpinned.set_session(session.state().id());

@@ -67,15 +67,23 @@ void record_summary_prompt(const State& state, const Session& session, TurnStart
 
 namespace {
 
-Error too_long(const Session& session, const TurnStarted& turn) {
+// Another policy would leave something out, but never what is asked, nor what is pinned.
+bool window_fits(const State& state, const SessionState& ahead, TurnStarted turn) {
+  turn.set_policy("window");
+  return plan_prompt(ahead, &turn, state.history);
+}
+
+Error too_long(const Session& session, const TurnStarted& turn, bool window_would_fit) {
   std::string text = "⚠ Nothing was sent: this would take about " + std::to_string(turn.tokens()) +
                      " tokens, and the policy " + turn.policy() + " has room for " +
                      std::to_string(estimated_budget(turn)) + ". ";
-  if (turn.policy() == "full") {
+  if (turn.policy() == "full" && window_would_fit) {
     text += "/compact, /policy window or /reset helps.";
   } else {
     text += "A shorter message helps";
-    text += session.state().pinned().empty() ? "." : ", or fewer pins (/pin lists them).";
+    text += session.state().pinned().empty()
+                ? "."
+                : ", or fewer pins: /pin lists them, /unpin takes one off.";
   }
   return Error{std::move(text), ExitCode::kUsage};
 }
@@ -98,7 +106,9 @@ Result<Decisions> with_choice(const State& state, const Session& session, Event 
   ahead.apply(event);
   event.clear_seq();
   TurnStarted* turn = event.mutable_turn_started();
-  if (!plan_prompt(ahead.state(), turn, state.history)) return too_long(session, *turn);
+  if (!plan_prompt(ahead.state(), turn, state.history)) {
+    return too_long(session, *turn, window_fits(state, ahead.state(), *turn));
+  }
   Decisions decisions;
   record_prompt(state, session, ahead.state(), turn, &decisions);
   decisions.push_back(std::move(event));

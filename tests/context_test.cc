@@ -167,6 +167,23 @@ TEST_CASE("full refuses what does not fit, and the message is settled", "[contex
   CHECK(session->state().entries_size() == 8);
 }
 
+TEST_CASE("full says what helps: another policy leaves out no pin, nor what is asked",
+          "[context]") {
+  const bool pinned = GENERATE(true, false);
+  Story story;
+  story.gateway->record(with_policy("full"), story.now);
+  const Seq first = story.say(words(500, "one"));
+  story.complete(story.turn(), "two");
+  if (pinned) story.say("/pin " + std::to_string(first));
+  story.say(words(pinned ? 750 : 3'000, "three"));
+  const std::string told = story.last("NoticeIssued").content().text();
+  INFO(told);
+  CHECK(told.find("Nothing was sent") != std::string::npos);
+  CHECK(told.ends_with(pinned ? "A shorter message helps, or fewer pins: /pin lists them, /unpin "
+                                "takes one off."
+                              : "A shorter message helps."));
+}
+
 TEST_CASE("a prompt that is too long for its provider is made shorter, three times", "[context]") {
   Story story;
   for (int i = 0; i < 10; ++i) exchange(story, words(30, "one"), words(30, "two"));
@@ -388,6 +405,25 @@ TEST_CASE("/pin in reply keeps a message, or the answer that stands there", "[co
   const Session* session = story.gateway->session(listed.session());
   REQUIRE(session->state().pinned_size() == 1);
   CHECK(session->state().pinned(0) == answer);
+}
+
+TEST_CASE("what waits, or was refused, cannot be pinned, and that is said", "[context]") {
+  Story story;
+  story.gateway->record(with_policy("full"), story.now);
+  story.say("one");
+  const std::string waits = std::to_string(story.say("two"));
+  for (const char* command : {"/pin ", "/unpin "}) {
+    story.say(command + waits);
+    CHECK(story.last("NoticeIssued").content().text() ==
+          "That message waits: it can be pinned when it is answered.");
+  }
+  story.complete(story.turn(), "re: one");
+  story.say("/pin " + waits);  // while it is answered it is an entry
+  CHECK(story.last("EntryPinned").entry_pinned().entry() == std::stoull(waits));
+  story.complete(story.turn(), "re: two");
+  const Seq refused = story.say(words(3'000, "three"));
+  story.say("/pin " + std::to_string(refused));
+  CHECK(story.last("NoticeIssued").content().text().starts_with("That message was refused"));
 }
 
 TEST_CASE("pins of another branch neither count nor are in the way", "[context]") {
