@@ -538,12 +538,19 @@ Decisions decide_attempt_failed(const State& state, const Event& event) {
 
 namespace {
 
+constexpr std::string_view kMakesRoom =
+    "A summary of the older messages is being made, so that it fits: /retry answers then.";
+
 // What follows when an answer is over: room is made, whoever waits is answered, a title is made.
 Decisions settle_ended(const State& state, const Session& session, const Event& event) {
   const bool too_long =
       event.turn_failed().error() == OVERFLOW && !event.turn_failed().steps_too_long();
   if (event.has_turn_completed() || too_long) {
     Decisions compaction = compact_when_due(state, session, too_long);
+    if (too_long && !compaction.empty() && state.directory.rules() >= 3) {
+      Event told = notice(session, nullptr, std::string(kMakesRoom), "compact");
+      compaction.insert(compaction.begin(), std::move(told));
+    }
     if (!compaction.empty()) return compaction;
   }
   Decisions settled = settle_waiting_messages(state, session);

@@ -93,6 +93,10 @@ TEST_CASE("a prompt that its provider found too long is followed by a compaction
     if (answered) talk.complete(talk.turn(), "the answer");
     while (!answered && !talk.summarising()) talk.fail(talk.turn(), OVERFLOW);
     REQUIRE(talk.summarising());
+    if (!answered) {
+      CHECK(talk.last("NoticeIssued").content().text() ==
+            "A summary of the older messages is being made, so that it fits: /retry answers then.");
+    }
     const Seq ended = talk.complete(talk.turn(), "short");
     CHECK(talk.kinds_after(ended) == "CompactionCompleted");
     // The next one fits, and nothing more is compacted.
