@@ -1,6 +1,7 @@
 #include "core/conversations.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -13,6 +14,7 @@ namespace daybook {
 namespace {
 
 constexpr std::size_t kTitleCharactersMax = 47;
+constexpr Seq kUnknown = ~Seq{0};
 
 // Of one conversation, from its entries.
 struct Contents {
@@ -34,6 +36,19 @@ std::unordered_map<Seq, Contents> contents_of(const SessionState& state) {
     }
   }
   return contents;
+}
+
+// The conversation that is the present one from this event on; nullopt: the one that was.
+std::optional<Seq> entered_by(const SessionState& state, const Event& event) {
+  if (event.has_session_opened()) return 0;
+  if (event.has_session_reset()) return event.seq();
+  const bool moved = event.has_leaf_moved() && event.leaf_moved().to() != 0;
+  if (!moved && !event.has_message_replaced()) return std::nullopt;
+  const Entry* entry =
+      find_entry(state, moved ? event.leaf_moved().to() : event.message_replaced().replaced());
+  if (entry != nullptr) return entry->conversation();
+  // What was gone to is erased; what was replaced only waited.
+  return moved ? std::optional<Seq>(kUnknown) : std::nullopt;
 }
 
 }  // namespace
@@ -115,6 +130,30 @@ std::vector<Conversation> conversations_of(const SessionState& state) {
     if (one.present) one.leaf = leaf_of(state);
   }
   return conversations;
+}
+
+ClosedWords::ClosedWords(const SessionState& state, Seq head, int events_max, History& history)
+    : state_(state) {
+  for (const ConversationRow& row : state.conversations()) {
+    if (row.closed()) closed_.insert(row.id());
+  }
+  if (closed_.empty()) return;
+  closed_.insert(kUnknown);
+  for (Seq seq = head; seq != 0 && events_max > 0; --events_max) {
+    const std::optional<Event> event = history.clear_event(seq);
+    if (!event || event->prev() >= seq) break;
+    if (const auto entered = entered_by(state, *event)) stretches_.push_back({seq, *entered});
+    seq = event->prev();
+  }
+}
+
+bool ClosedWords::holds(Seq seq) const {
+  if (closed_.empty()) return false;
+  if (const Entry* entry = find_entry(state_, seq)) return closed_.contains(entry->conversation());
+  for (const Stretch& stretch : stretches_) {
+    if (stretch.first <= seq) return closed_.contains(stretch.conversation);
+  }
+  return !stretches_.empty();
 }
 
 std::string title_of(const Conversation& conversation, History& history) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,28 @@ struct Conversation {
 };
 // All of them, the oldest first.
 std::vector<Conversation> conversations_of(const SessionState& state);
+
+// Which words were said in a conversation that a /forget closed and nobody went back to: those of
+// its entries, and whatever else was said in it, like what waited or a summary.
+class ClosedWords {
+ public:
+  // As `state`, which must outlive it, has it. Where any is closed, so many events of the chain
+  // from `head` back are read; of what was said before them and is no entry, nobody knows: it
+  // counts as closed unless the present conversation had begun by then.
+  ClosedWords(const SessionState& state, Seq head, int events_max, History& history);
+
+  [[nodiscard]] bool holds(Seq seq) const;
+
+ private:
+  struct Stretch {
+    Seq first = 0;
+    Seq conversation = 0;
+  };
+
+  const SessionState& state_;
+  std::set<Seq> closed_;
+  std::vector<Stretch> stretches_;  // of the chain, the newest first
+};
 
 std::string title_of(const Conversation& conversation, History& history);
 

@@ -44,7 +44,8 @@ std::optional<SearchFind> look_into(const Event& clear, const SearchQuery& query
 
 }  // namespace
 
-SearchedChain search_chain(const SearchQuery& query, Seq newest, History& history) {
+SearchedChain search_chain(const SearchQuery& query, Seq newest, History& history,
+                           const std::function<bool(Seq)>& hidden) {
   SearchedChain searched;
   std::string scratch;
   int read = 0;
@@ -55,9 +56,8 @@ SearchedChain search_chain(const SearchQuery& query, Seq newest, History& histor
     }
     const std::optional<Event> clear = history.clear_event(seq);
     if (!clear || clear->prev() >= seq) break;
-    if (auto find = look_into(*clear, query, history, scratch)) {
-      searched.finds.push_back(*std::move(find));
-    }
+    auto find = look_into(*clear, query, history, scratch);
+    if (find && !(hidden && hidden(seq))) searched.finds.push_back(*std::move(find));
     seq = clear->prev();
   }
   return searched;

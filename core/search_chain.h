@@ -6,6 +6,7 @@
 // would find the last one.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct SearchedChain {
   bool whole = true;              // the chain was read to its beginning
 };
 
-// From the event `newest` of the session's chain back.
-SearchedChain search_chain(const SearchQuery& query, Seq newest, History& history);
+// From the event `newest` of the session's chain back. What `hidden` holds of is no find.
+SearchedChain search_chain(const SearchQuery& query, Seq newest, History& history,
+                           const std::function<bool(Seq)>& hidden = {});
 
 }  // namespace daybook

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "core/conversations.h"
 #include "core/directory.h"
 #include "core/search_chain.h"
 #include "core/tools.h"
@@ -65,11 +66,16 @@ Fact ToolRunner::run(Seq request) {
   CHECK(asked && asked->has_tool_requested(), "what was attempted was requested");
   const auto words = search_words(asked->content().arguments());
   const auto query = SearchQuery::parse(words.value_or(""));
+  // While its turn is open a session is in memory, and none of its entries changes.
+  const Session* session = sessions_.held(asked->session());
   // Nothing that can be read is left of a request whose words were erased meanwhile.
-  if (!query) return tool_outcome(*asked, "Nothing was looked for.", {});
+  if (!query || session == nullptr) return tool_outcome(*asked, "Nothing was looked for.", {});
   const std::optional<Event> turn = history_.clear_event(asked->tool_requested().turn());
+  // No prompt takes anything of what a /forget closed, not by way of a tool either.
+  const ClosedWords closed(session->state(), request, kSearchedEvents, history_);
   const SearchedChain searched =
-      search_chain(*query, turn ? newest_before(turn->turn_started(), history_) : 0, history_);
+      search_chain(*query, turn ? newest_before(turn->turn_started(), history_) : 0, history_,
+                   [&closed](Seq seq) { return closed.holds(seq); });
   std::vector<Seq> quotes;
   for (const SearchFind& find : searched.finds) quotes.push_back(find.seq);
   return tool_outcome(*asked, found_text(searched), std::move(quotes));

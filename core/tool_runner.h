@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/ports.h"
+#include "core/sessions.h"
 #include "core/work.h"
 
 namespace daybook {
@@ -18,7 +19,8 @@ namespace daybook {
 class ToolRunner final : public Adapter {
  public:
   // Must outlive it.
-  ToolRunner(const Work& work, History& history) : work_(work), history_(history) {}
+  ToolRunner(const Work& work, History& history, const Sessions& sessions)
+      : work_(work), history_(history), sessions_(sessions) {}
 
   [[nodiscard]] std::string_view name() const override { return "tools"; }
   void on_event(const Event& event) override;
@@ -34,6 +36,7 @@ class ToolRunner final : public Adapter {
 
   const Work& work_;
   History& history_;
+  const Sessions& sessions_;
   bool ran_ = false;       // in this round: a search reads much, and others wait
   std::set<Seq> started_;  // requests whose outcome is on its way to the disk
 };

@@ -69,7 +69,7 @@ class StepStory : public Story {
 
   // What is due runs, until nothing is.
   void run_tools() {
-    ToolRunner runner(gateway->work(), *gateway);
+    ToolRunner runner(gateway->work(), *gateway, gateway->sessions());
     gateway->connect({&runner}, nothing_);
     for (int round = 0; round < 4; ++round) {
       gateway->turn(now);

@@ -58,6 +58,71 @@ TEST_CASE("journal_search finds what was said before the question, and nowhere e
   CHECK(story.last("ToolReturned").content().text() == "Nothing said here holds these words.");
 }
 
+// What the model finds of these words when it is asked now.
+std::string found(testing::StepStory& story, const std::string& words) {
+  story.say("what of it?");
+  story.look_for(words);
+  story.commit();
+  story.run_tools();
+  const std::string text = story.last("ToolReturned").content().text();
+  story.complete(story.turn(), "told");
+  story.commit();
+  return text;
+}
+
+const std::string kNothingFound = "Nothing said here holds these words.";
+
+TEST_CASE("journal_search finds nothing of a conversation that was forgotten", "[tools]") {
+  testing::StepStory story;
+  story.say("my own note zebra11");
+  story.complete(story.turn(), "zebra12, then");
+  story.say("and a branch zebra13");
+  story.complete(story.turn(), "yes");
+  story.say("/undo");
+  story.say("something long");
+  story.say("zebra14 has to wait");  // and is dropped
+  story.say("/forget");
+  CHECK(story.last("QueueCleared").queue_cleared().dropped_size() == 1);
+  for (const char* then : {"", "/reset", "/sessions 2"}) {
+    INFO(then);
+    if (*then != '\0') story.say(then);
+    CHECK(found(story, "zebra11") == kNothingFound);
+    CHECK(found(story, "zebra12") == kNothingFound);
+    CHECK(found(story, "zebra13") == kNothingFound);
+    CHECK(found(story, "zebra14") == kNothingFound);
+    story.crash();
+  }
+  // The person may look for it, and goes back to it: it is open again, and stays it.
+  story.say("/search zebra11");
+  CHECK(story.last("NoticeIssued").content().text().find("my own note") != std::string::npos);
+  for (const char* then : {"/sessions 1", "/reset"}) {
+    INFO(then);
+    story.say(then);
+    CHECK(found(story, "zebra11").find("you: my own note zebra11") != std::string::npos);
+    CHECK(found(story, "zebra14").find("zebra14 has to wait") != std::string::npos);
+  }
+  // What was said since is found, and nothing that was said when it was present again.
+  story.say("/sessions 1");
+  CHECK(found(story, "told").find("answer: told") != std::string::npos);
+  story.say("/forget");
+  CHECK(found(story, "zebra11") == kNothingFound);
+  CHECK(found(story, "zebra14") == kNothingFound);
+}
+
+TEST_CASE("journal_search finds no summary of what was forgotten", "[tools]") {
+  testing::StepStory story;
+  for (int i = 0; i < 6; ++i) {
+    story.say("line " + std::to_string(i));
+    story.complete(story.turn(), "yes");
+  }
+  story.say("/compact");
+  REQUIRE(story.turn().kind() == SUMMARY);
+  story.complete(story.turn(), "it was zebra15");
+  CHECK(found(story, "zebra15").find("it was zebra15") != std::string::npos);
+  story.say("/forget");
+  CHECK(found(story, "zebra15") == kNothingFound);
+}
+
 TEST_CASE("a search reads so far and finds so many", "[tools]") {
   testing::StepStory story;
   for (int i = 0; i < 12; ++i) {
@@ -75,7 +140,7 @@ TEST_CASE("a search reads so far and finds so many", "[tools]") {
 TEST_CASE("an attempt is run once, and nothing runs before it is durable", "[tools]") {
   testing::StepStory story;
   story.say("hello");
-  ToolRunner runner(story.gateway->work(), *story.gateway);
+  ToolRunner runner(story.gateway->work(), *story.gateway, story.gateway->sessions());
   story.look_for("hello");
   CHECK_FALSE(runner.due(Moment{story.now}));
   story.commit();

@@ -236,7 +236,7 @@ void Daemon::connect_telegram(std::vector<Adapter*>* adapters) {
 
 void Daemon::connect() {
   eraser_ = std::make_unique<Eraser>(gateway_->work(), *gateway_);
-  tools_ = std::make_unique<ToolRunner>(gateway_->work(), *gateway_);
+  tools_ = std::make_unique<ToolRunner>(gateway_->work(), *gateway_, gateway_->sessions());
   gatherer_ = std::make_unique<Gatherer>(gateway_->work());
   model_lists_ = std::make_unique<Slot>(make_model_lists());
   idle_watch_ = std::make_unique<IdleWatch>(gateway_->directory(), kIdlePatience);

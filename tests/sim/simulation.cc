@@ -180,7 +180,8 @@ void Simulation::boot() {
   machine_->telegram =
       std::make_unique<Telegram>(settings_, machine_->gateway->work(), [](std::string_view) {});
   machine_->eraser = std::make_unique<Eraser>(machine_->gateway->work(), *machine_->gateway);
-  machine_->tools = std::make_unique<ToolRunner>(machine_->gateway->work(), *machine_->gateway);
+  machine_->tools = std::make_unique<ToolRunner>(machine_->gateway->work(), *machine_->gateway,
+                                                 machine_->gateway->sessions());
   machine_->gatherer = std::make_unique<Gatherer>(machine_->gateway->work());
   machine_->idle_watch = std::make_unique<IdleWatch>(machine_->gateway->directory());
   std::vector<Adapter*> adapters = {machine_->eraser.get(), machine_->tools.get(),
