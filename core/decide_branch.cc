@@ -337,7 +337,8 @@ Decisions retry_answer(const State& state, const Session& session, const Event& 
   const std::optional<Event> refused = refused_message(asked);
   if (said == 0 && !refused) return {asked.reply("There is nothing to answer once more.")};
   const Result<ResolvedModel> model = model_of(state, session, asked.arguments());
-  if (!model) return {asked.reply(model.error().message + " Nothing was changed.")};
+  const std::string& name = asked.arguments();
+  if (!model) return {asked.reply(not_asked_text(state, model.error().message, name))};
   const std::int64_t user = message.message_received().user();
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
     return {asked.reply("⚠ Nothing was sent: " + stop)};
@@ -345,14 +346,17 @@ Decisions retry_answer(const State& state, const Session& session, const Event& 
   if (std::string held = held_text(state, session, message, *model); !held.empty()) {
     return {asked.reply(std::move(held))};
   }
+  Decisions decisions;
   if (refused) {
-    Event again = replaced_by(session, refused->seq(), *refused);
+    Event& again = decisions.emplace_back(replaced_by(session, refused->seq(), *refused));
     again.mutable_message_replaced()->set_answers(message.seq());
-    again.mutable_message_replaced()->set_model(asked.arguments());
-    return {std::move(again)};
+    again.mutable_message_replaced()->set_model(name);
+  } else {
+    decisions = moved(asked, said, LeafMoved::RETRY);
+    decisions.back().mutable_leaf_moved()->set_model(name);
   }
-  Decisions decisions = moved(asked, said, LeafMoved::RETRY);
-  decisions.back().mutable_leaf_moved()->set_model(asked.arguments());
+  std::string unlisted = asked_unlisted_text(state, *model, name);
+  if (!unlisted.empty()) decisions.push_back(asked.reply(std::move(unlisted)));
   return decisions;
 }
 

@@ -88,7 +88,7 @@ Decisions continue_answer(const State& state, const Session& session, const Even
   }
   const std::string& model = message.content().arguments();
   const Result<ResolvedModel> resolved = model_of(state, session, model);
-  if (!resolved) return reply(resolved.error().message + " Nothing was changed.");
+  if (!resolved) return reply(not_asked_text(state, resolved.error().message, model));
   const std::int64_t user = message.message_received().user();
   if (const std::string stop = budget_stop(state, session.state().place(), user); !stop.empty()) {
     return reply("⚠ Nothing was sent: " + stop);
@@ -103,6 +103,8 @@ Decisions continue_answer(const State& state, const Session& session, const Even
   Decisions decisions;
   if (session.busy()) decisions = cancel_turn(state, session, message.seq());
   decisions.push_back(std::move(moved));
+  std::string unlisted = asked_unlisted_text(state, *resolved, model);
+  if (!unlisted.empty()) decisions.push_back(reply(std::move(unlisted)).front());
   return decisions;
 }
 

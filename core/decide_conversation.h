@@ -19,6 +19,11 @@ namespace daybook {
 std::string model_in_use(const State& state, const Session& session);
 // " Near it: a, b.", other models whose names look like this one; or where to look for them.
 std::string near_text(const State& state, const std::string& name);
+// A command that asks this model once: why it cannot; and what is to be said where its provider
+// does not list it. No name is the model in use, of which nothing more is said.
+std::string not_asked_text(const State& state, const std::string& why, const std::string& name);
+std::string asked_unlisted_text(const State& state, const ResolvedModel& model,
+                                const std::string& name);
 Decisions answer_model(const State& state, const Session& session, const Event& message);
 Decisions answer_models(const State& state, const Session& session, const Event& message);
 Decisions answer_provider(const State& state, const Session& session, const Event& message);

@@ -77,11 +77,8 @@ Decisions switch_model(const Wish& wish, const std::string& name) {
   switched.mutable_model_switched()->set_provider(model->provider);
   switched.mutable_model_switched()->set_from(model_in_use(wish.state, wish.session));
   std::string text = "Model: " + wanted + ".";
-  const bool missing = !usual && wish.state.directory.rules() >= 3 &&
-                       missing_in_list(*model, wish.settings(), wish.catalogue());
-  if (missing) {
-    text += " The list of " + model->provider + " does not have it, which may be old." +
-            near_text(wish.state, wanted);
+  if (!usual && wish.state.directory.rules() >= 3) {
+    text += unlisted_text(*model, wanted, wish.settings(), wish.catalogue());
   }
   return wish.reply(std::move(switched), text + old_list(wish, wanted));
 }
@@ -233,16 +230,19 @@ std::string model_in_use(const State& state, const Session& session) {
 
 std::string near_text(const State& state, const std::string& name) {
   if (state.directory.rules() < 3) return {};
-  const SettingsLoaded& settings = state.directory.settings();
-  const CatalogueLoaded& catalogue = state.directory.catalogue();
-  const Result<ResolvedModel> itself = resolve_model(name, settings, catalogue);
-  std::string text;
-  for (const std::string& near : nearest_models(name, settings, catalogue)) {
-    const Result<ResolvedModel> other = resolve_model(near, settings, catalogue);
-    if (itself && other && *itself == *other) continue;
-    text += (text.empty() ? " Near it: " : ", ") + near;
-  }
-  return text.empty() ? " /models lists what there is." : text + ".";
+  return near_models_text(name, state.directory.settings(), state.directory.catalogue());
+}
+
+std::string not_asked_text(const State& state, const std::string& why, const std::string& name) {
+  return why + " Nothing was changed." + (name.empty() ? std::string() : near_text(state, name));
+}
+
+std::string asked_unlisted_text(const State& state, const ResolvedModel& model,
+                                const std::string& name) {
+  if (name.empty()) return {};
+  const std::string text =
+      unlisted_text(model, name, state.directory.settings(), state.directory.catalogue());
+  return text.empty() ? text : name + " is asked." + text;
 }
 
 std::string own_keys(const Session& session) { return keys_of(session.state()); }

@@ -454,6 +454,25 @@ std::vector<std::string> nearest_models(std::string_view name, const SettingsLoa
   return near;
 }
 
+std::string near_models_text(const std::string& name, const SettingsLoaded& settings,
+                             const CatalogueLoaded& catalogue) {
+  const Result<ResolvedModel> itself = resolve_model(name, settings, catalogue);
+  std::string text;
+  for (const std::string& near : nearest_models(name, settings, catalogue)) {
+    const Result<ResolvedModel> other = resolve_model(near, settings, catalogue);
+    if (itself && other && *itself == *other) continue;
+    text += (text.empty() ? " Near it: " : ", ") + near;
+  }
+  return text.empty() ? " /models lists what there is." : text + ".";
+}
+
+std::string unlisted_text(const ResolvedModel& model, const std::string& name,
+                          const SettingsLoaded& settings, const CatalogueLoaded& catalogue) {
+  if (!missing_in_list(model, settings, catalogue)) return {};
+  return " The list of " + model.provider + " does not have it, which may be old." +
+         near_models_text(name, settings, catalogue);
+}
+
 bool missing_in_list(const ResolvedModel& model, const SettingsLoaded& settings,
                      const CatalogueLoaded& catalogue) {
   const ProviderRow* provider = find_provider(settings.providers(), model.provider);

@@ -98,6 +98,14 @@ Result<std::string> model_at(std::string_view provider, std::string_view name,
 std::vector<std::string> nearest_models(std::string_view name, const SettingsLoaded& settings,
                                         const CatalogueLoaded& catalogue);
 
+// " Near it: a, b.", those of them that resolve to another model; or where to look for them.
+std::string near_models_text(const std::string& name, const SettingsLoaded& settings,
+                             const CatalogueLoaded& catalogue);
+
+// What is said where it is missing in the list of its provider, with what is near; else empty.
+std::string unlisted_text(const ResolvedModel& model, const std::string& name,
+                          const SettingsLoaded& settings, const CatalogueLoaded& catalogue);
+
 // Its provider lists its models, and this is none of them. The list may be old.
 bool missing_in_list(const ResolvedModel& model, const SettingsLoaded& settings,
                      const CatalogueLoaded& catalogue);

@@ -226,6 +226,71 @@ TEST_CASE("a model that its provider does not list is set, and the nearest are n
   }
 }
 
+TEST_CASE("a list of ids alone is as good for names as any", "[own]") {
+  Talk talk;
+  std::vector<ModelRow> rows;
+  for (int i = 0; i < 30; ++i) rows.emplace_back().set_id("ship-" + std::to_string(10 + i));
+  rows.emplace_back().set_id("mistral");
+  Event lists;
+  *lists.mutable_catalogue_loaded() = with_list(built_in_catalogue(), "acme", rows, talk.now);
+  talk.gateway->record(std::move(lists), talk.now);
+  talk.say("/models");
+  CHECK(talk.told().find("\n  acme:ship-10\n") != std::string::npos);
+  CHECK(talk.told().find("acme:ship-30") == std::string::npos);  // there are too many
+  talk.say("/provider acme");
+  CHECK(talk.state().model() == "acme:ship-10");
+  talk.say("/model acme:mistrl");
+  CHECK(talk.told() ==
+        "Model: acme:mistrl. The list of acme does not have it, which may be old. Near it: "
+        "acme:mistral.");
+  talk.say("/model acme:mistral");
+  CHECK(talk.told() == "Model: acme:mistral.");
+  // How large it is, nobody says.
+  talk.say("hello");
+  CHECK(talk.turn().model() == "mistral");
+  CHECK(talk.last("TurnStarted").turn_started().window_tokens() == 128'000);
+}
+
+TEST_CASE("a model that is asked once is told of as one that is set", "[own]") {
+  Talk talk;
+  Event lists;
+  std::vector<ModelRow> rows(1);
+  rows[0].set_id("mistral");
+  *lists.mutable_catalogue_loaded() = with_list(built_in_catalogue(), "acme", rows, talk.now);
+  talk.gateway->record(std::move(lists), talk.now);
+  talk.exchange("one");
+  const std::string lacking =
+      "acme:mistrl is asked. The list of acme does not have it, which may be old. Near it: "
+      "acme:mistral.";
+  for (const char* name : {"nowhere:x", "gemini/gemini-2.5-flsh", "acm:mistral"}) {
+    talk.say("/model " + std::string(name));
+    const std::string set = talk.told();
+    const Seq asked = talk.say("/retry " + std::string(name));
+    CHECK(talk.kinds_after(asked) == "NoticeIssued");
+    const std::string of = " The model stays echo.";
+    std::string expected = set;
+    CHECK(talk.told() == expected.replace(set.find(of), of.size(), " Nothing was changed."));
+  }
+  Seq asked = talk.say("/retry acme:mistrl");
+  CHECK(talk.kinds_after(asked) == "LeafMoved NoticeIssued TurnStarted");
+  CHECK(talk.told() == lacking);
+  CHECK(talk.turn().model() == "mistrl");
+  talk.check_refolds();
+  // The same of an answer that is gone on with.
+  talk.chunk(talk.turn(), "half");
+  talk.say("/stop");
+  talk.say("/continue acm:mistral");
+  CHECK(talk.holds(" Nothing was changed. Near it: acme:mistral."));
+  asked = talk.say("/continue acme:mistrl");
+  CHECK(talk.told() == lacking);
+  CHECK(talk.turn().model() == "mistrl");
+  talk.complete(talk.turn(), "and the rest");
+  // What it lists goes without a word.
+  asked = talk.say("/retry acme:mistral");
+  CHECK(talk.kinds_after(asked) == "LeafMoved TurnStarted");
+  talk.check_refolds();
+}
+
 TEST_CASE("/provider goes to the same model there, or to its default", "[own]") {
   Talk talk;
   talk.say("/model openai:gpt-4o");

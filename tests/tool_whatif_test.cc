@@ -197,6 +197,7 @@ TEST_CASE("what cannot be asked again is said in a sentence, and asks nobody", "
   refused({"--yes"}, "--model, --policy or --system");
   refused({"--model", "fake:long-name"}, "--yes");
   refused({"--model", "nobody:x", "--yes"}, "nobody");
+  refused({"--model", "echo:slw", "--yes"}, " Near it: echo:slow.");
   refused({"--policy", "half", "--yes"}, "half");
   refused({"--policy", "full", "--yes", "--turn", "x"}, "--turn 42");
   refused({"--system", "/nowhere", "--yes"}, "/nowhere");

@@ -321,7 +321,7 @@ JsonLine answered_json(const Answered& answered) {
 
 Result<bool> confirmed(const Tool& tool, const WhatifOptions& options, const std::string& model,
                        const std::string& price) {
-  const std::string sentence = "This asks " + model + ": " + price + ".";
+  const std::string sentence = "This asks " + model + ": " + price;
   if (options.yes) {
     if (!tool.json) print_line(terminal_text(sentence));
     return true;
@@ -393,15 +393,19 @@ Result<void> run_whatif(const Tool& tool, WhatifOptions options) {
   }
   if (options.policy.empty()) options.policy = recorded->prompt.policy();
   const auto model = resolve_model(options.model, now.settings(), now.catalogue());
-  if (!model) return Error{model.error().message, ExitCode::kUsage};
+  if (!model) {
+    const std::string near = near_models_text(options.model, now.settings(), now.catalogue());
+    return Error{model.error().message + near, ExitCode::kUsage};
+  }
   auto client = ControlClient::connect(control_socket_path(directory));
   if (!client) return client.error();
   if (!client->has_value()) {
     return Error{"daybookd does not run on " + directory + ", and only it asks models; start it",
                  ExitCode::kUnavailable};
   }
-  const auto agreed = confirmed(tool, options, model->model + " of " + model->provider,
-                                price_before(**view, options, *turn, *recorded, *model));
+  const std::string price = price_before(**view, options, *turn, *recorded, *model) + "." +
+                            unlisted_text(*model, options.model, now.settings(), now.catalogue());
+  const auto agreed = confirmed(tool, options, model->model + " of " + model->provider, price);
   if (!agreed) return agreed.error();
   if (!*agreed) return {};
   const Place there{directory, free_name(now, turn->seq())};
