@@ -16,8 +16,6 @@ namespace {
 constexpr std::size_t kIdBytesMax = 200;
 constexpr std::int64_t kTokensMax = 100'000'000;
 constexpr double kNanodollarsMax = 1e9;  // a dollar a token
-// It lists its models without their sizes.
-constexpr std::string_view kSizeless = "openai";
 
 std::uint32_t tokens_of(const JsonValue& value) {
   const std::int64_t tokens = value.integer_or(0);
@@ -82,9 +80,7 @@ bool same_row(const ModelRow& one, const ModelRow& other) {
 
 // What may be asked: it has a key if it needs one, and nobody on the way reads that.
 bool may_be_asked(const ProviderSettings& provider, const Result<Url>& url) {
-  if (provider.kind == "echo" || provider.name == kSizeless || !provider.usable() || !url) {
-    return false;
-  }
+  if (provider.kind == "echo" || !provider.usable() || !url) return false;
   return url->origin.tls || is_loopback(url->origin.host) || provider.insecure;
 }
 
@@ -101,7 +97,7 @@ Result<std::vector<ModelRow>> read_model_list(std::string_view body) {
   std::set<std::string> ids;
   for (const JsonValue& model : list.elements()) {
     ModelRow row = row_of(model);
-    if (row.id().empty() || row.context_tokens() == 0) continue;
+    if (row.id().empty()) continue;
     if (rows.size() == ModelLists::kRowsMax) break;
     if (ids.insert(row.id()).second) rows.push_back(std::move(row));
   }
@@ -163,19 +159,25 @@ std::optional<Due> ModelLists::due(const Moment& moment) {
   return std::nullopt;
 }
 
-// Whether a model that was known is another now, or it is time to hear of new ones or of none.
+// Whether a model that was known is another now, or it is time to hear of other ones or of none. A
+// server on this machine lists what it was started with: of others there it is always time to hear.
 bool ModelLists::is_news(const Listed& listed, const std::vector<ModelRow>& rows, Time now) const {
   std::size_t known = 0;
+  std::size_t still_there = 0;
   for (const ModelRow& row : catalogue_.rows()) {
     if (row.source() != listed.settings.name) continue;
     ++known;
     const auto found = std::find_if(rows.begin(), rows.end(), [&](const ModelRow& listed_now) {
       return listed_now.id() == row.id();
     });
-    if (found != rows.end() && !same_row(*found, row)) return true;
+    if (found == rows.end()) continue;
+    ++still_there;
+    if (!same_row(*found, row)) return true;
   }
   if (known == 0) return !rows.empty();
-  const Duration pause = known == rows.size() ? kOfNoNews : kOfNewModels;
+  const bool others = known != rows.size() || known != still_there;
+  if (others && is_loopback(listed.url.origin.host)) return true;
+  const Duration pause = others ? kOfNewModels : kOfNoNews;
   const auto last =
       std::find_if(catalogue_.lists().begin(), catalogue_.lists().end(),
                    [&](const ModelList& list) { return list.provider() == listed.settings.name; });
@@ -212,10 +214,14 @@ std::vector<Fact> ModelLists::on_reply(CallId call, Reply reply, Time now) {
     fail(listed, listed.status != 200 ? status : rows.error().message, now);
     return {};
   }
+  CatalogueLoaded more = with_list(catalogue_, listed.settings.name, *rows, now);
+  if (more.ByteSizeLong() > kCatalogueBytesMax) {
+    fail(listed, "with what others list it is too long to keep", now);
+    return {};
+  }
   listed.failed = false;
   if (!is_news(listed, *rows, now)) return {};
-  // Ahead of the disk, so that the next list adds to this one.
-  catalogue_ = with_list(std::move(catalogue_), listed.settings.name, *rows, now);
+  catalogue_ = std::move(more);  // ahead of the disk, so that the next list adds to this one
   Fact fact;
   *fact.mutable_catalogue_loaded() = catalogue_;
   return {std::move(fact)};

@@ -17,21 +17,23 @@
 
 namespace daybook {
 
-// Rows with a context size, from what GET /models answers at OpenRouter, Gemini, vLLM, Groq,
-// Mistral, llama.cpp and other servers of the same form. Prices where it tells them. An Error says
-// in plain words what is wrong with it.
+// Rows from what GET /models answers at OpenRouter, Gemini, vLLM, Groq, Mistral, llama.cpp and
+// other servers of the same form, with sizes and prices where it tells them; OpenAI and some others
+// tell ids alone. An Error says in plain words what is wrong with it.
 Result<std::vector<ModelRow>> read_model_list(std::string_view body);
 
 class ModelLists final : public Adapter {
  public:
   static constexpr Duration kEvery{24 * 3'600'000};
   static constexpr Duration kAfterFailure{3'600'000};
-  // A list that only grew is written down no oftener.
+  // One that has other models, and knows the same of those that stayed, is written down no oftener.
   static constexpr Duration kOfNewModels{7 * 24 * 3'600'000};
   // Nor one that stays as it is, whose date tells that it still holds.
   static constexpr Duration kOfNoNews{14 * 24 * 3'600'000};
   static constexpr std::size_t kBodyBytesMax = 8u << 20;
   static constexpr std::size_t kRowsMax = 2'000;
+  // Of all lists together, which are one event.
+  static constexpr std::size_t kCatalogueBytesMax = 512u << 10;
 
   // `catalogue`: what is in force. `warn` hears a sentence when a list that was there cannot be
   // had, once until it can; a server without a list is none to be warned of.

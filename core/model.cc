@@ -345,7 +345,7 @@ std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_vie
     const int weight = weight_of(row.source(), provider, catalogue);
     const int likeness = likeness_of(row.id(), model);
     const bool ours = row.source().empty();
-    if (weight == 0) continue;
+    if (weight == 0 || !says_anything(row)) continue;
     found.push_back({{weight, std::min(likeness, 1), ours ? 1 : 0, likeness}, &row});
   }
   const auto& local = catalogue.local();
@@ -367,7 +367,7 @@ std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_vie
     whole.set_output_nanodollars(0);
   }
   whole.set_id(found.empty() ? std::string(model) : found.front().row->id());
-  whole.set_source(found.empty() ? std::string(provider) : found.front().row->source());
+  whole.set_source(found.empty() ? std::string() : found.front().row->source());
   for (const auto& [rank, row] : found) {
     if (whole.context_tokens() == 0) whole.set_context_tokens(row->context_tokens());
     if (whole.output_tokens() == 0) whole.set_output_tokens(row->output_tokens());
@@ -391,6 +391,11 @@ bool takes_cache_marks(const ResolvedModel& model) {
 
 bool names_price(const ModelRow& row) {
   return row.has_input_nanodollars() || row.has_output_nanodollars();
+}
+
+bool says_anything(const ModelRow& row) {
+  return row.context_tokens() > 0 || row.output_tokens() > 0 || names_price(row) ||
+         row.has_cached_nanodollars();
 }
 
 std::vector<std::string> local_providers(const SettingsLoaded& settings) {

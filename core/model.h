@@ -53,7 +53,7 @@ bool takes_cache_marks(const ResolvedModel& model);
 // list of a provider that the user named says something of that provider's models alone, and goes
 // before the rows of this program for ever; one of a provider that is built in does until it is
 // kListFresh older than these. A model of a provider on this machine costs what one of the first
-// two says, else nothing.
+// two says, else nothing. A row without a number says nothing of any.
 std::optional<ModelRow> catalogue_row(std::string_view provider, std::string_view model,
                                       const CatalogueLoaded& catalogue);
 
@@ -67,6 +67,9 @@ std::string old_list_text(std::string_view provider, std::string_view model,
 
 // Whether it says what its model costs, be it nothing.
 bool names_price(const ModelRow& row);
+
+// Whether it says more than that there is such a model.
+bool says_anything(const ModelRow& row);
 
 // The providers on this machine that the user named.
 std::vector<std::string> local_providers(const SettingsLoaded& settings);

@@ -118,6 +118,8 @@ TEST_CASE("/export comes as a file, or with one sentence why not", "[e2e]") {
 TEST_CASE("/model switches the next turn, not the one that runs", "[e2e]") {
   World world;
   world.slow(Duration(50));
+  world.chat().with(
+      [](ChatServer& server) { server.list_models(R"({"data":[{"id":"m"},{"id":"other"}]})"); });
   world.start();
   world.say(kChat, "one words:30");
   REQUIRE(world.wait_streaming(1));

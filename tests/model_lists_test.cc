@@ -25,15 +25,18 @@ std::vector<ModelRow> rows_in(const std::string& body) {
 
 TEST_CASE("sizes and prices are read as each server writes them", "[models]") {
   const auto rows = rows_in(kOpenrouter);
-  REQUIRE(rows.size() == 2);
+  REQUIRE(rows.size() == 3);
   CHECK(rows[0].id() == "openai/gpt-4o");
   CHECK(rows[0].context_tokens() == 100'000);  // what the best provider of it takes
   CHECK(rows[0].output_tokens() == 16'384);
   CHECK(rows[0].input_nanodollars() == 2'500);
   CHECK(rows[0].output_nanodollars() == 10'000);
+  CHECK(rows[1].id() == "vendor/new.model");
   CHECK(rows[1].context_tokens() == 64'000);
   CHECK(rows[1].input_nanodollars() == 38);
   CHECK_FALSE(rows[1].has_output_nanodollars());  // -1: nobody knows
+  CHECK(rows[2].id() == "vendor/none");
+  CHECK_FALSE(says_anything(rows[2]));
   const auto free = rows_in(R"({"data":[{"id":"vendor/given","context_length":64000,
       "pricing":{"prompt":"0","completion":"0"}}]})");
   REQUIRE(free.size() == 1);
@@ -56,7 +59,12 @@ TEST_CASE("sizes and prices are read as each server writes them", "[models]") {
     REQUIRE(one.size() == 1);
     CHECK(one[0].context_tokens() == 4'096);
   }
-  CHECK(rows_in(R"({"object":"list","data":[{"id":"gpt-4o","object":"model"}]})").empty());
+  // Ids alone: llama.cpp, LM Studio, OpenAI itself.
+  const auto bare = rows_in(R"({"object":"list","data":[{"id":"mistral","object":"model"},
+      {"id":"llama3.2"},{"id":"llama3.2"},{"id":"n","context_length":-5}]})");
+  REQUIRE(bare.size() == 3);
+  CHECK(bare[0].id() == "llama3.2");
+  for (const ModelRow& row : bare) CHECK_FALSE(says_anything(row));
 }
 
 TEST_CASE("what is no list is an error, and no bytes are more than that", "[models]") {
@@ -64,9 +72,16 @@ TEST_CASE("what is no list is an error, and no bytes are more than that", "[mode
     INFO(body);
     CHECK_FALSE(read_model_list(body));
   }
-  CHECK(rows_in(R"({"data":[null,1,"x",[],{"id":5},{"id":"m","context_length":-5},
-      {"id":"m","context_length":1e9},{"id":"n","context_length":99999999999999}]})")
+  CHECK(rows_in(R"({"data":[null,1,"x",[],{"id":5},{"id":"no word","context_length":5},{"id":""},
+      {"id":")" +
+                std::string(201, 'm') + R"("}]})")
             .empty());
+  std::string many = R"({"data":[)";
+  for (std::size_t i = 0; i < ModelLists::kRowsMax + 5; ++i) {
+    many += R"({"id":"m)" + std::to_string(i) + "\"},";
+  }
+  many.back() = ']';
+  CHECK(rows_in(many + "}").size() == ModelLists::kRowsMax);
   std::minstd_rand random(7);
   for (int round = 0; round < 2'000; ++round) {
     std::string body = kOpenrouter;
@@ -139,6 +154,30 @@ TEST_CASE("a list that is much older than what we ship yields to it, where we sh
   CHECK(told("openai/gpt-4o", fresh + kListFresh * 2).empty());
 }
 
+TEST_CASE("a row of a list without numbers hides nobody's numbers", "[models]") {
+  const CatalogueLoaded without = catalogue_of(CatalogueLoaded(), CatalogueLoaded(), {"attic"});
+  CatalogueLoaded catalogue = without;
+  std::vector<ModelRow> rows(3);
+  rows[0].set_id("gpt-4o-mini");
+  rows[1].set_id("openai/gpt-4o-mini");
+  rows[2].set_id("unheard-of");
+  for (const char* provider : {"openai", "openrouter", "attic", "acme"}) {
+    catalogue = with_list(catalogue, provider, rows, Time{});
+  }
+  for (const char* provider : {"openai", "openrouter", "attic", "acme", "gemini"}) {
+    for (const char* model :
+         {"gpt-4o-mini", "openai/gpt-4o-mini", "gpt-4o-mini:free", "unheard-of"}) {
+      INFO(provider << " " << model);
+      const auto row = catalogue_row(provider, model, catalogue);
+      const auto before = catalogue_row(provider, model, without);
+      REQUIRE(row.has_value() == before.has_value());
+      if (row) CHECK(row->SerializeAsString() == before->SerializeAsString());
+      CHECK(
+          old_list_text(provider, model, catalogue, from_milliseconds(1'791'072'000'000)).empty());
+    }
+  }
+}
+
 TEST_CASE("what a server of the user's own lists is said of that server alone", "[models]") {
   ModelRow listed;
   listed.set_id("gpt-oss-20b");
@@ -156,8 +195,9 @@ struct Asking {
   std::vector<std::string> warnings;
   ModelLists lists;
 
-  explicit Asking(CatalogueLoaded catalogue = catalogue_of(CatalogueLoaded(), CatalogueLoaded()))
-      : lists({provider()}, std::move(catalogue),
+  explicit Asking(CatalogueLoaded catalogue = catalogue_of(CatalogueLoaded(), CatalogueLoaded()),
+                  ProviderSettings asked = provider())
+      : lists({std::move(asked)}, std::move(catalogue),
               [this](std::string_view sentence) { warnings.emplace_back(sentence); }) {}
 
   static ProviderSettings provider() {
@@ -224,6 +264,39 @@ TEST_CASE("a provider is asked once a day, and what is news is written down", "[
   CHECK(still[0].catalogue_loaded().lists(0).time() == to_milliseconds(asking.now));
 }
 
+TEST_CASE("a server on this machine that was started with another model is heard the next day",
+          "[models]") {
+  ProviderSettings local;
+  local.name = "local";
+  local.kind = "openai";
+  local.base_url = "http://127.0.0.1:8080/v1";
+  local.needs_key = false;
+  Asking asking(CatalogueLoaded(), local);
+  CHECK(asking.answered(asking.asked()->id, R"({"data":[{"id":"llama3.2"}]})").size() == 1);
+  asking.now += ModelLists::kEvery;
+  CHECK(asking.answered(asking.asked()->id, R"({"data":[{"id":"llama3.2"}]})").empty());
+  asking.now += ModelLists::kEvery;
+  const auto facts = asking.answered(asking.asked()->id, R"({"data":[{"id":"mistral"}]})");
+  REQUIRE(facts.size() == 1);
+  REQUIRE(facts[0].catalogue_loaded().rows_size() == 1);
+  CHECK(facts[0].catalogue_loaded().rows(0).id() == "mistral");
+}
+
+TEST_CASE("what is too long with the lists of others is not kept", "[models]") {
+  std::vector<ModelRow> rows;
+  for (std::size_t i = 0; i < ModelLists::kRowsMax; ++i) {
+    rows.emplace_back().set_id(std::to_string(i) + std::string(190, 'x'));
+  }
+  Asking asking(with_list(CatalogueLoaded(), "attic", rows, Time{}));
+  std::string list = R"({"data":[)";
+  for (const ModelRow& row : rows) list += R"({"id":")" + row.id() + "\"},";
+  list.back() = ']';
+  CHECK(asking.answered(asking.asked()->id, list + "}").empty());
+  REQUIRE(asking.warnings.size() == 1);
+  asking.now += ModelLists::kAfterFailure;
+  CHECK(asking.answered(asking.asked()->id, kOpenrouter).size() == 1);
+}
+
 TEST_CASE("a start goes on from what the journal says was asked", "[models]") {
   Asking asking;
   const auto facts = asking.answered(asking.asked()->id, kOpenrouter);
@@ -278,7 +351,14 @@ TEST_CASE("nobody is asked without a key, in the clear, or in vain", "[models]")
   CHECK_FALSE(asks(plain));
   ProviderSettings openai = Asking::provider();
   openai.name = "openai";
-  CHECK_FALSE(asks(openai));
+  openai.base_url = "https://api.openai.com/v1";
+  CHECK(asks(openai));
+  Asking asking(CatalogueLoaded(), openai);
+  const auto http = std::get<HttpCall>(asking.asked()->what);
+  CHECK(http.target.reveal() == "/v1/models");
+  REQUIRE(http.headers.size() == 2);
+  CHECK(http.headers[1].name == "Authorization");
+  CHECK(http.headers[1].value.reveal() == "Bearer sk");
   ProviderSettings echo = Asking::provider();
   echo.kind = "echo";
   CHECK_FALSE(asks(echo));

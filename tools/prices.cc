@@ -6,6 +6,7 @@
 #include <sstream>
 #include <vector>
 
+#include "core/model.h"
 #include "core/notation.h"
 #include "core/settings.h"
 
@@ -89,7 +90,9 @@ Result<CatalogueLoaded> read_prices(const std::string& file) {
 
 std::string prices_text(const CatalogueLoaded& prices) {
   std::string text;
-  for (const ModelRow& row : prices.rows()) text += notation_fields(row) + "\n";
+  for (const ModelRow& row : prices.rows()) {
+    if (says_anything(row)) text += notation_fields(row) + "\n";
+  }
   return text;
 }
 
