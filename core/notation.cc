@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "core/health.h"
+
 namespace daybook {
 namespace {
 
@@ -93,6 +95,13 @@ std::string digest_text(const std::string& bytes) {
   return out;
 }
 
+// What stands for a pause that nobody asked for.
+std::string number_text(std::int64_t number, const FieldDescriptor& field) {
+  if (field.name() == "retry_after" && number == kNotToday) return "\"not today\"";
+  if (field.name() == "retry_after" && number == kNotThisRequest) return "\"not this request\"";
+  return std::to_string(number);
+}
+
 // The value of a field: `index` counts within a repeated one and is ignored otherwise.
 std::string value_text(const Message& message, const FieldDescriptor& field, int index) {
   const auto& reflection = *message.GetReflection();
@@ -103,8 +112,9 @@ std::string value_text(const Message& message, const FieldDescriptor& field, int
       return std::to_string(many ? reflection.GetRepeatedInt32(message, &field, index)
                                  : reflection.GetInt32(message, &field));
     case FieldDescriptor::CPPTYPE_INT64:
-      return std::to_string(many ? reflection.GetRepeatedInt64(message, &field, index)
-                                 : reflection.GetInt64(message, &field));
+      return number_text(many ? reflection.GetRepeatedInt64(message, &field, index)
+                              : reflection.GetInt64(message, &field),
+                         field);
     case FieldDescriptor::CPPTYPE_UINT32:
       return std::to_string(many ? reflection.GetRepeatedUInt32(message, &field, index)
                                  : reflection.GetUInt32(message, &field));

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/health.h"
+
 namespace daybook::notation_test {
 
 Event event_at(Seq seq, SessionId session, Seq cause) {
@@ -59,6 +61,17 @@ TEST_CASE("a long list of messages shows its length, a list of numbers all of th
   Event turn;
   for (Seq seq = 1; seq <= 8; ++seq) turn.mutable_turn_started()->add_answers(seq);
   CHECK(notation(turn, {.head = false}) == "TurnStarted answers=[1 2 3 4 5 6 7 8]");
+}
+
+TEST_CASE("what stands for a pause is told in words", "[notation]") {
+  for (const auto& [pause, words] : {std::pair{kNotToday, "retry_after=\"not today\""},
+                                     {kNotThisRequest, "retry_after=\"not this request\""},
+                                     {std::int64_t{1'500}, "retry_after=1500"}}) {
+    Event event;
+    event.mutable_attempt_failed()->set_error(RATE);
+    event.mutable_attempt_failed()->set_retry_after(pause);
+    CHECK(notation(event, {.head = false}) == "AttemptFailed error=RATE " + std::string(words));
+  }
 }
 
 TEST_CASE("raw updates show their size alone", "[notation]") {
