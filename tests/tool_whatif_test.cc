@@ -184,6 +184,32 @@ TEST_CASE("an answer is told with all its calls, under the name of who gave it",
   CHECK(told["spent"]["calls"] == 2);
 }
 
+TEST_CASE("what fails is told in the words of the chat, and the list of its model before",
+          "[whatif]") {
+  Asked asked;
+  asked.world.chat().with([](world::ChatServer& server) {
+    server.direct([](const world::ChatRequest& request, int) {
+      return request.model == "gone" ? world::ChatScript::refusal(404, "{}") : world::ChatScript{};
+    });
+  });
+  const auto listed = [&] {
+    return asked.run({"log", "--kind", "CatalogueLoaded", "--json"})
+               .output.find(R"("source":"fake")") != std::string::npos;
+  };
+  for (int tries = 0; tries < 100 && !listed();) ++tries;
+  const auto done = asked.run({"whatif", kPlace, "--model", "fake:gone", "--yes"});
+  INFO(done.errors);
+  REQUIRE(done.status == 0);
+  CHECK(done.output.find("The list of fake does not have it, which may be old.") !=
+        std::string::npos);
+  CHECK(done.output.find("No answer from gone") != std::string::npos);
+  // Whoever asks in a terminal reads the same.
+  CHECK(asked.run({"ask", "--session", "terminal:x", "/model fake:gone"}).status == 0);
+  const auto said = asked.run({"ask", "--session", "terminal:x", "hello"});
+  CHECK(said.status == 0);
+  CHECK(said.output.find("No answer from gone") != std::string::npos);
+}
+
 TEST_CASE("what cannot be asked again is said in a sentence, and asks nobody", "[whatif]") {
   Asked asked;
   const auto requests = asked.requests();

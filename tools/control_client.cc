@@ -105,7 +105,8 @@ Result<ControlClient::Json> ControlClient::next() {
         "different versions: restart daybookd after an upgrade",
         ExitCode::kUnavailable};
   }
-  const auto error = line.find("error");
+  // An event may have a field of this name, too.
+  const auto error = line.contains("kind") ? line.end() : line.find("error");
   if (error != line.end() && error->is_string()) {
     const auto code = line.find("code");
     const bool known = code != line.end() && code->is_number_integer();
