@@ -102,7 +102,18 @@ void Control::expect(Connection& connection, Waiting what, std::string_view plac
   expected_.push_back({connection.id, what, connection.place, user, 0, 0, false});
 }
 
-bool Control::recorded(Expected& expected, const Event& event) {
+// Erasures of one session are recorded in the order in which they were asked for.
+void Control::learn_erasure(const Event& event) {
+  if (!event.has_session_erased() || event.session_erased().answers() != 0) return;
+  const auto meant =
+      std::find_if(expected_.begin(), expected_.end(), [&](const Expected& expected) {
+        return expected.what == Waiting::kErase && expected.session == event.session() &&
+               expected.erasure == 0;
+      });
+  if (meant != expected_.end()) meant->erasure = event.seq();
+}
+
+bool Control::recorded(const Expected& expected, const Event& event) {
   switch (expected.what) {
     case Waiting::kNothing:
       return false;
@@ -119,10 +130,6 @@ bool Control::recorded(Expected& expected, const Event& event) {
     case Waiting::kFork:
       return event.has_session_forked() && event.session_forked().place() == expected.place;
     case Waiting::kErase:
-      if (event.has_session_erased() && event.session_erased().answers() == 0 &&
-          event.session() == expected.session && expected.erasure == 0) {
-        expected.erasure = event.seq();
-      }
       return event.has_keys_destroyed() && expected.erasure != 0 &&
              event.keys_destroyed().of() == expected.erasure;
   }
@@ -202,9 +209,10 @@ void Control::begin_answer(Connection& connection, const Event& event, bool more
 }
 
 void Control::on_event(const Event& event) {
+  learn_erasure(event);
   // Facts are recorded in the order they were handed over, so the oldest expected one is meant.
   const auto meant = std::find_if(expected_.begin(), expected_.end(),
-                                  [&](Expected& fact) { return recorded(fact, event); });
+                                  [&](const Expected& fact) { return recorded(fact, event); });
   if (meant != expected_.end()) {
     const auto asked = connections_.find(meant->connection);
     const bool more = meant->more;

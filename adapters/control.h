@@ -114,7 +114,8 @@ class Control final : public Adapter {
   void expect(Connection& connection, Waiting what, std::string_view place, std::int64_t user);
   void list_pairings(Connection& connection, Time now);
 
-  static bool recorded(Expected& expected, const Event& event);
+  static bool recorded(const Expected& expected, const Event& event);
+  void learn_erasure(const Event& event);
   void begin_answer(Connection& connection, const Event& event, bool more);
   static bool settles(Connection& connection, const Event& event);
   static void follow(Connection& connection, const Event& event);

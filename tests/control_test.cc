@@ -308,6 +308,35 @@ TEST_CASE("what a gone client asked for is not taken for another's", "[control]"
   CHECK(world.lines().size() == 1);
 }
 
+TEST_CASE("two erasures of one session at a time are answered each by its own", "[control]") {
+  World world;
+  const std::string_view request = "{\"verb\":\"erase\",\"session\":7}\n";
+  const auto first = world.write(request);
+  constexpr CallId kOther = kConnection + 1;
+  world.control.on_reply(world.listener, ReplyAccepted{kOther}, kNow);
+  const auto second = world.control.on_reply(kOther, ReplyBody{std::string(request)}, kNow);
+  REQUIRE(first.size() == 2);
+  REQUIRE(second.size() == 2);
+  world.commit(first[0], 921, 7);
+  world.commit(first[1], 922, 8);
+  world.commit(second[0], 923, 7);
+  world.commit(second[1], 924, 8);
+  const auto destroyed = [&](Seq erasure) {
+    Event event;
+    event.mutable_keys_destroyed()->set_of(erasure);
+    world.commit(event, erasure + 10, erasure % 2 == 1 ? 7 : 8);
+    return world.lines();
+  };
+  CHECK(destroyed(921).size() == 1);
+  CHECK(destroyed(922).back()["done"] == true);
+  CHECK_FALSE(world.control.idle());
+  CHECK(destroyed(923).size() == 1);
+  const auto end = destroyed(924);
+  REQUIRE(end.size() == 2);
+  CHECK(end.back()["done"] == true);
+  CHECK(world.control.idle());
+}
+
 TEST_CASE("another channel's place is quoted there, and only where talk has been", "[control]") {
   World world;
   const std::string_view request =
