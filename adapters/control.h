@@ -61,6 +61,7 @@ class Control final : public Adapter {
   std::vector<Fact> on_reply(CallId call, Reply reply, Time now) override;
   [[nodiscard]] Time wake_at(Time now) const override;
   [[nodiscard]] bool idle() const override;
+  [[nodiscard]] bool is_local() const override { return true; }
 
   // Why nobody can connect; empty when listening.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }

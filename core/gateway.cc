@@ -454,9 +454,8 @@ void Gateway::take_replies(Time now) {
 }
 
 void Gateway::start_due(std::size_t index, Time now) {
-  // A post or turn left open by a dead process is settled by GatewayStarted, never carried on.
-  if (work_.seq < recovered_seq_) return;
   Connected& connected = adapters_[index];
+  if (!may_act(*connected.adapter)) return;
   const CallId base = CallId{index} << kAdapterShift;
   for (int asked = 0; asked < kDuePerTurn; ++asked) {
     const Moment moment{now, connected.barrier <= work_.seq, taking_in(), hurry_};
@@ -474,6 +473,13 @@ void Gateway::start_due(std::size_t index, Time now) {
     }
   }
   more_due_ = true;
+}
+
+// A post or turn left open by a dead process is settled by GatewayStarted, never carried on. A
+// socket that listens on this machine is no effect: nobody outside sees it, nothing of it is left
+// when the process ends, and what is answered there is what is, or that it is durable.
+bool Gateway::may_act(const Adapter& adapter) const {
+  return work_.seq >= recovered_seq_ || adapter.is_local();
 }
 
 bool Gateway::taking_in() const {
@@ -543,9 +549,9 @@ bool Gateway::durable() const {
 
 Time Gateway::wake_at(Time now) const {
   if (more_due_ || !batch_.empty()) return now;
-  if (work_.seq < recovered_seq_) return kNever;
   Time earliest = kNever;
   for (const Connected& connected : adapters_) {
+    if (!may_act(*connected.adapter)) continue;
     earliest = std::min(earliest, connected.adapter->wake_at(now));
   }
   return earliest;

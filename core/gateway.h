@@ -122,6 +122,7 @@ class Gateway : public History, public Prompts {
   void absorb();
   void show(Seq seq);
   void start_due(std::size_t index, Time now);
+  [[nodiscard]] bool may_act(const Adapter& adapter) const;
   [[nodiscard]] bool taking_in() const;
   [[nodiscard]] Snapshot work_snapshot() const;
   void add_snapshots();
@@ -150,7 +151,7 @@ class Gateway : public History, public Prompts {
   bool lost_words_read_ = false;  // since the memos were last true
   Seq next_ = 1;
   Seq snapshot_seq_ = 0;
-  Seq recovered_seq_ = 0;  // nothing is due before the restart's own decisions are durable
+  Seq recovered_seq_ = 0;  // nothing outside is due before the restart's decisions are durable
   Time last_time_{};
   bool taking_in_ = true;
   bool hurry_ = false;

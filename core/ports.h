@@ -168,6 +168,10 @@ class Adapter {
   [[nodiscard]] virtual bool idle() const = 0;
   // The same for a stop at `until`: what is owed and cannot be done by then holds nothing up.
   [[nodiscard]] virtual bool idle_by(Time /*until*/) const { return idle(); }
+
+  // Nothing it starts is seen outside this machine or outlives the process, so it may be asked
+  // before what a dead process left open is settled.
+  [[nodiscard]] virtual bool is_local() const { return false; }
 };
 
 class Transport {
