@@ -15,6 +15,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kFull =
+    "the disk that holds daybookd's journal is full, so nothing was changed: make room and try "
+    "again";
 constexpr const char* kMayNotTalk =
     "whoever talks at that place is not let in, so no answer would come: see `daybook pair list`";
 
@@ -341,7 +344,10 @@ std::vector<Fact> Control::answer(Connection& connection, std::string_view line,
     return {};
   }
   std::vector<Fact> facts;
-  if (verb == "say") {
+  const bool reads = verb == "pair" && request["action"].string_or("") == "list";
+  if (!reads && host_.waiting_for_space()) {
+    refuse(connection, {kFull, ExitCode::kBusy});
+  } else if (verb == "say") {
     facts =
         say(connection, request["place"].string_or(""), request["text"].string_or(""), line, now);
   } else if (verb == "pair") {

@@ -11,8 +11,8 @@
 //   {"verb":"fork","session":3,"at":42,"place":"terminal:idea"}
 //                                                the event, once it is durable
 //   {"verb":"erase","event":7} / "session":1 / "before":MILLISECONDS    each KeysDestroyed
-// Law: a verb that changes something is answered only after the journal has it. One request at a
-// time per connection; later lines wait. Terminals have no deliveries: they read the events.
+// Law: what changes something is answered once the journal has it, and refused while the disk is
+// full. One request at a time per connection. Terminals have no deliveries: they read the events.
 #pragma once
 
 #include <deque>
@@ -41,6 +41,8 @@ class ControlHost {
   // What is to be forgotten, session by session; all but one argument are 0. The facts to record.
   virtual Result<std::vector<Event>> erase(SessionId session, Seq event, std::int64_t before) = 0;
   [[nodiscard]] virtual const Directory& directory() const = 0;
+  // The disk is full: what is recorded now is durable nobody knows when.
+  [[nodiscard]] virtual bool waiting_for_space() const = 0;
   // core/fork.h. The fact to record.
   virtual Result<Event> fork(SessionId parent, Seq at, std::string_view place) = 0;
 };

@@ -37,6 +37,8 @@ struct FakeHost final : ControlHost {
     return std::vector<Event>{fact};
   }
   const Directory& directory() const override { return directory_; }
+  bool full = false;
+  bool waiting_for_space() const override { return full; }
   Result<Event> fork(SessionId parent, Seq at, std::string_view place) override {
     if (at == 0) return Error{"event 0 is none of session 3", ExitCode::kUsage};
     Event fact;
@@ -370,6 +372,24 @@ TEST_CASE("nothing is taken in while the gateway stops", "[control]") {
   world.run();
   CHECK(world.write(kHello).empty());
   CHECK(world.lines().back()["code"] == 75);
+}
+
+TEST_CASE("while the disk is full what reads is answered and what changes is refused",
+          "[control]") {
+  World world;
+  world.host.full = true;
+  for (const std::string change :
+       {R"({"verb":"reload"})", R"({"verb":"fork","session":3,"at":5,"place":"terminal:idea"})",
+        R"({"verb":"erase","session":7})", R"({"verb":"pair","action":"revoke","user":1})",
+        R"({"verb":"say","place":"terminal:default","text":"hello"})"}) {
+    INFO(change);
+    CHECK(world.write(change + "\n").empty());
+    CHECK(world.lines().back()["code"] == 75);
+  }
+  for (const std::string look : {R"({"verb":"status"})", R"({"verb":"pair","action":"list"})"}) {
+    world.write(look + "\n");
+    CHECK(world.lines().back()["done"] == true);
+  }
 }
 
 TEST_CASE("a pairing code approves its stranger once, whatever its spelling", "[control]") {

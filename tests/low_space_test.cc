@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include <catch2/catch.hpp>
 
@@ -126,13 +127,17 @@ struct Listener final : Adapter {
   void on_event(const Event&) override {}
   std::optional<Due> due(const Moment& moment) override {
     taking_in = moment.taking_in;
+    ++asked;
     return std::nullopt;
   }
   std::vector<Fact> on_reply(CallId, Reply, Time) override { return {}; }
   Time wake_at(Time) const override { return kNever; }
   bool idle() const override { return true; }
+  bool is_local() const override { return local; }
 
   bool taking_in = true;
+  bool local = false;
+  int asked = 0;
 };
 
 struct Nowhere final : Transport {
@@ -162,6 +167,27 @@ TEST_CASE("while space is low nothing is taken in, over a restart too, until it 
   story.gateway->record(recovered(), story.now);
   story.commit();
   CHECK(taking_in());
+}
+
+TEST_CASE("a start that is not durable yet asks only who acts on this machine alone", "[space]") {
+  Story story;
+  Nowhere nowhere;
+  Listener outside;
+  Listener inside;
+  inside.local = true;
+  story.gateway->connect({&outside, &inside}, nowhere);
+  story.log.set_waiting_for_space(true);
+  Event started;
+  started.mutable_gateway_started()->set_recovery(true);
+  story.gateway->record(std::move(started), story.now);
+  story.gateway->turn(story.now);
+  CHECK(inside.asked == 1);
+  CHECK(outside.asked == 0);
+  story.log.set_waiting_for_space(false);
+  story.log.commit_all();
+  story.gateway->turn(story.now);
+  CHECK(inside.asked == 2);
+  CHECK(outside.asked == 1);
 }
 
 TEST_CASE("while the disk lags behind nothing is taken in, and nothing is dropped", "[space]") {
@@ -255,5 +281,53 @@ TEST_CASE("a daemon on a disk that is nearly full says so once and goes on when 
   CHECK(world.tool({"replay", "--check"}).status == 0);
   CHECK(world.violations().empty());
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a daemon that starts on a full disk answers status and refuses what would change",
+          "[space]") {
+  DaemonWorld world(build_directory());
+  world.start();
+  world.say(kOwner, "hello");
+  REQUIRE(world.wait_answered(kOwner, "hello"));
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  const auto polls = [&] {
+    return world.bot().with([](BotApi& api) { return api.calls("getUpdates"); });
+  };
+  const auto before = polls();
+  const std::string sign = world.directory() + "/full";
+  std::ofstream(sign).put('!');
+  world.start({{"LD_PRELOAD", build_directory() + "/libbroken_disk.so"}, {"FULL_DISK_SIGN", sign}});
+  REQUIRE(world.daemon().wait_for_errors("is full: nothing new is taken in"));
+  Finished status = world.tool({"status"});
+  for (int again = 0; again < 100 && status.output.find("runs, pid") == status.output.npos;
+       ++again) {
+    status = world.tool({"status"});
+  }
+  CHECK(status.output.find("the disk is full") != std::string::npos);
+  for (const std::vector<std::string>& verb :
+       std::vector<std::vector<std::string>>{{"ask", "anybody?"},
+                                             {"fork", "telegram:101"},
+                                             {"reload"},
+                                             {"pair", "revoke", "101"},
+                                             {"erase", "telegram:101", "--yes"}}) {
+    const Finished refused = world.tool(verb);
+    INFO(verb[0] << ": " << refused.output << refused.errors);
+    CHECK(refused.status == 75);
+    CHECK(refused.errors.find("full") != std::string::npos);
+  }
+  CHECK(world.tool({"pair", "list"}).status == 0);
+  CHECK(polls() == before);
+  std::filesystem::remove(sign);
+  REQUIRE(world.daemon().wait_for_errors("there is space again"));
+  world.say(kOwner, "still there?");
+  CHECK(world.wait_answered(kOwner, "still there?"));
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  CHECK(world.tool({"log", "--kind", "SessionErased", "--json"}).output.empty());
+  CHECK(world.tool({"replay", "--check"}).status == 0);
+  CHECK(world.violations().empty());
+}
+#endif
 
 }  // namespace daybook::low_space_test

@@ -61,6 +61,7 @@ class Daemon final : public ControlHost {
   [[nodiscard]] std::string reload_note() const override { return reload_note_; }
   Result<std::vector<Event>> erase(SessionId session, Seq event, std::int64_t before) override;
   [[nodiscard]] const Directory& directory() const override { return gateway_->directory(); }
+  [[nodiscard]] bool waiting_for_space() const override { return gateway_->waiting_for_space(); }
 
  private:
   Result<void> load();

@@ -2,6 +2,7 @@
 // fails every call, but only those of the journal.
 //
 // BROKEN_DISK: while the file that it names is there, syncing any file fails.
+// FULL_DISK_SIGN: while that file is there, there is no room for the journal's data.mdb.
 // FULL_DISK: once a key is destroyed, this many commits succeed, and then the disk is full.
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -35,6 +36,10 @@ bool holds_destroyed_key(int descriptor) {
 }
 
 bool disk_is_full(int descriptor) {
+  const char* const sign = std::getenv("FULL_DISK_SIGN");
+  if (sign != nullptr && ::access(sign, F_OK) == 0) {
+    return path_of(descriptor).ends_with("/data.mdb");
+  }
   const char* const commits = std::getenv("FULL_DISK");
   static bool destroyed = false;
   static int left = commits == nullptr ? 0 : std::atoi(commits);
