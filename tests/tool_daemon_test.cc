@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "tests/places.h"
@@ -86,6 +87,52 @@ TEST_CASE("a journal without its seal key is not opened, and the remedy is named
   INFO(refused.errors);
   CHECK(refused.status == 65);
   CHECK(holds(refused.errors, "/seal.key is missing: restore it from a backup"));
+}
+
+TEST_CASE("--check refuses every journal that a start refuses, in the same words", "[daemon]") {
+  Alone alone;
+  const std::string data = alone.data() + "/data.mdb";
+  const auto check = [&] {
+    return run_program({build_directory() + "/daybookd", "--data", alone.data(), "--check"},
+                       alone.environment);
+  };
+  alone.start();
+  CHECK(check().status == 0);
+  CHECK(alone.stop() == 0);
+  CHECK(check().status == 0);
+  const auto read = [&] {
+    std::ifstream file(data, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const auto write = [&](const std::string& bytes) {
+    std::ofstream(data, std::ios::binary | std::ios::trunc) << bytes;
+  };
+  std::string bytes = read();
+  SECTION("a byte of its last event is another") {
+    const std::string reason = "SIGTERM or SIGINT";
+    for (std::size_t at = 0; (at = bytes.find(reason, at)) != std::string::npos; ++at) {
+      bytes[at] = 'X';
+    }
+    write(bytes);
+  }
+  SECTION("an older one is put under its newer head") {
+    alone.start();
+    CHECK(alone.stop() == 0);
+    write(bytes);
+  }
+  SECTION("its seal key is missing") {
+    REQUIRE(::unlink((alone.data() + "/seal.key").c_str()) == 0);
+  }
+  SECTION("only its head is left") { REQUIRE(::unlink(data.c_str()) == 0); }
+  const Finished refused =
+      run_program({build_directory() + "/daybookd", "--data", alone.data()}, alone.environment);
+  CHECK(refused.status == 65);
+  const Finished checked = check();
+  CHECK(checked.status == 65);
+  const auto sentence = [](const Finished& finished) {
+    return finished.errors.substr(finished.errors.find(" critical "));
+  };
+  CHECK(sentence(checked) == sentence(refused));
 }
 
 TEST_CASE("ask streams the answer through the control socket", "[daemon]") {

@@ -135,10 +135,18 @@ Result<void> Daemon::check() {
   warn_of_models(log_.log(), facts.settings_loaded(), catalogue_with(CatalogueLoaded()));
   const std::string& directory = settings_.values.journal.dir;
   if (const auto interrupted = interrupted_restore(directory)) return *interrupted;
-  if (access((directory + "/data.mdb").c_str(), F_OK) != 0) {
+  const bool made = files::exists(directory + "/" + files::kData) ||
+                    files::exists(directory + "/" + files::kHead);
+  if (!made) {
     log_.log().info("the settings are good; {} holds no journal yet", directory);
     return {};
   }
+  // As a start examines it, before anything is folded; without its lock, beside a daemon too.
+  auto reader = LmdbReader::open(directory);
+  if (!reader) return reader.error();
+  if (const auto key = files::read_seal_key(directory); !key) return key.error();
+  if (const auto tail = (*reader)->examine_tail(); !tail) return tail;
+  for (const std::string& warning : (*reader)->warnings()) log_.log().warn("{}", warning);
   auto view = JournalView::open(directory);
   if (!view) return view.error();
   log_.log().info("the settings are good; the journal in {} holds {} events", directory,
