@@ -40,6 +40,32 @@ TEST_CASE("where no daemon listens there is no client and no error", "[tool_clie
   CHECK_FALSE(client->has_value());
 }
 
+TEST_CASE("a daemon that takes in nothing and answers nothing is given up with its pid",
+          "[tool_client]") {
+  const world::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/control.sock";
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  REQUIRE(path.size() < sizeof address.sun_path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  REQUIRE(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(listen(listener, 0) == 0);
+  auto client = ControlClient::connect(path, std::chrono::milliseconds(1));
+  REQUIRE(client.has_value());
+  REQUIRE(client->has_value());
+  REQUIRE((*client)->ask({{"verb", "status"}}));
+  const auto answer = (*client)->finish();
+  REQUIRE_FALSE(answer.has_value());
+  CHECK(answer.error().code == ExitCode::kUnavailable);
+  CHECK(answer.error().message.starts_with("daybookd (pid " + std::to_string(getpid()) + ") runs"));
+  // Its queue is full: not even the connection is taken.
+  const auto second = ControlClient::connect(path, std::chrono::milliseconds(1));
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().message.find("does not answer") != std::string::npos);
+  close(listener);
+}
+
 TEST_CASE("the service manager gets one datagram a state", "[tool_client]") {
   const world::TemporaryDirectory directory;
   const std::string path = directory.path() + "/notify";

@@ -1,6 +1,11 @@
 // The tool's end of the control socket: one request at a time, answers line by line, blocking.
+//
+// Law: nobody waits without a word. A daemon that takes in no request and begins no answer within
+// kPatience is given up by who only asks; who wants something changed is told on stderr, once, and
+// waits on: the request is with the daemon and may still be done.
 #pragma once
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -19,9 +24,11 @@ class ControlClient {
  public:
   using Json = nlohmann::ordered_json;
   static constexpr std::size_t kLineBytesMax = 64u << 20;
+  static constexpr std::chrono::milliseconds kPatience{5'000};
 
   // nullopt: no daemon listens there.
-  static Result<std::optional<ControlClient>> connect(const std::string& path);
+  static Result<std::optional<ControlClient>> connect(
+      const std::string& path, std::chrono::milliseconds patience = kPatience);
   ControlClient(ControlClient&& other) noexcept;
   ControlClient& operator=(ControlClient&&) = delete;
   ControlClient(const ControlClient&) = delete;
@@ -37,9 +44,14 @@ class ControlClient {
 
  private:
   explicit ControlClient(int socket) : socket_(socket) {}
+  Result<void> heed_silence();
+  // "daybookd (pid 4711)"
+  [[nodiscard]] std::string peer() const;
 
   int socket_;
   std::string buffer_;
+  enum class Silence { kEndsIt, kIsTold, kIsFine };
+  Silence silence_ = Silence::kEndsIt;
 };
 
 // Asks the daemon of this journal: the answer's last line; nullopt when none runs.

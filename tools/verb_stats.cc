@@ -59,7 +59,11 @@ Result<Surroundings> look_around(JournalView& view) {
     around.waiting += static_cast<std::size_t>(session->state().waiting_size());
   }
   auto answer = ask_daemon(view.directory(), {{"verb", "status"}});
-  if (!answer) return answer.error();
+  if (!answer) {
+    // The rest is read from the journal, which needs no daemon.
+    std::fprintf(stderr, "daybook: %s\n", answer.error().message.c_str());
+    return around;
+  }
   if (answer->has_value()) around.commits = (**answer)["status"].value("commits", StatusJson());
   return around;
 }
@@ -136,7 +140,7 @@ std::string microseconds_text(std::uint64_t microseconds) {
 void print_commits(const Tool& tool, const StatusJson& commits) {
   print_line("");
   if (commits.is_null()) {
-    print_line("Commit latencies are known to a running daybookd alone, and none runs.");
+    print_line("Commit latencies are known to a running daybookd alone, and none answers.");
     return;
   }
   print_line(bold(tool, "commits since daybookd started: " + status_histogram_text(commits)));
