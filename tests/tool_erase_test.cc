@@ -153,6 +153,31 @@ TEST_CASE("an erasure names the forks that lose by it, and takes a message as it
   CHECK(world.lines_with("CANARY-of-the-secret").empty());
 }
 
+TEST_CASE("a post that is to be erased takes along what it shows", "[erase]") {
+  World world;
+  world.start();
+  world.talk();
+  world.stop();
+  const std::string kind = GENERATE(as<std::string>(), "PostAttempted", "ReplyPosted");
+  const std::string rows = world.tool({"log", "--kind", kind, "--json"}).output;
+  const auto at = [&](const std::string& key) {
+    return std::to_string(std::stoull(rows.substr(rows.find(key) + key.size())));
+  };
+  const std::string seq = at("{\"seq\":");
+  const std::string source = at("\"source\":");
+  const std::string note = "Event " + seq + " (" + kind + ") shows event " + source;
+  const Finished asked = world.tool({"erase", seq});
+  INFO(asked.errors);
+  CHECK(asked.status == 64);
+  CHECK(asked.errors.find(note) != std::string::npos);
+  const Finished erased = world.tool({"erase", seq, "--yes"});
+  INFO(erased.output << erased.errors);
+  CHECK(erased.status == 0);
+  CHECK(erased.output.find(note) != std::string::npos);
+  CHECK(erased.output.find("Erased: 0 messages, 1 answer; words of ") != std::string::npos);
+  CHECK(world.tool({"erase", source, "--yes"}).output.starts_with("Nothing is left there"));
+}
+
 TEST_CASE("a fork that begins before what is erased loses nothing", "[erase]") {
   World world;
   world.start();

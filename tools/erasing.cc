@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/codec.h"
+#include "core/directory.h"
 #include "core/erasure.h"
 #include "journal/files.h"
 #include "tools/progress.h"
@@ -129,8 +130,10 @@ Result<std::vector<Event>> whole_session(Gateway& gateway, Log& log, SessionId i
   return erasure_facts(gateway.directory(), *row, {.from = id, .upto = newest_of(*row)}, history);
 }
 
-Result<std::vector<Event>> one_event(Gateway& gateway, Log& log, Seq seq) {
-  const auto event = gateway.clear_event(seq);
+Result<std::vector<Event>> one_event(Gateway& gateway, Log& log, Seq named) {
+  const auto named_event = gateway.clear_event(named);
+  const Seq seq = named_event ? shown_by(*named_event) : named;
+  const auto event = seq == named ? named_event : gateway.clear_event(seq);
   if (!event) return Error{"there is no event " + std::to_string(seq), ExitCode::kUsage};
   const SessionRow* row = gateway.directory().session(event->session());
   if (row == nullptr) {
@@ -212,6 +215,12 @@ Result<std::vector<Event>> plan_erasures(Gateway& gateway, Log& log, const Erasu
   if (order.before > 0) return before(gateway, log, order.before);
   return Error{"say what is to be erased: a session, an event, or all before a time",
                ExitCode::kUsage};
+}
+
+Seq shown_by(const Event& event) {
+  const bool shows = event.has_post_attempted() || event.has_reply_posted() ||
+                     event.has_reply_edited() || event.has_delivery_delayed();
+  return shows ? subject_of(event) : event.seq();
 }
 
 NamedEvents::NamedEvents(const std::vector<Event>& erasures) {

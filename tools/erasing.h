@@ -26,6 +26,10 @@ struct ErasureOrder {
 // `log` is the gateway's. An Error says why it cannot be done.
 Result<std::vector<Event>> plan_erasures(Gateway& gateway, Log& log, const ErasureOrder& order);
 
+// A post or an edit has no words of its own: the turn or notice whose words it shows. Of any other
+// event that event.
+[[nodiscard]] Seq shown_by(const Event& event);
+
 // What erasures name, as stretches of the journal to be read: an event lies in one at most, however
 // many sessions' ranges reach over it.
 class NamedEvents {

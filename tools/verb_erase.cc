@@ -45,6 +45,7 @@ struct Inventory {
   std::vector<Seq> seqs;            // with words, or with such as are erased
   std::map<SessionId, Seq> oldest;  // event with words that goes, by session
   std::vector<LosingFork> forks;
+  std::string instead;  // a sentence: what was named is not what goes
   Residue words;
 };
 
@@ -76,10 +77,7 @@ Result<ErasureOrder> read_order(JournalView& view, const EraseArguments& argumen
   } else if (arguments.what.find("@m") != std::string::npos) {
     auto seq_of_it = moment_of(view, arguments.what);
     if (!seq_of_it) return seq_of_it.error();
-    auto message = view.event(*seq_of_it);
-    if (!message) return message.error();
-    // One of ours shows a turn or a notice.
-    order.event = message->has_reply_posted() ? message->reply_posted().source() : message->seq();
+    order.event = *seq_of_it;
   } else {
     return session.error();
   }
@@ -127,9 +125,18 @@ std::vector<LosingFork> forks_that_lose(JournalView& view, const Inventory& inve
   return forks;
 }
 
+// "Event 57 (ReplyPosted) shows event 40: that one goes"
+std::string instead_text(JournalView& view, Seq named) {
+  const auto event = named == 0 ? std::nullopt : view.gateway().clear_event(named);
+  if (!event || shown_by(*event) == named) return {};
+  return "Event " + std::to_string(named) + " (" + kind_name(*event) + ") shows event " +
+         std::to_string(shown_by(*event)) + ": that one goes";
+}
+
 // What is asked for, and what was and is still due: both go.
 Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
   Inventory inventory;
+  inventory.instead = instead_text(view, order.event);
   auto facts = plan_erasures(view.gateway(), view.log(), order);
   if (!facts) return facts.error();
   inventory.facts = std::move(facts).value();
@@ -188,9 +195,11 @@ Result<void> confirm(const EraseArguments& arguments, const Inventory& inventory
   const std::string forks = forks_text(inventory.forks);
   if (isatty(STDIN_FILENO) == 0) {
     return Error{"nobody is there to ask: add --yes to erase " + inventory_text(inventory) +
-                     (forks.empty() ? "" : "; who reads some of it and loses that: " + forks),
+                     (forks.empty() ? "" : "; who reads some of it and loses that: " + forks) +
+                     (inventory.instead.empty() ? "" : ". " + inventory.instead),
                  ExitCode::kUsage};
   }
+  if (!inventory.instead.empty()) print_line(inventory.instead + ".");
   print_line("This erases " + inventory_text(inventory) + ".");
   if (inventory.due > 0) print_line(erasures_due_text(inventory.due) + ": this does it.");
   if (!forks.empty()) print_line("Who reads some of it and loses that: " + forks + ".");
@@ -263,6 +272,7 @@ void tell(const Tool& tool, const std::string& directory, const Inventory& inven
                 {"bytes_searched", search.bytes}});
     return;
   }
+  if (!inventory.instead.empty()) print_line(inventory.instead + ".");
   if (nothing && inventory.seqs.empty()) {
     print_line("Nothing is left there to erase.");
   } else if (nothing) {
