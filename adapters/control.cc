@@ -18,6 +18,8 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFull =
     "the disk that holds daybookd's journal is full, so nothing was changed: make room and try "
     "again";
+constexpr const char* kCrowded = "32 connections are open to it, and it takes no more";
+static_assert(Control::kConnectionsMax == 32);
 constexpr const char* kMayNotTalk =
     "whoever talks at that place is not let in, so no answer would come: see `daybook pair list`";
 
@@ -242,6 +244,7 @@ std::optional<Due> Control::write_due(Connection& connection) {
 std::optional<Due> Control::due(const Moment& moment) {
   taking_in_ = moment.taking_in;
   now_ = moment.now;
+  if (trouble_ == kCrowded && connections_.size() <= kConnectionsMax / 2) trouble_.clear();
   if (listening_ == 0 && moment.now >= listen_at_) {
     listening_ = next_call_++;
     return Call{listening_, ListenCall{path_}};
@@ -276,15 +279,22 @@ std::optional<Due> Control::due(const Moment& moment) {
                         true}};
 }
 
+// The limit counts as left only when half of the connections are gone, so that a crowd around it is
+// told of once.
+void Control::accept(CallId connection) {
+  if (connections_.size() < kConnectionsMax) {
+    if (trouble_ != kCrowded) trouble_.clear();
+    connections_[connection].id = connection;
+  } else {
+    trouble_ = kCrowded;
+    unwanted_.push_back(connection);
+  }
+}
+
 std::vector<Fact> Control::on_reply(CallId call, Reply reply, Time now) {
   if (call == listening_) {
     if (const auto* accepted = std::get_if<ReplyAccepted>(&reply)) {
-      trouble_.clear();
-      if (connections_.size() < kConnectionsMax) {
-        connections_[accepted->connection].id = accepted->connection;
-      } else {
-        unwanted_.push_back(accepted->connection);
-      }
+      accept(accepted->connection);
     } else if (const auto* failed = std::get_if<ReplyFailed>(&reply)) {
       trouble_ = failed->detail;
       listening_ = 0;

@@ -65,7 +65,7 @@ class Control final : public Adapter {
   [[nodiscard]] bool idle() const override;
   [[nodiscard]] bool is_local() const override { return true; }
 
-  // Why nobody can connect; empty when listening.
+  // Why nobody, or nobody else, can connect; empty when listening.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
  private:
@@ -119,6 +119,7 @@ class Control final : public Adapter {
 
   static bool recorded(const Expected& expected, const Event& event);
   void learn_erasure(const Event& event);
+  void accept(CallId connection);
   void begin_answer(Connection& connection, const Event& event, bool more);
   static bool settles(Connection& connection, const Event& event);
   static void follow(Connection& connection, const Event& event);

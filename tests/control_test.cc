@@ -535,6 +535,19 @@ TEST_CASE("connections beyond the limit are told and closed", "[control]") {
   }
   CHECK(world.lines().back()["code"] == 75);
   CHECK(world.closed);
+  // One trouble, however many come and go around the limit.
+  CHECK(world.control.trouble() == "32 connections are open to it, and it takes no more");
+  const auto hang_up = [&](CallId id) {
+    world.control.on_reply(kConnection + id, ReplyFailed{}, kNow);
+    world.run();
+  };
+  hang_up(1);
+  world.control.on_reply(world.listener, ReplyAccepted{kConnection + 100}, kNow);
+  CHECK_FALSE(world.control.trouble().empty());
+  for (CallId id = 2; id <= Control::kConnectionsMax / 2; ++id) hang_up(id);
+  CHECK_FALSE(world.control.trouble().empty());
+  hang_up(100);
+  CHECK(world.control.trouble().empty());
 }
 
 TEST_CASE("a socket that cannot be opened is tried again later", "[control]") {

@@ -1,6 +1,7 @@
 // The daemon and the verbs that talk to it, as processes: control socket, reload, stop, exit codes.
 #include "tools/daemon.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
@@ -133,6 +134,29 @@ TEST_CASE("--check refuses every journal that a start refuses, in the same words
     return finished.errors.substr(finished.errors.find(" critical "));
   };
   CHECK(sentence(checked) == sentence(refused));
+}
+
+TEST_CASE("a daemon without a file to spare says so once, and once when it has one", "[daemon]") {
+  Alone alone;
+  alone.start();
+  rlimit before{};
+  REQUIRE(::prlimit(alone.process->id(), RLIMIT_NOFILE, nullptr, &before) == 0);
+  const std::string files = "/proc/" + std::to_string(alone.process->id()) + "/fd/";
+  rlim_t unused = 0;
+  for (struct stat found{}; ::lstat((files + std::to_string(unused)).c_str(), &found) == 0;) {
+    ++unused;
+  }
+  const rlimit few{unused, before.rlim_max};
+  REQUIRE(::prlimit(alone.process->id(), RLIMIT_NOFILE, &few, nullptr) == 0);
+  CHECK(alone.tool({"status"}).status == 69);
+  CHECK(alone.process->wait_for_errors("no further file or connection can be opened"));
+  CHECK(alone.tool({"status"}).status == 69);
+  REQUIRE(::prlimit(alone.process->id(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  CHECK(alone.process->wait_for_errors("files and connections can be opened again"));
+  CHECK(alone.tool({"status"}).status == 0);
+  CHECK(alone.stop() == 0);
+  const std::string told = alone.process->errors();
+  CHECK(told.find("no further file") == told.rfind("no further file"));
 }
 
 TEST_CASE("ask streams the answer through the control socket", "[daemon]") {

@@ -424,6 +424,19 @@ void Daemon::watch_space(Time now) {
   gateway_->record(std::move(*fact), now);
 }
 
+// The loop itself turns away who connects then, and says nothing.
+void Daemon::watch_descriptors(Time now) {
+  const auto changed = descriptors_.look(now);
+  if (!changed) return;
+  if (*changed) {
+    log_.log().warn(
+        "no further file or connection can be opened (EMFILE): who connects is turned away; raise "
+        "the limit, `ulimit -n` or LimitNOFILE= of its unit");
+  } else {
+    log_.log().info("files and connections can be opened again");
+  }
+}
+
 std::string Daemon::low_space_sentence() const {
   return "only " + std::to_string(journal_->free_bytes() >> 20) + " MiB are free for " +
          settings_.values.journal.dir + ": nothing new is taken in until there are " +
@@ -445,6 +458,7 @@ Result<bool> Daemon::iterate() {
   if (auto error = trouble(); error.has_value()) return *error;
   tell_control_trouble();
   tell_full_disk();
+  watch_descriptors(now);
   if (!stopping_.has_value() && input_is_over()) begin_stop("end of input", Duration(0));
   if (stopping_.has_value()) {
     const Time end = stopping_->deadline + kLastWords;
@@ -454,6 +468,7 @@ Result<bool> Daemon::iterate() {
   if (!gateway_->waiting_for_space() && !stopping_.has_value()) {
     wake_at = std::min(wake_at, space_.wake_at(gateway_->directory().space_low()));
   }
+  wake_at = std::min(wake_at, descriptors_.wake_at());
   if (stopping_.has_value()) {
     const Time next = stopping_->deadline;
     wake_at = std::min(wake_at, now < next ? next : next + kLastWords);
@@ -492,7 +507,11 @@ void Daemon::tell_control_trouble() {
   const std::string now = control_ == nullptr ? std::string() : control_->trouble();
   if (now == control_trouble_) return;
   control_trouble_ = now;
-  if (!now.empty()) log_.log().warn("daybook cannot talk to this daemon: {}", now);
+  if (!now.empty()) {
+    log_.log().warn("daybook cannot talk to this daemon: {}", now);
+  } else {
+    log_.log().info("daybook can talk to this daemon again");
+  }
 }
 
 void Daemon::close() {
@@ -544,6 +563,7 @@ std::string Daemon::status_json() const {
     trouble.push_back("the disk is full: nothing is taken in until there is space");
   }
   if (gateway_->directory().space_low()) trouble.push_back(low_space_sentence());
+  if (descriptors_.exhausted()) trouble.push_back("no further file or connection can be opened");
   if (!control_trouble_.empty()) trouble.push_back("the control socket: " + control_trouble_);
   if (stopping_.has_value()) trouble.push_back("stopping: " + stopping_->reason);
   if (!trouble.empty()) status["trouble"] = std::move(trouble);

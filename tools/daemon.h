@@ -23,6 +23,7 @@
 #include "core/settings.h"
 #include "core/tool_runner.h"
 #include "journal/lmdb_log.h"
+#include "tools/descriptors.h"
 #include "tools/log_line.h"
 #include "tools/settings_file.h"
 #include "tools/slot.h"
@@ -89,6 +90,7 @@ class Daemon final : public ControlHost {
   void tell_control_trouble();
   void tell_full_disk();
   void watch_space(Time now);
+  void watch_descriptors(Time now);
   [[nodiscard]] std::string low_space_sentence() const;
   void begin_stop(const std::string& reason, Duration grace);
   [[nodiscard]] bool input_is_over() const;
@@ -125,6 +127,7 @@ class Daemon final : public ControlHost {
   std::optional<Stopping> stopping_;
   bool full_disk_told_ = false;
   SpaceWatch space_;
+  DescriptorWatch descriptors_;
   Time quiet_at_ = kNever;
   bool signalled_ = false;       // a stop signal came
   std::string control_trouble_;  // as last told

@@ -1,8 +1,11 @@
 #include "tools/descriptors.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 namespace daybook {
@@ -25,6 +28,17 @@ Result<void> claim_descriptors(std::string_view program, std::uint64_t least) {
                    " files at once and needs " + std::to_string(least) +
                    ": raise the limit, `ulimit -n 1024` or LimitNOFILE= of its unit",
                ExitCode::kSettings};
+}
+
+std::optional<bool> DescriptorWatch::look(Time now) {
+  if (now < next_) return std::nullopt;
+  next_ = now + kEvery;
+  const int spare = ::open("/", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+  const bool none = spare < 0 && (errno == EMFILE || errno == ENFILE);
+  if (spare >= 0) ::close(spare);
+  if (none == exhausted_) return std::nullopt;
+  exhausted_ = none;
+  return none;
 }
 
 }  // namespace daybook
