@@ -8,10 +8,12 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "journal/layout.h"
+#include "journal/lmdb_log.h"
 #include "journal/opening.h"
 #include "journal/reading.h"
 #include "journal/verify.h"
@@ -44,6 +46,13 @@ class Archiver {
       : opened_(std::move(opened)), options_(options), environment_(*opened_.environment) {}
 
   Result<Archived> run() {
+    Result<Archived> done = move_chunks();
+    if (!done) clear_away();
+    return done;
+  }
+
+ private:
+  Result<Archived> move_chunks() {
     archived_.bytes_before = data_bytes();
     Result<void> done = learn_keys();
     if (done) done = write_segment();
@@ -58,7 +67,13 @@ class Archiver {
     return archived_;
   }
 
- private:
+  // What nobody refers to, and may lie on a disk that is full.
+  void clear_away() const {
+    if (!draft_.empty()) ::unlink(draft_.c_str());
+    if (segment_is_ours_) ::unlink(added_.path.c_str());
+    std::ignore = files::remove_flat(draft());
+  }
+
   [[nodiscard]] const std::string& directory() const { return options_.directory; }
   [[nodiscard]] std::string data() const { return directory() + "/" + files::kData; }
   [[nodiscard]] std::uint64_t data_bytes() const {
@@ -159,7 +174,9 @@ class Archiver {
                   std::to_string(record::seq_of(added_.first)) + "-" +
                   std::to_string(record::seq_of(added_.last)) + "-" +
                   hex(view(hash_.finish()).substr(0, kNameDigestBytes));
+    const bool new_here = !files::exists(added_.path);
     Result<void> done = files::move_into_place(draft_, added_.path);
+    segment_is_ours_ = done && new_here;
     if (done) done = files::sync_directory(options_.into);
     archived_.path = added_.path;
     return done;
@@ -197,7 +214,10 @@ class Archiver {
   }
 
   [[nodiscard]] Error cannot_write(const Status& status) const {
-    Error error = status.error("cannot write", draft() + "/" + files::kData);
+    // A write that ends in the middle, as on a full disk, is EIO to LMDB.
+    const bool full = status.input_output() && files::free_bytes(draft()) < LmdbLog::kFullBytes;
+    Error error =
+        (full ? Status(ENOSPC) : status).error("cannot write", draft() + "/" + files::kData);
     error.message += "; archiving needs room for a second data.mdb; nothing was moved";
     return error;
   }
@@ -265,6 +285,7 @@ class Archiver {
     if (::unlink(lock.c_str()) != 0 && errno != ENOENT) {
       return files::system_error("remove", lock, errno);
     }
+    segment_is_ours_ = false;  // the journal's from here on
     Result<void> done = files::move_into_place(draft() + "/" + files::kData, data());
     if (done) done = files::sync_directory(directory());
     if (done) done = files::remove_flat(draft());
@@ -302,6 +323,7 @@ class Archiver {
   Environment& environment_;
   std::string draft_;
   SegmentPlace added_;
+  bool segment_is_ours_ = false;  // made now, and no journal refers to it yet
   std::vector<KeyId> keys_;
   Sha256 hash_;  // of what was added
   Seq last_ = 0;

@@ -38,6 +38,7 @@ std::string parent_of(const std::string& path) {
 
 Error cannot_create(const std::string& path, int error_number) {
   Error error = system_error("create", path, error_number);
+  if (error_number == ENOSPC) return error;  // the remedy goes without saying
   error.message += "; choose another place for the journal with journal.dir or --data";
   return error;
 }

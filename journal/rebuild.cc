@@ -1,5 +1,6 @@
 #include "journal/rebuild.h"
 
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -22,6 +23,12 @@ std::string bytes_of(Seq seq) {
   return bytes;
 }
 
+// A write that ends in the middle, as on a full disk, is EIO to LMDB.
+Error cannot_write(const Status& status, const std::string& directory) {
+  const bool full = status.input_output() && files::free_bytes(directory) < LmdbLog::kFullBytes;
+  return (full ? Status(ENOSPC) : status).error("cannot write the journal in", directory);
+}
+
 }  // namespace
 
 Rebuilder::Rebuilder(store::Environment& environment, std::string seal_key,
@@ -36,10 +43,10 @@ Result<void> Rebuilder::add(const std::vector<StoredEvent>& events,
   if (!transaction_) {
     transaction_.emplace(environment_);
     const Status begun = transaction_->begin();
-    if (!begun.ok()) return begun.error("cannot write the journal in", environment_.directory());
+    if (!begun.ok()) return cannot_write(begun, environment_.directory());
   }
   const Status status = put(events, externals);
-  if (!status.ok()) return status.error("cannot write the journal in", environment_.directory());
+  if (!status.ok()) return cannot_write(status, environment_.directory());
   uncommitted_ += events.size();
   return uncommitted_ < kTransactionEvents ? Result<void>() : commit();
 }
@@ -81,7 +88,7 @@ Result<void> Rebuilder::commit() {
   transaction_.reset();
   uncommitted_ = 0;
   if (status.ok()) return {};
-  return status.error("cannot write the journal in", environment_.directory());
+  return cannot_write(status, environment_.directory());
 }
 
 Result<void> Rebuilder::finish(const std::vector<Ref>& refs) {
@@ -98,7 +105,7 @@ Result<void> Rebuilder::finish(const std::vector<Ref>& refs) {
     status = transaction_->put(Table::kMeta, layout::kMetaRefsUpto, bytes_of(sealed_.last));
   }
   if (status.ok()) return commit();
-  return status.error("cannot write the journal in", environment_.directory());
+  return cannot_write(status, environment_.directory());
 }
 
 Result<void> rebuild_journal(const std::string& directory, Genesis genesis,

@@ -1,6 +1,7 @@
 // What was moved out of data.mdb is read as if it had stayed, by everybody who reads.
 #include "journal/archive.h"
 
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -536,6 +537,32 @@ class Onlooker {
  private:
   pid_t child_ = -1;
 };
+
+TEST_CASE("an archive that finds no room leaves nothing of itself behind", "[archive]") {
+  const Place place;
+  const std::string into = place.directory() + "-archive";
+  const bool target = GENERATE(true, false);  // is full, or else the journal's own disk
+  const std::string disk = target ? into : place.directory();
+  fs::create_directories(disk);
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, target ? "size=16k" : "size=8m,mode=0700") != 0) {
+    WARN("no tmpfs could be mounted here: not tested");
+    return;
+  }
+  write(place, 1, kEvents);
+  const std::string ballast = disk + "/ballast";
+  if (!target) {
+    std::ofstream file(ballast, std::ios::binary);
+    while (file.write("ballast", 7).flush()) continue;
+  }
+  const auto done = archive({place.directory(), into, kEvents, {}});
+  REQUIRE_FALSE(done.has_value());
+  CHECK(done.error().message.find("No space left") != std::string::npos);
+  fs::remove(ballast);
+  CHECK(fs::is_empty(into));
+  CHECK_FALSE(fs::exists(place.directory() + "/" + files::kCompacting));
+  CHECK(sound(place.directory()));
+  CHECK(::umount(disk.c_str()) == 0);
+}
 
 TEST_CASE("a lock that was made for the file before is made anew, and no commit is lost",
           "[archive]") {
