@@ -57,13 +57,18 @@ Result<files::Descriptor> create_file(const std::string& path) {
 }
 
 // A new file of our own, synced.
-Result<void> copy_file(const std::string& from, const std::string& to) {
+Result<void> copy_file(const std::string& from, const std::string& to,
+                       const VerifyProgress& progress = {}) {
   const files::Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!source.valid()) return files::system_error("read", from, errno);
   const Result<files::Descriptor> target = create_file(to);
   if (!target) return target.error();
   std::string block(kCopyBytes, '\0');
+  struct stat whole {};
+  std::ignore = ::fstat(source.number(), &whole);
+  std::uint64_t copied = 0;
   while (true) {
+    if (progress) progress("copying", copied, static_cast<std::uint64_t>(whole.st_size));
     const ssize_t got = ::read(source.number(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return files::system_error("read", from, errno);
@@ -71,6 +76,7 @@ Result<void> copy_file(const std::string& from, const std::string& to) {
     const std::string_view bytes(block.data(), static_cast<std::size_t>(got));
     Result<void> written = files::write_all(target->number(), to, bytes);
     if (!written) return written;
+    copied += bytes.size();
   }
   crypto::wipe(block);
   if (::fsync(target->number()) != 0) return files::system_error("sync", to, errno);
@@ -200,8 +206,7 @@ Result<std::uint64_t> epoch_of(Environment& environment) {
 
 bool is_of_a_copy(const std::string& name) {
   constexpr std::array kNames = {files::kData, "lock.mdb", files::kSealKey, files::kKeys};
-  const bool named =
-      std::any_of(kNames.begin(), kNames.end(), [&](const char* one) { return name == one; });
+  const bool named = std::ranges::any_of(kNames, [&](const char* one) { return name == one; });
   return named || name.starts_with(files::kHead) || name.starts_with(files::kSegmentPrefix);
 }
 
@@ -243,6 +248,7 @@ Result<bool> copy_all(const std::string& directory, const std::string& draft,
     if (!done) return done.error();
     const Result<std::vector<KeyId>> before = destroyed_of(directory);
     if (!before) return before.error();
+    if (progress) progress("copying", 0, 0);
     const Result<bool> locked = copy_all_but_keys(directory, draft);
     if (!locked || !*locked) return locked;
     if (progress) progress("copying keys", 0, 1);
@@ -306,10 +312,8 @@ Result<BackupReport> make_copy(const Copy& copy, const VerifyProgress& progress)
       examine(draft, *locked ? key_draft : std::string(), "the copy of " + directory, progress);
   if (!events) return events.error();
   report.events = *events;
-  struct stat data {};
-  if (::stat((draft + "/" + files::kData).c_str(), &data) == 0) {
-    report.bytes = static_cast<std::uint64_t>(data.st_size);
-  }
+  std::error_code unknown;
+  report.bytes = std::filesystem::file_size(draft + "/" + files::kData, unknown);
   done = remove_file(draft + "/lock.mdb");
   if (done) done = files::sync_directory(draft);
   if (done && *locked && !keys.empty()) {
@@ -351,9 +355,7 @@ std::vector<std::string> replaced_journals(const std::string& directory) {
     const std::string path = directory + "/" + name;
     if (replaced_number(path) && files::exists(path + "/" + files::kData)) found.push_back(path);
   }
-  std::sort(found.begin(), found.end(), [](const std::string& one, const std::string& other) {
-    return replaced_number(one) < replaced_number(other);
-  });
+  std::ranges::sort(found, {}, replaced_number);
   return found;
 }
 
@@ -367,6 +369,7 @@ Result<std::unique_ptr<Restoration>> Restoration::prepare(const Options& options
   auto restoration = std::make_unique<Restoration>(options, std::move(*lock));
   done = restoration->choose_aside();
   if (done) done = restoration->copy();
+  if (done && options.progress) options.progress("comparing and cutting", 0, 0);
   if (done) done = restoration->compare();
   if (done) done = restoration->cut_and_raise();
   if (!done) return done.error();
@@ -401,6 +404,8 @@ Restoration::~Restoration() {
 
 Result<void> Restoration::copy() {
   const std::string& from = options_.backup;
+  const std::string source = from + "/";
+  const std::string target = draft() + "/";
   Result<void> done = files::remove_flat(draft());
   if (done) done = files::prepare_directory(draft(), true);
   // The head first: data.mdb without one is what finish() leaves when it dies.
@@ -408,15 +413,13 @@ Result<void> Restoration::copy() {
   if (done && !headed) done = files::replace(draft(), files::kHead, files::format_head({}));
   for (const char* name : {files::kHead, files::kData, files::kSealKey}) {
     const bool needed = name != files::kHead || headed;
-    if (done && needed) done = copy_file(from + "/" + name, draft() + "/" + name);
+    if (done && needed) done = copy_file(source + name, target + name, options_.progress);
     if (done && name == files::kHead) done = files::sync_directory(draft());
   }
   const auto segments = files::names_in(from, files::kSegmentPrefix);
   if (!segments) return segments.error();
-  const std::string source = from + "/";
-  const std::string target = draft() + "/";
   for (const std::string& name : *segments) {
-    if (done) done = copy_file(source + name, target + name);
+    if (done) done = copy_file(source + name, target + name, options_.progress);
   }
   const std::string keys = options_.keys.empty() ? from + "/" + files::kKeys : options_.keys;
   if (done && (files::exists(keys) || !options_.keys.empty())) {

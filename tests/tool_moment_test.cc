@@ -161,12 +161,24 @@ TEST_CASE("progress is silent for a second, then a line that goes away", "[momen
     CHECK(std::ftell(output) == 0);
     progress.reached(250, start + std::chrono::seconds(1));
     progress.reached(251, start + std::chrono::milliseconds(1'050));
+    progress.hide();
+    progress.reached(500, start + std::chrono::seconds(2));
+    progress.silence();
+    progress.reached(900, start + std::chrono::seconds(3));
   }
-  std::array<char, 200> text{};
+  {
+    // Of work that has taken a while already.
+    Progress later("cutting", 0, output, start + std::chrono::seconds(5), start);
+    later.reached(0, start + std::chrono::seconds(5));
+  }
+  std::array<char, 400> text{};
   std::rewind(output);
   const std::size_t bytes = std::fread(text.data(), 1, text.size(), output);
   std::fclose(output);
-  CHECK(std::string(text.data(), bytes) == "\r\x1b[Kreading 250 of 1000 (25 %), 4 s left\r\x1b[K");
+  CHECK(std::string(text.data(), bytes) ==
+        "\r\x1b[Kreading 250 of 1000 (25 %), 4 s left\r\x1b[K"
+        "\r\x1b[Kreading 500 of 1000 (50 %), 3 s left\r\x1b[K"
+        "\r\x1b[Kcutting\r\x1b[K");
 }
 
 TEST_CASE("a line of JSON keeps the order of its keys", "[moment]") {

@@ -65,9 +65,10 @@ void describe(CLI::App& app, Tool& tool) {
       "unavailable, 74 disk, 75 busy, 78 settings.");
 }
 
-int run(const CLI::App& app, const Tool& tool) {
+int run(const CLI::App& app, Tool& tool) {
   const bool paged = !tool.live && daybook::is_paged(*app.get_subcommands().front());
   std::unique_ptr<Pager> pager = Pager::start(paged ? Pager::command() : "");
+  tool.paged = pager != nullptr;
   const auto result = tool.chosen();
   daybook::flush_output();
   pager.reset();

@@ -24,6 +24,7 @@ struct Tool {
   bool json = false;    // --json of the verb
   bool colour = false;  // stdout is a terminal that wants colour
   bool live = false;    // output without an end: no pager
+  bool paged = false;   // a pager has the terminal
   std::function<Result<void>()> chosen;
 
   [[nodiscard]] LoadRequest request() const;

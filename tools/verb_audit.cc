@@ -207,10 +207,11 @@ void print_sum(const Tool& tool, const Verdict& verdict, bool running, Duration 
   if (verdict.erasures_due > 0) print_line(red(tool, erasures_due_text(verdict.erasures_due)));
 }
 
-Result<void> read_into(Audit& audit, JournalView& view, Seq first, Seq last, const KindSet& kinds) {
+Result<void> read_into(Audit& audit, JournalView& view, Seq first, Seq last, const KindSet& kinds,
+                       bool quiet) {
   // Rows on a terminal show by themselves how far it is.
   std::optional<Progress> progress;
-  if (isatty(STDOUT_FILENO) == 0) progress.emplace("auditing", last);
+  if (quiet || isatty(STDOUT_FILENO) == 0) progress.emplace("auditing", last);
   return view.fold(first, last, kinds, Audit::worded(), progress ? &*progress : nullptr,
                    [&](const Event& event) { audit.apply(event); });
 }
@@ -251,8 +252,10 @@ Result<void> run_audit(const Tool& tool, const AuditOptions& options) {
   if (!until) return until.error();
   Printer printer(tool, **view, options.quiet);
   Audit audit(since, printer, *until);
-  auto scanned = read_into(audit, **view, 1, first - 1, Audit::kinds_before());
-  if (scanned) scanned = read_into(audit, **view, first, directory.seq(), Audit::kinds());
+  auto scanned = read_into(audit, **view, 1, first - 1, Audit::kinds_before(), options.quiet);
+  if (scanned) {
+    scanned = read_into(audit, **view, first, directory.seq(), Audit::kinds(), options.quiet);
+  }
   if (!scanned) return scanned;
   auto running = gateway_runs(**view);
   if (!running) return running.error();

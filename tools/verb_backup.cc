@@ -294,6 +294,7 @@ Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
   auto directory = tool.journal_directory();
   if (!directory) return directory.error();
   Phases phases;
+  phases("looking at the backup");
   Restoration::Options options{arguments.backup, arguments.keys, *directory, 0, std::ref(phases)};
   const auto until = end_of(options, arguments.until);
   if (!until) return until.error();
@@ -301,10 +302,11 @@ Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
   const auto told = read_erasures(arguments.erasures);
   if (!told) return told.error();
   auto restoration = Restoration::prepare(options);
-  phases.end();
   if (!restoration) return restoration.error();
+  phases("looking for erasures");
   auto known = gather(**restoration, *told, arguments.erasures);
   if (!known) return known.error();
+  phases("recording the restore");
   auto recorded = record_all_offline((*restoration)->draft(), false, [&](Gateway&, LmdbLog& log) {
     return facts_of(**restoration, &*known, log);
   });
@@ -312,7 +314,9 @@ Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
   const auto back = (*restoration)->keys_brought_back();
   if (!back) return back.error();
   if (*back > 0 && !arguments.keep_erased_words) return brings_back(*back, *directory);
+  phases("putting it in place");
   if (auto done = (*restoration)->finish(); !done) return done;
+  phases.end();
   tell(tool, **restoration, *directory, *known, !arguments.erasures.empty());
   return {};
 }

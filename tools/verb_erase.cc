@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "core/codec.h"
 #include "core/notation.h"
@@ -137,6 +138,8 @@ std::string instead_text(JournalView& view, Seq named) {
 Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
   Inventory inventory;
   inventory.instead = instead_text(view, order.event);
+  std::optional<Phases> phases(std::in_place);
+  (*phases)("finding what goes");
   auto facts = plan_erasures(view.gateway(), view.log(), order);
   if (!facts) return facts.error();
   inventory.facts = std::move(facts).value();
@@ -152,11 +155,10 @@ Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
   const NamedEvents named(all);
   std::uint64_t total = 0;
   for (const auto& stretch : named.stretches()) total += stretch.last - stretch.first + 1;
-  Progress progress("reading what goes", total);
   std::uint64_t before = 0;
   for (const auto& stretch : named.stretches()) {
     auto seen = view.events(stretch.first, stretch.last, kinds, [&](const Event& event) {
-      progress.reached(before + event.seq() - stretch.first);
+      (*phases)("reading what goes", before + event.seq() - stretch.first, total);
       if (!named.hold(event.session(), event.seq())) return true;
       inventory.news = inventory.news || !due.hold(event.session(), event.seq());
       count_event(event, &inventory);
@@ -165,6 +167,7 @@ Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
     if (!seen) return seen.error();
     before += stretch.last - stretch.first + 1;
   }
+  phases.reset();
   inventory.forks = forks_that_lose(view, inventory);
   return inventory;
 }
@@ -228,6 +231,8 @@ Result<Residue::Search> prove(const std::string& directory, const Inventory& inv
   auto view = JournalView::open(directory);
   if (!view) return view.error();
   if (auto shown = (*view)->log().treat_as_erased({}); !shown) return shown.error();
+  std::optional<Phases> phases(std::in_place);
+  (*phases)("reading what went");
   for (const Seq seq : inventory.seqs) {
     auto event = (*view)->event(seq);
     if (!event) return event.error();
@@ -241,6 +246,7 @@ Result<Residue::Search> prove(const std::string& directory, const Inventory& inv
                      " can still be read in " + readable->front().file + ": delete it",
                  ExitCode::kDamaged};
   }
+  phases.reset();
   if (inventory.events == 0) return Residue::Search();
   auto search = inventory.words.search(directory);
   if (!search) return search;

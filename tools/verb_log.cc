@@ -14,6 +14,7 @@
 #include "tools/journal_view.h"
 #include "tools/json_line.h"
 #include "tools/moment.h"
+#include "tools/progress.h"
 #include "tools/terminal.h"
 #include "tools/tool.h"
 
@@ -132,23 +133,31 @@ class Printer {
 };
 
 // The last `count` that pass; 0: all of them, printed as they come.
-Result<void> print_events(Printer& printer, JournalView& view, const LogFilter& filter,
-                          std::size_t count) {
+Result<void> print_events(const Tool& tool, Printer& printer, JournalView& view,
+                          const LogFilter& filter, std::size_t count) {
   Seq first = 1;
   const Seq last = filter.until.value_or(view.log().last());
   if (count > 0 && filter.takes_all() && last > count) first = last - count + 1;
   std::deque<Event> kept;
-  auto scanned = view.events(first, last, filter.kinds, [&](const Event& event) {
-    if (!filter.takes(event)) return true;
-    if (count == 0) {
-      printer(event);
-      return Interruption::caught() == 0;
-    }
-    kept.push_back(event);
-    if (kept.size() > count) kept.pop_front();
-    return Interruption::caught() == 0;
-  });
+  std::optional<Progress> progress(std::in_place, "reading", last);
+  std::optional<Error> damaged;
+  auto scanned =
+      scan_in_steps(view.log(), first, last, filter.kinds, &*progress, [&](const Record& record) {
+        auto event = from_record(record);
+        if (!event) damaged = event.error();
+        if (!event || !filter.takes(*event)) return event.has_value();
+        if (count == 0) {
+          tool.paged ? progress->silence() : progress->hide();
+          printer(*event);
+        } else {
+          kept.push_back(*std::move(event));
+          if (kept.size() > count) kept.pop_front();
+        }
+        return Interruption::caught() == 0;
+      });
+  progress.reset();
   for (const Event& event : kept) printer(event);
+  if (damaged) return *damaged;
   return scanned;
 }
 
@@ -205,11 +214,12 @@ Result<void> follow_events(Printer& printer, std::unique_ptr<JournalView>& view,
 }
 
 // Ctrl-C is how following ends; any other signal means what it always means.
-Result<void> print_and_follow(Printer& printer, std::unique_ptr<JournalView>& view,
-                              const LogFilter& filter, std::size_t count) {
+Result<void> print_and_follow(const Tool& tool, Printer& printer,
+                              std::unique_ptr<JournalView>& view, const LogFilter& filter,
+                              std::size_t count) {
   const Interruption interruption;
   const Seq last = view->log().last();
-  auto done = print_events(printer, *view, filter, count);
+  auto done = print_events(tool, printer, *view, filter, count);
   if (done) done = follow_events(printer, view, filter, last + 1);
   if (Interruption::caught() != SIGINT) Interruption::obey();
   return done;
@@ -225,8 +235,8 @@ Result<void> run_log(const Tool& tool, const LogOptions& options) {
   const auto identity = (*view)->log().stored().identity();
   if (!identity) return identity.error();
   Printer printer(tool, hex(identity->id));
-  if (options.follow) return print_and_follow(printer, *view, *filter, options.count);
-  return print_events(printer, **view, *filter, options.count);
+  if (options.follow) return print_and_follow(tool, printer, *view, *filter, options.count);
+  return print_events(tool, printer, **view, *filter, options.count);
 }
 
 }  // namespace
