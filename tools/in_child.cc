@@ -1,5 +1,6 @@
 #include "tools/in_child.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,9 +15,12 @@ namespace daybook {
 
 Result<ChildEnd> run_in_child(const std::function<ExitCode()>& work) {
   flush_output();
+  const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return Error{"cannot start a process to read in", ExitCode::kInputOutput};
   if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // who waits for it may be killed
+    if (::getppid() != parent) ::_exit(static_cast<int>(ExitCode::kInternal));
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     ::signal(SIGBUS, SIG_DFL);  // how it ended tells more than its own last words
