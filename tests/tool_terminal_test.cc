@@ -60,6 +60,7 @@ TEST_CASE("who wants no pager gets none, nor does what does not end", "[tool]") 
   CHECK_FALSE(holds(place.shown({"--no-pager", "log"}, pager).output, "<paged>"));
   CHECK_FALSE(holds(place.shown({"config"}, pager).output, "<paged>"));
   CHECK_FALSE(holds(place.shown({"log", "--no-pager"}, {{"NO_COLOR", "1"}}).output, "\x1b"));
+  CHECK_FALSE(holds(place.shown({"log", "--no-pager"}, {{"TERM", "dumb"}}).output, "\x1b"));
 }
 
 TEST_CASE("a pager that is not there is as none, and an error is told after it", "[tool]") {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <string_view>
 
 #include "journal/sigbus.h"
 #include "tools/command_line.h"
@@ -88,7 +89,9 @@ int main(int argc, char** argv) {
     CLI::App app("Daybook's journal tool: read, replay and check what happened, and talk.",
                  "daybook");
     Tool tool;
-    tool.colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+    const char* terminal = std::getenv("TERM");
+    const bool dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
+    tool.colour = isatty(STDOUT_FILENO) != 0 && !dumb && std::getenv("NO_COLOR") == nullptr;
     describe(app, tool);
     try {
       app.parse(argc, argv);
