@@ -46,6 +46,9 @@ Result<void> run_backup(const Tool& tool, const std::string& into, const std::st
     print_line(
         "The keys of its words are in " + terminal_text(report->keys) +
         ": who has both can read everything, and what is erased later stays readable there.");
+  } else if (!keys.empty()) {
+    print_line("The journal keeps its words in clear: there are no keys, and " +
+               terminal_text(keys) + " was not made.");
   }
   return {};
 }

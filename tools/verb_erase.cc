@@ -46,7 +46,8 @@ struct Inventory {
   std::vector<Seq> seqs;            // with words, or with such as are erased
   std::map<SessionId, Seq> oldest;  // event with words that goes, by session
   std::vector<LosingFork> forks;
-  std::string instead;  // a sentence: what was named is not what goes
+  bool reaches_all = true;  // false: a file of archived chunks is not there
+  std::string instead;      // a sentence: what was named is not what goes
   Residue words;
 };
 
@@ -150,8 +151,8 @@ Result<Inventory> take_inventory(JournalView& view, const ErasureOrder& order) {
   // The keys of what is due may be there, and so its words.
   if (auto shown = view.log().treat_as_erased({}); !shown) return shown.error();
   // Chunks that are archived out of reach: what is said of their answers is said in the end.
-  const bool reaches = view.log().warnings().empty();
-  const KindSet kinds = reaches ? all_kinds() : all_but_chunks();
+  inventory.reaches_all = view.log().warnings().empty();
+  const KindSet kinds = inventory.reaches_all ? all_kinds() : all_but_chunks();
   const NamedEvents named(all);
   std::uint64_t total = 0;
   for (const auto& stretch : named.stretches()) total += stretch.last - stretch.first + 1;
@@ -292,6 +293,11 @@ void tell(const Tool& tool, const std::string& directory, const Inventory& inven
     }
     print_line("Their words are in none of the " + count_text(search.files, "file") + " of " +
                terminal_text(directory) + ".");
+    if (!inventory.reaches_all) {
+      print_line(
+          "A file of archived chunks is out of reach and was not looked through; no key of those "
+          "words is left.");
+    }
     if (inventory.words.has_short()) {
       print_line(
           "Words of fewer than 8 bytes, which chance writes, too, were not looked for: no "

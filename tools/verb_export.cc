@@ -165,7 +165,7 @@ Result<void> run_import(const Tool& tool, const ImportOptions& options) {
     return {};
   }
   print_line(std::to_string(*events) + " events in " + *directory + ", record for record; " +
-             (same ? "the seals are the old ones, and so do its checkpoints hold"
+             (same ? "the seals are the old ones, so its checkpoints still hold"
                    : "sealed anew: the seals vouch for it from now on (--seal-key keeps the old)"));
   return {};
 }
