@@ -66,8 +66,7 @@ Result<void> copy_file(const std::string& from, const std::string& to,
   std::string block(kCopyBytes, '\0');
   struct stat whole {};
   std::ignore = ::fstat(source.number(), &whole);
-  std::uint64_t copied = 0;
-  while (true) {
+  for (std::uint64_t copied = 0; true;) {
     if (progress) progress("copying", copied, static_cast<std::uint64_t>(whole.st_size));
     const ssize_t got = ::read(source.number(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
