@@ -147,6 +147,7 @@ Result<void> Daemon::check() {
   if (const auto key = files::read_seal_key(directory); !key) return key.error();
   if (const auto tail = (*reader)->examine_tail(); !tail) return tail;
   for (const std::string& warning : (*reader)->warnings()) log_.log().warn("{}", warning);
+  reader->reset();  // LMDB does not bear two views in one process
   auto view = JournalView::open(directory);
   if (!view) return view.error();
   log_.log().info("the settings are good; the journal in {} holds {} events", directory,
