@@ -248,7 +248,7 @@ Result<bool> copy_all(const std::string& directory, const std::string& draft,
     const Result<std::vector<KeyId>> before = destroyed_of(directory);
     if (!before) return before.error();
     if (progress) progress("copying", 0, 0);
-    const Result<bool> locked = copy_all_but_keys(directory, draft);
+    Result<bool> locked = copy_all_but_keys(directory, draft);
     if (!locked || !*locked) return locked;
     if (progress) progress("copying keys", 0, 1);
     done = copy_keys(directory + "/" + files::kKeys, key_draft);
@@ -351,7 +351,7 @@ std::vector<std::string> replaced_journals(const std::string& directory) {
   const auto names = files::names_in(directory, Restoration::kReplaced);
   if (!names) return found;
   for (const std::string& name : *names) {
-    const std::string path = directory + "/" + name;
+    const std::string path = std::string(directory).append("/").append(name);
     if (replaced_number(path) && files::exists(path + "/" + files::kData)) found.push_back(path);
   }
   std::ranges::sort(found, {}, replaced_number);

@@ -145,7 +145,7 @@ Result<void> Daemon::check() {
   auto reader = LmdbReader::open(directory);
   if (!reader) return reader.error();
   if (const auto key = files::read_seal_key(directory); !key) return key.error();
-  if (const auto tail = (*reader)->examine_tail(); !tail) return tail;
+  if (auto tail = (*reader)->examine_tail(); !tail) return tail;
   for (const std::string& warning : (*reader)->warnings()) log_.log().warn("{}", warning);
   reader->reset();  // LMDB does not bear two views in one process
   auto view = JournalView::open(directory);
