@@ -322,10 +322,10 @@ std::vector<ModelTrouble> model_troubles(const SettingsLoaded& settings,
     const Result<ResolvedModel> model = resolve_model(name, settings, catalogue);
     if (!model) {
       troubles.push_back({key, key + ": " + model.error().message});
-    } else if (missing_in_list(*model, settings, catalogue)) {
-      troubles.push_back({key, key + ": the list of " + model->provider + " does not have " +
-                                   model->model + ", which may be old."});
+      return;
     }
+    const std::string unlisted = unlisted_text(*model, name, settings, catalogue);
+    if (!unlisted.empty()) troubles.push_back({key, key + ", " + name + ":" + unlisted});
   };
   look_at("agent.model", settings.model());
   if (!settings.summary_model().empty()) look_at("agent.summary_model", settings.summary_model());

@@ -38,7 +38,7 @@ Result<ResolvedModel> resolve_model(std::string_view name, const SettingsLoaded&
 // A setting that names a model which nobody has or its provider does not list, and why.
 struct ModelTrouble {
   std::string key;
-  std::string text;  // one sentence that begins with the key
+  std::string text;  // begins with the key
 };
 // Of agent.model, agent.summary_model and agent.fallbacks, in this order.
 std::vector<ModelTrouble> model_troubles(const SettingsLoaded& settings,

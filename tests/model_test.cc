@@ -224,7 +224,8 @@ TEST_CASE("settings that name what nobody has, or what its provider does not lis
   listed->set_source("local");
   CHECK(keys_of() == std::vector<std::string>{"agent.summary_model", "agent.fallbacks"});
   CHECK(model_troubles(of, catalogue).front().text ==
-        "agent.summary_model: the list of local does not have gone, which may be old.");
+        "agent.summary_model, local:gone: The list of local does not have it, which may be old. "
+        "Near it: local:tiny, local:boat.");
 }
 
 }  // namespace daybook::model_test

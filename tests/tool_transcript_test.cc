@@ -17,6 +17,13 @@ using testing::lines_of;
 using testing::Story;
 using testing::Talks;
 
+std::unique_ptr<JournalView> view_of(Story& story, const journal_place::Place& place) {
+  testing::write_story(story, place, 4);
+  auto view = JournalView::open(place.directory());
+  REQUIRE(view);
+  return std::move(*view);
+}
+
 TEST_CASE("Markdown quotes people, keeps the model's own and closes its fences", "[export]") {
   Talks talks("nothing", 3, true);
   const std::string page = talks.exported({"console", "--format", "md"});
@@ -88,16 +95,14 @@ TEST_CASE("reasoning and failures are part of a transcript", "[export]") {
   story.chunk(turn, "half");
   story.say("/stop");
   const journal_place::Place place;
-  testing::write_story(story, place, 4);
-  auto view = JournalView::open(place.directory());
-  REQUIRE(view);
-  const auto transcript = transcript_of(**view, 3, nullptr);
+  const auto view = view_of(story, place);
+  const auto transcript = transcript_of(*view, 3, nullptr);
   REQUIRE(transcript);
   REQUIRE(transcript->items.size() == 2);
   CHECK(transcript->items[1].reasoning == "let me see");
   CHECK(transcript->items[1].text == "half");
   CHECK(transcript->items[1].note == "stopped");
-  CHECK(openai_examples(**view, 3, nullptr).value().empty());
+  CHECK(openai_examples(*view, 3, nullptr).value().empty());
 }
 
 TEST_CASE("what a message quotes is told beside its words, and to a model before them",
@@ -111,17 +116,15 @@ TEST_CASE("what a message quotes is told beside its words, and to a model before
   story.gateway->record(std::move(fact), story.now);
   story.complete(story.turn(), "done");
   const journal_place::Place place;
-  testing::write_story(story, place, 4);
-  auto view = JournalView::open(place.directory());
-  REQUIRE(view);
+  const auto view = view_of(story, place);
   const Redactor redactor({Secret("hunter2hunter2")});
-  const auto transcript = transcript_of(**view, 3, &redactor);
+  const auto transcript = transcript_of(*view, 3, &redactor);
   REQUIRE(transcript);
   REQUIRE(transcript->items.size() == 2);
   CHECK(transcript->items[0].text == "translate this");
   CHECK(transcript->items[0].note.starts_with("in reply to Bo: \"the key is "));
   CHECK_FALSE(holds(transcript->items[0].note, "hunter2"));
-  const auto examples = openai_examples(**view, 3, nullptr);
+  const auto examples = openai_examples(*view, 3, nullptr);
   REQUIRE(examples);
   const json messages = json::parse(lines_of(*examples).at(0))["messages"];
   CHECK(messages[1]["content"] ==
@@ -135,10 +138,8 @@ TEST_CASE("an answer stands under the name of the model that gave it", "[export]
   story.complete(story.turn(), "Good day.");
   const SessionId session = story.gateway->directory().at(testing::TwoModels::kPlace)->id();
   const journal_place::Place place;
-  testing::write_story(story, place, 4);
-  auto view = JournalView::open(place.directory());
-  REQUIRE(view);
-  const auto transcript = transcript_of(**view, session, nullptr);
+  const auto view = view_of(story, place);
+  const auto transcript = transcript_of(*view, session, nullptr);
   REQUIRE(transcript);
   REQUIRE(transcript->items.size() == 2);
   CHECK(transcript->items[1].who == "s");
@@ -155,10 +156,8 @@ TEST_CASE("a message that waited stands before its answer, not inside the one be
   story.say("dropped question");
   story.say("/reset");
   const journal_place::Place place;
-  testing::write_story(story, place, 4);
-  auto view = JournalView::open(place.directory());
-  REQUIRE(view);
-  const auto transcript = transcript_of(**view, 3, nullptr);
+  const auto view = view_of(story, place);
+  const auto transcript = transcript_of(*view, 3, nullptr);
   REQUIRE(transcript);
   std::vector<std::string> texts;
   for (const TranscriptItem& item : transcript->items) texts.push_back(item.text);
