@@ -32,6 +32,7 @@ class PagesCursor {
   [[nodiscard]] std::string_view key() const { return walk_.key(); }
   [[nodiscard]] std::string_view value() const { return walk_.value(); }
   [[nodiscard]] std::uint64_t number() const { return record::load_u64(walk_.key()); }
+  [[nodiscard]] const PageFile::Walk& walk() const { return walk_; }
 
  private:
   PageFile::Walk walk_;
@@ -57,11 +58,10 @@ std::optional<ChainWalk::Damage> ChainWalk::step(Seq until, bool& end) {
   commits_.clear();
 
   std::optional<Damage> damage;
-  const bool judged = pages_ != nullptr && pages_->transaction == visit.transaction() &&
-                      environment_.segments() == nullptr;
-  if (judged) {
-    PagesCursor events(*file_, *pages_);
-    status = take_events(events, seals, seal_found, until, damage);
+  outrun_ = pages_ != nullptr && pages_->transaction != visit.transaction();
+  if (outrun_) return Damage{next_, "somebody writes"};
+  if (pages_ != nullptr) {
+    status = take_pages(seals, seal_found, until, damage);
   } else {
     Cursor events(visit, Table::kEvents);
     status = take_events(events, seals, seal_found, until, damage);
@@ -75,6 +75,23 @@ std::optional<ChainWalk::Damage> ChainWalk::step(Seq until, bool& end) {
   if (!status.not_found()) return Damage{next_, status.text()};
   end = true;
   return judge_end(seals, seal_found);
+}
+
+Status ChainWalk::take_pages(Cursor& seals, Status& seal_found, Seq until,
+                             std::optional<Damage>& damage) {
+  const Seq first = next_;
+  PagesCursor events(*file_, *pages_);
+  const Status status = take_events(events, seals, seal_found, until, damage);
+  // A leaf may hold more than was taken.
+  for (const page::Overflow& overflow : events.walk().overflows()) {
+    const Seq seq = record::seq_of(overflow.key);
+    if (seq >= first && seq < next_) overflows_.push_back(overflow);
+  }
+  const std::string& problem = events.walk().problem();
+  if (!damage && !problem.empty()) {
+    damage = Damage{next_, file_->describe("events", problem)};
+  }
+  return status;
 }
 
 // A block of them.

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "journal/clear_block.h"
@@ -41,11 +42,13 @@ class ChainWalk {
   // What is walked over is added here, sound or not: what covered() says is.
   void gather(ClearBlock* block) { block_ = block; }
 
-  // Both outlive it: while the journal is as they were judged, events are read from there.
+  // Events are read from there, and each leaf judged before it is. Both outlive it.
   void read_pages(const PageFile* file, const PageFile::Events* events) {
     file_ = file;
     pages_ = events;
   }
+  // Pages of their own that events walked over lie on, in order, for PageFile::take().
+  std::vector<page::Overflow> take_overflows() { return std::exchange(overflows_, {}); }
 
   // Up to the seal of event `until`, which was seen there. nullopt: all is well.
   std::optional<Damage> run(Seq until = kToTheEnd);
@@ -54,12 +57,16 @@ class ChainWalk {
 
   [[nodiscard]] std::uint64_t seals() const { return seals_; }
   // Every event up to this one is vouched for.
-  [[nodiscard]] Seq covered() const { return sealed_.last; }
+  [[nodiscard]] const Reading::Seal& sealed() const { return sealed_; }
+  // No damage after all: somebody wrote, and the pages are no longer those that were to be read.
+  [[nodiscard]] bool outrun() const { return outrun_; }
 
  private:
   template <typename Events>
   store::Status take_events(Events& events, store::Cursor& seals, store::Status& seal_found,
                             Seq until, std::optional<Damage>& damage);
+  store::Status take_pages(store::Cursor& seals, store::Status& seal_found, Seq until,
+                           std::optional<Damage>& damage);
   std::optional<Damage> take_value(std::uint64_t key, std::string_view value, bool keyed);
   std::optional<Damage> take_seal(Seq last, std::string_view inside, store::Cursor& seals,
                                   store::Status& found);
@@ -75,6 +82,8 @@ class ChainWalk {
   ClearBlock* block_ = nullptr;
   const PageFile* file_ = nullptr;
   const PageFile::Events* pages_ = nullptr;
+  std::vector<page::Overflow> overflows_;
+  bool outrun_ = false;
 
   Seq next_ = 1;
   record::Decoder decoder_;

@@ -390,7 +390,7 @@ Result<std::optional<std::string>> Reading::meta(std::string_view name) {
   return value_of(Table::kMeta, name);
 }
 
-Result<std::optional<Reading::Seal>> Reading::seal_at(Seq seq) {
+Result<std::optional<Reading::Seal>> Reading::seal_row_at(Seq seq) {
   Visit visit(environment_);
   Status status = visit.begin();
   if (!status.ok()) return failed(status);
@@ -398,6 +398,15 @@ Result<std::optional<Reading::Seal>> Reading::seal_at(Seq seq) {
   status = rows.seek(seq);
   if (status.ok()) return seal_in_row(rows);
   if (!status.not_found()) return failed(status);
+  return std::optional<Seal>();
+}
+
+Result<std::optional<Reading::Seal>> Reading::seal_at(Seq seq) {
+  Result<std::optional<Seal>> row = seal_row_at(seq);
+  if (!row || row->has_value()) return row;
+  Visit visit(environment_);
+  Status status = visit.begin();
+  if (!status.ok()) return failed(status);
   Cursor events(visit, Table::kEvents);
   status = events.seek(record::key_of(std::min(seq, record::kSeqMax)));
   while (status.ok() && record::seal_in(events.value()).empty()) status = events.next();

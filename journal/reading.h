@@ -64,6 +64,8 @@ class Reading {
   Result<std::optional<Seal>> last_seal();
   // The seal whose commit ends at or after `seq`.
   Result<std::optional<Seal>> seal_at(Seq seq);
+  // The same, of those in the table.
+  Result<std::optional<Seal>> seal_row_at(Seq seq);
   // The newest seal whose commit ends before `seq`.
   Result<std::optional<Seal>> seal_before(Seq seq);
 

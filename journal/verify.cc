@@ -32,9 +32,9 @@ class Examination {
     if (const auto interrupted = interrupted_restore(options_.directory)) return *interrupted;
     if (!files::exists(data_)) return open_for_reading(options_.directory).error();
     for (const auto step :
-         {&Examination::judge_file, &Examination::open, &Examination::judge_pages,
-          &Examination::judge_identity, &Examination::judge_chain, &Examination::judge_keys,
-          &Examination::judge_created, &Examination::judge_tables}) {
+         {&Examination::judge_file, &Examination::open, &Examination::judge_leaves,
+          &Examination::judge_pages, &Examination::judge_identity, &Examination::judge_chain,
+          &Examination::judge_keys, &Examination::judge_created, &Examination::judge_tables}) {
       const Result<void> done = (this->*step)();
       if (!done) return done.error();
       if (!found_.sound()) break;
@@ -53,7 +53,12 @@ class Examination {
   Result<void> judge_tables();
 
   std::optional<PageDamages> look_at_pages(const PageFile& file, std::uint64_t transaction);
-  void take_pages(const PageDamages& damages);
+  void look_at_leaves(const PageFile& file, PageDamages& damages);
+  Result<void> judge_leaves();
+  void take_pages(const PageFile& file, const PageDamages& damages);
+  [[nodiscard]] PageFile::Progress page_progress() const;
+  Result<Seq> last_event();
+  Result<Swept> walk(SweepOptions& options);
   Result<void> open_keys();
   Result<std::vector<KeyId>> keys_of(bool done);
   std::optional<ChainWalk::Damage> hear(const ClearBlock& block, std::size_t count);
@@ -130,7 +135,7 @@ Result<void> Examination::judge_file() {
   const std::optional<PageDamages> damages = look_at_pages(*file, transaction);
   if (!damages || file->newest() > transaction + 1) return {};
   pages_judged_ = true;
-  take_pages(*damages);
+  take_pages(*file, *damages);
   file_.emplace(*std::move(file));
   return {};
 }
@@ -147,6 +152,19 @@ Result<void> Examination::open() {
   return files::read_seal_key(options_.directory).error();
 }
 
+// The leaves of the events are most of the file. Whoever walks over all events from the file judges
+// them on the way; whoever reads some through LMDB has to know all of them beforehand.
+Result<void> Examination::judge_leaves() {
+  const bool on_the_way = options_.since <= 1 && opened_->environment->segments() == nullptr;
+  if (!file_ || on_the_way) return {};
+  PageDamages damages;
+  look_at_leaves(*file_, damages);
+  pages_judged_ = file_->newest() <= event_pages_.transaction + 1;
+  if (pages_judged_) take_pages(*file_, damages);
+  file_.reset();
+  return {};
+}
+
 // A read transaction holds the pages of its tree in place.
 Result<void> Examination::judge_pages() {
   for (int looks = 0; !pages_judged_ && looks < kPageLooksMax; ++looks) {
@@ -155,10 +173,11 @@ Result<void> Examination::judge_pages() {
     if (!status.ok()) return status.error("cannot read the journal in", options_.directory);
     const Result<PageFile> file = PageFile::open(data_);
     if (!file) return file.error();
-    const std::optional<PageDamages> damages = look_at_pages(*file, visit.transaction());
+    std::optional<PageDamages> damages = look_at_pages(*file, visit.transaction());
     if (!damages) continue;
+    if (damages->empty()) look_at_leaves(*file, *damages);
     pages_judged_ = true;
-    take_pages(*damages);
+    take_pages(*file, *damages);
   }
   if (pages_judged_) return {};
   return Error{"the gateway writes faster than the pages of " + data_ +
@@ -166,24 +185,37 @@ Result<void> Examination::judge_pages() {
                ExitCode::kUnavailable};
 }
 
-std::optional<PageDamages> Examination::look_at_pages(const PageFile& file,
-                                                      std::uint64_t transaction) {
-  event_pages_ = {transaction, {}};
-  const auto progress = [this](std::uint64_t pages, std::uint64_t of) {
+PageFile::Progress Examination::page_progress() const {
+  return [this](std::uint64_t pages, std::uint64_t of) {
     if (options_.progress) options_.progress("verifying pages", pages, of);
   };
-  return file.judge_tree(transaction, progress, &event_pages_.leaves, options_.jobs);
 }
 
-void Examination::take_pages(const PageDamages& damages) {
+std::optional<PageDamages> Examination::look_at_pages(const PageFile& file,
+                                                      std::uint64_t transaction) {
+  auto damages = file.judge_tree(transaction, event_pages_, page_progress());
+  const auto of_events = [](const PageFile::Damage& damage) { return damage.table == "events"; };
+  // Leaves that were found before a damage lie before it.
+  if (damages && std::any_of(damages->begin(), damages->end(), of_events)) {
+    look_at_leaves(file, *damages);
+  }
+  return damages;
+}
+
+// What is wrong with one of them comes first.
+void Examination::look_at_leaves(const PageFile& file, PageDamages& damages) {
+  auto damage = file.judge_leaves(event_pages_, options_.jobs, page_progress());
+  if (damage) damages.insert(damages.begin(), *std::move(damage));
+}
+
+void Examination::take_pages(const PageFile& file, const PageDamages& damages) {
   for (const PageFile::Damage& damage : damages) {
-    const std::string where = damage.table.empty() ? "" : damage.table + ", ";
-    const std::string what = "in " + data_ + ", " + where + damage.what;
+    const std::string what = file.describe(damage.table, damage.what);
     const bool events = damage.table == "events";
     if (events || damage.table == "seals" || damage.table.empty() || damage.table == "meta") {
-      const Seq last = events ? record::seq_of(damage.last_key) : damage.last_key;
       const bool named = events || damage.table == "seals";
-      damaged(named ? last + 1 : 0, what);
+      const Seq first = events ? record::seq_of(damage.last_key + 1) : damage.last_key + 1;
+      damaged(named ? std::max<Seq>(first, 1) : 0, what);
       return;
     }
     if (page_complaint_.empty()) page_complaint_ = what;
@@ -301,22 +333,56 @@ Result<void> Examination::judge_chain() {
       return hear(block, count);
     };
   }
-  const Result<Seq> last = Reading(*opened_->environment).last();
+  const Result<Seq> last = last_event();
   if (!last) return last.error();
   sweep_options.progress = [this, &last](Seq covered) {
     if (options_.progress) options_.progress("verifying events", covered, std::max(covered, *last));
   };
-  Swept swept = sweep(*opened_->environment, sweep_options);
-  const auto lost = tables_ ? tables_->judge_externals(swept.covered) : std::nullopt;
+  Result<Swept> swept = walk(sweep_options);
+  if (!swept) return swept.error();
+  found_.events = swept->covered - from_.last;
+  found_.seals = swept->seals;
+  found_.sound_upto = swept->covered;
+  if (!found_.sound()) return {};
+  // Behind damage, nothing says that LMDB could read what is asked for.
+  const auto lost =
+      tables_ && !swept->damage ? tables_->judge_externals(swept->covered) : std::nullopt;
   if (lost) {
-    swept.covered = lost->seq - 1;
-    swept.damage = ChainWalk::Damage{lost->seq, lost->what};
+    found_.events = lost->seq - 1 - from_.last;
+    found_.sound_upto = lost->seq - 1;
+    swept->damage = ChainWalk::Damage{lost->seq, lost->what};
   }
-  found_.events = swept.covered - from_.last;
-  found_.seals = swept.seals;
-  found_.sound_upto = swept.covered;
-  if (swept.damage) damaged(swept.damage->seq, swept.damage->what);
+  if (swept->damage) damaged(swept->damage->seq, swept->damage->what);
   return {};
+}
+
+Result<Seq> Examination::last_event() {
+  if (!file_) return Reading(*opened_->environment).last();
+  if (event_pages_.leaves.empty()) return Seq{0};
+  PageFile::Walk walk(*file_, event_pages_);
+  std::uint64_t last = 0;
+  bool there = walk.seek(event_pages_.leaves.back().first_key);
+  for (; there; there = walk.next()) last = record::load_u64(walk.key());
+  return record::seq_of(last);
+}
+
+// Where somebody wrote meanwhile, the pages are judged anew and the rest is walked through LMDB.
+Result<Swept> Examination::walk(SweepOptions& options) {
+  Swept swept = sweep(*opened_->environment, options);
+  if (!swept.outrun) return swept;
+  pages_judged_ = false;
+  file_.reset();
+  found_.sound_upto = swept.covered;
+  const Result<void> judged = judge_pages();
+  if (!judged) return judged.error();
+  if (!page_complaint_.empty()) tables_.reset();
+  if (!found_.sound()) return swept;
+  options.file = nullptr;
+  options.pages = nullptr;
+  options.from = swept.reached;
+  Swept rest = sweep(*opened_->environment, options);
+  rest.seals += swept.seals;
+  return rest;
 }
 
 std::optional<ChainWalk::Damage> Examination::hear(const ClearBlock& block, std::size_t count) {

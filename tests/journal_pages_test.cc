@@ -8,6 +8,7 @@
 #include <random>
 
 #include "journal/leaf.h"
+#include "journal/page_judge.h"
 #include "journal/store.h"
 #include "tests/journal_forge.h"
 
@@ -68,16 +69,39 @@ std::string text_of(const Damages& damages) {
   return text;
 }
 
-// The same whether the leaves of the events are looked at on the way or by two threads.
+// Of the events, as somebody finds it who goes through them.
+std::string problem_of_walk(const PageFile& file, PageFile::Events& events) {
+  PageFile::Walk walk(file, events);
+  bool there = walk.seek(0);
+  while (there) there = walk.next();
+  std::string problem;
+  for (const page::Overflow& overflow : walk.overflows()) {
+    if (problem.empty()) problem = PageFile::take(events, overflow);
+  }
+  return problem.empty() ? walk.problem() : problem;
+}
+
+// The same whether the leaves of the events are looked at by one thread, by two or on the way.
 Damages judge(const std::string& path) {
   const auto file = PageFile::open(path);
   REQUIRE(file);
   const std::string complaint = file->judge_metas();
   if (!complaint.empty()) return {{"", complaint, 0}};
-  const Damages damages = file->judge_tree(file->newest()).value();
-  std::vector<PageFile::Leaf> leaves;
-  const auto listing = file->judge_tree(file->newest(), nullptr, &leaves, 2);
-  CHECK(text_of(listing.value()) == text_of(damages));
+  std::vector<std::string> found;
+  Damages damages;
+  for (const unsigned jobs : {0u, 1u, 2u}) {
+    PageFile::Events events;
+    damages = file->judge_tree(file->newest(), events).value();
+    if (jobs == 0) {
+      found.push_back(problem_of_walk(*file, events));
+      continue;
+    }
+    auto damage = file->judge_leaves(events, jobs);
+    found.push_back(damage ? damage->what : "");
+    if (damage) damages.insert(damages.begin(), *std::move(damage));
+  }
+  CHECK(found[0] == found[1]);
+  CHECK(found[1] == found[2]);
   return damages;
 }
 
@@ -119,9 +143,9 @@ TEST_CASE("the pages that were judged hold the events that LMDB reads", "[journa
   REQUIRE(visit.begin().ok());
   const auto file = PageFile::open(written.path());
   REQUIRE(file);
-  PageFile::Events events{file->newest(), {}};
+  PageFile::Events events;
+  REQUIRE(file->judge_tree(file->newest(), events).value().empty());
   REQUIRE(events.transaction == visit.transaction());
-  REQUIRE(file->judge_tree(events.transaction, nullptr, &events.leaves).value().empty());
   PageFile::Walk walk(*file, events);
   for (const std::uint64_t first : {std::uint64_t{0}, written.next / 2, written.next - 1}) {
     std::uint64_t number = std::max(first, std::uint64_t{1});

@@ -77,6 +77,98 @@ TEST_CASE("every event is judged once, in order, however many threads there are"
   }
 }
 
+// Of the journal's file, to be read on the way.
+struct Pages {
+  PageFile file;
+  PageFile::Events events;
+
+  explicit Pages(Journal& journal)
+      : file(*PageFile::open(journal.place.directory() + "/" + files::kData)) {
+    REQUIRE(file.judge_tree(file.newest(), events).value().empty());
+    journal.options.file = &file;
+    journal.options.pages = &events;
+  }
+};
+
+TEST_CASE("out of the file's pages the same is judged as through LMDB", "[journal]") {
+  Journal journal;
+  for (const unsigned jobs : {1u, 2u, 5u}) {
+    for (const Seq range : {Seq{1}, Seq{10}, Seq{1'000}}) {
+      Pages pages(journal);
+      journal.options.jobs = jobs;
+      journal.options.range_events = range;
+      Seq judged = 0;
+      bool in_order = true;
+      journal.options.judge = [&](const ClearBlock& block, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) in_order = in_order && block.at(i).seq == ++judged;
+        return std::nullopt;
+      };
+      const Swept swept = journal.run();
+      INFO(jobs << " threads, ranges of " << range);
+      CHECK_FALSE(swept.damage.has_value());
+      CHECK_FALSE(swept.outrun);
+      CHECK(swept.covered == kEvents);
+      CHECK(swept.reached.last == kEvents);
+      CHECK(swept.seals == kEvents / 3);
+      CHECK(judged == kEvents);
+      CHECK(in_order);
+    }
+  }
+}
+
+TEST_CASE("pages that two events lie on are named with the second of them", "[journal]") {
+  Journal journal;
+  Pages pages(journal);
+  journal.options.jobs = GENERATE(1u, 3u);
+  journal.options.range_events = 5;
+  PageFile::Walk walk(pages.file, pages.events);
+  for (bool there = walk.seek(0); there;) there = walk.next();
+  REQUIRE(walk.overflows().size() > 10);
+  const page::Overflow& taken = walk.overflows()[10];
+  REQUIRE(PageFile::take(pages.events, taken).empty());
+  journal.options.judge = [](const ClearBlock&, std::size_t) { return std::nullopt; };
+  const Swept swept = journal.run();
+  REQUIRE(swept.damage.has_value());
+  CHECK(swept.damage->seq == record::seq_of(taken.key));
+  CHECK(swept.damage->what.find("events, page " + std::to_string(taken.first) +
+                                ": it is in use twice") != std::string::npos);
+  CHECK(swept.covered == swept.damage->seq - 1);
+}
+
+// In the middle of the first range.
+TEST_CASE("a sweep that somebody outruns goes on from where it came to", "[journal]") {
+  Journal journal;
+  journal.opened.environment.reset();
+  journal.opened = *open_for_writing(journal.place.directory(), 64u << 20, false, true);
+  Pages pages(journal);
+  journal.options.jobs = GENERATE(2u, 3u);
+  journal.options.range_events = 5;
+  Seq judged = 0;
+  bool in_order = true;
+  journal.options.judge = [&](const ClearBlock& block, std::size_t count) {
+    if (judged == 0) {
+      store::WriteTransaction transaction(*journal.opened.environment);
+      CHECK(transaction.begin().ok());
+      CHECK(transaction.put(store::Table::kSnapshots, "somebody", "writes").ok());
+      CHECK(transaction.commit().ok());
+    }
+    for (std::size_t i = 0; i < count; ++i) in_order = in_order && block.at(i).seq == ++judged;
+    return std::nullopt;
+  };
+  const Swept swept = journal.run();
+  CHECK(swept.outrun);
+  CHECK_FALSE(swept.damage.has_value());
+  CHECK(swept.covered < kEvents);
+  CHECK(swept.reached.last == swept.covered);
+  CHECK(judged == swept.covered);
+  journal.options.from = swept.reached;
+  journal.options.pages = nullptr;
+  journal.options.file = nullptr;
+  CHECK(journal.run().covered == kEvents);
+  CHECK(judged == kEvents);
+  CHECK(in_order);
+}
+
 TEST_CASE("the first complaint ends a sweep and is the one it tells", "[journal]") {
   Journal journal;
   journal.options.jobs = 4;

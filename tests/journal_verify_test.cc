@@ -10,10 +10,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "journal/chain.h"
 #include "journal/layout.h"
 #include "journal/opening.h"
+#include "journal/pages.h"
 #include "journal/reading.h"
 #include "journal/store.h"
 #include "tests/journal_forge.h"
@@ -112,6 +114,79 @@ TEST_CASE("verify tells how far it has come", "[journal]") {
   };
   REQUIRE(verify(options));
   CHECK(reached == std::vector<Seq>{1'000, 2'000, 2'510});
+}
+
+// Another process, since one has a journal open once. Appends when it is told to, and says so.
+class Writer {
+ public:
+  Writer(const Place& place, Seq first) {
+    REQUIRE(::pipe2(orders_, O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(answers_, O_CLOEXEC) == 0);
+    child_ = ::fork();
+    REQUIRE(child_ >= 0);
+    if (child_ > 0) return;
+    char order = 0;
+    if (::read(orders_[0], &order, 1) == 1) fill(place, first, first + 9);
+    ::_exit(::write(answers_[1], &order, 1) == 1 ? 0 : 1);
+  }
+  ~Writer() {
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    for (const int end : {orders_[0], orders_[1], answers_[0], answers_[1]}) ::close(end);
+  }
+
+  void append() {
+    char byte = 'a';
+    CHECK(::write(orders_[1], &byte, 1) == 1);
+    CHECK(::read(answers_[0], &byte, 1) == 1);
+  }
+
+ private:
+  int orders_[2] = {};
+  int answers_[2] = {};
+  pid_t child_ = 0;
+};
+
+TEST_CASE("what is appended meanwhile is verified too", "[journal]") {
+  Place place;
+  fill(place, 1, 2'510);
+  Writer writer(place, 2'511);
+  VerifyOptions options = options_of(place);
+  options.jobs = GENERATE(1u, 3u);
+  options.range_events = 50;
+  bool told = false;
+  options.progress = [&](std::string_view what, std::uint64_t, std::uint64_t) {
+    if (what == "verifying events" && !std::exchange(told, true)) writer.append();
+  };
+  const Result<Verification> found = verify(options);
+  REQUIRE(found);
+  CHECK(found->what == "");
+  CHECK(told);
+  CHECK(found->events == 2'520);
+  CHECK(found->seals == 252);
+  CHECK(found->sound_upto == 2'520);
+}
+
+// Its number, that is; it lies behind the events of a thousand leaves.
+TEST_CASE("a damaged leaf is named with what lies before it vouched for", "[journal]") {
+  Place place;
+  fill(place, 1, 2'510);
+  const std::string path = place.directory() + "/data.mdb";
+  std::string bytes = slurp(path);
+  const auto file = PageFile::open(path);
+  REQUIRE(file);
+  PageFile::Events events;
+  REQUIRE(file->judge_tree(file->newest(), events).value().empty());
+  const PageFile::Leaf& leaf = events.leaves[events.leaves.size() / 2];
+  bytes[leaf.page * 4'096] ^= 1;
+  spit(path, bytes);
+  const Verification found = verified(place);
+  const Seq first = record::seq_of(leaf.first_key);
+  CHECK(found.what.find("data.mdb, events, page " + std::to_string(leaf.page) +
+                        ": its number is another") != std::string::npos);
+  CHECK(found.first_bad_seq == first);
+  CHECK(found.sound_upto == (first - 1) / 10 * 10);
+  CHECK(found.remedy.find("It is good up to event " + std::to_string(found.sound_upto)) == 0);
 }
 
 TEST_CASE("a flipped bit anywhere in an event's value is found and named", "[journal]") {
