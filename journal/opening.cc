@@ -4,10 +4,10 @@
 #include <chrono>
 #include <utility>
 
-#include "journal/backup.h"
 #include "journal/chain.h"
 #include "journal/layout.h"
 #include "journal/reading.h"
+#include "journal/restoration.h"
 
 namespace daybook {
 namespace {

@@ -13,6 +13,7 @@
 #include "core/codec.h"
 #include "journal/backup.h"
 #include "journal/layout.h"
+#include "journal/restoration.h"
 #include "journal/segment.h"
 #include "journal/segments.h"
 #include "journal/verify.h"

@@ -7,7 +7,9 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "journal/copying.h"
 #include "journal/cutting.h"
+#include "journal/restoration.h"
 #include "journal/verify.h"
 #include "tests/journal_place.h"
 #include "tests/log_contract.h"

@@ -14,6 +14,7 @@
 
 #include "journal/backup.h"
 #include "journal/lmdb_log.h"
+#include "journal/restoration.h"
 #include "tests/journal_place.h"
 #include "tests/log_contract.h"
 

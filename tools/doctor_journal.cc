@@ -8,8 +8,8 @@
 
 #include "core/model.h"
 #include "core/notation.h"
-#include "journal/backup.h"
 #include "journal/files.h"
+#include "journal/restoration.h"
 #include "tools/progress.h"
 #include "tools/replay.h"
 

@@ -5,6 +5,7 @@
 #include "core/erasure.h"
 #include "core/notation.h"
 #include "journal/backup.h"
+#include "journal/restoration.h"
 #include "tools/figures.h"
 #include "tools/journal_view.h"
 #include "tools/json_line.h"

@@ -14,6 +14,7 @@
 #include "journal/archive.h"
 #include "journal/backup.h"
 #include "journal/rebuild.h"
+#include "journal/restoration.h"
 #include "tests/storm/crew.h"
 #include "tests/storm/disk.h"
 #include "tests/storm/judge.h"
