@@ -19,7 +19,7 @@ constexpr std::size_t kKindAt = 4;
 constexpr std::size_t kOwnerAt = 8;
 constexpr std::size_t kKeyAt = 16;
 constexpr std::size_t kIdAt = 32;  // of the header: the journal's id
-constexpr std::string_view kMagic{"daybook keys 1\0\0", 16};
+constexpr std::string_view kKeysMagic{"daybook keys 1\0\0", 16};
 constexpr std::size_t kBlockEntries = 64;
 constexpr std::size_t kScanEntries = 2'048;
 constexpr std::size_t kSectorBytes = 512;  // what a disk writes whole or not at all
@@ -53,7 +53,7 @@ bool known(std::uint8_t kind) { return kind >= 1 && kind <= 4; }
 
 std::string KeyFile::header(std::string_view journal_id) {
   std::string entry(kEntryBytes, '\0');
-  entry.replace(kKeyAt, kMagic.size(), kMagic);
+  entry.replace(kKeyAt, kKeysMagic.size(), kKeysMagic);
   entry.replace(kIdAt, journal_id.size(), journal_id);
   CHECK(entry.size() == kEntryBytes, "a journal's id has 16 bytes");
   return with_crc(0, std::move(entry));

@@ -15,8 +15,8 @@
 namespace daybook::store {
 namespace {
 
-constexpr std::string_view kMagic = "daybook chunks 1";
-constexpr std::size_t kHeaderBytes = kMagic.size() + Segment::kJournalIdBytes;
+constexpr std::string_view kSegmentMagic = "daybook chunks 1";
+constexpr std::size_t kHeaderBytes = kSegmentMagic.size() + Segment::kJournalIdBytes;
 constexpr std::size_t kEntryHeadBytes = 12;  // u64: key, u32: size of the value
 constexpr std::size_t kPlaceBytes = 16;
 // u64: where the index is, its entries, records, first key, last key; u32: CRC-32C of index and
@@ -64,7 +64,7 @@ Result<void> Segment::read_index(std::string_view journal_id) {
   if (size < kHeaderBytes + kFooterBytes) return damaged();
   const Result<std::string> head = read_at(file_.number(), 0, kHeaderBytes, path_);
   if (!head) return head.error();
-  if (!head->starts_with(kMagic)) return damaged();
+  if (!head->starts_with(kSegmentMagic)) return damaged();
   if (!head->ends_with(journal_id)) {
     return Error{path_ + " belongs to another journal", ExitCode::kDamaged};
   }
@@ -135,7 +135,7 @@ Result<SegmentWriter> SegmentWriter::create(const std::string& path, std::string
   files::Descriptor file(::open(path.c_str(), flags, 0600));
   if (!file.valid()) return files::system_error("write", path, errno);
   SegmentWriter writer(path, std::move(file));
-  const Result<void> written = writer.write(std::string(kMagic) + std::string(journal_id));
+  const Result<void> written = writer.write(std::string(kSegmentMagic) + std::string(journal_id));
   if (!written) return written.error();
   return writer;
 }
