@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "core/check.h"
@@ -154,6 +155,16 @@ Result<Log::Refs> LmdbLog::refs() { return reading_.refs(); }
 Histogram LmdbLog::commit_latency() const {
   const std::lock_guard lock(mutex_);
   return commit_latency_;
+}
+
+// Who looks late itself may have been killed: only then is it worth to ask whether it lives.
+std::vector<Latecomer> LmdbLog::late_readers() const {
+  const store::Visit stay(*opened_.environment);  // the writer moves no map meanwhile
+  const std::vector<Latecomer> late = latecomers(*opened_.environment);
+  const auto far = [](const Latecomer& one) { return one.commits > kCommitsBehindMax; };
+  if (std::ranges::none_of(late, far)) return late;
+  std::ignore = opened_.environment->check_readers();  // the writer meets a failure again
+  return latecomers(*opened_.environment);
 }
 
 std::uint64_t LmdbLog::free_bytes() const { return files::free_bytes(options_.directory); }
@@ -330,15 +341,10 @@ bool LmdbReader::replaced() const {
                                 environment.descriptor());
 }
 
-std::optional<LmdbReader::Latecomer> LmdbReader::latecomer() const {
-  const std::uint64_t newest = opened_.environment->transaction();
-  std::optional<Latecomer> last;
-  for (const store::Environment::Reader& reader : opened_.environment->readers()) {
-    if (reader.process == ::getpid() || reader.transaction >= newest) continue;
-    const std::uint64_t commits = newest - reader.transaction;
-    if (!last || commits > last->commits) last = Latecomer{reader.process, commits};
-  }
-  return last;
+std::optional<Latecomer> LmdbReader::latecomer() const {
+  const std::vector<Latecomer> late = latecomers(*opened_.environment);
+  const auto last = std::ranges::max_element(late, {}, &Latecomer::commits);
+  return last == late.end() ? std::nullopt : std::optional(*last);
 }
 
 void LmdbReader::append(Batch) { CHECK(false, "a reader's log is never appended to"); }

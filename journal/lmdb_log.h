@@ -22,6 +22,7 @@
 #include "core/histogram.h"
 #include "core/log.h"
 #include "journal/committer.h"
+#include "journal/latecomers.h"
 #include "journal/opening.h"
 #include "journal/pieces.h"
 #include "journal/reading.h"
@@ -81,6 +82,8 @@ class LmdbLog final : public Log {
   [[nodiscard]] bool locked() const { return opened_.keys != nullptr; }
   // How long commits took since it was opened, in microseconds. Any thread.
   [[nodiscard]] Histogram commit_latency() const;
+  // Other processes that read an old state; none that died.
+  [[nodiscard]] std::vector<Latecomer> late_readers() const;
 
  private:
   Result<void> start();
@@ -167,12 +170,7 @@ class LmdbReader final : public Log {
     return {opened_.environment->used_bytes(), opened_.environment->map_bytes()};
   }
 
-  // The reader of another process that sees the oldest state, and how many commits ago that was;
-  // nullopt: none is behind.
-  struct Latecomer {
-    int process = 0;
-    std::uint64_t commits = 0;
-  };
+  // The reader of another process that sees the oldest state; nullopt: none is behind.
   [[nodiscard]] std::optional<Latecomer> latecomer() const;
 
   // Reads these words as erased from now on, though their keys are still there. The next call says

@@ -425,10 +425,14 @@ TEST_CASE("a reader that falls behind is known until it dies", "[journal]") {
   REQUIRE(slow.act());
   for (Seq seq = 2; seq <= 4; ++seq) commit(seq);
   CHECK(onlooker.act());
+  const std::vector<Latecomer> late = disk.log().late_readers();
+  REQUIRE(late.size() == 1);
+  CHECK(late[0].commits >= 2);
   slow.kill();
   // The slots are looked after behind a commit, so they are free when the one after it is reported.
   for (Seq seq = 5; seq <= 6; ++seq) commit(seq);
   CHECK(onlooker.act());
+  CHECK(disk.log().late_readers().empty());
 }
 
 TEST_CASE("a reader follows when the writer grows the map", "[journal]") {

@@ -1,8 +1,10 @@
 // The daemon and the verbs that talk to it, as processes: control socket, reload, stop, exit codes.
 #include "tools/daemon.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
 
@@ -11,10 +13,14 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "journal/latecomers.h"
+#include "journal/store.h"
+#include "tests/journal_place.h"
 #include "tests/places.h"
 #include "tests/world/daemon_world.h"
 #include "tools/control_client.h"
 #include "tools/descriptors.h"
+#include "tools/reader_watch.h"
 
 namespace daybook::tool_daemon_test {
 
@@ -157,6 +163,100 @@ TEST_CASE("a daemon without a file to spare says so once, and once when it has o
   CHECK(alone.stop() == 0);
   const std::string told = alone.process->errors();
   CHECK(told.find("no further file") == told.rfind("no further file"));
+}
+
+TEST_CASE("who reads an old state is told of once, and again after it had caught up", "[daemon]") {
+  ReaderWatch watch;
+  Time now = from_milliseconds(1'000'000);
+  const auto look = [&](std::vector<Latecomer> readers) {
+    std::string told;
+    for (const auto& [reader, late] : watch.look([&] { return readers; }, now)) {
+      told += (late ? "+" : "-") + std::to_string(reader.process);
+    }
+    now += ReaderWatch::kEvery;
+    return told;
+  };
+  CHECK(watch.wake_at() == kNever);
+  CHECK(look({{7, kCommitsBehindMax}}).empty());
+  CHECK(watch.wake_at() == kNever);
+  CHECK(look({{7, kCommitsBehindMax + 1}}) == "+7");
+  CHECK(watch.wake_at() == now);
+  CHECK(look({{7, 5'000}, {8, 2'000}}) == "+8");
+  CHECK(watch.late() == std::vector<Latecomer>{{7, 5'000}, {8, 2'000}});
+  now -= Duration(1);  // too early to look
+  CHECK(look({}).empty());
+  CHECK(look({{8, 2'500}}) == "-7");
+  CHECK(look({{7, 1'001}, {8, 3}}) == "+7-8");
+  CHECK(look({}) == "-7");
+  CHECK(watch.wake_at() == kNever);
+}
+
+// Another process that reads the journal as it is now, for as long as it lives.
+class ForgottenReader {
+ public:
+  explicit ForgottenReader(const std::string& directory) {
+    int ready[2];
+    REQUIRE(::pipe2(ready, O_CLOEXEC) == 0);
+    process_ = ::fork();
+    if (process_ == 0) {
+      const auto environment = store::Environment::open({directory, 0, true, false});
+      store::Visit visit(**environment);
+      const char begun = visit.begin().ok() ? 'y' : 'n';
+      if (::write(ready[1], &begun, 1) == 1) ::pause();
+      ::_exit(0);
+    }
+    ::close(ready[1]);
+    char begun = 'n';
+    REQUIRE((::read(ready[0], &begun, 1) == 1 && begun == 'y'));
+    ::close(ready[0]);
+  }
+  ~ForgottenReader() { kill(); }
+  ForgottenReader(const ForgottenReader&) = delete;
+  ForgottenReader& operator=(const ForgottenReader&) = delete;
+
+  [[nodiscard]] std::string process() const { return std::to_string(process_); }
+  void kill() {
+    if (process_ <= 0) return;
+    ::kill(process_, SIGKILL);
+    ::waitpid(std::exchange(process_, 0), nullptr, 0);
+  }
+
+ private:
+  pid_t process_ = 0;
+};
+
+TEST_CASE("a reader that keeps the journal from reusing its pages is told of, and its end",
+          "[daemon]") {
+  Alone alone;
+  alone.start();
+  REQUIRE(alone.stop() == 0);
+  alone.process.reset();
+  ForgottenReader reader(alone.data());
+  {
+    LmdbLog::Options options;
+    options.directory = alone.data();
+    options.commit_interval = std::chrono::microseconds(0);
+    journal_place::DiskLog disk(std::move(options));
+    for (std::uint64_t commits = 0; commits <= kCommitsBehindMax; ++commits) {
+      Batch batch;
+      batch.snapshots.push_back({"nobody's", 0, 1, disk.log().last(), ""});
+      disk.log().append(std::move(batch));
+      disk.settle();
+    }
+  }
+  alone.start();
+  CHECK(alone.process->wait_for_errors("process " + reader.process() + " reads the journal as it"));
+  CHECK(alone.process->wait_for_errors("kill " + reader.process()));
+  const std::string status = alone.tool({"status"}).output;
+  INFO(status);
+  CHECK(holds(status, "trouble     process " + reader.process() + " reads"));
+  const std::string process = reader.process();
+  reader.kill();
+  CHECK(alone.process->wait_for_errors("process " + process + " no longer holds on"));
+  CHECK_FALSE(holds(alone.tool({"status"}).output, "trouble"));
+  const std::string told = alone.process->errors();
+  CHECK(told.find("commits ago") == told.rfind("commits ago"));
+  CHECK(alone.stop() == 0);
 }
 
 TEST_CASE("ask streams the answer through the control socket", "[daemon]") {

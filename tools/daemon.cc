@@ -438,6 +438,18 @@ void Daemon::watch_descriptors(Time now) {
   }
 }
 
+void Daemon::watch_readers(Time now) {
+  for (const auto& [reader, late] :
+       readers_.look([this] { return journal_->late_readers(); }, now)) {
+    if (late) {
+      log_.log().warn("{}", latecomer_sentence(reader));
+    } else {
+      log_.log().info("process {} no longer holds on to an old state of the journal",
+                      reader.process);
+    }
+  }
+}
+
 std::string Daemon::low_space_sentence() const {
   return "only " + std::to_string(journal_->free_bytes() >> 20) + " MiB are free for " +
          settings_.values.journal.dir + ": nothing new is taken in until there are " +
@@ -460,6 +472,7 @@ Result<bool> Daemon::iterate() {
   tell_control_trouble();
   tell_full_disk();
   watch_descriptors(now);
+  watch_readers(now);
   if (!stopping_.has_value() && input_is_over()) begin_stop("end of input", Duration(0));
   if (stopping_.has_value()) {
     const Time end = stopping_->deadline + kLastWords;
@@ -469,7 +482,7 @@ Result<bool> Daemon::iterate() {
   if (!gateway_->waiting_for_space() && !stopping_.has_value()) {
     wake_at = std::min(wake_at, space_.wake_at(gateway_->directory().space_low()));
   }
-  wake_at = std::min(wake_at, descriptors_.wake_at());
+  wake_at = std::min({wake_at, descriptors_.wake_at(), readers_.wake_at()});
   if (stopping_.has_value()) {
     const Time next = stopping_->deadline;
     wake_at = std::min(wake_at, now < next ? next : next + kLastWords);
@@ -565,6 +578,7 @@ std::string Daemon::status_json() const {
   }
   if (gateway_->directory().space_low()) trouble.push_back(low_space_sentence());
   if (descriptors_.exhausted()) trouble.push_back("no further file or connection can be opened");
+  for (const Latecomer& reader : readers_.late()) trouble.push_back(latecomer_sentence(reader));
   if (!control_trouble_.empty()) trouble.push_back("the control socket: " + control_trouble_);
   if (stopping_.has_value()) trouble.push_back("stopping: " + stopping_->reason);
   if (!trouble.empty()) status["trouble"] = std::move(trouble);

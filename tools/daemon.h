@@ -25,6 +25,7 @@
 #include "journal/lmdb_log.h"
 #include "tools/descriptors.h"
 #include "tools/log_line.h"
+#include "tools/reader_watch.h"
 #include "tools/settings_file.h"
 #include "tools/slot.h"
 #include "tools/space_watch.h"
@@ -91,6 +92,7 @@ class Daemon final : public ControlHost {
   void tell_full_disk();
   void watch_space(Time now);
   void watch_descriptors(Time now);
+  void watch_readers(Time now);
   [[nodiscard]] std::string low_space_sentence() const;
   void begin_stop(const std::string& reason, Duration grace);
   [[nodiscard]] bool input_is_over() const;
@@ -129,6 +131,7 @@ class Daemon final : public ControlHost {
   SpaceWatch space_;
   DescriptorWatch descriptors_;
   Time quiet_at_ = kNever;
+  ReaderWatch readers_;
   bool signalled_ = false;       // a stop signal came
   std::string control_trouble_;  // as last told
   std::string reload_note_;      // what the last reload could not put in force

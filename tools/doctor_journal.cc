@@ -19,7 +19,6 @@ namespace {
 constexpr std::uint64_t kSpaceBytesLow = 256u << 20;
 constexpr Duration kClockSlackMax{2'000};
 constexpr std::uint64_t kMapPercentMax = 90;
-constexpr std::uint64_t kCommitsBehindMax = 1'000;
 
 std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
