@@ -167,10 +167,13 @@ Result<BackupReport> make_copy(const Copy& copy, const VerifyProgress& progress)
   if (*locked) report.keys = keys.empty() ? place + "/" + files::kKeys : keys;
   Result<void> done = write_head(draft);
   if (!done) return done.error();
-  const Result<Seq> events =
-      examine(draft, *locked ? key_draft : std::string(), "the copy of " + directory, progress);
-  if (!events) return events.error();
-  report.events = *events;
+  const auto found = examine(draft, *locked ? key_draft : std::string(), progress);
+  if (!found) return found.error();
+  if (!found->sound()) {
+    return Error{"the copy of " + directory + " is damaged: " + damage_text(*found),
+                 ExitCode::kDamaged};
+  }
+  report.events = found->events;
   std::error_code unknown;
   report.bytes = std::filesystem::file_size(draft + "/" + files::kData, unknown);
   done = remove_file(draft + "/lock.mdb");

@@ -89,18 +89,18 @@ Result<std::vector<KeyId>> destroyed_in(const std::string& path, std::string_vie
   return ids;
 }
 
-Result<Seq> examine(const std::string& directory, const std::string& keys, const std::string& what,
-                    const VerifyProgress& progress) {
+Result<Verification> examine(const std::string& directory, const std::string& keys,
+                             const VerifyProgress& progress) {
   VerifyOptions options;
   options.directory = directory;
   options.keys = keys;
   options.progress = progress;
-  const Result<Verification> found = verify(options);
-  if (!found) return found.error();
-  if (found->sound()) return static_cast<Seq>(found->events);
-  return Error{
-      what + " is damaged: at event " + std::to_string(found->first_bad_seq) + ", " + found->what,
-      ExitCode::kDamaged};
+  return verify(options);
+}
+
+std::string damage_text(const Verification& found) {
+  if (found.first_bad_seq == 0) return found.what;
+  return "at event " + std::to_string(found.first_bad_seq) + ", " + found.what;
 }
 
 }  // namespace daybook

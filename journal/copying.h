@@ -31,9 +31,10 @@ Result<files::Head> head_of(store::Environment& environment);
 // The keys that were destroyed in a key store, ascending.
 Result<std::vector<KeyId>> destroyed_in(const std::string& path, std::string_view journal_id);
 
-// Its events. `keys`: empty where the words are in clear, or the keys beside them. An Error when it
-// is not sound says what of `what`.
-Result<Seq> examine(const std::string& directory, const std::string& keys, const std::string& what,
-                    const VerifyProgress& progress);
+// As verify() does. `keys`: empty where the words are in clear, or the keys beside them.
+Result<Verification> examine(const std::string& directory, const std::string& keys,
+                             const VerifyProgress& progress);
+// "at event 7, its checksum does not match".
+std::string damage_text(const Verification& found);
 
 }  // namespace daybook

@@ -145,16 +145,20 @@ Result<void> Restoration::copy() {
   for (const std::string& name : *segments) {
     if (done) done = copy_file(source + name, target + name, options_.progress);
   }
-  const std::string keys = options_.keys.empty() ? from + "/" + files::kKeys : options_.keys;
-  if (done && (files::exists(keys) || !options_.keys.empty())) {
-    done = copy_file(keys, draft() + "/" + files::kKeys);
+  if (done && (files::exists(key_file()) || !options_.keys.empty())) {
+    done = copy_file(key_file(), target + files::kKeys);
   }
   if (done) done = refuse_without_keys();
   if (!done) return done;
-  const Result<Seq> events = examine(draft(), "", "the backup in " + from, options_.progress);
-  if (!events) return events.error();
-  upto_ = *events;
+  const Result<Verification> found = examine(draft(), "", options_.progress);
+  if (!found) return found.error();
+  if (!found->sound()) return told_of_the_backup(*found);
+  upto_ = found->events;
   return {};
+}
+
+std::string Restoration::key_file() const {
+  return options_.keys.empty() ? options_.backup + "/" + files::kKeys : options_.keys;
 }
 
 Result<void> Restoration::refuse_without_keys() const {
@@ -166,6 +170,22 @@ Result<void> Restoration::refuse_without_keys() const {
                    " is without the keys of its words: they were put elsewhere when it was made; "
                    "name them with --keys",
                ExitCode::kUsage};
+}
+
+// The draft is nobody's: what is wrong with it is wrong with what it was copied from.
+Error Restoration::told_of_the_backup(const Verification& found) const {
+  std::string what = damage_text(found);
+  const std::string key_draft = draft() + "/" + files::kKeys;
+  const std::size_t at = what.find(key_draft);
+  if (at != what.npos) what.replace(at, key_draft.size(), key_file());
+  if (at == what.npos || options_.keys.empty()) {
+    return {"the backup in " + options_.backup + " is damaged: " + what, ExitCode::kDamaged};
+  }
+  // Of an event: it is this journal's, of another time.
+  const std::string why = found.first_bad_seq == 0 ? "" : " (" + what + ")";
+  return {options_.keys + " is not the key file of the backup in " + options_.backup + why +
+              ": name with --keys the one that was written when this backup was made",
+          ExitCode::kUsage};
 }
 
 Result<std::size_t> Restoration::keys_brought_back() const {

@@ -72,7 +72,9 @@ class Restoration {
 
  private:
   Result<void> copy();
+  [[nodiscard]] std::string key_file() const;
   [[nodiscard]] Result<void> refuse_without_keys() const;
+  [[nodiscard]] Error told_of_the_backup(const Verification& found) const;
   Result<void> choose_aside();
   Result<void> compare();
   Result<void> find_cut();

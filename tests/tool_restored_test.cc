@@ -161,6 +161,37 @@ TEST_CASE("a backup whose keys are elsewhere says so when it is put back without
   world.run({"restore", world.file("copy"), "--keys", world.file("apart")});
 }
 
+TEST_CASE("a key file that was not made with the backup is named, and the backup is not blamed",
+          "[restore]") {
+  Restored world;
+  world.run({"backup", world.file("copy"), "--keys", world.file("apart")});
+  std::string wrong = world.file("wrong");
+  SECTION("another journal's") {
+    Restored other;
+    other.run({"backup", other.file("copy"), "--keys", wrong});
+  }
+  SECTION("no key file at all") { std::ofstream(wrong) << "dear diary"; }
+  SECTION("an older one of the same journal") {
+    fs::rename(world.file("apart"), wrong);
+    const std::string daemon = build_directory() + "/daybookd";
+    const auto spoken = world::run_program({daemon, "--console", "--data", world.data()},
+                                           {{"HOME", world.directory.path()}}, "said later\n");
+    REQUIRE(spoken.status == 0);
+    world.run({"backup", world.file("later"), "--keys", world.file("apart")});
+    fs::remove_all(world.file("copy"));
+    fs::rename(world.file("later"), world.file("copy"));
+  }
+  const Finished refused = world.tool({"restore", world.file("copy"), "--keys", wrong});
+  INFO(refused.errors);
+  CHECK(refused.status == 64);
+  CHECK(
+      holds(refused.errors, wrong + " is not the key file of the backup in " + world.file("copy")));
+  CHECK(holds(refused.errors, "name with --keys the one that was written when this backup"));
+  CHECK_FALSE(holds(refused.errors, "damaged"));
+  CHECK_FALSE(holds(refused.errors, "restoring.tmp"));
+  world.run({"restore", world.file("copy"), "--keys", world.file("apart")});
+}
+
 TEST_CASE("a backup deletes no file that is not of a copy, and a failed one leaves none",
           "[backup]") {
   Restored world;
