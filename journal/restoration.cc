@@ -28,6 +28,8 @@ using store::Status;
 using store::Table;
 using store::WriteTransaction;
 
+constexpr const char* kSmaller = ".smaller";
+
 std::string u64_bytes(std::uint64_t number) {
   std::string bytes;
   record::append_u64(bytes, number);
@@ -93,6 +95,7 @@ Result<std::unique_ptr<Restoration>> Restoration::prepare(const Options& options
   auto restoration = std::make_unique<Restoration>(options, std::move(*lock));
   done = restoration->choose_aside();
   if (done) done = restoration->copy();
+  if (done && options.moment) done = restoration->look_up();
   if (done && options.progress) options.progress("comparing and cutting", 0, 0);
   if (done) done = restoration->compare();
   if (done) done = restoration->cut_and_raise();
@@ -154,6 +157,13 @@ Result<void> Restoration::copy() {
   if (!found) return found.error();
   if (!found->sound()) return told_of_the_backup(*found);
   upto_ = found->events;
+  return {};
+}
+
+Result<void> Restoration::look_up() {
+  const Result<Seq> until = options_.moment(draft());
+  if (!until) return until.error();
+  options_.until = *until;
   return {};
 }
 
@@ -262,16 +272,30 @@ Result<void> Restoration::find_cut() {
   return {};
 }
 
+// LMDB keeps the pages of what is removed: what is left is written anew and takes its place.
+Result<void> Restoration::cut() {
+  const std::string data = draft() + "/" + files::kData;
+  const std::string smaller = data + kSmaller;
+  {
+    auto environment = Environment::open({draft(), LmdbLog::kMapBytes, false, false});
+    if (!environment) return environment.error();
+    Result<void> done = cut_behind(**environment, format_, upto_);
+    if (done) done = copy_data(**environment, smaller);
+    if (!done) return done;
+  }
+  // It counts the transactions of the file that goes.
+  Result<void> done = remove_file(draft() + "/lock.mdb");
+  if (done) done = files::move_into_place(smaller, data);
+  return done ? files::sync_directory(draft()) : done;
+}
+
 Result<void> Restoration::cut_and_raise() {
   const bool cuts = options_.until != 0 && options_.until < upto_;
-  Result<void> found = cuts ? find_cut() : Result<void>();
-  if (!found) return found;
+  Result<void> done = cuts ? find_cut() : Result<void>();
+  if (done && cuts) done = cut();
+  if (!done) return done;
   auto environment = Environment::open({draft(), LmdbLog::kMapBytes, false, false});
   if (!environment) return environment.error();
-  if (cuts) {
-    Result<void> removed = cut_behind(**environment, format_, upto_);
-    if (!removed) return removed;
-  }
   WriteTransaction transaction(**environment);
   Status status = transaction.begin();
   if (status.ok()) status = transaction.put(Table::kMeta, layout::kMetaEpoch, u64_bytes(epoch_));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class Restoration {
     std::string directory;  // of the journal to be
     Seq until = 0;          // 0: all of it; otherwise the last commit that ends there or before
     VerifyProgress progress = {};
+    // Asked for `until` when the draft holds all of the backup, to be looked up there.
+    std::function<Result<Seq>(const std::string& draft)> moment = {};
   };
 
   // Takes the lock of `directory`, copies, examines, cuts, and raises the epoch. What an earlier
@@ -72,12 +75,14 @@ class Restoration {
 
  private:
   Result<void> copy();
+  Result<void> look_up();
   [[nodiscard]] std::string key_file() const;
   [[nodiscard]] Result<void> refuse_without_keys() const;
   [[nodiscard]] Error told_of_the_backup(const Verification& found) const;
   Result<void> choose_aside();
   Result<void> compare();
   Result<void> find_cut();
+  Result<void> cut();
   Result<void> cut_and_raise();
   Result<void> move_aside();
   Result<void> put(const char* name);

@@ -152,6 +152,50 @@ TEST_CASE("a restore ends with the last commit that ends in time", "[backup]") {
   CHECK_FALSE(Restoration::prepare({world.copy, "", into, 9}));
 }
 
+TEST_CASE("what a restore leaves out takes no room, and the backup is copied once", "[backup]") {
+  Copied world;
+  world.write(1, 20'000, 1'000);
+  world.back_up_now();
+  const std::string into = world.place.directory() + "-into";
+  int copies = 0;
+  int asked = 0;
+  Restoration::Options options{world.copy, "", into, 0};
+  options.progress = [&](std::string_view what, std::uint64_t done, std::uint64_t of) {
+    const bool of_data = of == fs::file_size(world.copy + "/data.mdb");
+    copies += what == "copying" && done == 0 && of_data ? 1 : 0;
+  };
+  options.moment = [&](const std::string& draft) -> Result<Seq> {
+    ++asked;
+    CHECK(LmdbReader::open(draft).value()->last() == 20'000);
+    return Seq{1'500};
+  };
+  auto restoration = Restoration::prepare(options);
+  REQUIRE(restoration);
+  CHECK((*restoration)->upto() == 1'000);
+  REQUIRE((*restoration)->finish());
+  restoration->reset();
+  CHECK(copies == 1);
+  CHECK(asked == 1);
+  CHECK(sound_events(into) == 1'000);
+  CHECK(fs::file_size(into + "/data.mdb") < fs::file_size(world.copy + "/data.mdb") / 5);
+}
+
+TEST_CASE("a restore to a moment that nobody finds leaves nothing", "[backup]") {
+  Copied world;
+  world.write(1, 20, 10);
+  world.back_up_now();
+  const std::string into = world.place.directory() + "-into";
+  Restoration::Options options{world.copy, "", into, 0};
+  options.moment = [](const std::string&) -> Result<Seq> {
+    return Error{"when?", ExitCode::kUsage};
+  };
+  const auto refused = Restoration::prepare(options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message == "when?");
+  CHECK_FALSE(fs::exists(into + "/" + Restoration::kDraft));
+  CHECK_FALSE(fs::exists(into + "/data.mdb"));
+}
+
 TEST_CASE("what is replaced is kept, and it is known how far both are one", "[backup]") {
   Copied world;
   world.write(1, 20, 10);

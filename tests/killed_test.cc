@@ -149,6 +149,16 @@ void campaign(const char* name, const std::vector<std::string>& command, int ste
   CHECK(points > 0);
 }
 
+// Of the first event that shows these words.
+std::uint64_t seq_of(World& world, std::string_view words) {
+  std::istringstream log(world.run({"log", "-n", "1000"}, world.kept()).output);
+  for (std::string line; std::getline(log, line);) {
+    if (line.find(words) != std::string::npos) return std::stoull(line);
+  }
+  FAIL(words);
+  return 0;
+}
+
 void backup_campaign(World& world, int step) {
   const std::string into = world.directory() + "/another";
   world.fresh();
@@ -163,9 +173,11 @@ void backup_campaign(World& world, int step) {
       });
 }
 
-void restore_campaign(World& world, int step) {
+void restore_campaign(World& world, int step, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> verb = {"restore", world.copy()};
+  verb.insert(verb.end(), more.begin(), more.end());
   campaign(
-      "restore", world.command({"restore", world.copy()}, world.place()), step,
+      more.empty() ? "restore" : "restore, cut", world.command(verb, world.place()), step,
       [&] { world.fresh(); },
       [&] {
         // Either one, or none that anybody would open.
@@ -176,23 +188,24 @@ void restore_campaign(World& world, int step) {
         } else {
           CHECK(read.errors.find("a restore into ") != std::string::npos);
         }
-        const Finished again = world.run({"restore", world.copy()}, world.place());
+        const Finished again = world.run(verb, world.place());
         INFO(again.errors);
         CHECK(again.status == 0);
         CHECK(world.sound(world.place()));
         const std::string log = world.run({"log", "-n", "1000"}, world.place()).output;
         CHECK(log.find("JournalRestored") != std::string::npos);
+        CHECK((log.find("kept words:3") == std::string::npos) == !more.empty());
       });
+}
+
+// Up to its first answer.
+std::vector<std::string> cut_short(World& world) {
+  return {"--until", std::to_string(seq_of(world, "kept words:3") - 1)};
 }
 
 void erase_campaign(World& world, int step) {
   world.fresh();
-  std::string seq;
-  std::istringstream log(world.run({"log", "-n", "1000"}, world.place()).output);
-  for (std::string line; seq.empty() && std::getline(log, line);) {
-    if (line.find("CANARY") != std::string::npos) seq = std::to_string(std::stoull(line));
-  }
-  REQUIRE_FALSE(seq.empty());
+  const std::string seq = std::to_string(seq_of(world, "CANARY"));
   campaign(
       "erase", world.command({"erase", seq, "--yes"}, world.place()), step, [&] { world.fresh(); },
       [&] {
@@ -281,6 +294,7 @@ TEST_CASE(
   World world;
   backup_campaign(world, 7);
   restore_campaign(world, 13);
+  restore_campaign(world, 23, cut_short(world));
   archive_campaign(world, 11);
   erase_campaign(world, 7);
   creation_campaign(world, 7);
@@ -291,6 +305,7 @@ TEST_CASE("kill -9 at every change of what makes or remakes a journal", "[.kille
   World world;
   backup_campaign(world, 1);
   restore_campaign(world, 1);
+  restore_campaign(world, 1, cut_short(world));
   archive_campaign(world, 1);
   erase_campaign(world, 1);
   creation_campaign(world, 1);

@@ -282,16 +282,16 @@ Error brings_back(std::size_t keys, const std::string& directory) {
           ExitCode::kUsage};
 }
 
-// The event that --until means; 0: all of it. A time or a message is looked up in a draft of the
-// whole backup, for only there are its keys where a reader looks for them: that copies it twice.
-Result<Seq> end_of(const Restoration::Options& whole, const std::string& until) {
-  const Seq seq = parse_seq(until);
-  if (until.empty() || seq != 0) return seq;
-  const auto restoration = Restoration::prepare(whole);
-  if (!restoration) return restoration.error();
-  const auto draft = JournalView::open((*restoration)->draft());
-  if (!draft) return draft.error();
-  return moment_of(**draft, until);
+// A time or a message is looked up in the draft: only there are the backup's keys where a reader
+// looks for them.
+void set_until(Restoration::Options* options, const std::string& until) {
+  options->until = parse_seq(until);
+  if (until.empty() || options->until != 0) return;
+  options->moment = [until](const std::string& draft) -> Result<Seq> {
+    const auto view = JournalView::open(draft);
+    if (!view) return view.error();
+    return moment_of(**view, until);
+  };
 }
 
 Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
@@ -300,9 +300,7 @@ Result<void> run_restore(const Tool& tool, const RestoreArguments& arguments) {
   Phases phases;
   phases("looking at the backup");
   Restoration::Options options{arguments.backup, arguments.keys, *directory, 0, std::ref(phases)};
-  const auto until = end_of(options, arguments.until);
-  if (!until) return until.error();
-  options.until = *until;
+  set_until(&options, arguments.until);
   const auto told = read_erasures(arguments.erasures);
   if (!told) return told.error();
   auto restoration = Restoration::prepare(options);
