@@ -256,12 +256,12 @@ Result<void> replace(const std::string& directory, const char* name, std::string
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
   const Descriptor file(::open(draft.c_str(), flags, kFileMode));
   if (!file.valid()) return system_error("write", draft, errno);
-  Result<void> written = write_all(file.number(), draft, bytes);
-  if (!written) return written;
-  if (::fsync(file.number()) != 0) return system_error("write", draft, errno);
-  Result<void> moved = move_into_place(draft, path);
-  if (!moved) return moved;
-  return sync_directory(directory);
+  Result<void> done = write_all(file.number(), draft, bytes);
+  if (done && ::fsync(file.number()) != 0) done = system_error("write", draft, errno);
+  if (done) done = move_into_place(draft, path);
+  if (done) return sync_directory(directory);
+  ::unlink(draft.c_str());
+  return done;
 }
 
 Result<void> write_all(int descriptor, const std::string& path, std::string_view bytes) {

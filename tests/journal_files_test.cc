@@ -56,6 +56,20 @@ TEST_CASE("a file is replaced whole, for its owner only", "[journal]") {
   CHECK_FALSE(files::exists(path + ".tmp"));
 }
 
+TEST_CASE("a file that cannot be replaced stays as it was, and no draft lies beside it",
+          "[journal]") {
+  const Place place;
+  const std::string directory = place.directory();
+  REQUIRE(files::prepare_directory(directory, true));
+  REQUIRE(files::replace(directory, "small", "first"));
+  {
+    const journal_place::FileSizeLimit full(3);
+    CHECK_FALSE(files::replace(directory, "small", "second"));
+  }
+  CHECK(files::read_small(directory + "/small").value() == "first");
+  CHECK(files::names_in(directory, "").value() == std::vector<std::string>{".", "..", "small"});
+}
+
 TEST_CASE("a file that others can read, or that is a link, is refused", "[journal]") {
   Place place;
   REQUIRE(files::prepare_directory(place.directory(), true));

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -80,6 +81,23 @@ TEST_CASE("a restart while space is low finds nothing new", "[space]") {
   Disk disk;
   disk.low = true;
   CHECK(disk.look(3).empty());
+}
+
+TEST_CASE("of a disk that was full is told once there is room, or little", "[space]") {
+  Disk disk;
+  disk.watch.met_full_disk();
+  CHECK(disk.watch.wake_at(false) != kNever);
+  CHECK(disk.look(files::kEnoughSpaceBytes - 1).empty());
+  SECTION("room") {
+    CHECK(disk.look_later(files::kEnoughSpaceBytes) == "enough");
+    CHECK(disk.watch.wake_at(false) == kNever);
+    CHECK(disk.look_later(files::kEnoughSpaceBytes).empty());
+  }
+  SECTION("little") {
+    CHECK(disk.look_later(files::kLowSpaceBytes - 1) == "low");
+    CHECK(disk.look_later(files::kEnoughSpaceBytes) == "enough");
+    CHECK(disk.look_later(files::kEnoughSpaceBytes).empty());
+  }
 }
 
 TEST_CASE("the disk is asked at most once in five seconds, and only who waits wakes for it",
@@ -217,9 +235,10 @@ TEST_CASE("while the disk lags behind nothing is taken in, and nothing is droppe
 // The world's data directory on a file system of so many MiB, for as long as it lives.
 class SmallDisk {
  public:
-  explicit SmallDisk(std::string place) : place_(std::move(place)) {
+  explicit SmallDisk(std::string place, const std::string& size = "40m")
+      : place_(std::move(place)) {
     std::filesystem::create_directories(place_);
-    mounted_ = resize(0, "40m");
+    mounted_ = resize(0, size);
   }
   ~SmallDisk() {
     if (mounted_) ::umount2(place_.c_str(), MNT_DETACH);
@@ -295,6 +314,10 @@ TEST_CASE("a daemon that starts on a full disk answers status and refuses what w
     return world.bot().with([](BotApi& api) { return api.calls("getUpdates"); });
   };
   const auto before = polls();
+  const auto events = [&] {
+    return nlohmann::json::parse(world.tool({"status", "--json"}).output)["events"];
+  };
+  const auto durable = events();
   const std::string sign = world.directory() + "/full";
   std::ofstream(sign).put('!');
   world.start({{"LD_PRELOAD", build_directory() + "/libbroken_disk.so"}, {"FULL_DISK_SIGN", sign}});
@@ -305,6 +328,8 @@ TEST_CASE("a daemon that starts on a full disk answers status and refuses what w
     status = world.tool({"status"});
   }
   CHECK(status.output.find("the disk is full") != std::string::npos);
+  CHECK(status.output.find(" more wait to be written") != std::string::npos);
+  CHECK(events() == durable);
   for (const std::vector<std::string>& verb :
        std::vector<std::vector<std::string>>{{"ask", "anybody?"},
                                              {"fork", "telegram:101"},
@@ -325,6 +350,42 @@ TEST_CASE("a daemon that starts on a full disk answers status and refuses what w
   world.daemon().signal(SIGTERM);
   REQUIRE(world.daemon().wait() == 0);
   CHECK(world.tool({"log", "--kind", "SessionErased", "--json"}).output.empty());
+  CHECK(world.tool({"replay", "--check"}).status == 0);
+  CHECK(world.violations().empty());
+}
+
+TEST_CASE("of a disk that was full at the start its owner hears once, when there is room",
+          "[space]") {
+  DaemonWorld world(build_directory());
+  SmallDisk disk(world.data(), "160m");
+  if (!disk.mounted()) {
+    WARN("no tmpfs could be mounted here (" << std::strerror(errno) << "): not tested");
+    return;
+  }
+  world.set("telegram", "token = " + DaemonWorld::toml_string(DaemonWorld::kToken) +
+                            "\napi_root = " + DaemonWorld::toml_string(world.bot().url()) +
+                            "\nowner = " + std::to_string(kOwner));
+  world.start();
+  world.say(kOwner, "hello");
+  REQUIRE(world.wait_answered(kOwner, "hello"));
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  const std::string sign = world.directory() + "/full";
+  const std::string filler = world.data() + "/filler";
+  std::ofstream(sign).put('!');
+  std::ofstream(filler) << std::string(files::free_bytes(world.data()) - (20u << 20), 'x');
+  world.start({{"LD_PRELOAD", build_directory() + "/libbroken_disk.so"}, {"FULL_DISK_SIGN", sign}});
+  REQUIRE(world.daemon().wait_for_errors("is full: nothing new is taken in"));
+  std::filesystem::remove(filler);
+  std::filesystem::remove(sign);
+  REQUIRE(world.daemon().wait_for_errors("there is space again"));
+  REQUIRE(world.bot().wait([](const BotApi& api) { return notices(api) > 0; }));
+  world.say(kOwner, "still there?");
+  CHECK(world.wait_answered(kOwner, "still there?"));
+  CHECK(world.bot().with([](const BotApi& api) { return notices(api); }) == 1);
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  CHECK(world.tool({"log", "--kind", "SpaceRanLow", "--json"}).output.empty());
   CHECK(world.tool({"replay", "--check"}).status == 0);
   CHECK(world.violations().empty());
 }

@@ -186,7 +186,7 @@ Result<void> Daemon::record_start() {
   // first facts of a new version would be decided by the rules of the old one, and whoever reads
   // when the gateway died would find a sign of life at its start.
   gateway_->record(std::move(started).value(), now);
-  gateway_->record(settings_fact(), now);
+  start_ = gateway_->record(settings_fact(), now);
   if (auto fact = catalogue_changed()) gateway_->record(*std::move(fact), now);
   return {};
 }
@@ -403,6 +403,7 @@ void Daemon::tell_full_disk() {
   if (gateway_->waiting_for_space() == full_disk_told_) return;
   full_disk_told_ = !full_disk_told_;
   if (full_disk_told_) {
+    space_.met_full_disk();
     log_.log().warn("the disk that holds {} is full: nothing new is taken in until there is space",
                     settings_.values.journal.dir);
   } else {
@@ -410,9 +411,10 @@ void Daemon::tell_full_disk() {
   }
 }
 
-// While the disk is full nothing is decided; a stop has no use for it.
+// While the disk is full, or may be, nothing is decided; a stop has no use for it.
 void Daemon::watch_space(Time now) {
-  if (gateway_->waiting_for_space() || stopping_.has_value()) return;
+  const bool started = gateway_->work().seq >= start_;
+  if (!started || gateway_->waiting_for_space() || stopping_.has_value()) return;
   auto fact = space_.look(
       gateway_->directory().space_low(), settings_.values.journal.dir,
       [this] { return journal_->free_bytes(); }, now);
@@ -570,7 +572,13 @@ std::string Daemon::status_json() const {
                        {"version", DAYBOOK_VERSION},
                        {"since", time_text(started_)},
                        {"channels", channels()}};
-  status.update(journal_status(settings_.values.journal.dir, journal_->last(), *gateway_));
+  const Seq durable = gateway_->work().seq;
+  status.update(journal_status(settings_.values.journal.dir, durable, *gateway_));
+  if (journal_->last() > durable) {
+    status["waiting"] = journal_->last() - durable;
+    const auto newest = journal_->get_clear(durable);
+    if (newest && *newest) status["last"] = time_text((*newest)->time);
+  }
   status["commits"] = status_histogram(journal_->commit_latency());
   StatusJson trouble = StatusJson::array();
   if (gateway_->waiting_for_space()) {

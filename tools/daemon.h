@@ -128,10 +128,11 @@ class Daemon final : public ControlHost {
   };
   std::optional<Stopping> stopping_;
   bool full_disk_told_ = false;
+  Seq start_ = 0;  // the last event of this start
   SpaceWatch space_;
   DescriptorWatch descriptors_;
-  Time quiet_at_ = kNever;
   ReaderWatch readers_;
+  Time quiet_at_ = kNever;
   bool signalled_ = false;       // a stop signal came
   std::string control_trouble_;  // as last told
   std::string reload_note_;      // what the last reload could not put in force

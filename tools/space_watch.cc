@@ -17,11 +17,13 @@ std::optional<Event> SpaceWatch::look(bool low, const std::string& directory,
     body.set_directory(utf8::repair(directory));
     body.set_free_bytes(free);
     body.set_enough_bytes(files::kEnoughSpaceBytes);
+    was_full_ = false;
     return fact;
   }
-  if (low && free >= files::kEnoughSpaceBytes) {
+  if ((low || was_full_) && free >= files::kEnoughSpaceBytes) {
     fact.mutable_space_recovered()->set_directory(utf8::repair(directory));
     fact.mutable_space_recovered()->set_free_bytes(free);
+    was_full_ = false;
     return fact;
   }
   return std::nullopt;

@@ -85,7 +85,9 @@ std::string status_text(const StatusJson& status) {
                                  text_at(status, "version") + ", since " + text_at(status, "since")
                            : "does not run");
   line("journal", text_at(status, "journal"));
-  line("events", text_at(status, "events") + ", the last one at " + text_at(status, "last"));
+  const std::string waiting = text_at(status, "waiting");
+  line("events", text_at(status, "events") + ", the last one at " + text_at(status, "last") +
+                     (waiting.empty() ? "" : "; " + waiting + " more wait to be written"));
   if (status.contains("commits")) line("commits", status_histogram_text(status["commits"]));
   line("model", text_at(status, "model") +
                     (status.value("model_chosen", true) ? "" : ", picked from the keys at hand"));

@@ -13,6 +13,7 @@ namespace daybook {
 using StatusJson = nlohmann::ordered_json;
 
 // The part that both know: journal, settings in force, sessions, open turns, who may talk.
+// `events` are durable.
 StatusJson journal_status(const std::string& directory, Seq events, const Gateway& gateway);
 
 // How long commits took: {"count","median","within_99","largest","buckets":[[upto,count],...]}, in
