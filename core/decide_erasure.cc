@@ -87,6 +87,13 @@ std::string forgotten_text(bool answer) {
          "screens and what a model was told is not ours to take back: delete the message here too.";
 }
 
+std::string stopped_text(const TurnCancelled& cancelled) {
+  return std::string("The answer under way has stopped: it was made from words that have just ") +
+         "been erased. " +
+         (cancelled.waits_again().empty() ? "Ask again if you still want one."
+                                          : "What else was asked is answered next.");
+}
+
 }  // namespace
 
 Decisions erase_replied(const State& state, const Session& session, const Event& message) {
@@ -140,6 +147,11 @@ Decisions decide_erased(const State& state, const Event& event) {
     cancelled->clear_earlier_bytes();
     decisions.front().clear_content();
   }
+  if (state.directory.rules() < 3 || open.kind() != ANSWER) return decisions;
+  // First: who reads the answer at a terminal has read all when it ends.
+  decisions.insert(
+      decisions.begin(),
+      notice(*session, nullptr, stopped_text(decisions.front().turn_cancelled()), "erase"));
   return decisions;
 }
 

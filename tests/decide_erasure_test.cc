@@ -46,7 +46,47 @@ TEST_CASE("an answer whose prompt holds what is forgotten stops", "[erasure]") {
   talk.forget(secret);
   CHECK_FALSE(talk.runs());
   CHECK(talk.last("TurnCancelled").turn_cancelled().turn() == turn);
+  const Event notice = talk.last("NoticeIssued");
+  CHECK(notice.notice_issued().place() == "console:local");
+  CHECK(notice.cause() == talk.last("SessionErased").seq());
+  CHECK(notice.content().text() ==
+        "The answer under way has stopped: it was made from words that have just been erased. Ask "
+        "again if you still want one.");
   talk.check_replay();
+}
+
+TEST_CASE("an answer to several messages stops with one of them, and the chat is told what follows",
+          "[erasure]") {
+  Talk talk;
+  talk.say("/set queue collect");
+  talk.say("a question");
+  const OpenTurn first = talk.turn();
+  const Seq secret = talk.say("the secret");
+  const Seq other = talk.say("something else");
+  talk.complete(first, "an answer");
+  REQUIRE(talk.turn().answers_size() == 2);
+  talk.forget(secret);
+  const Event notice = talk.last("NoticeIssued");
+  CHECK(notice.content().text().ends_with("What else was asked is answered next."));
+  CHECK(notice.seq() < talk.last("TurnCancelled").seq());
+  REQUIRE(talk.runs());
+  CHECK(talk.turn().answers_size() == 1);
+  CHECK(talk.turn().answers(0) == other);
+  talk.check_replay();
+}
+
+TEST_CASE("nobody is told of a summary that stops because its words are forgotten", "[erasure]") {
+  Talk talk;
+  const Seq secret = talk.say("the secret");
+  talk.complete(talk.turn(), "I see");
+  for (int i = 0; i < 4; ++i) talk.exchange("words" + std::string(200, 'x'));
+  talk.say("/compact");
+  REQUIRE(talk.turn().kind() == SUMMARY);
+  talk.forget(secret);
+  CHECK_FALSE(talk.runs());
+  for (Seq seq = secret; const auto event = talk.gateway->event(seq); ++seq) {
+    CHECK(event->content().text().find("has stopped") == std::string::npos);
+  }
 }
 
 TEST_CASE("an answer whose prompt holds nothing of what is forgotten runs on", "[erasure]") {

@@ -296,7 +296,7 @@ TEST_CASE("one of several is forgotten while they are answered: the others are a
   fact.set_session(row->id());
   *fact.mutable_session_erased() = *erased;
   const Seq forgotten = talk.gateway->record(std::move(fact), talk.now);
-  CHECK(talk.kinds_after(forgotten) == "TurnCancelled TurnStarted");
+  CHECK(talk.kinds_after(forgotten) == "NoticeIssued TurnCancelled TurnStarted");
   std::vector<Seq> expected = together;
   expected.erase(expected.begin() + static_cast<std::ptrdiff_t>(which));
   const auto answers = talk.turn().answers();
