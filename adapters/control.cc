@@ -283,7 +283,6 @@ std::optional<Due> Control::due(const Moment& moment) {
 // told of once.
 void Control::accept(CallId connection) {
   if (connections_.size() < kConnectionsMax) {
-    if (trouble_ != kCrowded) trouble_.clear();
     connections_[connection].id = connection;
   } else {
     trouble_ = kCrowded;
@@ -295,6 +294,8 @@ std::vector<Fact> Control::on_reply(CallId call, Reply reply, Time now) {
   if (call == listening_) {
     if (const auto* accepted = std::get_if<ReplyAccepted>(&reply)) {
       accept(accepted->connection);
+    } else if (std::holds_alternative<ReplyHead>(reply)) {
+      trouble_.clear();
     } else if (const auto* failed = std::get_if<ReplyFailed>(&reply)) {
       trouble_ = failed->detail;
       listening_ = 0;

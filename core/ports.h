@@ -72,8 +72,8 @@ struct HttpCall {
 // input.
 struct StdioCall {};
 
-// An AF_UNIX listener, mode 0600. Replies: ReplyAccepted; then each connection speaks under the id
-// it was given.
+// An AF_UNIX listener, mode 0600. Replies: ReplyHead when it listens, and ReplyAccepted for each
+// connection, which then speaks under the id it was given; ReplyFailed when it listens no more.
 struct ListenCall {
   std::string path;  // at most 107 bytes
 };

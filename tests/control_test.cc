@@ -552,11 +552,18 @@ TEST_CASE("connections beyond the limit are told and closed", "[control]") {
 
 TEST_CASE("a socket that cannot be opened is tried again later", "[control]") {
   World world;
-  world.control.on_reply(world.listener, ReplyFailed{}, kNow);
+  ReplyFailed failed;
+  failed.detail = "something is in the way";
+  world.control.on_reply(world.listener, failed, kNow);
+  CHECK(world.control.trouble() == failed.detail);
   CHECK_FALSE(world.control.due(world.moment).has_value());
   CHECK(world.control.wake_at(kNow) == kNow + Control::kListenRetry);
   world.moment.now = kNow + Control::kListenRetry;
-  CHECK(world.control.due(world.moment).has_value());
+  const auto again = world.control.due(world.moment);
+  REQUIRE(again.has_value());
+  CHECK(world.control.trouble() == failed.detail);  // it is not known yet whether it works
+  world.control.on_reply(std::get<Call>(*again).id, ReplyHead{}, kNow);
+  CHECK(world.control.trouble().empty());
 }
 
 TEST_CASE("the JSON of an event has head, body and words under their own names", "[control]") {

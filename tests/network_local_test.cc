@@ -88,6 +88,7 @@ TEST_CASE("a visitor is accepted, heard and answered", "[network]") {
   Visitor visitor(directory.file("s"));
   REQUIRE(visitor.connected);
   const CallId connection = world.accepted(listener);
+  CHECK(world.story(listener).heads.size() == 1);
   CHECK((connection & LocalStreams::kConnectionBit) != 0);
   visitor.send("status\n");
   world.until(connection, [](const Story& told) { return told.body() == "status\n"; });

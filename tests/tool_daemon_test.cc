@@ -302,8 +302,26 @@ TEST_CASE("a control socket that cannot be opened is told once", "[daemon]") {
   std::ofstream(control_socket_path(alone.data())) << "in the way";
   Process process({build_directory() + "/daybookd", "--data", alone.data()}, alone.environment);
   CHECK(process.wait_for_errors("daybook cannot talk to this daemon: "));
+  REQUIRE(unlink(control_socket_path(alone.data()).c_str()) == 0);
+  // Without anybody who connects.
+  CHECK(process.wait_for_errors("daybook can talk to this daemon again"));
   process.signal(SIGTERM);
   CHECK(process.wait() == 0);
+}
+
+TEST_CASE("a daemon whose limit of descriptors falls below what is open goes on", "[daemon]") {
+  Alone alone;
+  alone.start();
+  rlimit before{};
+  REQUIRE(::prlimit(alone.process->id(), RLIMIT_NOFILE, nullptr, &before) == 0);
+  const rlimit none{3, before.rlim_max};
+  REQUIRE(::prlimit(alone.process->id(), RLIMIT_NOFILE, &none, nullptr) == 0);
+  CHECK(alone.tool({"status"}).status == 69);
+  CHECK(alone.process->wait_for_errors("daybook cannot talk to this daemon: "));
+  REQUIRE(::prlimit(alone.process->id(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  CHECK(alone.process->wait_for_errors("daybook can talk to this daemon again"));
+  CHECK(alone.tool({"status"}).status == 0);
+  CHECK(alone.stop() == 0);
 }
 
 TEST_CASE("no socket is left behind by an orderly end", "[daemon]") {
@@ -356,6 +374,7 @@ TEST_CASE("sizes of models come from their server, and before that from the user
   world.set("catalogue", "file = " + world::DaemonWorld::toml_string(file));
   world.start();
   while (!holds(world.tool({"status"}).output, "runs, pid")) REQUIRE(world.daemon().running());
+  while (!holds(table(), "source=settings")) REQUIRE(world.daemon().running());
   CHECK(holds(table(), "id=m context_tokens=2048 input_nanodollars=7 source=settings\n"));
   CHECK(holds(table(), "id=n context_tokens=8 source=fake\n"));
   std::ofstream(file) << "id=m context_token=2048\n";

@@ -39,6 +39,7 @@ void LocalStreams::start(CallId id, const ListenCall& call) {
   auto listener = std::make_unique<Listener>();
   listener->owner = this;
   listener->id = id;
+  listener->path = call.path;
   listener->pipe.open(listener.get(),
                       [&](uv_pipe_t* raw) { return uv_pipe_init(reactor_.loop(), raw, 0); });
   if (auto bound = bind_private(listener->pipe.get(), call.path); !bound) {
@@ -52,11 +53,24 @@ void LocalStreams::start(CallId id, const ListenCall& call) {
     return;
   }
   listeners_[id] = std::move(listener);
+  replies_.push(id, ReplyHead{});
 }
 
+// After an error libuv tries again at once, and never comes back from it when no descriptor is left
+// and none of its own to spare (RLIMIT_NOFILE below what is open): only an end of the listener ends
+// that.
 void LocalStreams::on_connection(uv_stream_t* raw, int status) {
   const auto* listener = static_cast<Listener*>(raw->data);
-  if (listener != nullptr && status == 0) listener->owner->accept(*listener);
+  if (listener == nullptr) return;
+  if (status == 0) return listener->owner->accept(*listener);
+  listener->owner->give_up(listener->id, status);
+}
+
+void LocalStreams::give_up(CallId listener, int status) {
+  const std::string path = listeners_.at(listener)->path;
+  listeners_.erase(listener);
+  replies_.fail(listener, ReplyFailed::Reason::kRefused, false,
+                "cannot listen at " + path + ": " + uv_strerror(status));
 }
 
 void LocalStreams::accept(const Listener& listener) {

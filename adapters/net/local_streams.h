@@ -52,6 +52,7 @@ class LocalStreams : private ByteStream::Owner {
   struct Listener {
     LocalStreams* owner = nullptr;
     CallId id = 0;
+    std::string path;
     UvHandle<uv_pipe_t> pipe;
   };
 
@@ -67,6 +68,7 @@ class LocalStreams : private ByteStream::Owner {
 
   static void on_connection(uv_stream_t* raw, int status);
   void accept(const Listener& listener);
+  void give_up(CallId listener, int status);
   void resume_input();
   ByteStream* writable(CallId stream) const;
   void drop(CallId stream);
