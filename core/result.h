@@ -23,7 +23,7 @@ enum class ExitCode : int {
   kInternal = 70,     // our bug
   kInputOutput = 74,  // disk or system call failed
   kBusy = 75,         // another daemon holds the journal
-  kSettings = 78,     // a setting is wrong
+  kSettings = 78,     // a setting is wrong, or the journal needs a newer program
 };
 
 struct Error {

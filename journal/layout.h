@@ -26,6 +26,10 @@ inline constexpr std::uint32_t kFormatSealsInside = 8;
 
 constexpr bool is_locked(std::uint32_t format) { return (format & kFormatLocked) != 0; }
 inline constexpr std::uint32_t kFormatNewest = kFormatLocked | kFormatArchived | kFormatSealsInside;
+// Nothing is wrong with it: another program reads and writes it.
+constexpr bool is_newer(std::uint32_t format) {
+  return (format & ~(kFormatNewest | kFormatClear)) != 0;
+}
 // This program reads and writes it.
 constexpr bool is_known(std::uint32_t format) {
   const std::uint32_t words = format & ~(kFormatArchived | kFormatSealsInside);

@@ -103,13 +103,14 @@ Result<void> read_identity(Opened& opened, const std::string& directory) {
   }
   const std::uint32_t stored = record::load_u32(**format);
   opened.format = stored;
-  if (!layout::is_known(stored)) {
+  if (layout::is_newer(stored)) {
     return Error{"the journal in " + directory + " has format " + std::to_string(stored) +
                      " and this program knows formats up to " +
                      std::to_string(layout::kFormatNewest) +
                      ": use the version that wrote it, or a newer one",
-                 ExitCode::kDamaged};
+                 ExitCode::kSettings};
   }
+  if (!layout::is_known(stored)) return damaged_journal(directory, "it has no format that exists");
   const Result<std::optional<std::string>> id = reading.meta(layout::kMetaId);
   if (!id) return id.error();
   if (!id->has_value() || (*id)->size() != layout::kJournalIdBytes) {

@@ -481,18 +481,30 @@ TEST_CASE("a journal with a file missing is refused, not made again", "[journal]
   CHECK(refused.error().code == ExitCode::kDamaged);
 }
 
-TEST_CASE("a journal of a newer format is refused", "[journal]") {
+TEST_CASE("a journal of a newer format is refused as such, and one of none as damaged",
+          "[journal]") {
+  const auto [format, code, words] = GENERATE(table<int, ExitCode, const char*>({
+      {16, ExitCode::kSettings, "format 16"},
+      {26, ExitCode::kSettings, "format 26"},
+      {3, ExitCode::kDamaged, "it has no format that exists"},
+      {0, ExitCode::kDamaged, "it has no format that exists"},
+  }));
+  INFO(format);
   Place place;
   fill(place);
   Tables tables = read_tables(place.directory());
   for (auto& [name, value] : table_of(tables, Table::kMeta)) {
-    if (name == layout::kMetaFormat) value[0] = 3;
+    if (name == layout::kMetaFormat) value[0] = static_cast<char>(format);
   }
   forge(place, tables);
   const auto refused = LmdbLog::open(place.options());
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == ExitCode::kDamaged);
-  CHECK(refused.error().message.find("format 3") != std::string::npos);
+  CHECK(refused.error().code == code);
+  CHECK(refused.error().message.find(words) != std::string::npos);
+  CHECK(LmdbReader::open(place.directory()).error() == refused.error());
+  const auto found = verify(options_of(place));
+  REQUIRE_FALSE(found);
+  CHECK(found.error() == refused.error());
 }
 
 TEST_CASE("another journal's key or id does not verify", "[journal]") {
