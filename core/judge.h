@@ -20,9 +20,9 @@ class RecordJudge {
   // is believed.
   virtual void begin(Seq first) = 0;
 
-  // Events in order, without their words. What is wrong with this one, as the end of a sentence
-  // about it; empty: nothing.
-  virtual std::string judge(const RecordView& event) = 0;
+  // Events in order, without their words. False: `complaint` says what is wrong with this one, as
+  // the end of a sentence about it.
+  virtual bool judge(const RecordView& event, std::string& complaint) = 0;
 
   // The external id it carries; an empty id: none. Depends on the event alone.
   [[nodiscard]] virtual ExternalId external(const RecordView& event) const = 0;

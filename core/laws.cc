@@ -42,7 +42,27 @@ std::string text_of(Seq seq) { return std::to_string(seq); }
 
 }  // namespace
 
-std::string Laws::judge(const RecordView& event) {
+bool Laws::judge(const RecordView& event, std::string& complaint) {
+  if (continues(event)) return true;
+  complaint = judge_any(event);
+  return complaint.empty();
+}
+
+// A chunk of text behind the one before it, as nearly all are. False: whatever it is, nothing was
+// judged.
+bool Laws::continues(const RecordView& event) {
+  if (event.kind != Event::kChunkReceived || event.time < time_) return false;
+  Talk* const talk = recent_[event.session % recent_.size()];
+  const bool next = talk != nullptr && talk->id == event.session && talk->turn != 0 &&
+                    event.prev == talk->last_chunk && event.cause == talk->attempt_seq &&
+                    equal_short(event.clear, talk->chunk_body);
+  if (!next) return false;
+  time_ = event.time;
+  talk->last_chunk = event.seq;
+  return true;
+}
+
+std::string Laws::judge_any(const RecordView& event) {
   if (event.time < time_) return "its time lies before that of the event before it";
   time_ = event.time;
   if (event.kind == Event::kChunkReceived) return judge_chunk(event);

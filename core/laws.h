@@ -34,7 +34,7 @@ class Laws final : public RecordJudge {
     first_ = first;
     epoch_ = first == 1 ? 1 : 0;
   }
-  std::string judge(const RecordView& event) override;
+  bool judge(const RecordView& event, std::string& complaint) override;
   [[nodiscard]] ExternalId external(const RecordView& event) const override;
   [[nodiscard]] std::vector<Erasure> erasures() const override;
   [[nodiscard]] std::vector<Ref> refs() const override;
@@ -57,6 +57,8 @@ class Laws final : public RecordJudge {
     bool turn_known = true;
   };
 
+  bool continues(const RecordView& event);
+  std::string judge_any(const RecordView& event);
   std::string judge_chunk(const RecordView& event);
   std::string judge_place(const RecordView& event, Talk*& talk);
   std::string judge_body(const RecordView& event, Talk* talk);

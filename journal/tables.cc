@@ -38,14 +38,13 @@ void TableCheck::begin() {
   }
 }
 
-std::string TableCheck::hear(const RecordView& event) {
-  std::string complaint = judge_->judge(event);
-  if (!complaint.empty()) return complaint;
+bool TableCheck::hear(const RecordView& event, std::string& complaint) {
+  if (!judge_->judge(event, complaint)) return false;
   // Chunks, nine in ten, come from inside.
   if (event.kind != layout::kArchivedKind) hear_external(judge_->external(event));
   if (event.seq == refs_.upto && since_ == 0 && refs_complaint_.empty())
     refs_complaint_ = compare_refs();
-  return complaint;
+  return true;
 }
 
 void TableCheck::hear_external(const ExternalId& external) {

@@ -34,8 +34,8 @@ class TableCheck {
   TableCheck(store::Environment& environment, RecordJudge* judge, Seq since);
 
   void begin();
-  // What is wrong with this event; empty: nothing.
-  std::string hear(const RecordView& event);
+  // False: `complaint` says what is wrong with this event.
+  bool hear(const RecordView& event, std::string& complaint);
   // Both after the last event, `last`, was heard. nullopt: all is well.
   //
   // The first event whose external id does not lead to it.

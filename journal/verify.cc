@@ -386,13 +386,15 @@ Result<Swept> Examination::walk(SweepOptions& options) {
 }
 
 std::optional<ChainWalk::Damage> Examination::hear(const ClearBlock& block, std::size_t count) {
+  std::string complaint;
   for (std::size_t i = 0; i < count; ++i) {
     const RecordView event = block.at(i);
     const KeyId key = block.key_at(i);
     if (keys_ && key != 0) keys_->hear(event.seq, event.session, key);
     if (options_.judge == nullptr) continue;
-    std::string complaint = tables_ ? tables_->hear(event) : options_.judge->judge(event);
-    if (!complaint.empty()) return ChainWalk::Damage{event.seq, std::move(complaint)};
+    const bool sound =
+        tables_ ? tables_->hear(event, complaint) : options_.judge->judge(event, complaint);
+    if (!sound) return ChainWalk::Damage{event.seq, std::move(complaint)};
   }
   return std::nullopt;
 }

@@ -33,9 +33,10 @@ class SimpleMeaning final : public RecordJudge {
     return {"telegram", std::to_string(seq), seq};
   }
   void begin(Seq first) override { first_ = first; }
-  std::string judge(const RecordView& event) override {
+  bool judge(const RecordView& event, std::string& complaint) override {
     last_ = event.seq;
-    return event.seq < first_ ? "it was not asked for" : "";
+    complaint = event.seq < first_ ? "it was not asked for" : "";
+    return complaint.empty();
   }
   [[nodiscard]] ExternalId external(const RecordView& event) const override {
     return external_of(event.seq);

@@ -172,12 +172,11 @@ Complaints seqs_are_contiguous(const Evidence& evidence) {
 
 Complaints laws_hold(const Evidence& evidence) {
   Laws laws;
+  std::string complaint;
   for (const Event& event : evidence.events) {
     const Record record = to_record(event);
-    const std::string complaint =
-        laws.judge({record.seq, record.time, record.kind, record.session, record.cause, record.prev,
-                    record.clear, record.content});
-    if (!complaint.empty()) return {"event " + std::to_string(event.seq()) + ": " + complaint};
+    const bool sound = laws.judge(view_of(record), complaint);
+    if (!sound) return {"event " + std::to_string(event.seq()) + ": " + complaint};
   }
   return {};
 }
