@@ -112,6 +112,21 @@ TEST_CASE("daybook(1) has every verb and every flag of it", "[manual]") {
   }
 }
 
+TEST_CASE("every verb, and every verb of a verb, takes --json", "[manual]") {
+  const auto takes_json = [](const std::vector<std::string>& words) {
+    const auto flags = flags_of(help_of("daybook", words));
+    return std::find(flags.begin(), flags.end(), "--json") != flags.end();
+  };
+  for (const std::string& verb : verbs_of(help_of("daybook", {}))) {
+    INFO(verb);
+    CHECK(takes_json({verb}));
+    for (const std::string& inner : verbs_of(help_of("daybook", {verb}))) {
+      INFO(inner);
+      CHECK(takes_json({verb, inner}));
+    }
+  }
+}
+
 TEST_CASE("daybook(1) has no verb that the tool does not have, in the groups of --help",
           "[manual]") {
   const std::string page = read_file(kMan + "daybook.1");

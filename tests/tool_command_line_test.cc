@@ -3,8 +3,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
+#include <nlohmann/json.hpp>
+
 #include "tests/places.h"
-#include "tests/world/process.h"
+#include "tests/world/daemon_world.h"
 
 namespace daybook::tool_command_line_test {
 
@@ -70,6 +73,32 @@ TEST_CASE("every verb's help has an example, and asking for help is no error", "
     CHECK(help.status == 0);
     CHECK(help.output.find("Example: daybook " + verb) != std::string::npos);
   }
+}
+
+TEST_CASE("what changes something says so as one object where that is wanted", "[command_line]") {
+  world::DaemonWorld world(build_directory());
+  const auto object_of = [&](std::vector<std::string> words) {
+    words.emplace_back("--json");
+    const Finished finished = world.tool(words);
+    INFO(words[0] << ": " << finished.output << finished.errors);
+    REQUIRE(finished.status == 0);
+    CHECK(finished.output.find('\n') == finished.output.size() - 1);
+    return nlohmann::json::parse(finished.output);
+  };
+  CHECK(object_of({"config", "set", "agent.policy", "full"})["changed"] == true);
+  CHECK(object_of({"config", "set", "log.format", "text"})["file"].is_string());
+  CHECK(object_of({"config", "unset", "agent.policy"})["key"] == "agent.policy");
+  world.start();
+  constexpr std::int64_t kStranger = 999;
+  world.say(kStranger, "let me in");
+  REQUIRE(world.bot().wait([](const auto& api) { return !api.screen(kStranger).empty(); }));
+  const std::string notice = world.screen(kStranger)[0];
+  const std::string code = notice.substr(notice.find("daybook pair approve ") + 21);
+  CHECK(object_of({"reload"})["journal"] == world.data());
+  CHECK(object_of({"pair", "approve", code})["kind"] == "PairingApproved");
+  world.daemon().signal(SIGTERM);
+  REQUIRE(world.daemon().wait() == 0);
+  CHECK(object_of({"pair", "revoke", std::to_string(kStranger)})["kind"] == "AccessRevoked");
 }
 
 TEST_CASE("whole numbers have digits and nothing else", "[command_line]") {

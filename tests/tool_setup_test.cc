@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "tests/places.h"
@@ -31,6 +32,7 @@ using world::TemporaryDirectory;
 constexpr const char* kToken = world::DaemonWorld::kToken;
 constexpr const char* kKey = "sk-or-CANARY-model-key-5cT8wY1nB6sD3fG0";
 constexpr const char* kWrongToken = "123456:CANARY-wrong-token-AAAAAAAAAAAAAAAA";
+constexpr const char* kWrongKey = "sk-or-CANARY-wrong-key";
 constexpr std::int64_t kPerson = 101;
 
 bool holds(const std::string& text, std::string_view part) {
@@ -186,7 +188,7 @@ TEST_CASE("setup takes no key that its provider refuses", "[setup]") {
   Person person;
   person.runs_setup(person.surroundings());
   person.answers("Bot token", "");
-  person.answers("Provider key", "sk-or-CANARY-wrong-key");
+  person.answers("Provider key", kWrongKey);
   person.reads("openrouter refuses the key");
   person.reads("Provider key");
   CHECK_FALSE(fs::exists(person.config()));
@@ -389,6 +391,27 @@ TEST_CASE("setup without questions writes what the environment gives and checks 
   CHECK(refused.status == 69);
   CHECK(holds(refused.errors, "Telegram does not know this bot token"));
   CHECK_FALSE(holds(text_of(person.config()), kWrongToken));
+}
+
+TEST_CASE("setup tells what it did as one object, and asks nothing then", "[setup]") {
+  const Person person;
+  Environment given = person.surroundings();
+  given.emplace_back("TELEGRAM_BOT_TOKEN", kToken);
+  given.emplace_back("OPENROUTER_API_KEY", kWrongKey);
+  const Finished setup = run_program({build_directory() + "/daybook", "setup", "--json"}, given);
+  INFO(setup.output + setup.errors);
+  CHECK(setup.status == 69);
+  CHECK(holds(setup.errors, "openrouter refuses the key"));
+  const auto object = nlohmann::json::parse(setup.output);
+  CHECK(object["file"] == person.config());
+  CHECK(object["bot"] == "daybook_test_bot");
+  CHECK_FALSE(object["wrote"].empty());
+  CHECK(object["said"].size() > object["wrote"].size());
+  CHECK_FALSE(holds(setup.output, "CANARY"));
+  CHECK(run_program({build_directory() + "/daybook", "config", "set", "agent.model", "-", "--json"},
+                    person.alone(), "echo\n")
+            .output ==
+        "{\"key\":\"agent.model\",\"file\":\"" + person.config() + "\",\"changed\":true}\n");
 }
 
 TEST_CASE("a value that is asked for unseen is not shown, and Ctrl-C gives the terminal back",

@@ -3,10 +3,9 @@
 
 #include "core/notation.h"
 #include "tools/config_edit.h"
+#include "tools/json_line.h"
 #include "tools/terminal.h"
 #include "tools/tool.h"
-
-#include <nlohmann/json.hpp>
 
 namespace daybook {
 namespace {
@@ -24,11 +23,10 @@ std::string origin_of(const SettingRow& row) {
 
 void print_row(const Tool& tool, const SettingRow& row) {
   if (tool.json) {
-    const nlohmann::ordered_json object = {{"key", row.key},
-                                           {"value", row.value},
-                                           {"layer", std::string(layer_name(row.layer))},
-                                           {"origin", row.origin}};
-    print_line(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_json({{"key", row.key},
+                {"value", row.value},
+                {"layer", layer_name(row.layer)},
+                {"origin", row.origin}});
     return;
   }
   print_line(terminal_text(row.key + " = " + row.value) + "  " +
@@ -78,6 +76,10 @@ Result<void> run_config_edit(const Tool& tool, const ConfigOptions& options, boo
   if (set) edit.value = options.value;
   auto edited = edit_config(edit);
   if (!edited) return edited.error();
+  if (tool.json) {
+    print_json({{"key", options.key}, {"file", edited->file}, {"changed", edited->changed}});
+    return {};
+  }
   if (!edited->changed) {
     print_line(terminal_text(edited->file + (set ? " says so already" : " does not set it")));
     return {};
@@ -89,7 +91,7 @@ Result<void> run_config_edit(const Tool& tool, const ConfigOptions& options, boo
 
 // The value comes from stdin.
 Result<void> run_config_set_unseen(const Tool& tool, ConfigOptions options) {
-  const bool typed = isatty(STDIN_FILENO) != 0;
+  const bool typed = isatty(STDIN_FILENO) != 0 && !tool.json;
   auto value = ask_secret(typed ? "Value (not shown as you type): " : "");
   if (!value.has_value()) {
     return Error{"nothing came on stdin, so nothing was changed", ExitCode::kUsage};
@@ -98,10 +100,11 @@ Result<void> run_config_set_unseen(const Tool& tool, ConfigOptions options) {
   return run_config_edit(tool, options, true);
 }
 
-void add_layer_flags(CLI::App* verb, ConfigOptions* options) {
+void add_edit_flags(CLI::App* verb, Tool& tool, ConfigOptions* options) {
   CLI::Option* user = verb->add_flag("--user", options->user, "in the user's file (the default)");
   verb->add_flag("--project", options->project, "in the nearest .daybook/config.toml")
       ->excludes(user);
+  verb->add_flag("--json", tool.json, "what was done as a JSON object");
 }
 
 }  // namespace
@@ -118,10 +121,10 @@ void add_config(CLI::App& app, Tool& tool) {
   set->add_option("key", options->key, "like agent.model")->required();
   set->add_option("value", options->value, "what to set it to; - reads it from stdin, unseen")
       ->required();
-  add_layer_flags(set, options.get());
+  add_edit_flags(set, tool, options.get());
   CLI::App* unset = verb->add_subcommand("unset", "take one setting out of the file");
   unset->add_option("key", options->key, "like agent.model")->required();
-  add_layer_flags(unset, options.get());
+  add_edit_flags(unset, tool, options.get());
   verb->require_subcommand(0, 1);
   verb->callback([&tool, options, get, set, unset] {
     tool.chosen = [&tool, options, get, set, unset]() -> Result<void> {

@@ -16,6 +16,7 @@
 #include "core/settings_keys.h"
 #include "tools/config_edit.h"
 #include "tools/control_client.h"
+#include "tools/json_line.h"
 #include "tools/settings_environment.h"
 #include "tools/setup.h"
 #include "tools/terminal.h"
@@ -49,6 +50,7 @@ class Setup {
         settings_(std::move(loaded.settings.values)),
         rows_(std::move(loaded.settings.rows)),
         web_(settings_) {
+    if (tool_.json) said_ = std::move(loaded.warnings);
     web_.give_up_when([] { return Interruption::caught() != 0; });
   }
 
@@ -62,10 +64,28 @@ class Setup {
     return trouble_.has_value() ? Result<void>(*trouble_) : Result<void>();
   }
 
+  [[nodiscard]] JsonLine report() const {
+    return {{"file", user_settings_file(request_)},
+            {"bot", bot_.username},
+            {"model", settings_.agent.model},
+            {"wrote", wrote_},
+            {"said", said_}};
+  }
+
  private:
   void headline(std::string_view text) const {
+    if (tool_.json) return;
     print_line(bold(tool_, text));
     std::fflush(stdout);
+  }
+
+  // At once, or in the report.
+  void say(std::string_view sentence) {
+    if (tool_.json) {
+      said_.emplace_back(sentence);
+    } else {
+      daybook::say(sentence);
+    }
   }
 
   // Told at once; without anybody to ask again, also how setup ends.
@@ -82,7 +102,9 @@ class Setup {
     edit.value = std::string(value);
     auto edited = edit_config(edit);
     if (!edited) return edited.error();
-    if (edited->changed) say("wrote " + key);
+    if (!edited->changed) return {};
+    say("wrote " + key);
+    wrote_.push_back(key);
     return {};
   }
 
@@ -258,7 +280,7 @@ class Setup {
     return adopt("providers." + provider.name + ".");
   }
 
-  static void tell_finding(const ProviderSettings& provider, KeyFinding finding) {
+  void tell_finding(const ProviderSettings& provider, KeyFinding finding) {
     if (finding == KeyFinding::kUnknown) {
       say(provider.name + " is there, but could not tell whether the key works.");
     } else {
@@ -416,6 +438,8 @@ class Setup {
   BotIdentity bot_;
   bool webhook_left_ = false;
   std::set<std::string> adopted_;  // keys that were written or asked about
+  std::vector<std::string> wrote_;
+  std::vector<std::string> said_;  // with --json
   std::optional<Error> trouble_;
 };
 
@@ -439,12 +463,18 @@ Result<void> run_setup(const Tool& tool, bool interactive) {
   }
   auto loaded = load_for_setup(tool);
   if (!loaded) return loaded.error();
-  for (const std::string& warning : loaded->warnings) print_line(terminal_text(warning));
-  print_line("Settings go to " + terminal_text(user_settings_file(tool.request())) + ".");
+  if (!tool.json) {
+    for (const std::string& warning : loaded->warnings) print_line(terminal_text(warning));
+    print_line("Settings go to " + terminal_text(user_settings_file(tool.request())) + ".");
+  }
   if (interactive) print_line("Enter skips a step. Ctrl-C ends, and what was written stays.");
   const Interruption interruption;
-  auto done = Setup(tool, interactive, tool.request(), std::move(loaded).value()).run();
-  if (done) {
+  Setup setup(tool, interactive, tool.request(), std::move(loaded).value());
+  auto done = setup.run();
+  if (tool.json) {
+    print_json(setup.report());
+    Interruption::obey();
+  } else if (done) {
     print_line(
         "Setup is done. `daybook doctor` checks everything; with daybookd running, "
         "`daybook chat` talks.");
@@ -463,8 +493,10 @@ void add_setup(CLI::App& app, Tool& tool) {
                             "connect a Telegram bot and a model, step by step", "daybook setup");
   const auto quiet = std::make_shared<bool>(false);  // lives as long as the callback
   verb->add_flag("--non-interactive", *quiet, "ask nothing; take tokens from the environment");
-  verb->callback(
-      [&tool, quiet] { tool.chosen = [&tool, quiet] { return run_setup(tool, !*quiet); }; });
+  verb->add_flag("--json", tool.json, "what was done as a JSON object; asks nothing, either");
+  verb->callback([&tool, quiet] {
+    tool.chosen = [&tool, quiet] { return run_setup(tool, !*quiet && !tool.json); };
+  });
 }
 
 }  // namespace daybook

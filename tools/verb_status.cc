@@ -6,6 +6,7 @@
 #include "tools/command_line.h"
 #include "tools/control_client.h"
 #include "tools/journal_view.h"
+#include "tools/json_line.h"
 #include "tools/status.h"
 #include "tools/tool.h"
 #include "tools/writing.h"
@@ -154,8 +155,12 @@ Result<void> run_reload(const Tool& tool) {
         "daybookd does not run on " + *directory + "; it reads the settings when it starts",
         ExitCode::kUnavailable};
   }
-  print_line("daybookd has the new settings.");
   const std::string note = (**answer).value("note", "");
+  if (tool.json) {
+    print_json({{"journal", *directory}, {"note", note}});
+    return {};
+  }
+  print_line("daybookd has the new settings.");
   if (!note.empty()) print_line(terminal_text(note));
   return {};
 }
@@ -173,15 +178,17 @@ void add_status(CLI::App& app, Tool& tool) {
 void add_pair(CLI::App& app, Tool& tool) {
   CLI::App* verb = add_verb(app, "pair", Group::kRun, "who may talk to the bot",
                             "daybook pair approve ABCD2345");
-  verb->add_flag("--json", tool.json, "as JSON objects");
+  verb->add_flag("--json", tool.json, "as a JSON object");
   CLI::App* list = verb->add_subcommand("list", "who may talk, and who has asked");
   list->add_flag("--json", tool.json, "as a JSON object");
   CLI::App* approve = verb->add_subcommand("approve", "let in who was shown this code");
   const auto code = std::make_shared<std::string>();  // lives as long as the callback
   approve->add_option("code", *code, "from the notice that the stranger was shown")->required();
+  approve->add_flag("--json", tool.json, "the event as a JSON object");
   CLI::App* revoke = verb->add_subcommand("revoke", "shut out a user");
   const auto user = std::make_shared<std::int64_t>(0);
   revoke->add_option("id", *user, "the user's number")->required()->check(whole_number());
+  revoke->add_flag("--json", tool.json, "the event as a JSON object");
   verb->require_subcommand(0, 1);
   verb->callback([&tool, approve, revoke, code, user] {
     tool.chosen = [&tool, approve, revoke, code, user] {
@@ -194,6 +201,7 @@ void add_pair(CLI::App& app, Tool& tool) {
 void add_reload(CLI::App& app, Tool& tool) {
   CLI::App* verb = add_verb(app, "reload", Group::kRun, "make daybookd read its settings again",
                             "daybook reload");
+  verb->add_flag("--json", tool.json, "as a JSON object");
   verb->callback([&tool] { tool.chosen = [&tool] { return run_reload(tool); }; });
 }
 
