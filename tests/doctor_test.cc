@@ -90,6 +90,80 @@ TEST_CASE("a file that others may read is found, with the command that closes it
   CHECK(patient.files().says("(mode 0755) -> chmod 0700 "));
 }
 
+TEST_CASE("a file that stands in the way is told once, and nobody is told to start daybookd",
+          "[doctor]") {
+  const world::TemporaryDirectory place;
+  const std::string sound = place.path() + "/sound";
+  const std::string ill = place.path() + "/ill";
+  const auto run = [](const std::string& program, std::vector<std::string> words) {
+    words.insert(words.begin(), build_directory() + program);
+    return world::run_program(words, {{"HOME", "/nonexistent"}}, "hello\n");
+  };
+  const auto doctor = [&](const std::string& data) {
+    return run("/daybook", {"--data", data, "doctor", "--offline"});
+  };
+  REQUIRE(run("/daybookd", {"--console", "--data", sound}).status == 0);
+  const auto link = [](const std::string& file) {
+    std::filesystem::rename(file, file + "-elsewhere");
+    std::filesystem::create_symlink(file + "-elsewhere", file);
+  };
+  const auto open = [](const std::string& file) { REQUIRE(::chmod(file.c_str(), 0644) == 0); };
+  const auto remove = [](const std::string& file) { std::filesystem::remove(file); };
+  const auto cut = [](const std::string& file) { std::filesystem::resize_file(file, 7); };
+  struct Row {
+    const char* file;
+    std::function<void(const std::string&)> harm;
+  };
+  for (const Row& row : {Row{"data.mdb", open}, Row{"data.mdb", link}, Row{"keys", link},
+                         Row{"seal.key", link}, Row{"seal.key", remove}, Row{"seal.key", cut}}) {
+    std::filesystem::remove_all(ill);
+    std::filesystem::copy(sound, ill);
+    REQUIRE(::chmod(ill.c_str(), 0700) == 0);
+    const std::string file = ill + "/" + row.file;
+    row.harm(file);
+    const world::Finished found = doctor(ill);
+    INFO(found.output);
+    CHECK(found.status == 1);
+    CHECK(found.output.find("bad   ") == found.output.rfind("bad   "));
+    CHECK(found.output.find(file) != std::string::npos);
+    CHECK(found.output.find("      mend what is bad above, then start it") != std::string::npos);
+  }
+  CHECK(doctor(sound).output.find("      start it: daybookd") != std::string::npos);
+}
+
+TEST_CASE("a sentence is about the file that it names first", "[doctor]") {
+  CHECK(is_about("/j/data.mdb was cut short", "/j/data.mdb"));
+  CHECK(is_about("cannot read /j/keys: No such file or directory", "/j/keys"));
+  CHECK_FALSE(is_about("/j/data.mdb was cut short", "/j"));
+  CHECK_FALSE(is_about("the journal in /j is damaged: seal.key is missing", "/j"));
+}
+
+TEST_CASE("a journal whose end was cut is mended by a backup", "[doctor]") {
+  const Patient patient;
+  const std::string backup = patient.place.directory() + "-backup";
+  const auto tool = [&](std::vector<std::string> words) {
+    words.insert(words.begin(),
+                 {build_directory() + "/daybook", "--data", patient.place.directory()});
+    return world::run_program(words, {{"HOME", "/nonexistent"}});
+  };
+  std::filesystem::copy_file(patient.file("data.mdb"), patient.file("older"));
+  REQUIRE(world::run_program(
+              {build_directory() + "/daybookd", "--console", "--data", patient.place.directory()},
+              {{"HOME", "/nonexistent"}}, "more\n")
+              .status == 0);
+  REQUIRE(tool({"backup", backup}).status == 0);
+  std::filesystem::rename(patient.file("older"), patient.file("data.mdb"));
+  const world::Finished cut = tool({"doctor", "--offline"});
+  INFO(cut.output);
+  CHECK(cut.status == 1);
+  CHECK(cut.output.find("the tail was cut, or an older copy put back; run daybook verify, then "
+                        "restore it from a backup") != std::string::npos);
+  CHECK(cut.output.find("mend what is bad above, then start it") != std::string::npos);
+  CHECK(tool({"restore", backup}).status == 0);
+  CHECK(tool({"doctor", "--offline"}).status == 0);
+  std::filesystem::remove_all(backup);
+}
+
 TEST_CASE("a key that is gone is bad, a head that is gone a note", "[doctor]") {
   const Patient patient;
   std::filesystem::remove(patient.file("head"));
@@ -180,6 +254,26 @@ TEST_CASE("a snapshot that a fold contradicts is bad", "[doctor]") {
   INFO(told.text);
   CHECK(told.bad);
   CHECK(told.says("the snapshot \"directory\" at event 5 differs from a fold from nothing"));
+  const std::string copy = patient.file("copy");
+  CHECK(
+      told.says("`daybook export --all --no-redact --output FILE`, `daybook --data NEW import "
+                "FILE --seal-key " +
+                patient.file("seal.key")));
+  const auto tool = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {build_directory() + "/daybook", "--data"});
+    return world::run_program(words, {{"HOME", "/nonexistent"}}).status;
+  };
+  REQUIRE(tool({patient.place.directory(), "export", "--all", "--no-redact", "--output",
+                patient.file("all.jsonl")}) == 0);
+  std::vector<std::string> import = {copy, "import", patient.file("all.jsonl"), "--seal-key",
+                                     patient.file("seal.key")};
+  if (told.says(" --keys ")) import.insert(import.end(), {"--keys", patient.file("keys")});
+  REQUIRE(tool(import) == 0);
+  Told mended;
+  auto view = JournalView::open(copy);
+  REQUIRE(view);
+  examine_contents(**view, mended.sink());
+  CHECK_FALSE(mended.bad);
 }
 
 // Answers everything with the same response.

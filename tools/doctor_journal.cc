@@ -28,19 +28,21 @@ std::string octal(mode_t mode) {
   return text.data();
 }
 
-void examine_owner(const std::string& path, uid_t owner, const Findings& findings) {
+enum class FileState { kAbsent, kWrong, kSound };
+
+FileState examine_owner(const std::string& path, uid_t owner, const Findings& findings) {
   struct stat directory {};
-  if (::stat(path.substr(0, path.rfind('/')).c_str(), &directory) != 0) return;
-  if (owner == directory.st_uid) return;
+  if (::stat(path.substr(0, path.rfind('/')).c_str(), &directory) != 0) return FileState::kAbsent;
+  if (owner == directory.st_uid) return FileState::kSound;
   const std::string wanted = files::user_name(directory.st_uid);
   findings(bad(path + " belongs to " + files::user_name(owner) + ", and the journal to " + wanted,
                "chown " + wanted + " " + path));
+  return FileState::kWrong;
 }
 
-// False when it is not there.
-bool examine_mode(const std::string& path, mode_t wanted, const Findings& findings) {
+FileState examine_mode(const std::string& path, mode_t wanted, const Findings& findings) {
   struct stat found {};
-  if (::lstat(path.c_str(), &found) != 0) return false;
+  if (::lstat(path.c_str(), &found) != 0) return FileState::kAbsent;
   if (S_ISLNK(found.st_mode)) {
     findings(bad(path + " is a symbolic link", "put the thing itself in its place"));
   } else if (S_ISDIR(found.st_mode) && found.st_uid != ::geteuid() && ::geteuid() != 0) {
@@ -48,9 +50,10 @@ bool examine_mode(const std::string& path, mode_t wanted, const Findings& findin
   } else if ((found.st_mode & 077) != 0) {
     findings(bad(path + " is open to other users (mode " + octal(found.st_mode) + ")",
                  "chmod " + octal(wanted) + " " + path));
+  } else {
+    return S_ISREG(found.st_mode) ? examine_owner(path, found.st_uid, findings) : FileState::kSound;
   }
-  if (S_ISREG(found.st_mode)) examine_owner(path, found.st_uid, findings);
-  return true;
+  return FileState::kWrong;
 }
 
 void examine_space(const std::string& directory, const Findings& findings) {
@@ -70,7 +73,8 @@ void examine_space(const std::string& directory, const Findings& findings) {
   }
 }
 
-void examine_tail(LmdbReader& log, const Findings& findings) {
+void examine_tail(LmdbReader& log, const std::string& directory, const Findings& findings) {
+  if (!files::read_seal_key(directory)) return;  // told with the files
   const auto tail = log.examine_tail();
   if (!tail) {
     findings(bad(tail.error()));
@@ -99,15 +103,24 @@ void examine_readers(const LmdbReader& log, const Findings& findings) {
                "end it: kill " + std::to_string(last->process)));
 }
 
-void examine_snapshots(LmdbReader& log, const Findings& findings) {
+// Snapshots are no part of an export, so what is imported is folded from the events alone.
+std::string without_snapshots(const std::string& directory) {
+  const bool locked = files::exists(directory + "/" + files::kKeys);
+  return "the events are the truth, and an import has nothing else: stop daybookd, `daybook export "
+         "--all --no-redact --output FILE`, `daybook --data NEW import FILE --seal-key " +
+         directory + "/" + files::kSealKey +
+         (locked ? " --keys " + directory + "/" + files::kKeys : "") +
+         "`, and let NEW be journal.dir; `daybook replay --check` tells whether anything was "
+         "decided by it. Please report this";
+}
+
+void examine_snapshots(LmdbReader& log, const std::string& directory, const Findings& findings) {
   Progress progress("folding", log.last());
   const auto drift = snapshot_drift(log, [&](Seq reached) { progress.reached(reached); });
   if (!drift) {
     findings(bad(drift.error()));
   } else if (!drift->empty()) {
-    findings(bad(*drift,
-                 "the events are the truth: stop daybookd, `daybook verify`, then `daybook "
-                 "replay --check`, and report this"));
+    findings(bad(*drift, without_snapshots(directory)));
   } else {
     findings(good("the snapshots are what a fold from nothing gives"));
   }
@@ -115,27 +128,39 @@ void examine_snapshots(LmdbReader& log, const Findings& findings) {
 
 }  // namespace
 
-void examine_files(const std::string& directory, const Findings& findings) {
-  bool sound = true;
-  const Findings counted = [&](const Finding& finding) {
-    sound = sound && finding.grade != Finding::Grade::kBad;
-    findings(finding);
+bool is_about(std::string_view sentence, const std::string& path) {
+  const std::size_t at = sentence.find(path);
+  if (at == std::string_view::npos || (at > 0 && !sentence.starts_with("cannot "))) return false;
+  const std::string_view rest = sentence.substr(at + path.size());
+  return rest.starts_with(' ') || rest.starts_with(':');
+}
+
+std::vector<std::string> examine_files(const std::string& directory, const Findings& findings) {
+  std::vector<std::string> wrong;
+  const auto look = [&](const std::string& path, mode_t mode) {
+    const FileState state = examine_mode(path, mode, findings);
+    if (state == FileState::kWrong) wrong.push_back(path);
+    return state;
   };
-  examine_mode(directory, 0700, counted);
+  look(directory, 0700);
   for (const char* name : {files::kData, "lock.mdb", files::kLock, files::kKeys}) {
-    examine_mode(directory + "/" + name, 0600, counted);
+    look(directory + "/" + name, 0600);
   }
-  if (!examine_mode(directory + "/" + files::kSealKey, 0600, counted)) {
-    counted(bad(directory + "/" + files::kSealKey + " is missing: no seal can be checked or made",
-                "restore it from a backup"));
-  } else if (const auto key = files::read_seal_key(directory); !key) {
-    counted(bad(key.error()));
+  const std::string seal_key = directory + "/" + files::kSealKey;
+  const FileState seal = look(seal_key, 0600);
+  const auto key = files::read_seal_key(directory);
+  if (seal == FileState::kAbsent) {
+    findings(bad(seal_key + " is missing: no seal can be checked or made",
+                 "put back the one of a backup: every backup has it"));
+  } else if (seal == FileState::kSound && !key) {
+    findings(bad(key.error()));
   }
-  if (!examine_mode(directory + "/" + files::kHead, 0600, counted)) {
-    counted(note(directory + "/" + files::kHead + " is missing: a cut tail would not show",
-                 "daybookd writes it within a minute and when it stops"));
+  if (!key) wrong.push_back(seal_key);
+  if (look(directory + "/" + files::kHead, 0600) == FileState::kAbsent) {
+    findings(note(directory + "/" + files::kHead + " is missing: a cut tail would not show",
+                  "daybookd writes it within a minute and when it stops"));
   }
-  if (sound) findings(good("its files are there, and yours alone"));
+  if (wrong.empty()) findings(good("its files are there, and yours alone"));
   if (files::exists(directory + "/" + files::kCreating)) {
     findings(note(directory + "/" + files::kCreating + " was left over by a crash",
                   "daybookd removes it when it starts"));
@@ -151,6 +176,7 @@ void examine_files(const std::string& directory, const Findings& findings) {
                   "delete it when you have no more use for it"));
   }
   examine_space(directory, findings);
+  return wrong;
 }
 
 void examine_clock(Time newest, Time now, const Findings& findings) {
@@ -180,10 +206,10 @@ void examine_contents(JournalView& view, const Findings& findings) {
   if (const std::size_t due = view.erasures_due().size(); due > 0) {
     findings(bad(erasures_due_text(due), kErasuresDueRemedy));
   }
-  examine_tail(view.log(), findings);
+  examine_tail(view.log(), view.directory(), findings);
   examine_map(view.log(), findings);
   examine_readers(view.log(), findings);
-  examine_snapshots(view.log(), findings);
+  examine_snapshots(view.log(), view.directory(), findings);
 }
 
 }  // namespace daybook

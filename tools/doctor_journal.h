@@ -4,6 +4,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tools/finding.h"
 #include "tools/journal_view.h"
@@ -11,7 +13,11 @@
 namespace daybook {
 
 // Owners and permissions, the key and the head, what a crash left behind, the file system, space.
-void examine_files(const std::string& directory, const Findings& findings);
+// Returns the paths of those that are not as they should be.
+std::vector<std::string> examine_files(const std::string& directory, const Findings& findings);
+
+// "PATH was cut short: ...", "cannot read PATH: ..."
+bool is_about(std::string_view sentence, const std::string& path);
 
 // The clock against the newest event.
 void examine_clock(Time newest, Time now, const Findings& findings);

@@ -1,4 +1,5 @@
 // `daybook doctor`: everything that can be wrong with an installation, one line each.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/model.h"
@@ -26,6 +27,7 @@ class Report {
     tool_.json ? print_json(finding) : print_text(finding);
     std::fflush(stdout);
   }
+  [[nodiscard]] bool bad() const { return bad_; }
   [[nodiscard]] Result<void> result() const {
     if (!bad_) return {};
     return Error{"", ExitCode::kFinding};
@@ -64,10 +66,14 @@ void examine_journal(const std::string& directory, const Findings& findings) {
         note("there is no journal in " + directory + " yet", "daybookd makes it at its start"));
     return;
   }
+  const auto wrong = examine_files(directory, findings);
   auto view = JournalView::open(directory);
   if (!view) {
-    findings(bad(view.error()));
-    examine_files(directory, findings);
+    const Error& error = view.error();
+    const bool told = std::any_of(wrong.begin(), wrong.end(), [&](const std::string& path) {
+      return is_about(error.message, path);
+    });
+    if (!told) findings(bad(error));
     return;
   }
   findings(
@@ -75,15 +81,14 @@ void examine_journal(const std::string& directory, const Findings& findings) {
   for (const std::string& warning : (*view)->log().warnings()) {
     findings(bad(warning, "mount the disk it lies on, or put the file beside data.mdb"));
   }
-  examine_files(directory, findings);
   const Directory& known = (*view)->gateway().directory();
   examine_clock(known.time(), wall_clock(), findings);
   examine_lists(known.catalogue(), wall_clock(), findings);
   examine_contents(**view, findings);
 }
 
-// Whether it runs.
-bool examine_daemon(const std::string& directory, const Findings& findings) {
+// Whether it runs. `ill`: something of its journal is to be mended.
+bool examine_daemon(const std::string& directory, bool ill, const Findings& findings) {
   auto client = ControlClient::connect(control_socket_path(directory));
   if (!client) {
     findings(bad(client.error()));
@@ -91,7 +96,8 @@ bool examine_daemon(const std::string& directory, const Findings& findings) {
   }
   if (!client->has_value()) {
     findings(note("daybookd does not run on this journal",
-                  "start it: daybookd, or systemctl --user start daybook"));
+                  std::string(ill ? "mend what is bad above, then " : "") +
+                      "start it: daybookd, or systemctl --user start daybook"));
     return false;
   }
   auto asked = (*client)->ask({{"verb", "status"}});
@@ -212,7 +218,7 @@ Result<void> run_doctor(const Tool& tool, bool offline) {
   for (const std::string& warning : loaded->warnings) findings(note(warning));
   const Settings& settings = loaded->settings.values;
   examine_journal(settings.journal.dir, findings);
-  const bool running = examine_daemon(settings.journal.dir, findings);
+  const bool running = examine_daemon(settings.journal.dir, report.bad(), findings);
   examine_models(settings, findings);
   if (offline) return report.result();
   Web web(settings);
