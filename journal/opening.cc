@@ -88,7 +88,7 @@ Result<void> attach_segments(Opened& opened, const std::string& directory) {
       std::make_unique<store::Segments>(std::move(*places), directory, opened.journal_id);
   for (std::size_t i = 0; i < segments->places().size(); ++i) {
     const auto& problem = segments->problem(i);
-    if (problem) opened.warnings.push_back("archived chunks cannot be read: " + problem->message);
+    if (problem) opened.warnings.push_back(problem->message);
   }
   opened.environment->attach(std::move(segments));
   return {};

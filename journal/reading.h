@@ -28,6 +28,9 @@ class Reading {
   explicit Reading(store::Environment& environment, KeyRing* keys = nullptr)
       : environment_(environment), keys_(keys) {}
 
+  // Why it cannot be read, and what helps.
+  [[nodiscard]] Error failed(store::Status status) const;
+
   // 0: the journal is empty.
   Result<Seq> last();
   Result<std::optional<Record>> get(Seq seq);
@@ -95,7 +98,6 @@ class Reading {
   Result<void> unlock(Record& event, KeyId key);
   Result<std::optional<Seal>> seal_in_row(const store::Cursor& row) const;
   Result<std::optional<Seal>> seal_in_record(store::Visit& visit, Seq above, Seq below) const;
-  [[nodiscard]] Error failed(store::Status status) const;
   [[nodiscard]] Error damaged(Seq seq, std::string_view problem) const;
   Result<std::optional<std::string>> value_of(store::Table table, std::string_view key);
 

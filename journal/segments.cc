@@ -31,15 +31,20 @@ Segments::Segments(std::vector<SegmentPlace> places, const std::string& director
 
 Segments::Opened Segments::open(const SegmentPlace& place, const std::string& path,
                                 std::string_view journal_id) {
+  const auto unreadable = [](const std::string& what, ExitCode code) {
+    return Error{"archived chunks cannot be read: " + what +
+                     "; mount the disk it lies on, or put the file beside data.mdb",
+                 code};
+  };
   Opened opened;
   Result<std::unique_ptr<Segment>> segment = Segment::open(path, journal_id);
   if (!segment) {
-    opened.problem = segment.error();
+    opened.problem = unreadable(segment.error().message, segment.error().code);
   } else if ((*segment)->first() != place.first || (*segment)->last() != place.last) {
-    opened.problem = Error{path +
-                               " holds other events than the journal says it does: put back "
-                               "the file that was there",
-                           ExitCode::kDamaged};
+    opened.problem = unreadable(path +
+                                    " holds other events than the journal says it does: put back "
+                                    "the file that was there",
+                                ExitCode::kDamaged);
   } else {
     opened.segment = std::move(*segment);
   }
@@ -48,10 +53,7 @@ Segments::Opened Segments::open(const SegmentPlace& place, const std::string& pa
 
 std::optional<Error> Segments::trouble() const {
   for (const Opened& one : opened_) {
-    if (!one.problem) continue;
-    return Error{"archived chunks cannot be read: " + one.problem->message +
-                     "; mount the disk it lies on, or put the file beside data.mdb",
-                 one.problem->code};
+    if (one.problem) return one.problem;
   }
   return std::nullopt;
 }

@@ -37,7 +37,7 @@ class Segments {
   Segments& operator=(const Segments&) = delete;
 
   [[nodiscard]] const std::vector<SegmentPlace>& places() const { return places_; }
-  // What keeps each of the places from being read; nullopt: nothing.
+  // What keeps each of the places from being read, and what helps; nullopt: nothing.
   [[nodiscard]] const std::optional<Error>& problem(std::size_t place) const {
     return opened_[place].problem;
   }
@@ -45,7 +45,7 @@ class Segments {
   [[nodiscard]] const Segment* segment(std::size_t place) const {
     return opened_[place].segment.get();
   }
-  // The first problem there is, as who cannot go on tells it.
+  // The first problem there is.
   [[nodiscard]] std::optional<Error> trouble() const;
   // Every one of these events may lie in a segment.
   [[nodiscard]] bool cover(Seq first, Seq last) const;

@@ -70,7 +70,7 @@ Result<std::optional<StoredCommit>> StoredReading::commit_of(Seq seq) {
 Result<Seq> StoredReading::copy_block(Seq first, Seq last, std::vector<StoredEvent>& into) {
   Visit visit(environment_);
   Status status = visit.begin();
-  if (!status.ok()) return status.error("cannot read the journal in", environment_.directory());
+  if (!status.ok()) return Reading(environment_).failed(status);
   Cursor cursor(visit, Table::kEvents);
   std::size_t bytes = 0;
   Seq next = first;
@@ -87,9 +87,7 @@ Result<Seq> StoredReading::copy_block(Seq first, Seq last, std::vector<StoredEve
     into.back().parts.emplace_back(cursor.value());
     bytes += cursor.value().size();
   }
-  if (!status.ok() && !status.not_found()) {
-    return status.error("cannot read the journal in", environment_.directory());
-  }
+  if (!status.ok() && !status.not_found()) return Reading(environment_).failed(status);
   return next;
 }
 

@@ -78,9 +78,7 @@ void examine_journal(const std::string& directory, const Findings& findings) {
   }
   findings(
       good("journal in " + directory + ", " + std::to_string((*view)->log().last()) + " events"));
-  for (const std::string& warning : (*view)->log().warnings()) {
-    findings(bad(warning, "mount the disk it lies on, or put the file beside data.mdb"));
-  }
+  for (const std::string& warning : (*view)->log().warnings()) findings(bad(warning, ""));
   const Directory& known = (*view)->gateway().directory();
   examine_clock(known.time(), wall_clock(), findings);
   examine_lists(known.catalogue(), wall_clock(), findings);
