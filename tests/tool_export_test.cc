@@ -400,9 +400,16 @@ TEST_CASE("external ids are found again after an import", "[export]") {
   REQUIRE(out);
   REQUIRE(export_jsonl(**view, {}, **out));
   REQUIRE((*out)->finish());
-  const auto events =
-      import_journal({directory.path() + "/all.jsonl", directory.path() + "/copy", "", "", {}});
+  std::uint64_t read = 0;
+  std::uint64_t bytes = 0;
+  const auto events = import_journal({directory.path() + "/all.jsonl", directory.path() + "/copy",
+                                      "", "", [&](std::uint64_t done, std::uint64_t of) {
+                                        read = done;
+                                        bytes = of;
+                                      }});
   REQUIRE(events);
+  CHECK(bytes == std::filesystem::file_size(directory.path() + "/all.jsonl"));
+  CHECK(read == bytes);
   CHECK(*events == (*view)->log().last());
   auto copy = LmdbReader::open(directory.path() + "/copy");
   REQUIRE(copy);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -295,17 +296,19 @@ Result<ExportHead> read_export_head(const std::string& path) {
   return Error{path + " is no export of daybook's", ExitCode::kUsage};
 }
 
-Result<void> check_export(const std::string& path, ExportCheck& check,
-                          const std::function<void(std::uint64_t bytes)>& progress) {
+Result<void> check_export(const std::string& path, ExportCheck& check, const BytesRead& progress) {
   LineFile file(path);
   if (!file.opened()) return files::system_error("read", path, errno);
+  std::error_code unknown;
+  std::uint64_t of = std::filesystem::file_size(path, unknown);
+  if (unknown) of = 0;
   std::string line;
   std::uint64_t number = 0;
   std::uint64_t bytes = 0;
   while (file.next(line)) {
     ++number;
     bytes += line.size();
-    if (progress) progress(bytes);
+    if (progress) progress(bytes, of);
     const Result<void> taken = check.take(line);
     if (taken) continue;
     return Error{path + ", line " + std::to_string(number) + ": " + taken.error().message,

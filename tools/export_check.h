@@ -88,8 +88,10 @@ class ExportCheck {
 // Of an export's first line.
 Result<ExportHead> read_export_head(const std::string& path);
 
+// How many bytes of how many were read; of 0: that is not known.
+using BytesRead = std::function<void(std::uint64_t bytes, std::uint64_t of)>;
+
 // Feeds a whole file; the Error names the line. "-": stdin.
-Result<void> check_export(const std::string& path, ExportCheck& check,
-                          const std::function<void(std::uint64_t bytes)>& progress);
+Result<void> check_export(const std::string& path, ExportCheck& check, const BytesRead& progress);
 
 }  // namespace daybook

@@ -11,7 +11,6 @@
 #include "journal/key_file.h"
 #include "journal/layout.h"
 #include "journal/rebuild.h"
-#include "tools/export_check.h"
 #include "tools/verify_export.h"
 
 namespace daybook {

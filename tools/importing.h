@@ -5,11 +5,11 @@
 // that is there. An export with withheld events is not whole.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "core/result.h"
 #include "core/types.h"
+#include "tools/export_check.h"
 
 namespace daybook {
 
@@ -18,7 +18,7 @@ struct ImportRequest {
   std::string directory;
   std::string seal_key;  // path of the exported journal's; empty: sealed anew under a new one
   std::string keys;      // path of its key store; needed where words are encrypted
-  std::function<void(std::uint64_t bytes)> progress;
+  BytesRead progress;
 };
 
 // How many events. An Error when the file does not hold or the directory is not free: then nothing

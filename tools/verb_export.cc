@@ -152,10 +152,11 @@ struct ImportOptions {
 Result<void> run_import(const Tool& tool, const ImportOptions& options) {
   auto directory = tool.journal_directory();
   if (!directory) return directory.error();
-  std::optional<Progress> progress(std::in_place, "importing bytes", 0);
-  const auto events = import_journal({options.file, *directory, options.seal_key, options.keys,
-                                      [&](std::uint64_t bytes) { progress->reached(bytes); }});
-  progress.reset();
+  Phases phases;
+  const auto events = import_journal(
+      {options.file, *directory, options.seal_key, options.keys,
+       [&](std::uint64_t bytes, std::uint64_t of) { phases("importing bytes", bytes, of); }});
+  phases.end();
   if (!events) return events.error();
   const bool same = !options.seal_key.empty();
   if (tool.json) {

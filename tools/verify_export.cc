@@ -1,7 +1,5 @@
 #include "tools/verify_export.h"
 
-#include <sys/stat.h>
-
 #include "journal/files.h"
 #include "tools/export_check.h"
 #include "tools/json_line.h"
@@ -11,11 +9,6 @@ namespace daybook {
 namespace {
 
 constexpr std::size_t kSealKeyBytes = 32;
-
-std::uint64_t bytes_in(const std::string& path) {
-  struct stat found {};
-  return ::stat(path.c_str(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
-}
 
 std::string scope_text(const ExportHead& head) {
   return head.whole ? "the whole journal" : "session " + std::to_string(head.session) + " alone";
@@ -102,10 +95,11 @@ Result<void> verify_export(const Tool& tool, const VerifyExportRequest& request)
     options.checkpoint = *checkpoint;
   }
   ExportCheck check(std::move(options));
-  std::optional<Progress> progress(std::in_place, "verifying", bytes_in(request.file));
+  Phases phases;
   const auto checked =
-      check_export(request.file, check, [&](std::uint64_t bytes) { progress->reached(bytes); });
-  progress.reset();
+      check_export(request.file, check,
+                   [&](std::uint64_t bytes, std::uint64_t of) { phases("verifying", bytes, of); });
+  phases.end();
   if (!checked) return checked.error();
   print_verdict(tool, check, !request.seal_key.empty(), !request.against.empty());
   return {};
