@@ -287,6 +287,23 @@ TEST_CASE("completion offers verbs, flags, sessions, kinds and choices", "[compl
   CHECK(shell.offered({"nonsense", ""}).empty());
 }
 
+TEST_CASE("completion offers settings, policies and models", "[completion]") {
+  const Shell shell;
+  for (const std::string verb : {"get", "set", "unset"}) {
+    CHECK(shell.offered({"config", verb, "agent.mod"}) == Words{"agent.model"});
+    CHECK(shell.offered({"config", verb, "providers.openrouter.base"}) ==
+          Words{"providers.openrouter.base_url"});
+  }
+  CHECK(shell.offered({"config", "set", "agent.model", ""}).empty());
+  CHECK(shell.offered({"--config", "/nonexistent", "config", "get", "agent.mod"}) ==
+        Words{"agent.model"});
+  const Words policies = {"full", "incremental", "legacy", "reset", "window"};
+  CHECK(shell.offered({"whatif", "--policy", ""}) == policies);
+  CHECK(shell.offered({"eval", "--policies", ""}) == policies);
+  CHECK(shell.offered({"eval", "--policies", "window,in"}) == Words{"window,incremental"});
+  CHECK(shell.offered({"whatif", "--model", "ech"}).front() == "echo");
+}
+
 TEST_CASE("completion of a journal that is not there offers nothing and says nothing",
           "[completion]") {
   const Finished finished = run_program(
@@ -303,6 +320,8 @@ TEST_CASE("bash completes, also behind a colon", "[completion]") {
   CHECK(shell.completed_by_bash("daybook lo") == "log\n");
   CHECK(shell.completed_by_bash("daybook export --format h") == "html\n");
   CHECK(shell.completed_by_bash("daybook log --fo") == "--follow\n");
+  CHECK(shell.completed_by_bash("daybook config get agent.mod") == "agent.model\n");
+  CHECK(shell.completed_by_bash("daybook eval --policies full,in") == "full,incremental\n");
   CHECK(shell.completed_by_bash(data + "log con") == "console:local\n");
   CHECK(shell.completed_by_bash(data + "log console:lo") == "local\n");
 }

@@ -7,6 +7,9 @@
 #include <map>
 
 #include "core/codec.h"
+#include "core/model.h"
+#include "core/policy.h"
+#include "core/settings_keys.h"
 #include "tools/journal_view.h"
 #include "tools/tool.h"
 
@@ -84,11 +87,50 @@ Candidates choices_of(CLI::Option& option) {
   return choices;
 }
 
+// Those in force; where the settings cannot be read, those that there may be.
+Candidates keys_of(const Tool& tool) {
+  Candidates keys;
+  const auto loaded = tool.settings();
+  for (const SettingKey& row : setting_keys()) {
+    if (!loaded) keys.push_back({std::string(row.name), std::string(row.meaning)});
+  }
+  if (!loaded) return keys;
+  for (const SettingRow& row : loaded->settings.rows) {
+    const SettingKey* known = find_setting_key(row.key);
+    keys.push_back({row.key, known == nullptr ? "" : std::string(known->meaning)});
+  }
+  return keys;
+}
+
+// `before`: what stands in front of it in the same word.
+Candidates policy_names(const std::string& before) {
+  Candidates names;
+  for (const PolicyRow& row : policies())
+    names.push_back({before + std::string(row.name), std::string(row.meaning)});
+  return names;
+}
+
+// Of the providers in the settings; what they list themselves is known to the daemon.
+Candidates models_of(const Tool& tool) {
+  Candidates models;
+  const auto loaded = tool.settings();
+  if (!loaded) return models;
+  const Event settings = settings_loaded(loaded->settings.values);
+  for (std::string& name : known_models(settings.settings_loaded(), built_in_catalogue())) {
+    models.push_back({std::move(name), ""});
+  }
+  return models;
+}
+
 // None: a file, a number or free text; the shell may offer files.
-Candidates values_of(CLI::Option& option, const Tool& tool) {
+Candidates values_of(CLI::Option& option, const std::string& word, const Tool& tool) {
   const std::string name = option.get_single_name();
   if (name == "session" || name == "what") return sessions_of(tool);
   if (name == "kind") return kinds();
+  if (name == "key") return keys_of(tool);
+  if (name == "policy") return policy_names("");
+  if (name == "policies") return policy_names(word.substr(0, word.rfind(',') + 1));
+  if (name == "model") return models_of(tool);
   return choices_of(option);
 }
 
@@ -130,7 +172,7 @@ void follow(Place* place, const std::string& word, Tool* tool) {
 }
 
 Candidates candidates_at(const Place& place, const std::string& word, const Tool& tool) {
-  if (place.awaited != nullptr) return values_of(*place.awaited, tool);
+  if (place.awaited != nullptr) return values_of(*place.awaited, word, tool);
   Candidates candidates;
   if (word.starts_with("-")) {
     for (const CLI::App* at = place.app; at != nullptr; at = at->get_parent()) {
@@ -142,7 +184,7 @@ Candidates candidates_at(const Place& place, const std::string& word, const Tool
   std::size_t index = 0;
   for (CLI::Option* option : place.app->get_options()) {
     if (!option->get_positional() || index++ != place.positional) continue;
-    const Candidates values = values_of(*option, tool);
+    const Candidates values = values_of(*option, word, tool);
     candidates.insert(candidates.end(), values.begin(), values.end());
   }
   return candidates;
