@@ -54,11 +54,52 @@ TEST_CASE("a terminal gets colours and the user's pager, a pipe plain bytes", "[
   CHECK_FALSE(holds(piped.output, "\x1b"));
 }
 
+TEST_CASE("what is listed stands out on a terminal, and objects never do", "[tool]") {
+  const Place place;
+  struct Row {
+    std::vector<std::string> words;
+    std::string_view shown;
+  };
+  for (const auto& [words, shown] :
+       {Row{{"sessions"}, "\x1b[1mconsole:local\x1b[0m"},
+        Row{{"context", "console:local"}, "\x1b[1mPolicy:\x1b[0m window"},
+        Row{{"status"}, "\x1b[2mjournal\x1b[0m     /"},
+        Row{{"pair"}, "\x1b[2mowner\x1b[0m    nobody"},
+        Row{{"pair", "list"}, "\x1b[2mowner\x1b[0m    nobody"}}) {
+    INFO(words[0]);
+    CHECK(holds(place.shown(words).output, shown));
+    CHECK_FALSE(holds(place.shown(words, {{"NO_COLOR", "1"}}).output, "\x1b"));
+    std::vector<std::string> object = words;
+    object.emplace_back("--json");
+    CHECK_FALSE(holds(place.shown(object).output, "\x1b"));
+  }
+}
+
+TEST_CASE("lists of settings, of the daemon and of who may talk are paged, changes are not",
+          "[tool]") {
+  const Place place;
+  const Environment pager = {{"PAGER", "sed s/^/paged:/"}};
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"config"}, {"status"}, {"pair"}, {"pair", "list"}, {"doctor", "--offline"}}) {
+    INFO(words[0]);
+    CHECK(holds(place.shown(words, pager).output, "paged:"));
+  }
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"config", "get", "agent.policy"},
+                                             {"config", "set", "agent.model", "echo"},
+                                             {"pair", "revoke", "7"}}) {
+    const Finished once = place.shown(words, pager);
+    INFO(words[1]);
+    CHECK_FALSE(once.output.empty());
+    CHECK_FALSE(holds(once.output, "paged:"));
+  }
+}
+
 TEST_CASE("who wants no pager gets none, nor does what does not end", "[tool]") {
   const Place place;
   const Environment pager = {{"PAGER", "echo '<paged>'"}};
   CHECK_FALSE(holds(place.shown({"--no-pager", "log"}, pager).output, "<paged>"));
-  CHECK_FALSE(holds(place.shown({"config"}, pager).output, "<paged>"));
+  CHECK_FALSE(holds(place.shown({"reload"}, pager).output, "<paged>"));
   CHECK_FALSE(holds(place.shown({"log", "--no-pager"}, {{"NO_COLOR", "1"}}).output, "\x1b"));
   CHECK_FALSE(holds(place.shown({"log", "--no-pager"}, {{"TERM", "dumb"}}).output, "\x1b"));
 }

@@ -1,6 +1,7 @@
 // Printing, asking and small readings that every verb needs.
 #include "tools/tool.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -184,7 +185,11 @@ CLI::App* add_verb(CLI::App& app, const std::string& name, Group group,
 
 bool is_paged(const CLI::App& verb) {
   const std::string& group = verb.get_group();
-  return group == group_name(Group::kRead) || group == group_name(Group::kProve);
+  if (group == group_name(Group::kRead) || group == group_name(Group::kProve)) return true;
+  const auto inner = verb.get_subcommands();
+  const auto& shows = {"status", "config", "pair", "doctor"};
+  return std::find(shows.begin(), shows.end(), verb.get_name()) != shows.end() &&
+         (inner.empty() || inner.front()->get_name() == "list");
 }
 
 }  // namespace daybook

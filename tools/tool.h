@@ -106,7 +106,8 @@ enum class Group {
 CLI::App* add_verb(CLI::App& app, const std::string& name, Group group,
                    const std::string& description, const std::string& example);
 
-// Whether this verb's output is for reading, so that a terminal gets it through a pager.
+// Whether this verb's output is for reading, so that a terminal gets it through a pager. `verb` has
+// been parsed: what changes something, or asks, is not.
 bool is_paged(const CLI::App& verb);
 
 }  // namespace daybook

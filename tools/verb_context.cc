@@ -1,5 +1,6 @@
 // `daybook context`: what a model would be sent if it were asked now, and by which rules. What
 // /context says in the chat.
+#include <algorithm>
 #include <limits>
 
 #include "core/context.h"
@@ -31,6 +32,19 @@ JsonLine context_json(const State& state, const Session& session, const std::str
   return object;
 }
 
+// What each line is about stands out, and where the entries are recedes.
+void print_context(const Tool& tool, std::string_view text) {
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    const std::size_t named = std::min(line.find(':') + 1, line.size());
+    print_line(line.starts_with(' ')
+                   ? dimmed(tool, line)
+                   : bold(tool, line.substr(0, named)) + std::string(line.substr(named)));
+    at = end + 1;
+  }
+}
+
 Result<void> run_context(const Tool& tool, const std::string& what, const std::string& at) {
   auto view = JournalView::open(tool);
   if (!view) return view.error();
@@ -48,7 +62,7 @@ Result<void> run_context(const Tool& tool, const std::string& what, const std::s
   if (tool.json) {
     print_json(context_json(state, *session, text));
   } else {
-    print_line(terminal_text(text));
+    print_context(tool, terminal_text(text));
   }
   return {};
 }

@@ -35,12 +35,15 @@ void print_session(const Tool& tool, const SessionRow& row, const SessionState& 
                 {"last", last}});
     return;
   }
-  std::string line = right(std::to_string(row.id()), 6) + "  " + last.substr(0, 10) + " " +
-                     last.substr(11, 8) + "  " + row.place() + "  " + model + "  " +
-                     count_text(state.turns(), "turn");
-  if (row.open_turn() != 0) line += "  turn " + std::to_string(row.open_turn()) + " runs";
-  if (!title.empty()) line += "  \"" + title + "\"";
-  print_line(terminal_text(line));
+  std::string line = dimmed(tool, right(std::to_string(row.id()), 6) + "  " + last.substr(0, 10) +
+                                      " " + last.substr(11, 8)) +
+                     "  " + bold(tool, terminal_text(row.place())) + "  " + terminal_text(model) +
+                     "  " + count_text(state.turns(), "turn");
+  if (row.open_turn() != 0) {
+    line += "  " + green(tool, "turn " + std::to_string(row.open_turn()) + " runs");
+  }
+  if (!title.empty()) line += "  " + dimmed(tool, "\"" + terminal_text(title) + "\"");
+  print_line(line);
 }
 
 Result<void> run_sessions(const Tool& tool, const std::string& at) {

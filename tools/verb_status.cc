@@ -1,5 +1,7 @@
 // `daybook status`, `pair` and `reload`: asked of the running daemon; status works without one, and
 // pair then takes the writer's lock itself.
+#include <algorithm>
+
 #include "adapters/event_json.h"
 #include "core/access.h"
 #include "core/notation.h"
@@ -15,6 +17,19 @@ namespace daybook {
 namespace {
 
 using Json = ControlClient::Json;
+
+// Lines that begin with a name and two blanks.
+void print_named(const Tool& tool, std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    const std::size_t named = std::min(line.find("  "), line.size());
+    const std::string_view name = line.substr(0, named);
+    print_line((name == "trouble" ? red(tool, name) : dimmed(tool, name)) +
+               std::string(line.substr(named)));
+    at = end + 1;
+  }
+}
 
 // ---- status
 
@@ -42,7 +57,7 @@ Result<void> run_status(const Tool& tool) {
   if (tool.json) {
     print_line(status.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
-    print(terminal_text(status_text(status)));
+    print_named(tool, terminal_text(status_text(status)));
   }
   return {};
 }
@@ -71,19 +86,19 @@ void print_pairings(const Tool& tool, const Json& list) {
     return;
   }
   const std::int64_t owner = list.value("owner", std::int64_t{0});
-  print_line(owner == 0 ? "owner    nobody yet; the first one approved becomes the owner"
-                        : "owner    " + std::to_string(owner));
+  print_named(tool, owner == 0 ? "owner    nobody yet; the first one approved becomes the owner"
+                               : "owner    " + std::to_string(owner));
   for (const Json& user : list.value("allowed", Json::array())) {
-    print_line("allowed  " + user.dump());
+    print_named(tool, "allowed  " + user.dump());
   }
   for (const Json& user : list.value("configured", Json::array())) {
-    print_line("allowed  " + user.dump() + " by telegram.allow");
+    print_named(tool, "allowed  " + user.dump() + " by telegram.allow");
   }
   for (const Json& row : list.value("pairings", Json::array())) {
     const Time expires = from_milliseconds(row.value("expires", std::int64_t{0}));
-    print_line(terminal_text("waiting  " + row.value("user", Json(0)).dump() + " at " +
-                             row.value("place", std::string()) + ", its code holds until " +
-                             time_text(expires)));
+    print_named(tool, terminal_text("waiting  " + row.value("user", Json(0)).dump() + " at " +
+                                    row.value("place", std::string()) + ", its code holds until " +
+                                    time_text(expires)));
   }
 }
 
