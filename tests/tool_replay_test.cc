@@ -153,15 +153,24 @@ TEST_CASE("a replaying log shows nothing of the future", "[replay]") {
   CHECK(replayed.take_durable().durable.size() == 1);
 }
 
-TEST_CASE("the state at an event is the fold up to it", "[replay]") {
+TEST_CASE("the state at an event is the fold up to it, from nothing", "[replay]") {
   MemoryLog log;
   talk(log);
+  DirectoryState wrong;
+  wrong.set_owner(77);
+  Batch batch;
+  batch.snapshots.push_back(
+      {"directory", 0, Gateway::kSnapshotVersion, 2, wrong.SerializeAsString()});
+  log.append(std::move(batch));
   const auto early = state_at(log, 2);
   REQUIRE(early.has_value());
   CHECK(early->gateway->directory().seq() == 2);
   CHECK(early->gateway->directory().sessions().empty());
-  const auto late = state_at(log, 0);
+  Seq heard = 0;
+  const auto late = state_at(log, 0, [&heard](Seq seq) { heard = seq; });
   REQUIRE(late.has_value());
+  CHECK(heard == log.last());
+  CHECK(late->gateway->directory().owner() == 0);
   CHECK(late->gateway->directory().sessions().size() == 1);
 }
 

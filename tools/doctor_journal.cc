@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdio>
+#include <optional>
 
 #include "core/model.h"
 #include "core/notation.h"
@@ -115,8 +116,9 @@ std::string without_snapshots(const std::string& directory) {
 }
 
 void examine_snapshots(LmdbReader& log, const std::string& directory, const Findings& findings) {
-  Progress progress("folding", log.last());
-  const auto drift = snapshot_drift(log, [&](Seq reached) { progress.reached(reached); });
+  std::optional<Progress> progress(std::in_place, "folding", log.last());
+  const auto drift = snapshot_drift(log, [&](Seq reached) { progress->reached(reached); });
+  progress.reset();
   if (!drift) {
     findings(bad(drift.error()));
   } else if (!drift->empty()) {

@@ -20,11 +20,10 @@ class NoTransport final : public Transport {
   std::vector<std::pair<CallId, Reply>> take_replies() override { return {}; }
 };
 
-// Only what lies at or before `last` exists. With `watched`, snapshots do not, and it hears what is
-// read.
+// Only what lies at or before `last` exists, and no snapshot. `watched` may hear what is read.
 class PastLog final : public Log {
  public:
-  PastLog(Log& journal, Seq last, std::function<void(Seq)> watched = {})
+  PastLog(Log& journal, Seq last, std::function<void(Seq)> watched)
       : journal_(journal), last_(last), watched_(std::move(watched)) {}
 
   [[nodiscard]] Seq last() const override { return last_; }
@@ -43,6 +42,11 @@ class PastLog final : public Log {
     if (seq > last_) return std::optional<Record>();
     return journal_.get_clear(seq);
   }
+  Result<void> walk(Seq head, Seq until,
+                    const std::function<bool(const RecordView&)>& visit) override {
+    CHECK(head <= last_, "what is known of the past names nothing after it");
+    return journal_.walk(head, until, visit);
+  }
   Result<void> scan(Seq first, Seq last, const KindSet& kinds,
                     const std::function<bool(const Record&)>& visit) override {
     if (!watched_) return journal_.scan(first, std::min(last, last_), kinds, visit);
@@ -51,11 +55,7 @@ class PastLog final : public Log {
       return visit(record);
     });
   }
-  Result<std::optional<Snapshot>> snapshot(std::string_view projection,
-                                           SessionId session) override {
-    if (watched_) return std::optional<Snapshot>();
-    auto found = journal_.snapshot(projection, session);
-    if (!found || !found->has_value() || (*found)->seq <= last_) return found;
+  Result<std::optional<Snapshot>> snapshot(std::string_view, SessionId) override {
     return std::optional<Snapshot>();
   }
   Result<Refs> refs() override { return Refs(); }
@@ -266,14 +266,11 @@ Result<ReplayReport> replay_check(Log& journal, Seq until,
 }
 
 Result<std::string> snapshot_drift(Log& journal, const std::function<void(Seq)>& progress) {
-  const auto watched = [&](Seq seq) {
-    if (progress) progress(seq);
-  };
   auto known = read_snapshots(journal);
   if (!known) return known.error();
   for (const std::optional<Snapshot>* stored : {&known->directory, &known->work}) {
     if (!stored->has_value()) continue;
-    PastLog past(journal, (*stored)->seq, watched);
+    PastLog past(journal, (*stored)->seq, progress);
     auto gateway = Gateway::open(past);
     if (!gateway) return gateway.error();
     ReplayReport report;
@@ -283,10 +280,10 @@ Result<std::string> snapshot_drift(Log& journal, const std::function<void(Seq)>&
   return std::string();
 }
 
-Result<PastState> state_at(Log& journal, Seq until) {
+Result<PastState> state_at(Log& journal, Seq until, const std::function<void(Seq)>& progress) {
   const Seq last = until == 0 ? journal.last() : std::min(until, journal.last());
   PastState past;
-  past.log = std::make_unique<PastLog>(journal, last);
+  past.log = std::make_unique<PastLog>(journal, last, progress);
   auto gateway = Gateway::open(*past.log);
   if (!gateway) return gateway.error();
   past.gateway = std::move(gateway).value();

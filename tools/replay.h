@@ -33,11 +33,12 @@ Result<ReplayReport> replay_check(Log& journal, Seq until,
 // has come.
 Result<std::string> snapshot_drift(Log& journal, const std::function<void(Seq)>& progress);
 
-// The state as it was after event `until` (0: the end): a gateway that has folded exactly that far.
+// The state as it was after event `until` (0: the end): a gateway that has folded exactly that far,
+// from nothing. `progress` hears how far the fold has come.
 struct PastState {
   std::unique_ptr<Log> log;
   std::unique_ptr<Gateway> gateway;
 };
-Result<PastState> state_at(Log& journal, Seq until);
+Result<PastState> state_at(Log& journal, Seq until, const std::function<void(Seq)>& progress = {});
 
 }  // namespace daybook

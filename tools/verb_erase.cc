@@ -214,6 +214,8 @@ Result<void> confirm(const EraseArguments& arguments, const Inventory& inventory
 }
 
 Result<void> carry_out(const std::string& directory, const ErasureOrder& order, bool news) {
+  Phases phases;
+  phases("destroying the keys");
   auto told = ask_daemon(directory, {{"verb", "erase"},
                                      {"session", order.session},
                                      {"event", order.event},
@@ -234,7 +236,9 @@ Result<Residue::Search> prove(const std::string& directory, const Inventory& inv
   if (auto shown = (*view)->log().treat_as_erased({}); !shown) return shown.error();
   std::optional<Phases> phases(std::in_place);
   (*phases)("reading what went");
+  std::uint64_t read = 0;
   for (const Seq seq : inventory.seqs) {
+    (*phases)("reading what went", ++read, inventory.seqs.size());
     auto event = (*view)->event(seq);
     if (!event) return event.error();
     if (event->content().erased()) continue;

@@ -1,4 +1,6 @@
 // `daybook export` and `import`: the journal, or a conversation, as a file for somebody else.
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/notation.h"
@@ -53,6 +55,13 @@ Result<Chosen> chosen_by(JournalView& view, const ExportOptions& options) {
   return Chosen{{moment->session}, moment->upto};
 }
 
+// None where the export itself runs over the terminal.
+std::unique_ptr<Progress> progress_of(const char* what, std::uint64_t total,
+                                      const ExportOptions& options) {
+  if (options.output.empty() && isatty(STDOUT_FILENO) != 0) return nullptr;
+  return std::make_unique<Progress>(what, total);
+}
+
 // A session's part of a page, an example file, ...
 Result<std::string> part_of(JournalView& view, SessionId session, Seq upto,
                             const std::string& format, const Redactor* redactor) {
@@ -69,13 +78,13 @@ Result<void> write_parts(JournalView& view, const Chosen& chosen, const ExportOp
   const auto* row =
       sessions.size() == 1 ? view.gateway().directory().session(sessions[0]) : nullptr;
   if (page) out.write(html_begin(row == nullptr ? "Daybook" : row->place()));
-  Progress progress("exporting sessions", sessions.size());
+  auto progress = progress_of("exporting sessions", sessions.size(), options);
   std::uint64_t done = 0;
   for (const SessionId session : sessions) {
     auto part = part_of(view, session, chosen.upto, options.format, redactor);
     if (!part) return part.error();
     out.write(*part);
-    progress.reached(++done);
+    if (progress) progress->reached(++done);
   }
   if (page) out.write(html_end());
   return {};
@@ -102,10 +111,14 @@ Result<void> write_jsonl(const Tool& tool, JournalView& view, const Chosen& chos
                          const ExportOptions& options, const Redactor* redactor) {
   auto out = OutputFile::open(options.output);
   if (!out) return out.error();
-  Progress progress("exporting", view.log().last());
+  auto progress = progress_of("exporting", view.log().last(), options);
+  const auto reached = [&](Seq seq) {
+    if (progress) progress->reached(seq);
+  };
   const JsonlRequest request{options.all ? 0 : chosen.sessions.front(), options.chain, redactor,
-                             [&](Seq reached) { progress.reached(reached); }, chosen.upto};
+                             reached, chosen.upto};
   auto report = export_jsonl(view, request, **out);
+  progress.reset();
   if (!report) return report.error();
   if (auto finished = (*out)->finish(); !finished) return finished;
   report_jsonl(tool, options, *report);

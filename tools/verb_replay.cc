@@ -58,7 +58,10 @@ void print_state_line(const Tool& tool, const std::string& name,
 
 // What was known after that event: who talked, what was open.
 Result<void> print_state(const Tool& tool, JournalView& view, Seq until) {
-  auto past = state_at(view.log(), until);
+  Phases phases;
+  const Seq last = until == 0 ? view.log().last() : until;
+  auto past = state_at(view.log(), until, [&](Seq reached) { phases("folding", reached, last); });
+  phases.end();
   if (!past) return past.error();
   Gateway& gateway = *past->gateway;
   const Directory& directory = gateway.directory();

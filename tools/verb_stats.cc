@@ -241,13 +241,14 @@ Result<void> run_stats(const Tool& tool, const std::string& until) {
   Stats stats;
   std::optional<Error> damaged;
   around->counted = std::min(*last, around->last);
-  Progress progress("counting", around->counted);
-  auto scanned = scan_in_steps((*view)->log(), 1, around->counted, all_kinds(), &progress,
+  std::optional<Progress> progress(std::in_place, "counting", around->counted);
+  auto scanned = scan_in_steps((*view)->log(), 1, around->counted, all_kinds(), &*progress,
                                [&](const Record& record) {
                                  auto added = stats.add(record);
                                  if (!added) damaged = added.error();
                                  return added.has_value();
                                });
+  progress.reset();
   if (!scanned) return scanned;
   if (damaged.has_value()) return *damaged;
   if (tool.json) {
