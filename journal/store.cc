@@ -66,9 +66,14 @@ bool Status::map_resized() const { return code_ == MDB_MAP_RESIZED; }
 bool Status::no_space() const { return code_ == ENOSPC || code_ == EDQUOT; }
 bool Status::input_output() const { return code_ == EIO; }
 bool Status::denied() const { return code_ == EACCES; }
+bool Status::no_memory() const { return code_ == ENOMEM; }
 bool Status::segment_lost() const { return code_ == kSegmentLost; }
 std::string Status::text() const {
   if (code_ == MDB_READERS_FULL) return "too many programs read it at once; end some and try again";
+  if (no_memory()) {
+    return "its map takes more of the address space than this process may have: raise the limit, "
+           "`ulimit -v unlimited` or LimitAS=infinity of its unit";
+  }
   if (code_ != kSegmentLost) return mdb_strerror(code_);
   return "a file of archived chunks cannot be read";
 }
@@ -155,7 +160,7 @@ Result<void> Environment::open_environment() {
   if (!status.ok()) {
     Error error = status.error("cannot open the journal in", place);
     constexpr auto kNeeds = "; a reader writes lock.mdb: it needs room there, and the right to";
-    if (options_.read_only && !status.damaged()) error.message += kNeeds;
+    if (options_.read_only && !status.damaged() && !status.no_memory()) error.message += kNeeds;
     return error;
   }
 

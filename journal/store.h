@@ -4,8 +4,7 @@
 // a Status that is dropped is a lost event; the compiler refuses to drop one. Flags are MDB_NOTLS
 // and nothing else. Rejected: lmdb++; it throws and hides which call failed.
 //
-// The events table is what lies in data.mdb and what was moved from there into segments, one order:
-// who reads does not see a difference.
+// What lies in data.mdb and what was moved into segments is one table of events to who reads.
 //
 // Threads: one writer; readers on any thread. The map may only move while nobody reads, so a Visit
 // holds it in place and grow() and reopen() wait for the visits to end.
@@ -48,6 +47,7 @@ class [[nodiscard]] Status {
   [[nodiscard]] bool no_space() const;      // ENOSPC, EDQUOT
   [[nodiscard]] bool input_output() const;  // EIO, which a full disk may also give
   [[nodiscard]] bool denied() const;        // EACCES
+  [[nodiscard]] bool no_memory() const;     // ENOMEM
   [[nodiscard]] bool segment_lost() const;  // Segments::trouble() may know more
   [[nodiscard]] std::string text() const;
 

@@ -219,4 +219,33 @@ TEST_CASE("pairing without a daemon takes the lock and leaves the journal sound"
   CHECK(place.tool({"replay", "--check"}).status == 0);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("too small an address space is told as that, with the limit to raise", "[tool]") {
+  const Place place;
+  REQUIRE(place.daemon("hello\n").status == 0);
+  const auto limited = [&](const std::string& program) {
+    return run_program(
+        {"/bin/sh", "-c",
+         "ulimit -S -v 4000000 && " + build_directory() + program + " --data " + place.data()},
+        place.environment());
+  };
+  const auto start = [&](const std::string& limit) {
+    return run_program(
+        {"/bin/sh", "-c", limit + build_directory() + "/daybookd --console --data " + place.data()},
+        place.environment());
+  };
+  for (const std::string program : {"/daybook log", "/daybook verify", "/daybookd --check"}) {
+    const Finished refused = limited(program);
+    INFO(program << ": " << refused.errors);
+    CHECK(refused.status == 74);
+    CHECK(holds(refused.errors, "cannot open the journal in " + place.data() +
+                                    ": its map takes more of the address space than this process "
+                                    "may have: raise the limit, `ulimit -v unlimited` or "
+                                    "LimitAS=infinity of its unit\n"));
+  }
+  CHECK(start("ulimit -S -v 4000000 && ").status == 74);
+  CHECK(start("ulimit -S -v 4000000 && ulimit -v unlimited && ").status == 0);
+}
+#endif
+
 }  // namespace daybook::tool_journal_test
