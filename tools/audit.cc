@@ -109,7 +109,7 @@ void Audit::apply(const Event& event) {
   } else {
     take_in(event);
   }
-  close_shown();
+  close_shown(event);
   hand_over();
 }
 
@@ -207,8 +207,13 @@ void Audit::begin(const Event& event) {
     if (const auto one = owners_.find(event.seq()); one != owners_.end()) {
       together_[event.seq()].push_back(one->second);
     }
-    owners_[event.seq()] = message;
+    own(event.seq(), message);
   }
+}
+
+void Audit::own(Seq source, Seq message) {
+  owners_[source] = message;
+  sources_[message].push_back(source);
 }
 
 void Audit::settle(Seq message, const Event& by) {
@@ -241,7 +246,7 @@ void Audit::end_turn(const Event& event) {
   if (Handled* handled = owner_of(turn); handled != nullptr) {
     settle(owners_.at(turn), event);
     if (event.has_turn_failed()) handled->reason = ErrorClass_Name(event.turn_failed().error());
-    ended_[turn] = event.seq();
+    ended_.insert(turn);
   }
   if (const auto others = together_.find(turn); others != together_.end()) {
     for (const Seq message : others->second) settle(message, event);
@@ -285,8 +290,8 @@ void Audit::issue(const Event& event) {
     tell(kept);
   }
   settle(owner, event);
-  owners_[event.seq()] = owner;
-  ended_[event.seq()] = event.seq();
+  own(event.seq(), owner);
+  ended_.insert(event.seq());
 }
 
 // All that waits, or what of it is forgotten; whoever asked for it is answered.
@@ -361,16 +366,17 @@ void Audit::start(const Event& event) {
   posts_.clear();
 }
 
-// Answers whose text is whole and of which nothing is owed any more.
-void Audit::close_shown() {
-  for (auto ended = ended_.begin(); ended != ended_.end();) {
-    if (owed_.open().contains(ended->first)) {
-      ++ended;
-      continue;
-    }
-    const auto owner = owners_.find(ended->first);
+// Answers whose text is whole and of which nothing is owed any more. Some may be owed for ever:
+// only those are looked at of which the event can have ended that.
+void Audit::close_shown(const Event& event) {
+  std::vector<Seq> sources = {event.seq(), ended_turn(event), subject_of(event)};
+  if (event.has_gateway_started() || event.has_journal_restored() || event.has_session_erased()) {
+    sources.assign(ended_.begin(), ended_.end());
+  }
+  for (const Seq source : sources) {
+    if (owed_.open().contains(source) || ended_.erase(source) == 0) continue;
+    const auto owner = owners_.find(source);
     if (owner != owners_.end()) tell(owner->second);
-    ended = ended_.erase(ended);
   }
 }
 
@@ -379,7 +385,12 @@ void Audit::tell(Seq message) {
   if (found == open_.end()) return;
   const Handled handled = std::move(found->second);
   open_.erase(found);
-  std::erase_if(owners_, [&](const auto& one) { return one.second == message; });
+  if (const auto sources = sources_.extract(message)) {
+    for (const Seq source : sources.mapped()) {
+      const auto owner = owners_.find(source);
+      if (owner != owners_.end() && owner->second == message) owners_.erase(owner);
+    }
+  }
   const bool asked = handled.kind != "NoticeIssued";
   if (asked) {
     ++sum_.messages;

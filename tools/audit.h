@@ -10,6 +10,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -126,7 +127,8 @@ class Audit {
   void lose_posts(const Event& event);
   void ambiguous(const Event& found, const Post& post, Seq attempted);
   void start(const Event& event);
-  void close_shown();
+  void close_shown(const Event& event);
+  void own(Seq source, Seq message);
   void settle(Seq message, const Event& by);
   void tell(Seq message);
   void tell_others(const Handled& handled);
@@ -146,11 +148,12 @@ class Audit {
   Seq edited_ = 0;                            // MessageEdited, of which nothing has followed yet
   std::map<Seq, Seq> again_;                  // message -> the /retry that asks it once more
   std::map<Seq, Seq> owners_;                 // source -> entry of open_
+  std::map<Seq, std::vector<Seq>> sources_;   // the other way round
   std::map<Seq, std::vector<Seq>> together_;  // turn -> the messages it answers besides its owner
   std::map<Seq, Seq> summaries_;              // turn of a summary -> message
   std::map<Seq, Seq> compactions_;            // -> message
   std::map<Post, Seq> posts_;                 // without an outcome -> PostAttempted
-  std::map<Seq, Seq> ended_;                  // source whose text is whole -> event
+  std::set<Seq> ended_;                       // sources whose text is whole
 };
 
 }  // namespace daybook
