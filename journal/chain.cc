@@ -100,6 +100,7 @@ Status ChainWalk::take_events(Events& events, Cursor& seals, Status& seal_found,
                               std::optional<Damage>& damage) {
   const Seq stop_after = next_ + kWalkBlockEvents;
   const auto more = [&] { return decoder_.open() || (next_ != stop_after && next_ - 1 != until); };
+  bool rows = !seal_found.not_found();
   Status status = events.seek(record::key_of(next_));
   for (; status.ok() && !damage && more(); status = events.next()) {
     const std::string_view value = events.value();
@@ -107,8 +108,9 @@ Status ChainWalk::take_events(Events& events, Cursor& seals, Status& seal_found,
     damage = take_value(events.number(), value, keyed);
     if (damage || decoder_.open()) continue;
     const std::string_view seal = record::seal_in(value);
-    const bool none = seal.empty() && seal_found.not_found();
-    if (!none) damage = take_seal(next_ - 1, seal, seals, seal_found);
+    if (seal.empty() && !rows) continue;
+    damage = take_seal(next_ - 1, seal, seals, seal_found);
+    rows = !seal_found.not_found();
   }
   // As long as the cursor is there: of archived values, it holds the bytes.
   singles_.finish(hashes_);
