@@ -237,7 +237,8 @@ std::string Laws::judge_retried(const RecordView& event, Talk* talk) {
   if (!retried) return kNoBody;
   std::string complaint =
       belongs(talk, retried->turn(), retried->attempt() - 1, retried->last_chunk());
-  if (complaint.empty()) complaint = ends_with(*talk, retried->last_chunk());
+  if (talk == nullptr || !complaint.empty()) return complaint;
+  complaint = ends_with(*talk, retried->last_chunk());
   if (!complaint.empty()) return complaint;
   begin_attempt(talk, event.seq, retried->attempt());
   return {};
@@ -249,7 +250,7 @@ std::string Laws::judge_step(const RecordView& event, Talk* talk) {
   if (!started) return kNoBody;
   const Seq last_chunk = talk == nullptr ? 0 : talk->last_chunk;
   std::string complaint = belongs(talk, started->turn(), started->attempt() - 1, last_chunk);
-  if (!complaint.empty()) return complaint;
+  if (talk == nullptr || !complaint.empty()) return complaint;
   begin_attempt(talk, event.seq, started->attempt());
   return {};
 }
