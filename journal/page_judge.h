@@ -131,8 +131,8 @@ class Judge {
   static Node node(std::string_view page, std::size_t index, bool leaf);
 
   // Of a page that will be wanted, whether it exists or not, so many lines of the cache, beginning
-  // with number `line`. A few at a time: what is more than can be under way is not fetched. Always
-  // inline, since GCC leaves out calls of a function that does nothing else.
+  // with number `line`. Always inline, since GCC leaves out calls of a function that does nothing
+  // else.
   __attribute__((always_inline)) void prefetch(std::uint64_t page, std::size_t line,
                                                std::size_t lines) const {
     if (!exists(page)) return;
