@@ -157,7 +157,7 @@ Histogram LmdbLog::commit_latency() const {
   return commit_latency_;
 }
 
-// Who looks late itself may have been killed: only then is it worth to ask whether it lives.
+// Who looks late itself may have been killed: only then is it worth asking whether it lives.
 std::vector<Latecomer> LmdbLog::late_readers() const {
   const store::Visit stay(*opened_.environment);  // the writer moves no map meanwhile
   const std::vector<Latecomer> late = latecomers(*opened_.environment);

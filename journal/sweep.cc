@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -88,8 +89,9 @@ class Sweeper {
   // Of the first commit that ends there or behind; nullopt: none does, or it cannot be read.
   std::optional<Reading::Seal> seal_at(Seq seq) {
     Reading reading(environment_);
-    const auto row = options_.pages == nullptr ? reading.seal_at(seq) : reading.seal_row_at(seq);
-    if (!row || *row || options_.pages == nullptr) return row ? *row : std::nullopt;
+    const bool through_pages = options_.pages != nullptr;
+    const auto known = through_pages ? reading.seal_row_at(seq) : reading.seal_at(seq);
+    if (!known || *known || !through_pages) return known ? *known : std::nullopt;
     store::Visit visit(environment_);
     if (!visit.begin().ok() || visit.transaction() != options_.pages->transaction) return {};
     PageFile::Walk events(*options_.file, *options_.pages);
@@ -113,9 +115,7 @@ class Sweeper {
       walked.outrun = walk.outrun();
       walked.sealed = walk.sealed();
       walked.seals += walk.seals() - std::exchange(seals, walk.seals());
-      for (const page::Overflow& overflow : walk.take_overflows()) {
-        walked.overflows.push_back(overflow);
-      }
+      std::ranges::copy(walk.take_overflows(), std::back_inserter(walked.overflows));
       // Whose turn it is judges on the way, while what was read is at hand.
       if (!end && !walked.damage && has_turn(range.index)) hand_over(walked);
     }
@@ -158,9 +158,7 @@ class Sweeper {
       const std::lock_guard lock(mutex_);
       spares_.push_back(std::move(walked));
       ++turn_;
-      const auto left = left_.find(turn_);
-      if (left != left_.end()) next = std::move(left->second);
-      if (left != left_.end()) left_.erase(left);
+      if (auto left = left_.extract(turn_)) next = std::move(left.mapped());
     }
     changed_.notify_all();
     return next;
